@@ -1,0 +1,66 @@
+"""The client's passive TCP/IP fingerprint, as p0f v3 sees it, in every WSGI and ASGI request.
+
+    app = P0fWSGIMiddleware(app, "/run/p0f.sock")    # environ["p0f.info"], environ["p0f.status"]
+    app = P0fASGIMiddleware(app, "/run/p0f.sock")    # scope["p0f.info"], scope["p0f.status"]
+
+The public names are here. What takes long to import, asyncio above all, comes when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._client import P0f
+from ._errors import (
+    P0fBadQuery,
+    P0fError,
+    P0fException,
+    P0fNoMatch,
+    P0fProtocolError,
+    P0fTimeout,
+    P0fUnavailable,
+)
+from ._info import BadSoftware, MatchQuality, P0fInfo, P0fStatus
+from ._outage import P0fStats
+from .wsgi import P0fWSGIMiddleware
+
+if TYPE_CHECKING:
+    from ._aio import AsyncP0f
+    from .asgi import P0fASGIMiddleware
+
+__all__ = [
+    "AsyncP0f",
+    "BadSoftware",
+    "MatchQuality",
+    "P0f",
+    "P0fASGIMiddleware",
+    "P0fBadQuery",
+    "P0fError",
+    "P0fException",
+    "P0fInfo",
+    "P0fNoMatch",
+    "P0fProtocolError",
+    "P0fStats",
+    "P0fStatus",
+    "P0fTimeout",
+    "P0fUnavailable",
+    "P0fWSGIMiddleware",
+]
+
+__version__ = "1.0.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AsyncP0f":
+        from ._aio import AsyncP0f
+
+        return AsyncP0f
+    if name == "P0fASGIMiddleware":
+        from .asgi import P0fASGIMiddleware
+
+        return P0fASGIMiddleware
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

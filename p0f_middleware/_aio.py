@@ -1,0 +1,316 @@
+"""AsyncP0f: the asyncio client. One pipelined connection for each event loop, no threads.
+
+The queries of one turn of the loop are written together, one read yields many answers, and one
+timer watches the oldest query. An abandoned query is a future that is done before its answer comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, overload
+
+from ._base import BaseClient
+from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
+from ._info import P0fInfo
+from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
+from ._protocol import Dialect, make_query, read_answer
+
+__all__ = ["AsyncP0f"]
+
+Answer = tuple[bytes, Dialect]
+
+
+class _Query(NamedTuple):
+    """A lookup on its way; the ticket of its answer."""
+
+    future: asyncio.Future[Answer]
+    query: bytes
+    deadline: float
+
+
+class AsyncP0f(BaseClient):
+    """Asks p0f without blocking the event loop. Tasks may share it, and so may several loops, each
+    with its connection; the options are `BaseClient`'s."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
+        self._lines = weakref.WeakKeyDictionary()
+        self._line: _Line | None = None  # the one used last
+
+    async def lookup(self, ip_address: str) -> P0fInfo | None:
+        """What p0f knows about `ip_address`; None if it has not seen it.
+
+        Raises:
+            P0fBadQuery: `ip_address` is no IP address; nothing was sent.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
+            P0fProtocolError: the answer is none of p0f's.
+        """
+        return self._read(await self._exchange(make_query(ip_address)), read_answer)
+
+    @overload
+    async def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
+    @overload
+    async def get_info(self, ip_address: str, return_raw_data: Literal[True]) -> dict[str, Any]: ...
+    async def get_info(
+        self, ip_address: str, return_raw_data: bool = False
+    ) -> P0fInfo | dict[str, Any]:
+        """As `lookup`, but raises where p0f has not seen the address.
+
+        Args:
+            ip_address: an IPv4 or IPv6 address as text.
+            return_raw_data: return p0f's numbers and strings as they are, in a dict.
+
+        Raises:
+            P0fNoMatch: p0f knows nothing about the address. A KeyError.
+        """
+        answer = await self._exchange(make_query(ip_address))
+        return self._read_or_raise(ip_address, answer, return_raw_data)
+
+    async def close(self) -> None:
+        """Let the connection go; the next lookup opens another. Safe at any time, and twice.
+
+        Waits up to a second for answers that p0f still owes, since p0f would die of writing them to
+        a closed connection.
+        """
+        here = asyncio.get_running_loop()
+        lines = dict(self._lines)
+        self._lines.clear()
+        self._line = None
+        for loop, line in lines.items():
+            if loop is here:
+                await line.finish(PATIENCE)
+            elif loop.is_closed() or line.link.pid != os.getpid():
+                line.shut()
+            else:
+                with contextlib.suppress(RuntimeError):  # closed in this very moment
+                    loop.call_soon_threadsafe(line.shut)
+
+    async def __aenter__(self) -> AsyncP0f:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _exchange(self, query: bytes) -> Answer:
+        """Send a query and wait for its answer; once more if the connection turns out dead."""
+        if self._health.outage.down:
+            self._health.admit(time.monotonic())
+        deadline = time.monotonic() + self.timeout
+        try:
+            try:
+                return await self._line_here().ask(query, deadline)
+            except ConnectionLost:
+                pass
+            try:
+                return await self._line_here().ask(query, deadline)
+            except ConnectionLost as error:
+                self._health.failed(error)
+                raise
+        except P0fError as error:
+            self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
+            raise
+        except asyncio.CancelledError:
+            self.stats.add("abandoned")
+            raise
+
+    def _line_here(self) -> _Line:
+        """The running loop's connection."""
+        loop = asyncio.get_running_loop()
+        line = self._line
+        if line is None or line.loop is not loop or line.closed:
+            line = self._lines.get(loop)
+            if line is None or line.closed:
+                line = self._connect(loop)
+            self._line = line
+        return line
+
+    def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
+        for other, line in list(self._lines.items()):
+            if other.is_closed():
+                del self._lines[other]
+                line.shut()
+        try:
+            link: Link[_Query] = self._open_link(0.0)
+        except P0fUnavailable as error:
+            self._health.failed(error)
+            raise
+        line = self._lines[loop] = _Line(link, loop, self)
+        return line
+
+
+class _Line:
+    """The connection of one event loop: what is asked but not yet sent, and who waits for what."""
+
+    def __init__(
+        self, link: Link[_Query], loop: asyncio.AbstractEventLoop, client: AsyncP0f
+    ) -> None:
+        self.link = link
+        self.loop = loop
+        self.closed = False
+        self._health = client._health
+        self._socket_path = client.socket_path
+        self._timeout = client.timeout
+        self._idle = client.idle
+        self._unsent: deque[_Query] = deque()
+        self._flush_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_is_for_idling = True
+        self._nothing_owed: asyncio.Future[None] | None = None
+        loop.add_reader(link.sock, self._receive)
+
+    def ask(self, query: bytes, deadline: float) -> asyncio.Future[Answer]:
+        """The future answer; it fails with a P0fError."""
+        future: asyncio.Future[Answer] = self.loop.create_future()
+        self._unsent.append(_Query(future, query, deadline))
+        if not self._flush_due:
+            self._flush_due = True
+            self.loop.call_soon(self._flush)
+        if self._timer_is_for_idling:
+            self._set_timer(self._timeout, for_idling=False)
+        return future
+
+    async def finish(self, patience: float) -> None:
+        """Shut when nothing is owed or asked any more, or after `patience` seconds."""
+        if self.link.pipeline.owed or self._unsent:
+            self._nothing_owed = self.loop.create_future()
+            await asyncio.wait([self._nothing_owed], timeout=patience)
+        self.shut()
+
+    def shut(self) -> None:
+        """Let the link go. Lookups still waiting fail with ConnectionLost."""
+        if self.closed:
+            return
+        self.closed = True
+        waiting = [*self.link.pipeline.owed, *self._unsent]
+        self._unsent.clear()
+        if self.link.pid == os.getpid() and not self.loop.is_closed():
+            self.loop.remove_reader(self.link.sock)
+            if self._timer is not None:
+                self._timer.cancel()
+            self._fail(waiting, ConnectionLost(f"p0f closed its connection on {self._socket_path}"))
+        self.link.let_go()
+
+    def _fail(self, queries: Iterable[_Query], error: P0fError) -> None:
+        for query in queries:
+            if not query.future.done():
+                query.future.set_exception(type(error)(*error.args))
+
+    def _flush(self) -> None:
+        """Send what was asked for since the last turn, as far as there is room on the wire."""
+        self._flush_due = False
+        if self.closed:
+            return
+        pipeline = self.link.pipeline
+        batch = []
+        while self._unsent and pipeline.room > 0:
+            query = self._unsent.popleft()
+            if not query.future.done():
+                pipeline.ask(query)
+                batch.append(query.query)
+        if not batch:
+            return
+        self.link.last_used = time.monotonic()
+        data = b"".join(batch)
+        try:
+            whole = self.link.sock.send(data) == len(data)
+        except OSError:
+            whole = False
+        if not whole:  # there is room for MOST_OWED queries, so the connection is dead
+            self._lost()
+
+    def _receive(self) -> None:
+        """Hand out the answers that have come."""
+        try:
+            data = self.link.sock.recv(RECEIVE_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lost()
+            return
+        pipeline = self.link.pipeline
+        try:
+            answers = pipeline.receive(data)
+        except P0fProtocolError as error:
+            self._distrust(error)
+            return
+        for query, answer in answers:
+            if query.future.done():
+                self._health.stats.add("dropped")
+            else:
+                assert pipeline.dialect is not None
+                query.future.set_result((answer, pipeline.dialect))
+        if answers and self._health.outage.down:
+            self._health.answered()
+        if self._unsent:
+            self._flush()
+        if self._nothing_owed and not (pipeline.owed or self._unsent or self._nothing_owed.done()):
+            self._nothing_owed.set_result(None)
+
+    def _lost(self) -> None:
+        """The other end is gone: nothing more will come."""
+        waiting = [*self.link.pipeline.owed]
+        self.link.pipeline.owed.clear()
+        self._fail(waiting, ConnectionLost(f"p0f closed its connection on {self._socket_path}"))
+        self.shut()
+
+    def _distrust(self, error: P0fProtocolError) -> None:
+        """What came is none of p0f's answers: every lookup under way fails for that."""
+        self._health.failed(error)
+        waiting = [*self.link.pipeline.owed, *self._unsent]
+        self.link.pipeline.owed.clear()
+        self._fail(waiting, error)
+        self.shut()
+
+    def _set_timer(self, delay: float, *, for_idling: bool) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(delay, self._tick)
+        self._timer_is_for_idling = for_idling
+
+    def _tick(self) -> None:
+        """Fail the lookups whose time is up, and set the timer for the next; or stop idling."""
+        self._receive()  # the loop may have been busy while the answers came
+        if self.closed:
+            return
+        now = time.monotonic()
+        self._expire(now)
+        if self.closed:
+            return
+        oldest = next(self._waiting(), None)
+        if oldest is not None:
+            self._set_timer(max(oldest.deadline - now, 0.001), for_idling=False)
+        elif now - self.link.last_used < self._idle or self.link.pipeline.owed:
+            self._set_timer(self._idle, for_idling=True)
+        else:
+            self.shut()
+
+    def _waiting(self) -> Iterator[_Query]:
+        """Queries that somebody waits for, oldest first."""
+        everything = itertools.chain(self.link.pipeline.owed, self._unsent)
+        return (query for query in everything if not query.future.done())
+
+    def _expire(self, now: float) -> None:
+        expired = list(itertools.takewhile(lambda query: query.deadline <= now, self._waiting()))
+        if not expired:
+            return
+        error = no_answer(self.link, self._socket_path, self._timeout)
+        self._health.failed(error)
+        self._fail(expired, error)
+        if self.link.useless:
+            self.shut()

@@ -1,0 +1,90 @@
+"""What P0f and AsyncP0f have in common: their options, counters, and reading an answer.
+
+They differ only in how they wait.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ._errors import P0fBadQuery, P0fNoMatch, P0fProtocolError
+from ._info import P0fInfo
+from ._link import Link, explain
+from ._outage import Health, P0fStats
+from ._protocol import Dialect, read_answer, read_raw_answer
+
+TIMEOUT = 0.1
+IDLE = 30.0
+
+ResultT = TypeVar("ResultT")
+
+
+class BaseClient:
+    """A client of the p0f daemon whose API socket (its -s) is `socket_path`.
+
+    Opens one connection when first used, keeps it, and opens it anew after a loss, a fork or
+    `close()`.
+
+    Args:
+        socket_path: the path of the Unix socket.
+        timeout: seconds that a lookup may take at most. After one that took longer, lookups fail at
+            once until a retry is due: after 0.5 s at first, then twice as long each time, up to
+            30 s.
+        idle: seconds without a lookup after which the connection is let go, since p0f serves only
+            20 (its -S).
+    """
+
+    def __init__(
+        self,
+        socket_path: str | os.PathLike[str],
+        *,
+        timeout: float = TIMEOUT,
+        idle: float = IDLE,
+    ) -> None:
+        if not timeout > 0 or not idle > 0:
+            raise ValueError(f"timeout and idle are seconds above 0, not {timeout!r} and {idle!r}")
+        self.socket_path = os.fspath(socket_path)
+        self.timeout = timeout
+        self.idle = idle
+        self._health = Health(self.socket_path)
+
+    @property
+    def stats(self) -> P0fStats:
+        """Counters of this client's lookups, for monitoring."""
+        return self._health.stats
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.socket_path!r}, timeout={self.timeout!r})"
+
+    def _open_link(self, timeout: float) -> Link[Any]:
+        try:
+            link: Link[Any] = Link(self.socket_path, timeout)
+        except OSError as error:
+            raise explain(error, self.socket_path) from error
+        self._health.connected()
+        return link
+
+    def _read(
+        self, answer: tuple[bytes, Dialect], reader: Callable[[bytes, Dialect], ResultT | None]
+    ) -> ResultT | None:
+        try:
+            result = reader(*answer)
+        except (P0fBadQuery, P0fProtocolError) as error:
+            self._health.bad_answer(error)
+            raise
+        self.stats.add("no_matches" if result is None else "matches")
+        return result
+
+    def _read_or_raise(
+        self, ip_address: str, answer: tuple[bytes, Dialect], return_raw_data: bool
+    ) -> P0fInfo | dict[str, Any]:
+        result: P0fInfo | dict[str, Any] | None
+        if return_raw_data:
+            result = self._read(answer, read_raw_answer)
+        else:
+            result = self._read(answer, read_answer)
+        if result is None:
+            raise P0fNoMatch(f"p0f knows nothing about {ip_address}")
+        return result

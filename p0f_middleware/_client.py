@@ -1,0 +1,228 @@
+"""P0f: the blocking client, for threads, greenlets and forking servers.
+
+One connection for the whole process, and one query on it at a time: p0f answers within some 20
+microseconds, so threads that take turns wait less than a pool of connections would cost, and p0f
+has only 20 to give. A timeout leaves its answer owed; the next lookup reads and drops it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from types import TracebackType
+from typing import Any, Literal, overload
+
+from ._base import BaseClient
+from ._errors import P0fError, P0fProtocolError, P0fTimeout
+from ._info import P0fInfo
+from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
+from ._protocol import Dialect, make_query, read_answer
+
+__all__ = ["P0f"]
+
+
+class _Turn:
+    """What the threads of one process share: the connection, and whose turn it is to use it."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.lock = threading.Lock()
+        self.link: Link[object] | None = None
+        self.watched = False
+        self.dropped = threading.Event()
+
+    def drop_link(self, patience: float = 0.0) -> None:
+        link, self.link = self.link, None
+        self.dropped.set()
+        if link is not None:
+            link.let_go(patience)
+
+
+class P0f(BaseClient):
+    """Asks p0f and waits for the answer. Threads may share it; its options are `BaseClient`'s."""
+
+    _turn: _Turn | None = None
+
+    def lookup(self, ip_address: str) -> P0fInfo | None:
+        """What p0f knows about `ip_address`; None if it has not seen it.
+
+        Raises:
+            P0fBadQuery: `ip_address` is no IP address; nothing was sent.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
+            P0fProtocolError: the answer is none of p0f's.
+        """
+        return self._read(self._exchange(make_query(ip_address)), read_answer)
+
+    @overload
+    def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
+    @overload
+    def get_info(self, ip_address: str, return_raw_data: Literal[True]) -> dict[str, Any]: ...
+    def get_info(self, ip_address: str, return_raw_data: bool = False) -> P0fInfo | dict[str, Any]:
+        """As `lookup`, but raises where p0f has not seen the address.
+
+        Args:
+            ip_address: an IPv4 or IPv6 address as text.
+            return_raw_data: return p0f's numbers and strings as they are, in a dict.
+
+        Raises:
+            P0fNoMatch: p0f knows nothing about the address. A KeyError.
+        """
+        answer = self._exchange(make_query(ip_address))
+        return self._read_or_raise(ip_address, answer, return_raw_data)
+
+    def close(self) -> None:
+        """Let the connection go; the next lookup opens another. Safe at any time, and twice.
+
+        Waits up to a second for answers that p0f still owes, since p0f would die of writing them to
+        a closed connection.
+        """
+        turn = self._own_turn()
+        if turn.lock.acquire(timeout=PATIENCE):
+            try:
+                turn.drop_link(PATIENCE)
+            finally:
+                turn.lock.release()
+
+    def __enter__(self) -> P0f:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._turn is not None:
+            self._turn.drop_link()  # no lookup can be under way, so no lock is needed
+
+    def _own_turn(self) -> _Turn:
+        """This process's turn: after a fork, the parent's connection is not ours to use."""
+        turn = self._turn
+        if turn is None or turn.pid != os.getpid():
+            turn = self._turn = _Turn()
+        return turn
+
+    def _exchange(self, query: bytes) -> tuple[bytes, Dialect]:
+        """Send a query and wait for its answer, in turn with other threads."""
+        turn = self._own_turn()
+        health = self._health
+        started = time.monotonic()
+        admitted = health.outage.down
+        if admitted:
+            health.admit(started)
+        timeout = self.timeout
+        if not turn.lock.acquire(blocking=False):
+            if not turn.lock.acquire(timeout=timeout):
+                self.stats.add("timeouts")
+                raise P0fTimeout(f"other threads used p0f's connection for {timeout:g} s")
+            timeout = max(timeout - (time.monotonic() - started), 0.001)
+        try:
+            if health.outage.down and not admitted:
+                health.admit(started)  # it went down while we waited for our turn
+            answer = self._ask(turn, query, started + timeout)
+        finally:
+            turn.lock.release()
+        if health.outage.down:
+            health.answered()
+        return answer
+
+    def _ask(self, turn: _Turn, query: bytes, deadline: float) -> tuple[bytes, Dialect]:
+        """Ask on the connection; once more on a fresh one if it turns out to be dead."""
+        kept = turn.link
+        try:
+            try:
+                return self._talk(turn, kept or self._connect(turn), query, deadline)
+            except ConnectionLost:
+                if kept is None:
+                    raise
+            return self._talk(turn, self._connect(turn), query, deadline)
+        except P0fError as error:
+            self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
+            self._health.failed(error)
+            raise
+        except BaseException:
+            self.stats.add("abandoned")
+            raise
+
+    def _connect(self, turn: _Turn) -> Link[object]:
+        link = turn.link = self._open_link(self.timeout)
+        if not turn.watched:
+            turn.watched = True
+            watcher = threading.Thread(target=_release_when_idle, args=(turn, self.idle))
+            watcher.daemon = True
+            with contextlib.suppress(RuntimeError):  # no new threads while the interpreter ends
+                watcher.start()
+        return link
+
+    def _talk(
+        self, turn: _Turn, link: Link[object], query: bytes, deadline: float
+    ) -> tuple[bytes, Dialect]:
+        """Send the query and read until its answer, dropping those that were owed before."""
+        pipeline = link.pipeline
+        ticket = object()
+        sent = False
+        try:
+            while pipeline.room <= 0:
+                self._receive(link, ticket, deadline)
+            pipeline.ask(ticket)
+            link.sock.send(query)
+            sent = True
+            while True:
+                answer = self._receive(link, ticket, deadline)
+                if answer is not None and pipeline.dialect is not None:
+                    return answer, pipeline.dialect
+        except TimeoutError as error:
+            raise self._timed_out(turn, link) from error
+        except P0fProtocolError:
+            turn.drop_link()
+            raise
+        except OSError as error:
+            turn.drop_link()
+            raise ConnectionLost(f"p0f closed its connection on {self.socket_path}") from error
+        except BaseException:
+            # A greenlet is interrupted while it waits: the answer stays owed and will be dropped.
+            # A signal handler may raise anywhere: who knows what was sent or read by then?
+            if not (sent and link.cooperative):
+                turn.drop_link()
+            raise
+
+    def _receive(self, link: Link[object], ticket: object, deadline: float) -> bytes | None:
+        """Wait for bytes; returns the ticket's answer if it was among them."""
+        link.last_used = now = time.monotonic()
+        link.wait_at_most(deadline - now)
+        data = link.sock.recv(RECEIVE_SIZE)
+        if not data:
+            raise ConnectionLost
+        found = None
+        for owner, answer in link.pipeline.receive(data):
+            if owner is ticket:
+                found = answer
+            else:
+                self.stats.add("dropped")
+        return found
+
+    def _timed_out(self, turn: _Turn, link: Link[object]) -> P0fError:
+        error = no_answer(link, self.socket_path, self.timeout)
+        if link.useless:
+            turn.drop_link()
+        return error
+
+
+def _release_when_idle(turn: _Turn, idle: float) -> None:
+    """Let the connection go when it was not used for `idle` seconds. Runs in a thread."""
+    while True:
+        turn.dropped.clear()
+        with turn.lock:
+            link = turn.link
+            left = 0.0 if link is None else link.last_used + idle - time.monotonic()
+            if link is not None and left <= 0 and not link.pipeline.owed:
+                turn.drop_link()
+            if turn.link is None:
+                turn.watched = False
+                return
+        turn.dropped.wait(left if left > 0 else idle)

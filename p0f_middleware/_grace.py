@@ -1,0 +1,54 @@
+"""Grace: a second chance for clients that p0f has not heard of yet.
+
+libpcap hands packets to p0f in blocks of some 5 ms, so on a fast network the first request of a new
+client comes before p0f knows its SYN. A 'no match' is therefore asked again for a few milliseconds,
+unless the same address stayed unknown not long ago: p0f does not see its traffic, and each of its
+requests would wait in vain. No I/O and no clock here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+FORGET_AFTER = 60.0
+"""Seconds for which an address that stayed unknown is not waited for; at most twice that."""
+MOST_UNKNOWN = 10_000
+"""Addresses to remember, in each of two generations."""
+FIRST_PAUSE = 0.001
+"""Seconds before asking again; each pause is half as long again as the one before."""
+
+
+class Grace:
+    """Decides how long to go on asking about an address that p0f does not know.
+
+    Args:
+        seconds: the pauses of one lookup, added up; 0 for none.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"grace is a number of seconds, 0 or more, not {seconds!r}")
+        self.seconds = seconds
+        self._unknown: set[str] = set()
+        self._unknown_before: set[str] = set()
+        self._began = 0.0
+
+    def pauses(self, address: str, now: float) -> Iterator[float]:
+        """Seconds to wait before each further question; none if `address` is not worth it.
+
+        When the caller has used them all up the address counts as unknown for a while.
+        """
+        if address in self._unknown or address in self._unknown_before or not self.seconds:
+            return
+        pause, left = FIRST_PAUSE, self.seconds
+        while left > 0:
+            yield min(pause, left)
+            left -= pause
+            pause *= 1.5
+        self._remember(address, now)
+
+    def _remember(self, address: str, now: float) -> None:
+        if now - self._began > FORGET_AFTER or len(self._unknown) >= MOST_UNKNOWN:
+            self._unknown_before, self._unknown = self._unknown, set()
+            self._began = now
+        self._unknown.add(address)

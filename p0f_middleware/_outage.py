@@ -1,0 +1,202 @@
+"""When p0f does not answer: whether to ask all the same, and what to say about it.
+
+`Outage` decides, without I/O and with the caller's clock, so that both clients and the tests share
+it. `Health` is what a client holds: the outage, its counters, and the one log line for going down
+and for coming back.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field, fields
+
+from ._errors import P0fError, P0fUnavailable
+
+FIRST_DELAY = 0.5
+"""Seconds from a failure to the first retry."""
+LONGEST_DELAY = 30.0
+"""Seconds between retries at most; each delay is twice the one before."""
+
+logger = logging.getLogger("p0f_middleware")
+
+
+class Outage:
+    """A span in which p0f does not answer. Times are seconds of any steady clock."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.began = 0.0
+        self._delay = FIRST_DELAY
+        self._retry_at = 0.0
+
+    def begin(self, now: float) -> bool:
+        """Take note of a failure. True if it begins an outage, False if one is on already."""
+        if self.down:
+            return False
+        self.down = True
+        self.began = now
+        self._delay = FIRST_DELAY
+        self._retry_at = now + FIRST_DELAY
+        return True
+
+    def retry(self, now: float) -> bool:
+        """Whether the caller is to be the one that tries again.
+
+        Saying yes puts the next retry off by twice the delay at once: no second caller is sent, and
+        a caller that never comes back (cancelled, killed) blocks nobody.
+        """
+        if now < self._retry_at:
+            return False
+        self._delay = min(2 * self._delay, LONGEST_DELAY)
+        self._retry_at = now + self._delay
+        return True
+
+    def retry_in(self, now: float) -> float:
+        """Seconds until a retry is due."""
+        return max(0.0, self._retry_at - now)
+
+    def end(self) -> None:
+        """p0f has answered."""
+        self.down = False
+
+
+@dataclass
+class P0fStats:
+    """What became of a client's lookups, each in one counter, and what happened beside.
+
+    The counters only grow; reading them costs nothing and is safe from any thread.
+    """
+
+    matches: int = 0
+    """Lookups that p0f answered with a host."""
+    no_matches: int = 0
+    """Lookups that p0f answered with 'no match'."""
+    timeouts: int = 0
+    """Lookups not answered within the timeout."""
+    errors: int = 0
+    """Lookups that failed otherwise: no connection, or an answer that is none."""
+    skipped: int = 0
+    """Lookups not tried because p0f was down and no retry was due."""
+    abandoned: int = 0
+    """Lookups the caller gave up: cancelled, or ended by an exception of its own."""
+    reconnects: int = 0
+    """Connections opened after the first."""
+    dropped: int = 0
+    """Answers that came when nobody waited for them any more."""
+    outages: int = 0
+    """How often p0f went down."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def lookups(self) -> int:
+        """Lookups of valid addresses that have ended, in whatever way."""
+        return (
+            self.matches
+            + self.no_matches
+            + self.timeouts
+            + self.errors
+            + self.skipped
+            + self.abandoned
+        )
+
+    def as_dict(self) -> dict[str, int]:
+        """The counters by name, `lookups` first."""
+        names = (f.name for f in fields(self) if not f.name.startswith("_"))
+        return {"lookups": self.lookups} | {name: getattr(self, name) for name in names}
+
+    def add(self, counter: str, count: int = 1) -> None:
+        """Add to a counter. Threads may do so at once."""
+        with self._lock:
+            setattr(self, counter, getattr(self, counter) + count)
+
+
+class Health:
+    """A client's view of its p0f: the outage if there is one, the counters, and the log."""
+
+    MOST_REPORTS = 5
+    """Outages to report within `REPORT_SPAN` seconds; a p0f that flaps is not logged for ever."""
+    REPORT_SPAN = 60.0
+
+    def __init__(self, socket_path: str) -> None:
+        self.stats = P0fStats()
+        self.outage = Outage()
+        self._socket_path = socket_path
+        self._lock = threading.Lock()
+        self._reports: deque[float] = deque(maxlen=self.MOST_REPORTS)
+        self._reported = False
+        self._skipped_before = 0
+        self._connections = 0
+        self._warned_of_answer = False
+
+    def admit(self, now: float) -> None:
+        """Let the caller ask p0f while it is down, or not.
+
+        Raises:
+            P0fUnavailable: p0f is down, and it is not for this caller to try again.
+        """
+        with self._lock:
+            if not self.outage.down or self.outage.retry(now):
+                return
+            wait = self.outage.retry_in(now)
+        self.stats.add("skipped")
+        raise P0fUnavailable(f"p0f at {self._socket_path} is down; next try in {wait:.1f} s")
+
+    def connected(self) -> None:
+        """A connection was opened."""
+        self._connections += 1
+        if self._connections > 1:
+            self.stats.add("reconnects")
+
+    def failed(self, error: P0fError) -> None:
+        """p0f could not be asked: an outage begins, if none is on."""
+        now = time.monotonic()
+        with self._lock:
+            if not self.outage.begin(now):
+                return
+            self._skipped_before = self.stats.skipped
+            self._reported = len(self._reports) < self.MOST_REPORTS or (
+                now - self._reports[0] > self.REPORT_SPAN
+            )
+            if self._reported:
+                self._reports.append(now)
+        self.stats.add("outages")
+        if self._reported:
+            logger.warning("p0f is down: %s. Requests go on without p0f.info", error)
+
+    def answered(self) -> None:
+        """p0f has answered; call it when `outage.down`."""
+        with self._lock:
+            if not self.outage.down:
+                return
+            self.outage.end()
+        if self._reported:
+            logger.info(
+                "p0f at %s is back after %.1f s; %d lookups were skipped",
+                self._socket_path,
+                time.monotonic() - self.outage.began,
+                self.stats.skipped - self._skipped_before,
+            )
+
+    def bad_answer(self, error: P0fError) -> None:
+        """One host's answer made no sense, though p0f speaks its API."""
+        self.stats.add("errors")
+        if not self._warned_of_answer:
+            self._warned_of_answer = True
+            logger.warning("p0f at %s: %s (said once)", self._socket_path, error)
+
+
+def lookup_failed(error: Exception) -> None:
+    """Log what a middleware's source raised, unless the source has logged it already.
+
+    Our clients report their outages themselves, once; of other failures each kind is said once.
+    """
+    if isinstance(error, P0fError) or type(error) in _said:
+        return
+    _said.add(type(error))
+    logger.error("the source of p0f.info failed; requests go on without it", exc_info=error)
+
+
+_said: set[type[Exception]] = set()

@@ -1,0 +1,194 @@
+"""The p0f API on the wire (section 4 of p0f's README), without I/O.
+
+Makes the bytes of a query, reads answers, and knows which answer belongs to which query. It knows
+no sockets, clocks or threads; the clients do the waiting.
+
+An answer names no address: only the order on the connection tells whose it is. So a query, once
+sent, stays owed until its answer has come, also when nobody waits for it any more.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from ._errors import P0fBadQuery, P0fProtocolError
+from ._info import WIRE_FIELDS, P0fInfo, Record, text
+
+QUERY_SIZE = 21
+MOST_OWED = 128
+"""Queries to have on the wire at once.
+
+p0f writes each answer without waiting for room: 128 answers are under half of what Linux lets an
+unread Unix socket hold by default (212,992 bytes, 768 for an answer).
+"""
+
+_QUERY_MAGIC = 0x50304601
+_ANSWER_MAGIC = 0x50304602
+_BAD_QUERY, _OK, _NO_MATCH = 0x00, 0x10, 0x20
+_HEAD = struct.Struct("=II")
+_OK_HEAD = _HEAD.pack(_ANSWER_MAGIC, _OK)
+_NO_MATCH_HEAD = _HEAD.pack(_ANSWER_MAGIC, _NO_MATCH)
+_MAGIC_BYTES = _OK_HEAD[:4]
+_ASK_V4 = struct.Struct("=IB4s12x")
+_ASK_V6 = struct.Struct("=IB16s")
+
+
+class Dialect(NamedTuple):
+    """One daemon's layout of an answer; all have the same magic and differ in size."""
+
+    name: str
+    fields: struct.Struct
+    order: tuple[int, ...] | None
+    """Where each of WIRE_FIELDS stands in `fields`; None: in that order, without the last two."""
+
+    @property
+    def size(self) -> int:
+        return self.fields.size
+
+    def record(self, answer: bytes) -> Record:
+        values = self.fields.unpack(answer)
+        if self.order is None:
+            return (*values, 0, 0.0)
+        return tuple((*values, 0.0)[place] for place in self.order)
+
+
+P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), None)
+P0F_MTU = Dialect(
+    "p0f-mtu", struct.Struct("=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2), (*range(14), 15, 16, 14, 17)
+)
+P0F_API2 = Dialect("p0f-v3-api2", struct.Struct("=8xxHd7IhBB" + "32s" * 6), (*range(2, 18), 0, 1))
+DIALECTS = {dialect.size: dialect for dialect in (P0F_3, P0F_MTU, P0F_API2)}
+_LARGEST = max(DIALECTS)
+
+
+def make_query(ip_address: str) -> bytes:
+    """The 21 bytes that ask for `ip_address`, an IPv4 or IPv6 address as text.
+
+    Raises:
+        P0fBadQuery: it is no such text (p0f knows no zones, so `fe80::1%eth0` is none either).
+    """
+    try:
+        if ":" in ip_address:
+            packed = IPv6Address(ip_address)
+            if packed.scope_id is None:
+                return _ASK_V6.pack(_QUERY_MAGIC, 6, packed.packed)
+        else:
+            return _ASK_V4.pack(_QUERY_MAGIC, 4, IPv4Address(ip_address).packed)
+    except (AddressValueError, TypeError):
+        pass
+    raise P0fBadQuery(f"not an IPv4 or IPv6 address as text: {_shown(ip_address)}")
+
+
+def _shown(value: object) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
+    """What an answer says: a host, or None for 'no match'.
+
+    Raises:
+        P0fBadQuery: p0f called the query bad.
+        P0fProtocolError: an unknown status or constant.
+    """
+    if answer.startswith(_OK_HEAD):
+        record = dialect.record(answer)
+        if record[8] > 2 or record[9] > 3:
+            raise P0fProtocolError(
+                f"p0f sent bad_sw {record[8]} (0 to 2 are known), os_match_q {record[9]} (0 to 3)"
+            )
+        return P0fInfo._from_record(record)
+    if answer.startswith(_NO_MATCH_HEAD):
+        return None
+    status = _HEAD.unpack_from(answer)[1]
+    if status == _BAD_QUERY:
+        raise P0fBadQuery("p0f called the query bad: is it a p0f v3?")
+    raise P0fProtocolError(f"p0f sent status {status:#x}; 0x0, 0x10 and 0x20 are known")
+
+
+def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
+    """The same with the fields as p0f sent them: ints and str, magic and status included.
+
+    Constants are not validated; otherwise it raises what `read_answer` raises.
+    """
+    if not answer.startswith(_OK_HEAD):
+        read_answer(answer, dialect)
+        return None
+    known = WIRE_FIELDS[:16] if dialect is P0F_3 else WIRE_FIELDS
+    raw: dict[str, Any] = dict(zip(("magic", "status"), _HEAD.unpack_from(answer), strict=True))
+    for name, value in zip(known, dialect.record(answer), strict=False):
+        raw[name] = text(value) if isinstance(value, bytes) else value
+    return raw
+
+
+TicketT = TypeVar("TicketT")
+
+
+class Pipeline(Generic[TicketT]):
+    """The queries and answers of one connection, in order.
+
+    A ticket is whatever the caller gives to `ask`; it comes back beside its answer. The first
+    query has to travel alone: p0f writes an answer at once, so what arrives for a lone query is one
+    answer, and its size tells the dialect.
+    """
+
+    __slots__ = ("_buffer", "dialect", "owed")
+
+    def __init__(self) -> None:
+        self.owed: deque[TicketT] = deque()
+        """Tickets of the queries on the wire, oldest first, abandoned ones included."""
+        self.dialect: Dialect | None = None
+        """None until the first answer."""
+        self._buffer = b""
+
+    @property
+    def room(self) -> int:
+        """How many queries may be sent now."""
+        return (MOST_OWED if self.dialect else 1) - len(self.owed)
+
+    @property
+    def mid_answer(self) -> bool:
+        """Whether part of an answer has come and the rest has not."""
+        return bool(self._buffer)
+
+    def ask(self, ticket: TicketT) -> None:
+        """Take note that a query is sent, in the order of sending."""
+        self.owed.append(ticket)
+
+    def receive(self, data: bytes) -> list[tuple[TicketT, bytes]]:
+        """Take bytes as they come; returns the answers now complete with their tickets.
+
+        Raises:
+            P0fProtocolError: this is not p0f's API. Nothing more can be told of this connection.
+        """
+        if self._buffer:
+            data = self._buffer + data
+        dialect = self.dialect or self._recognise(data)
+        if dialect is None:
+            self._buffer = data
+            return []
+        size = dialect.size
+        whole = len(data) // size
+        if len(data) > size * len(self.owed):
+            raise P0fProtocolError(f"p0f sent more than the {len(self.owed)} answers asked for")
+        answers = []
+        for start in range(0, whole * size, size):
+            if not data.startswith(_MAGIC_BYTES, start):
+                raise P0fProtocolError(f"no p0f answer: it begins with {data[start : start + 4]!r}")
+            answers.append((self.owed.popleft(), data[start : start + size]))
+        self._buffer = data[whole * size :]
+        return answers
+
+    def _recognise(self, data: bytes) -> Dialect | None:
+        if not _MAGIC_BYTES.startswith(data[:4]):
+            raise P0fProtocolError(f"no p0f answer: it begins with {data[:4]!r}")
+        if len(data) > _LARGEST:
+            raise P0fProtocolError(
+                f"p0f sent {len(data)} bytes for one query; answers of"
+                f" {', '.join(map(str, DIALECTS))} bytes are known"
+            )
+        self.dialect = DIALECTS.get(len(data))
+        return self.dialect
