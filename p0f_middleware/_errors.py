@@ -23,7 +23,7 @@ class P0fError(Exception):
     """Base of everything this package raises about a query."""
 
 
-class P0fException(P0fError):  # noqa: N818  the 2014 package's public name
+class P0fException(P0fError):
     """The query could not be asked or was not answered."""
 
 

@@ -164,7 +164,7 @@ class Health:
                 self._reports.append(now)
         self.stats.add("outages")
         if self._reported:
-            logger.warning("p0f is down: %s. Requests go on without p0f.info", error)
+            logger.warning("p0f is down, requests go on without p0f.info: %s", error)
 
     def answered(self) -> None:
         """p0f has answered; call it when `outage.down`."""

@@ -54,6 +54,12 @@ class Dialect(NamedTuple):
             return (*values, 0, 0.0)
         return tuple((*values, 0.0)[place] for place in self.order)
 
+    def values(self, record: Record) -> Record:
+        """What `fields` packs: the inverse of `record`."""
+        order = self.order or range(len(WIRE_FIELDS))
+        placed = sorted(zip(order, record, strict=True))
+        return tuple(value for _, value in placed[: len(self.fields.unpack(bytes(self.size)))])
+
 
 P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), None)
 P0F_MTU = Dialect(
@@ -122,6 +128,18 @@ def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
     for name, value in zip(known, dialect.record(answer), strict=False):
         raw[name] = text(value) if isinstance(value, bytes) else value
     return raw
+
+
+def write_answer(info: P0fInfo | None, dialect: Dialect) -> bytes:
+    """The answer p0f would send about a host; None: 'no match'."""
+    if info is None:
+        return _NO_MATCH_HEAD.ljust(dialect.size, b"\0")
+    answer = bytearray(dialect.size)
+    dialect.fields.pack_into(answer, 0, *dialect.values(info._record))
+    answer[: _HEAD.size] = _OK_HEAD
+    if dialect is P0F_API2:
+        answer[_HEAD.size] = 2
+    return bytes(answer)
 
 
 TicketT = TypeVar("TicketT")
