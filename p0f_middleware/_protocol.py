@@ -41,8 +41,8 @@ class Dialect(NamedTuple):
 
     name: str
     fields: struct.Struct
-    order: tuple[int, ...] | None
-    """Where each of WIRE_FIELDS stands in `fields`; None: in that order, without the last two."""
+    names: tuple[str, ...]
+    """Those of WIRE_FIELDS that it sends, in the order of `fields`."""
 
     @property
     def size(self) -> int:
@@ -50,22 +50,20 @@ class Dialect(NamedTuple):
 
     def record(self, answer: bytes) -> Record:
         values = self.fields.unpack(answer)
-        if self.order is None:
+        if self.names is _COMMON:
             return (*values, 0, 0.0)
-        return tuple((*values, 0.0)[place] for place in self.order)
-
-    def values(self, record: Record) -> Record:
-        """What `fields` packs: the inverse of `record`."""
-        order = self.order or range(len(WIRE_FIELDS))
-        placed = sorted(zip(order, record, strict=True))
-        return tuple(value for _, value in placed[: len(self.fields.unpack(bytes(self.size)))])
+        sent = dict(zip(self.names, values, strict=True))
+        return tuple(sent.get(name, 0) for name in WIRE_FIELDS)
 
 
-P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), None)
+_COMMON, _EXTRA = WIRE_FIELDS[:16], WIRE_FIELDS[16:]
+P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), _COMMON)
 P0F_MTU = Dialect(
-    "p0f-mtu", struct.Struct("=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2), (*range(14), 15, 16, 14, 17)
+    "p0f-mtu",
+    struct.Struct("=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2),
+    (*_COMMON[:14], "link_mtu", *_COMMON[14:]),
 )
-P0F_API2 = Dialect("p0f-v3-api2", struct.Struct("=8xxHd7IhBB" + "32s" * 6), (*range(2, 18), 0, 1))
+P0F_API2 = Dialect("p0f-v3-api2", struct.Struct("=8xxHd7IhBB" + "32s" * 6), (*_EXTRA, *_COMMON))
 DIALECTS = {dialect.size: dialect for dialect in (P0F_3, P0F_MTU, P0F_API2)}
 _LARGEST = max(DIALECTS)
 
@@ -123,9 +121,8 @@ def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
     if not answer.startswith(_OK_HEAD):
         read_answer(answer, dialect)
         return None
-    known = WIRE_FIELDS[:16] if dialect is P0F_3 else WIRE_FIELDS
     raw: dict[str, Any] = dict(zip(("magic", "status"), _HEAD.unpack_from(answer), strict=True))
-    for name, value in zip(known, dialect.record(answer), strict=False):
+    for name, value in zip(dialect.names, dialect.fields.unpack(answer), strict=True):
         raw[name] = text(value) if isinstance(value, bytes) else value
     return raw
 
@@ -135,7 +132,8 @@ def write_answer(info: P0fInfo | None, dialect: Dialect) -> bytes:
     if info is None:
         return _NO_MATCH_HEAD.ljust(dialect.size, b"\0")
     answer = bytearray(dialect.size)
-    dialect.fields.pack_into(answer, 0, *dialect.values(info._record))
+    known = dict(zip(WIRE_FIELDS, info._record, strict=True))
+    dialect.fields.pack_into(answer, 0, *(known[name] for name in dialect.names))
     answer[: _HEAD.size] = _OK_HEAD
     if dialect is P0F_API2:
         answer[_HEAD.size] = 2

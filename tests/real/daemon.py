@@ -1,0 +1,99 @@
+"""The real p0f, started on the loopback interface and put into the states it gets into."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+P0F = shutil.which("p0f") or shutil.which("p0f", path="/usr/sbin")
+REQUIRED = os.environ.get("P0F_REAL") == "require"
+
+
+def unavailable(reason: str) -> None:
+    """Skip the test, or fail it where the real p0f is required."""
+    if REQUIRED:
+        pytest.fail(f"P0F_REAL=require, but {reason}")
+    pytest.skip(reason)
+
+
+class RealP0f:
+    """A p0f process that listens on `lo`. `options` go to its command line."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.socket_path = str(folder / "p0f.sock")
+        self._output = folder / "p0f.out"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> RealP0f:
+        """Start and wait until it captures and listens."""
+        if P0F is None:
+            unavailable("p0f is not installed")
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [str(P0F), "-i", "lo", "-s", self.socket_path, *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + 10
+        while b"Entered main event loop" not in self._output.read_bytes():
+            if not self.alive or time.monotonic() > deadline:
+                unavailable(f"p0f may not capture here: {self._output.read_text()[-300:]}")
+            time.sleep(0.01)
+        return self
+
+    def kill(self) -> None:
+        """End it and leave its socket file behind."""
+        if self._process is not None:
+            self.resume()
+            self._process.kill()
+            self._process.wait()
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def pause(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self.alive:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def cpu_seconds(self) -> float:
+        """CPU time it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def introduce(self, address: str) -> None:
+        """Have p0f see a connection from a loopback address, and wait until it knows the host."""
+        from p0f_middleware import P0f
+
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        local = "::1" if ":" in address else "127.0.0.1"
+        with (
+            socket.create_server((local, 0), family=family) as server,
+            socket.create_connection(server.getsockname()[:2], source_address=(address, 0)),
+            P0f(self.socket_path, timeout=5) as client,
+        ):
+            deadline = time.monotonic() + 5
+            while client.lookup(address) is None:
+                assert time.monotonic() < deadline, f"p0f has not seen {address}"
+                time.sleep(0.002)
