@@ -114,12 +114,12 @@ class P0fInfo(Mapping[str, Any]):
         if unknown:
             raise TypeError(f"P0fInfo has no settable field {', '.join(sorted(unknown))}")
         given = {name: _to_wire(name, value) for name, value in fields.items() if value is not None}
-        object.__setattr__(self, "_record", tuple((_NOTHING_KNOWN | given).values()))
+        _set_record(self, tuple((_NOTHING_KNOWN | given).values()))
 
     @classmethod
     def _from_record(cls, record: Record) -> P0fInfo:
         info = cls.__new__(cls)
-        object.__setattr__(info, "_record", record)
+        _set_record(info, record)
         return info
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -277,6 +277,8 @@ class P0fInfo(Mapping[str, Any]):
         known = (f"{name}={value!r}" for name, value in self.items() if value is not None)
         return f"P0fInfo({', '.join(known)})"
 
+
+_set_record = vars(P0fInfo)["_record"].__set__
 
 FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
