@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import select
 import time
 import weakref
 from collections import deque
@@ -24,6 +25,14 @@ from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
 from ._protocol import Reader, make_query, read_answer, read_raw_answer
 
 __all__ = ["AsyncP0f"]
+
+
+_A_MOMENT = 0.0001
+"""Seconds to wait at most, with the loop held, for the answer to a lone query."""
+_NO_LOOK = 1.0
+"""Seconds not to do so after p0f took longer."""
+_FD_SETSIZE = 1024
+"""select(2), the one wait with a timeout below a millisecond, takes smaller descriptors only."""
 
 
 class _Query(NamedTuple):
@@ -171,7 +180,9 @@ class _Line:
         self._timeout = client.timeout
         self._idle = client.idle
         self._unsent: deque[_Query] = deque()
-        self._flush_due = False
+        self._asked_this_turn = 0
+        self._crowded = False
+        self._look_from = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_idling = True
         self._nothing_owed: asyncio.Future[None] | None = None
@@ -181,12 +192,20 @@ class _Line:
         """What `reader` makes of the answer, in future; or a P0fError."""
         future: asyncio.Future[Any] = self.loop.create_future()
         self._unsent.append(_Query(future, query, reader, deadline))
-        if not self._flush_due:
-            self._flush_due = True
-            self.loop.call_soon(self._flush)
+        self._asked_this_turn += 1
+        if self._asked_this_turn == 1:
+            self.loop.call_soon(self._end_turn)
+            if not self._crowded and not self.link.pipeline.owed:
+                self._flush()
         if self._timer_is_for_idling:
             self._set_timer(self._timeout, for_idling=False)
         return future
+
+    def _end_turn(self) -> None:
+        """All that was asked in this turn of the loop has been asked: send it together."""
+        self._crowded = self._asked_this_turn > 1
+        self._asked_this_turn = 0
+        self._flush()
 
     async def finish(self, patience: float) -> None:
         """Shut when nothing is owed or asked any more, or after `patience` seconds."""
@@ -216,8 +235,7 @@ class _Line:
         return len(waiting)
 
     def _flush(self) -> None:
-        """Send what was asked for since the last turn, as far as there is room on the wire."""
-        self._flush_due = False
+        """Send what was asked for, as far as there is room on the wire."""
         if self.closed:
             return
         pipeline = self.link.pipeline
@@ -237,6 +255,18 @@ class _Line:
             whole = False
         if not whole:  # there is room for MOST_OWED queries, so the connection is dead
             self._lost()
+        elif len(pipeline.owed) == 1 and self.link.last_used >= self._look_from:
+            self._look()
+
+    def _look(self) -> None:
+        """Wait a moment for the answer to a lone query: p0f takes less time than the loop would
+        take to go to sleep and wake up again."""
+        if self.link.sock.fileno() >= _FD_SETSIZE:
+            return
+        if select.select([self.link.sock], (), (), _A_MOMENT)[0]:
+            self._receive()
+        else:
+            self._look_from = self.link.last_used + _NO_LOOK
 
     def _receive(self) -> None:
         """Hand out the answers that have come."""
