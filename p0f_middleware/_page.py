@@ -29,9 +29,8 @@ def render(
     if info is None:
         title, content = _TITLES[status], f"<p>{escape(status.describe())}</p>"
     else:
-        words = info.describe()
-        title = words.pop("Operating system", "An operating system unknown to p0f")
-        content = _table(words) + _EXPLANATION
+        title = info.os_name or "A system that p0f does not recognise"
+        content = _table(info.describe()) + _EXPLANATION
     notice = ""
     if sample_because is not None:
         notice = _SAMPLE.format(because=escape(sample_because))

@@ -82,7 +82,7 @@ def own_p0f(host: str, port: int) -> Iterator[Source]:
             )
         try:
             _wait_until_it_listens(process, socket_path, errors)
-            yield Source(socket_path, f"a p0f of its own, on interface {interface}")
+            yield Source(socket_path, f"a p0f of the demo's own, on interface {interface}")
         finally:
             process.terminate()
             process.wait()
