@@ -64,6 +64,10 @@ class P0fStatus(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+    def describe(self) -> str:
+        """What it means and what to do about it, in words for people."""
+        return _STATUS_IN_WORDS[self]
+
 
 class MatchQuality(IntFlag):
     """How well the signature fits that named the operating system."""
@@ -355,6 +359,22 @@ def _link_in_words(info: P0fInfo) -> str | None:
 def _time_in_words(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else None
 
+
+_STATUS_IN_WORDS = {
+    P0fStatus.OK: "p0f knows the client.",
+    P0fStatus.NO_MATCH: (
+        "p0f has not seen the client. It knows those that connected since it started, over the"
+        " interface it listens on (its -i)."
+    ),
+    P0fStatus.UNAVAILABLE: (
+        "p0f could not be asked. Is it running, and its socket (its -s) open to this process? The"
+        " application's log has the reason."
+    ),
+    P0fStatus.NO_ADDRESS: (
+        "The request has no client address. If it came through a proxy on this machine, name the"
+        " proxy in trusted_proxies."
+    ),
+}
 
 _BAD_SW_IN_WORDS = {
     None: None,
