@@ -93,9 +93,9 @@ def test_times_are_aware_and_in_utc(info: P0fInfo) -> None:
 
 @pytest.mark.parametrize("field", ["first_seen", "last_seen", "last_nat", "last_chg"])
 def test_the_last_second_that_p0f_can_name_is_a_time(field: str) -> None:
-    latest = P0fInfo(**{field: 2**32 - 1})
+    latest: dict[str, Any] = {field: 2**32 - 1}
 
-    assert latest[field] == datetime(2106, 2, 7, 6, 28, 15, tzinfo=timezone.utc)
+    assert P0fInfo(**latest)[field] == datetime(2106, 2, 7, 6, 28, 15, tzinfo=timezone.utc)
 
 
 def test_a_time_given_in_another_zone_is_the_same_moment() -> None:
@@ -221,7 +221,7 @@ def test_an_attribute_cannot_be_added(info: P0fInfo) -> None:
 
 def test_an_attribute_cannot_be_deleted(info: P0fInfo) -> None:
     with pytest.raises(AttributeError):
-        del info.os_name  # type: ignore[misc]
+        del info.os_name
 
 
 def test_an_item_cannot_be_set(info: P0fInfo) -> None:
@@ -308,8 +308,9 @@ def test_describe_words_each_thing_alone(fields: dict[str, Any], label: str, wor
 
 @pytest.mark.parametrize("name", ["colour", "uptime", "uptime_sec", "source", "magic"])
 def test_naming_a_field_that_cannot_be_set_is_a_type_error(name: str) -> None:
+    fields: dict[str, Any] = {name: 1}
     with pytest.raises(TypeError, match=f"no settable field {name}"):
-        P0fInfo(**{name: 1})
+        P0fInfo(**fields)
 
 
 @pytest.mark.parametrize(
