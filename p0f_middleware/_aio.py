@@ -120,25 +120,25 @@ class AsyncP0f(BaseClient):
 
     async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
         """Send a query and wait for its answer; once more if the connection turns out dead."""
-        if self._health.outage.down:
-            self._health.admit(time.monotonic())
         deadline = time.monotonic() + self.timeout
-        try:
-            try:
-                return await self._line_here().ask(query, reader, deadline)
-            except ConnectionLost:
-                pass
+        retried = False
+        while True:
+            if self._health.outage.down:
+                self._health.admit(time.monotonic())
             try:
                 return await self._line_here().ask(query, reader, deadline)
             except ConnectionLost as error:
-                self._health.failed(error)
+                if retried:
+                    self._health.failed(error)
+                    self.stats.add("errors")
+                    raise
+                retried = True
+            except P0fUnavailable as error:
+                self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
                 raise
-        except P0fUnavailable as error:
-            self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
-            raise
-        except asyncio.CancelledError:
-            self.stats.add("abandoned")
-            raise
+            except asyncio.CancelledError:
+                self.stats.add("abandoned")
+                raise
 
     def _line_here(self) -> _Line:
         """The running loop's connection."""
@@ -197,7 +197,7 @@ class _Line:
             self.loop.call_soon(self._end_turn)
             if not self._crowded and not self.link.pipeline.owed:
                 self._flush()
-        if self._timer_is_for_idling:
+        if self._timer_is_for_idling and not self.closed:
             self._set_timer(self._timeout, for_idling=False)
         return future
 
@@ -355,6 +355,9 @@ class _Line:
         if not expired:
             return
         error = no_answer(self.link, self._socket_path, self._timeout)
+        if isinstance(error, P0fProtocolError):
+            self._distrust(error)
+            return
         self._health.failed(error)
         self._fail(expired, error)
         if self.link.useless:
