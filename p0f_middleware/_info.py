@@ -42,6 +42,8 @@ _RAW_SIG = len(WIRE_FIELDS)
 """Where a record that was made from a SYN has one more field, the signature of that SYN."""
 STRING_SIZE = 32
 """Bytes p0f sends for a string."""
+MOST_DAYS = timedelta.max.days
+"""The largest `up_mod_days` there can be; p0f's field has room for more than a timedelta has."""
 
 _NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
     "distance": -1,
@@ -304,18 +306,32 @@ FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value
 
 def _to_wire(name: str, value: Any) -> int | float | bytes:
     """A field as a caller would give it (datetime, timedelta, str, number), as p0f sends it."""
-    if isinstance(_NOTHING_KNOWN[name], bytes):
-        encoded: bytes = value.encode()
+    if isinstance(_NOTHING_KNOWN[name], bytes) and isinstance(value, str):
+        encoded = value.encode()
         if len(encoded) > STRING_SIZE or b"\0" in encoded:
             raise ValueError(f"{name} must fit {STRING_SIZE} bytes and have no NUL: {value!r}")
         return encoded
-    if isinstance(value, datetime):
-        return int(value.timestamp())
-    if isinstance(value, timedelta):
-        return value.days
-    if isinstance(value, (int, float)):
-        return value
-    raise TypeError(f"{name} cannot be {value!r}")
+    if name == "tick_rate" and isinstance(value, (int, float)):
+        return float(value)
+    if name in _MOMENTS and isinstance(value, datetime):
+        value = int(value.timestamp())
+    elif name == "up_mod_days" and isinstance(value, timedelta):
+        value = value.days
+    if name not in _RANGES or not isinstance(value, int):
+        raise TypeError(f"{name} cannot be {value!r}")
+    if value not in _RANGES[name]:
+        raise ValueError(f"{name} is in {_RANGES[name]!r}, so it cannot be {value!r}")
+    return int(value)
+
+
+_MOMENTS = ("first_seen", "last_seen", "last_nat", "last_chg")
+_RANGES = {name: range(2**32) for name in WIRE_FIELDS[:7]} | {
+    "up_mod_days": range(MOST_DAYS + 1),
+    "distance": range(-(2**15), 2**15),
+    "bad_sw": range(3),
+    "os_match_q": range(4),
+    "link_mtu": range(2**16),
+}
 
 
 def _to_json(name: str, value: Any) -> str | int | float | None:
