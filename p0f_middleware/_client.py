@@ -14,11 +14,11 @@ import time
 from types import TracebackType
 from typing import Any, Literal, overload
 
-from ._base import BaseClient
+from ._base import BaseClient, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
-from ._protocol import Dialect, make_query, read_answer
+from ._protocol import Dialect, Reader, ReadT, make_query, read_answer, read_raw_answer
 
 __all__ = ["P0f"]
 
@@ -53,7 +53,7 @@ class P0f(BaseClient):
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is none of p0f's.
         """
-        return self._read(self._exchange(make_query(ip_address)), read_answer)
+        return self._exchange(make_query(ip_address), read_answer)
 
     @overload
     def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
@@ -69,8 +69,10 @@ class P0f(BaseClient):
         Raises:
             P0fNoMatch: p0f knows nothing about the address. A KeyError.
         """
-        answer = self._exchange(make_query(ip_address))
-        return self._read_or_raise(ip_address, answer, return_raw_data)
+        query = make_query(ip_address)
+        if return_raw_data:
+            return known(ip_address, self._exchange(query, read_raw_answer))
+        return known(ip_address, self._exchange(query, read_answer))
 
     def close(self) -> None:
         """Let the connection go; the next lookup opens another. Safe at any time, and twice.
@@ -107,7 +109,7 @@ class P0f(BaseClient):
             turn = self._turn = _Turn()
         return turn
 
-    def _exchange(self, query: bytes) -> tuple[bytes, Dialect]:
+    def _exchange(self, query: bytes, reader: Reader[ReadT]) -> ReadT | None:
         """Send a query and wait for its answer, in turn with other threads."""
         turn = self._own_turn()
         health = self._health
@@ -124,12 +126,12 @@ class P0f(BaseClient):
         try:
             if health.outage.down and not admitted:
                 health.admit(started)  # it went down while we waited for our turn
-            answer = self._ask(turn, query, started + timeout)
+            answer, dialect = self._ask(turn, query, started + timeout)
+            if health.outage.down:
+                health.answered()
+            return self._read(answer, dialect, reader)
         finally:
             turn.lock.release()
-        if health.outage.down:
-            health.answered()
-        return answer
 
     def _ask(self, turn: _Turn, query: bytes, deadline: float) -> tuple[bytes, Dialect]:
         """Ask on the connection; once more on a fresh one if it turns out to be dead."""
@@ -203,7 +205,7 @@ class P0f(BaseClient):
             if owner is ticket:
                 found = answer
             else:
-                self.stats.add("dropped")
+                self.stats.dropped += 1
         return found
 
     def _timed_out(self, turn: _Turn, link: Link[object]) -> P0fError:

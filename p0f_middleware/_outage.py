@@ -70,6 +70,9 @@ class P0fStats:
     The counters only grow; reading them costs nothing and is safe from any thread.
     """
 
+    # Answers are counted one by one, by whoever holds the connection, without a lock of their own;
+    # everything else is rare and goes through `add`.
+
     matches: int = 0
     """Lookups that p0f answered with a host."""
     no_matches: int = 0
@@ -88,7 +91,7 @@ class P0fStats:
     """Answers that came when nobody waited for them any more."""
     outages: int = 0
     """How often p0f went down."""
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def lookups(self) -> int:
@@ -104,12 +107,12 @@ class P0fStats:
 
     def as_dict(self) -> dict[str, int]:
         """The counters by name, `lookups` first."""
-        names = (f.name for f in fields(self) if not f.name.startswith("_"))
+        names = (counter.name for counter in fields(self) if counter.compare)
         return {"lookups": self.lookups} | {name: getattr(self, name) for name in names}
 
     def add(self, counter: str, count: int = 1) -> None:
         """Add to a counter. Threads may do so at once."""
-        with self._lock:
+        with self.lock:
             setattr(self, counter, getattr(self, counter) + count)
 
 
@@ -182,7 +185,7 @@ class Health:
 
     def bad_answer(self, error: P0fError) -> None:
         """One host's answer made no sense, though p0f speaks its API."""
-        self.stats.add("errors")
+        self.stats.errors += 1
         if not self._warned_of_answer:
             self._warned_of_answer = True
             logger.warning("p0f at %s: %s (said once)", self._socket_path, error)
