@@ -171,7 +171,8 @@ class P0fInfo(Mapping[str, Any]):
     @property
     def up_mod_days(self) -> timedelta | None:
         """The span after which the host's timestamps, and so `uptime`, wrap; None if not known."""
-        return timedelta(days=self._record[4]) if self._record[4] else None
+        days: int = min(self._record[4], timedelta.max.days)
+        return timedelta(days=days) if days else None
 
     @property
     def last_nat(self) -> datetime | None:
@@ -287,8 +288,11 @@ class P0fInfo(Mapping[str, Any]):
         return hash(self._comparable())
 
     def _comparable(self) -> Record:
-        """The record without what p0f left behind a string's NUL."""
-        return tuple(v.split(b"\0", 1)[0] if isinstance(v, bytes) else v for v in self._record)
+        """The record without what p0f left behind a string's NUL, and as it compares: NaN would
+        not equal itself."""
+        *plain, rate = self._record
+        cut = (v.split(b"\0", 1)[0] if isinstance(v, bytes) else v for v in plain)
+        return (*cut, 0.0 if math.isnan(rate) else rate)
 
     def __reduce__(self) -> tuple[Callable[[Record], P0fInfo], tuple[Record]]:
         return P0fInfo._from_record, (self._record,)
