@@ -288,11 +288,7 @@ class P0fInfo(Mapping[str, Any]):
         return hash(self._comparable())
 
     def _comparable(self) -> Record:
-        """The record without what p0f left behind a string's NUL, and as it compares: NaN would
-        not equal itself."""
-        *plain, rate = self._record
-        cut = (v.split(b"\0", 1)[0] if isinstance(v, bytes) else v for v in plain)
-        return (*cut, 0.0 if math.isnan(rate) else rate)
+        return tuple(map(_comparable, self._record))
 
     def __reduce__(self) -> tuple[Callable[[Record], P0fInfo], tuple[Record]]:
         return P0fInfo._from_record, (self._record,)
@@ -303,6 +299,14 @@ class P0fInfo(Mapping[str, Any]):
 
 
 _set_record = vars(P0fInfo)["_record"].__set__
+
+
+def _comparable(value: object) -> object:
+    """A field without what p0f left behind a string's NUL, and without NaN, which equals nothing."""
+    if isinstance(value, bytes):
+        return value.split(b"\0", 1)[0]
+    return 0.0 if isinstance(value, float) and math.isnan(value) else value
+
 
 FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
