@@ -302,7 +302,7 @@ _set_record = vars(P0fInfo)["_record"].__set__
 
 
 def _comparable(value: object) -> object:
-    """A field without what p0f left behind a string's NUL, and without NaN, which equals nothing."""
+    """A field without what is left behind a NUL, and without NaN, which equals nothing."""
     if isinstance(value, bytes):
         return value.split(b"\0", 1)[0]
     return 0.0 if isinstance(value, float) and math.isnan(value) else value
