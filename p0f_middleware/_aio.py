@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import select
+import threading
 import time
 import weakref
 from collections import deque
@@ -52,6 +53,7 @@ class AsyncP0f(BaseClient):
         super().__init__(*args, **options)
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
+        self._lines_lock = threading.Lock()  # loops come and go in several threads
         self._line: _Line | None = None  # the one used last
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
@@ -95,8 +97,9 @@ class AsyncP0f(BaseClient):
         a closed connection.
         """
         here = asyncio.get_running_loop()
-        lines = dict(self._lines)
-        self._lines.clear()
+        with self._lines_lock:
+            lines = dict(self._lines)
+            self._lines.clear()
         self._line = None
         for loop, line in lines.items():
             if loop is here:
@@ -120,25 +123,25 @@ class AsyncP0f(BaseClient):
 
     async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
         """Send a query and wait for its answer; once more if the connection turns out dead."""
-        if self._health.outage.down:
-            self._health.admit(time.monotonic())
         deadline = time.monotonic() + self.timeout
-        try:
-            try:
-                return await self._line_here().ask(query, reader, deadline)
-            except ConnectionLost:
-                pass
+        retried = False
+        while True:
+            if self._health.outage.down:
+                self._health.admit(time.monotonic())
             try:
                 return await self._line_here().ask(query, reader, deadline)
             except ConnectionLost as error:
-                self._health.failed(error)
+                if retried:
+                    self._health.failed(error)
+                    self.stats.add("errors")
+                    raise
+                retried = True
+            except P0fUnavailable as error:
+                self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
                 raise
-        except P0fUnavailable as error:
-            self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
-            raise
-        except asyncio.CancelledError:
-            self.stats.add("abandoned")
-            raise
+            except asyncio.CancelledError:
+                self.stats.add("abandoned")
+                raise
 
     def _line_here(self) -> _Line:
         """The running loop's connection."""
@@ -152,16 +155,18 @@ class AsyncP0f(BaseClient):
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        for other, line in list(self._lines.items()):
-            if other.is_closed():
-                del self._lines[other]
-                line.shut()
+        with self._lines_lock:
+            stale = [self._lines.pop(other) for other in list(self._lines) if other.is_closed()]
+        for line in stale:
+            line.shut()
         try:
             link: Link[_Query] = self._open_link(0.0)
         except P0fUnavailable as error:
             self._health.failed(error)
             raise
-        line = self._lines[loop] = _Line(link, loop, self)
+        line = _Line(link, loop, self)
+        with self._lines_lock:
+            self._lines[loop] = line
         return line
 
 
@@ -197,7 +202,7 @@ class _Line:
             self.loop.call_soon(self._end_turn)
             if not self._crowded and not self.link.pipeline.owed:
                 self._flush()
-        if self._timer_is_for_idling:
+        if self._timer_is_for_idling and not self.closed:
             self._set_timer(self._timeout, for_idling=False)
         return future
 
@@ -355,6 +360,9 @@ class _Line:
         if not expired:
             return
         error = no_answer(self.link, self._socket_path, self._timeout)
+        if isinstance(error, P0fProtocolError):
+            self._distrust(error)
+            return
         self._health.failed(error)
         self._fail(expired, error)
         if self.link.useless:

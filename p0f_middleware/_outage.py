@@ -8,8 +8,10 @@ and for coming back.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
+import weakref
 from collections import deque
 from dataclasses import dataclass, field, fields
 
@@ -133,6 +135,12 @@ class Health:
         self._skipped_before = 0
         self._connections = 0
         self._warned_of_answer = False
+        _all.add(self)
+
+    def renew_locks(self) -> None:
+        """In a child after a fork: another thread of the parent may have held them."""
+        self._lock = threading.Lock()
+        self.stats.lock = threading.Lock()
 
     def admit(self, now: float) -> None:
         """Let the caller ask p0f while it is down, or not.
@@ -189,6 +197,17 @@ class Health:
         if not self._warned_of_answer:
             self._warned_of_answer = True
             logger.warning("p0f at %s: %s (said once)", self._socket_path, error)
+
+
+_all: weakref.WeakSet[Health] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    for health in _all:
+        health.renew_locks()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 def lookup_failed(error: Exception) -> None:
