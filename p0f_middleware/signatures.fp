@@ -322,16 +322,16 @@ sig   = *:64:0:*:65535,7:mss,nop,ws,nop,nop,sok:df,ecn:0
 ; (option 30) on iOS.
 
 label = s:unix:macOS or iOS:options blanked
-sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,nop,nop,eol+1:df:0
-sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,nop,nop,eol+1:df,id+:0
-sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,eol+1:df:0
-sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,eol+1:df,id+:0
-sig   = *:64:0:*:65535,*:mss,nop,nop,nop,nop,nop,nop,ts,sok,eol+1:df:0
-sig   = *:64:0:*:65535,*:mss,nop,nop,nop,nop,nop,nop,ts,sok,eol+1:df,id+:0
-sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,nop,nop:df:0
-sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,nop,nop:df,id+:0
-sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts:df:0
-sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts,nop,nop,eol+1:df:0
+sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts,nop,nop,eol+1:df,id+:0
+sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,eol+1:df:0
+sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,eol+1:df,id+:0
+sig   = *:64:0:*:*,*:mss,nop,nop,nop,nop,nop,nop,ts,sok,eol+1:df:0
+sig   = *:64:0:*:*,*:mss,nop,nop,nop,nop,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts,sok,nop,nop:df:0
+sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts,sok,nop,nop:df,id+:0
+sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts:df:0
+sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts:df,id+:0
 
 label = s:unix:macOS or iOS:Multipath TCP
 sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,?30,eol+1:df:*
@@ -341,9 +341,9 @@ sig   = 6:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,?30,sok,eol+1:flow:*
 
 ; --- Android ---
 
-; collected: 65535 with scales 5 to 10 and 12. Android raises the kernel's initial receive window, so that 65535
-; is reached where Linux stops at a multiple of the MSS. Observed: a Linux whose tcp_rmem default is raised to 6
-; MB sends 65535 too.
+; collected: 65535 with scales 5 to 10 and 12 (11 is derived). Android raises the kernel's initial receive window,
+; so that 65535 is reached where Linux stops at a multiple of the MSS. Observed: a Linux whose tcp_rmem default is
+; raised to 6 MB sends 65535 too.
 
 label = s:unix:Android:
 sig   = *:64:0:*:65535,5:mss,sok,ts,nop,ws:df,id+:0
@@ -364,6 +364,9 @@ sig   = 6:64:0:*:65535,9:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:65535,10:mss,sok,ts,nop,ws:df,id+:0
 sig   = *:64:0:*:65535,10:mss,sok,ts,nop,ws:df:0
 sig   = 6:64:0:*:65535,10:mss,sok,ts,nop,ws:flow:0
+sig   = *:64:0:*:65535,11:mss,sok,ts,nop,ws:df,id+:0
+sig   = *:64:0:*:65535,11:mss,sok,ts,nop,ws:df:0
+sig   = 6:64:0:*:65535,11:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:65535,12:mss,sok,ts,nop,ws:df,id+:0
 sig   = *:64:0:*:65535,12:mss,sok,ts,nop,ws:df:0
 sig   = 6:64:0:*:65535,12:mss,sok,ts,nop,ws:flow:0
@@ -383,6 +386,8 @@ sig   = *:128:0:*:65535,9:mss,sok,ts,nop,ws:df,id+:0
 sig   = *:128:0:*:65535,9:mss,sok,ts,nop,ws:df:0
 sig   = *:128:0:*:65535,10:mss,sok,ts,nop,ws:df,id+:0
 sig   = *:128:0:*:65535,10:mss,sok,ts,nop,ws:df:0
+sig   = *:128:0:*:65535,11:mss,sok,ts,nop,ws:df,id+:0
+sig   = *:128:0:*:65535,11:mss,sok,ts,nop,ws:df:0
 sig   = *:128:0:*:65535,12:mss,sok,ts,nop,ws:df,id+:0
 sig   = *:128:0:*:65535,12:mss,sok,ts,nop,ws:df:0
 sig   = *:255:0:*:65535,5:mss,sok,ts,nop,ws:df,id+:0
@@ -397,6 +402,8 @@ sig   = *:255:0:*:65535,9:mss,sok,ts,nop,ws:df,id+:0
 sig   = *:255:0:*:65535,9:mss,sok,ts,nop,ws:df:0
 sig   = *:255:0:*:65535,10:mss,sok,ts,nop,ws:df,id+:0
 sig   = *:255:0:*:65535,10:mss,sok,ts,nop,ws:df:0
+sig   = *:255:0:*:65535,11:mss,sok,ts,nop,ws:df,id+:0
+sig   = *:255:0:*:65535,11:mss,sok,ts,nop,ws:df:0
 sig   = *:255:0:*:65535,12:mss,sok,ts,nop,ws:df,id+:0
 sig   = *:255:0:*:65535,12:mss,sok,ts,nop,ws:df:0
 
@@ -639,11 +646,9 @@ sig   = *:64:0:*:mss*29,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*29,*:mss,sok,ts,nop,ws:flow:0
 
 ; derived: the window of a raised receive buffer, with scales that no handset was seen to send: they stand for
-; buffers of 64 MiB and from 256 MiB up.
+; buffers of 256 MiB and more.
 
 label = s:other:Proxy or VPN:large receive buffers
-sig   = *:64:0:*:65535,11:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:65535,11:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:65535,13:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:65535,13:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:65535,14:mss,sok,ts,nop,ws:df,id+:0
@@ -731,6 +736,7 @@ sig   = *:64:0:*:*,2:mss,nop,ws,nop,nop,sok:df,id+:0
 sig   = 6:64:0:*:*,2:mss,nop,ws,nop,nop,sok:flow:0
 sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,nop,nop:df,id+:0
 sig   = *:128:0:*:*,*:mss,nop,nop,nop,nop,nop,nop,sok:df,id+:0
+sig   = *:128:0:*:*,*:mss,nop,nop,nop,nop:df,id+:0
 
 label = g:unix:macOS or iOS:
 sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
@@ -760,7 +766,15 @@ label = g:other:Proxy or VPN:tuned Linux server
 sig   = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws:flow:0
 
-label = g:unix:Linux:
+label = g:unix:Linux:options blanked
+sig   = *:64:0:*:*,*:mss,sok,ts,nop,nop,nop,nop:df,id+:0
+sig   = *:64:0:*:*,*:mss,sok,ts,nop,nop,nop,nop:df:0
+sig   = *:64:0:*:*,*:mss,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+:0
+sig   = *:64:0:*:*,*:mss,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df:0
+sig   = *:64:0:*:*,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop:df,id+:0
+sig   = *:64:0:*:*,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop:df:0
+
+label = g:unix:Linux:timestamps blanked
 sig   = *:64:0:*:*,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+:0
 sig   = *:64:0:*:*,*:mss,sok,nop,nop,nop,ws:df,id+:0
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ._address import Trusted, TrustedProxies, client_address
 from ._arming import armer
 from ._info import STRING_SIZE, MatchQuality, P0fInfo, P0fStatus
+from ._lookup import NO_ADDRESS, Outcome
 from ._match import Matcher, Verdict
 from ._outage import logger
 from ._saved_syn import (
@@ -38,8 +39,6 @@ from ._signatures import load
 
 __all__ = ["Syn", "save_syn", "when_ready"]
 
-Result: TypeAlias = tuple[P0fInfo | None, P0fStatus, str | None]
-"""p0f.info, p0f.status and p0f.reason."""
 Header: TypeAlias = Callable[[str], "str | None"]
 """Gives the request's header of that name, its repetitions joined; None if absent."""
 
@@ -68,10 +67,9 @@ class _Seen(NamedTuple):
 
     address: str | None
     port: int
-    result: Result
+    outcome: Outcome
 
 
-NO_ADDRESS: Result = (None, P0fStatus.NO_ADDRESS, "the request has no client address")
 _NO_SYN = _Seen(None, 0, (None, P0fStatus.NO_MATCH, "this is no SYN that p0f fingerprints"))
 
 
@@ -116,7 +114,7 @@ class Syn:
         if arm:
             armer.start()
 
-    def look_up_wsgi(self, environ: Mapping[str, Any]) -> Result:
+    def look_up_wsgi(self, environ: Mapping[str, Any]) -> Outcome:
         """p0f.info, p0f.status and p0f.reason of a WSGI request. Raises nothing, waits for nothing.
 
         The reason is one sentence: why p0f.info is None or, if it is not, what it rests on.
@@ -130,7 +128,7 @@ class Syn:
 
     def look_up_asgi(
         self, scope: Mapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]
-    ) -> Result:
+    ) -> Outcome:
         """The same of an ASGI request. Wants the `receive` and `send` of the server itself."""
         address, port = scope.get("client") or (None, None)
         return self._look_up(
@@ -142,12 +140,12 @@ class Syn:
 
     def _look_up(
         self, peer: object, port: object, connection: Callable[[], int], header: Header
-    ) -> Result:
+    ) -> Outcome:
         try:
             if self._proxies:
-                result = self._from_proxy(peer, connection, header)
-                if result is not None:
-                    return result
+                outcome = self._from_proxy(peer, connection, header)
+                if outcome is not None:
+                    return outcome
             address = client_address(peer)
             if address is None:
                 return NO_ADDRESS
@@ -158,7 +156,7 @@ class Syn:
             reason = f"the connection's SYN cannot be read: {error}"
             return self._unavailable(reason, reason)
 
-    def _from_connection(self, address: str, port: int, fd: int) -> Result:
+    def _from_connection(self, address: str, port: int, fd: int) -> Outcome:
         cookie = socket_cookie(fd)
         seen = self._connections.get(cookie)
         if seen is None:
@@ -166,7 +164,7 @@ class Syn:
             seen = self._read(syn) if syn else self._missing(fd)
             self._connections.put(cookie, seen)
         if seen.address is None or (seen.address == address and port in (0, seen.port)):
-            return seen.result
+            return seen.outcome
         return self._unavailable(
             "proxy",
             f"the peer is a proxy: the connection is from {seen.address} port {seen.port},"
@@ -189,7 +187,7 @@ class Syn:
 
     def _from_proxy(
         self, peer: object, connection: Callable[[], int], header: Header
-    ) -> Result | None:
+    ) -> Outcome | None:
         """What a trusted proxy says of its client; None if the request comes from none.
 
         The SYN has to be the client's by all else that is known: by what the server gives as the
@@ -209,9 +207,9 @@ class Syn:
             return None
         seen = self._read_header(syn) if len(syn) <= _LONGEST_HEADER else _NO_SYN
         if seen.address is None or seen.address == client:
-            return seen.result
+            return seen.outcome
         if alone and not self._proxies.trusts(seen.address):
-            return seen.result
+            return seen.outcome
         said = "that is a proxy too" if alone else f"the client is {client or 'unknown'}"
         return self._unavailable(
             "proxy", f"the SYN in {self._header} is from {seen.address}, but {said}"
@@ -232,8 +230,8 @@ class Syn:
         info = P0fInfo(first_seen=now, last_seen=now, **fields)
         return _Seen(str(ip_address(match.source)), match.port, (info, P0fStatus.OK, reason))
 
-    def _unavailable(self, kind: str, reason: str, level: int = logging.WARNING) -> Result:
-        """The result of a lookup that failed; the log says so for the first of its kind."""
+    def _unavailable(self, kind: str, reason: str, level: int = logging.WARNING) -> Outcome:
+        """The outcome of a lookup that failed; the log says so for the first of its kind."""
         if kind not in self._said and len(self._said) < _MOST_KINDS:
             self._said.add(kind)
             logger.log(level, "no fingerprint for this request: %s (said once)", reason)
