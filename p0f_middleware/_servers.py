@@ -82,7 +82,7 @@ def _descriptor(way: Way, clue: Any) -> int:
 
 def _uwsgi(environ: Mapping[str, Any]) -> int:
     uwsgi = sys.modules["uwsgi"]
-    if uwsgi.opt.keys() & {b"http", b"https", b"http-to"}:
+    if uwsgi.opt.keys() & {"http", "https", "http-to"}:
         raise NoConnection("uWSGI's HTTP router keeps the connection to itself; use http-socket")
     fd: int = uwsgi.connection_fd()
     return fd

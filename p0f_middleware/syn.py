@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timezone
 from functools import lru_cache, partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ._address import Trusted, TrustedProxies, client_address
 from ._arming import armer
-from ._info import STRING_SIZE, MatchQuality, P0fInfo, P0fStatus
+from ._info import STRING_SIZE, MatchQuality, P0fInfo, P0fStatus, Record
 from ._lookup import NO_ADDRESS, Outcome
 from ._match import Matcher, Verdict
 from ._outage import logger
@@ -225,9 +225,9 @@ class Syn:
         match = self._matcher.match(syn)
         if match is None:
             return _NO_SYN
-        fields, reason = _told(match.verdict)
-        now = datetime.now(timezone.utc)
-        info = P0fInfo(first_seen=now, last_seen=now, **fields)
+        record, reason = _told(match.verdict)
+        now = int(time.time())
+        info = P0fInfo._from_record((now, now, *record[2:]))
         return _Seen(str(ip_address(match.source)), match.port, (info, P0fStatus.OK, reason))
 
     def _unavailable(self, kind: str, reason: str, level: int = logging.WARNING) -> Outcome:
@@ -244,8 +244,8 @@ def _matcher(database: str) -> Matcher:
 
 
 @lru_cache(1024)
-def _told(verdict: Verdict) -> tuple[dict[str, Any], str]:
-    """A verdict as fields of P0fInfo, and in words."""
+def _told(verdict: Verdict) -> tuple[Record, str]:
+    """A verdict as a P0fInfo's record, but for the two moments it begins with, and in words."""
     fields: dict[str, Any] = {
         "raw_sig": verdict.raw_sig,
         "total_conn": 1,
@@ -255,17 +255,24 @@ def _told(verdict: Verdict) -> tuple[dict[str, Any], str]:
     if not verdict.random_ttl and not verdict.excess_distance:
         fields["distance"] = verdict.distance
     label = verdict.label
+    if label is not None and not label.userland:
+        fields["os_name"] = _cut(label.name)
+        fields["os_flavor"] = _cut(label.flavor)
+        fields["os_match_q"] = MatchQuality.FUZZY * verdict.fuzzy | (
+            MatchQuality.GENERIC * verdict.generic
+        )
+    return P0fInfo(**fields)._record, _words(verdict)
+
+
+def _words(verdict: Verdict) -> str:
+    """Which signature a verdict rests on, named by its label in p0f's notation."""
+    label = verdict.label
     if label is None:
-        return fields, f"no signature matches {verdict.raw_sig}"
-    words = f"{'g' if label.generic else 's'}:{label.os_class}:{label.name}:{label.flavor}"
+        return f"no signature matches {verdict.raw_sig}"
+    name = f"{'g' if label.generic else 's'}:{label.os_class}:{label.name}:{label.flavor}"
     if label.userland:
-        return fields, f"the signature is that of a program, not of a system: {words}"
-    fields |= {
-        "os_name": _cut(label.name),
-        "os_flavor": _cut(label.flavor),
-        "os_match_q": MatchQuality.FUZZY * verdict.fuzzy | MatchQuality.GENERIC * verdict.generic,
-    }
-    return fields, f"the SYN matches {words}{' but for details' if verdict.fuzzy else ''}"
+        return f"the SYN is that of a program, which tells no system: {name}"
+    return f"the SYN matches {name}{' but for a detail' if verdict.fuzzy else ''}"
 
 
 def _cut(name: str | None) -> str | None:
