@@ -6,7 +6,6 @@ The scope is copied before anything is put into it, as the ASGI specification as
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -15,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from asgiref.compatibility import guarantee_single_callable
 
 from ._address import Trusted, TrustedProxies, client_address
-from ._aio import AsyncP0f
+from ._aio import AsyncP0f, sleep
 from ._base import TIMEOUT
 from ._grace import Grace
 from ._info import P0fInfo, P0fStatus
@@ -93,7 +92,7 @@ class P0fASGIMiddleware:
             info = await self.source.lookup(address)
             if info is None:
                 for pause in self._grace.pauses(address, time.monotonic()):
-                    await asyncio.sleep(pause)
+                    await sleep(pause)
                     info = await self.source.lookup(address)
                     if info is not None:
                         break
