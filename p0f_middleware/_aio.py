@@ -13,6 +13,7 @@ import itertools
 import os
 import select
 import sys
+import threading
 import time
 import weakref
 from collections import deque
@@ -56,6 +57,7 @@ class AsyncP0f(BaseClient):
         super().__init__(*args, **options)
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
+        self._lines_lock = threading.Lock()  # loops come and go in several threads
         self._line: _Line | None = None  # the one used last
         self._in_thread: InThread | None = None
 
@@ -106,8 +108,9 @@ class AsyncP0f(BaseClient):
             here = None
         if here is None and self._in_thread is not None:
             await self._in_thread.close()
-        lines = dict(self._lines)
-        self._lines.clear()
+        with self._lines_lock:
+            lines = dict(self._lines)
+            self._lines.clear()
         self._line = None
         for loop, line in lines.items():
             if loop is here:
@@ -169,16 +172,18 @@ class AsyncP0f(BaseClient):
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        for other, line in list(self._lines.items()):
-            if other.is_closed():
-                del self._lines[other]
-                line.shut()
+        with self._lines_lock:
+            stale = [self._lines.pop(other) for other in list(self._lines) if other.is_closed()]
+        for line in stale:
+            line.shut()
         try:
             link: Link[_Query] = self._open_link(0.0)
         except P0fUnavailable as error:
             self._health.failed(error)
             raise
-        line = self._lines[loop] = _Line(link, loop, self)
+        line = _Line(link, loop, self)
+        with self._lines_lock:
+            self._lines[loop] = line
         return line
 
     def _under_trio(self) -> InThread:
