@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import select
+import threading
 import time
 import weakref
 from collections import deque
@@ -52,6 +53,7 @@ class AsyncP0f(BaseClient):
         super().__init__(*args, **options)
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
+        self._lines_lock = threading.Lock()  # loops come and go in several threads
         self._line: _Line | None = None  # the one used last
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
@@ -95,8 +97,9 @@ class AsyncP0f(BaseClient):
         a closed connection.
         """
         here = asyncio.get_running_loop()
-        lines = dict(self._lines)
-        self._lines.clear()
+        with self._lines_lock:
+            lines = dict(self._lines)
+            self._lines.clear()
         self._line = None
         for loop, line in lines.items():
             if loop is here:
@@ -152,16 +155,18 @@ class AsyncP0f(BaseClient):
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        for other, line in list(self._lines.items()):
-            if other.is_closed():
-                del self._lines[other]
-                line.shut()
+        with self._lines_lock:
+            stale = [self._lines.pop(other) for other in list(self._lines) if other.is_closed()]
+        for line in stale:
+            line.shut()
         try:
             link: Link[_Query] = self._open_link(0.0)
         except P0fUnavailable as error:
             self._health.failed(error)
             raise
-        line = self._lines[loop] = _Line(link, loop, self)
+        line = _Line(link, loop, self)
+        with self._lines_lock:
+            self._lines[loop] = line
         return line
 
 

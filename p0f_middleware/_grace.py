@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+GRACE = 0.01
+"""Seconds of grace unless told otherwise."""
 FORGET_AFTER = 60.0
 """Seconds for which an address that stayed unknown is not waited for; at most twice that."""
 MOST_UNKNOWN = 10_000

@@ -66,6 +66,10 @@ class P0fStatus(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+    def describe(self) -> str:
+        """What it means and what to do about it, in words for people."""
+        return _STATUS_IN_WORDS[self]
+
 
 class MatchQuality(IntFlag):
     """How well the signature fits that named the operating system."""
@@ -167,7 +171,8 @@ class P0fInfo(Mapping[str, Any]):
     @property
     def up_mod_days(self) -> timedelta | None:
         """The span after which the host's timestamps, and so `uptime`, wrap; None if not known."""
-        return timedelta(days=self._record[4]) if self._record[4] else None
+        days: int = min(self._record[4], timedelta.max.days)
+        return timedelta(days=days) if days else None
 
     @property
     def last_nat(self) -> datetime | None:
@@ -283,8 +288,7 @@ class P0fInfo(Mapping[str, Any]):
         return hash(self._comparable())
 
     def _comparable(self) -> Record:
-        """The record without what p0f left behind a string's NUL."""
-        return tuple(v.split(b"\0", 1)[0] if isinstance(v, bytes) else v for v in self._record)
+        return tuple(map(_comparable, self._record))
 
     def __reduce__(self) -> tuple[Callable[[Record], P0fInfo], tuple[Record]]:
         return P0fInfo._from_record, (self._record,)
@@ -295,6 +299,14 @@ class P0fInfo(Mapping[str, Any]):
 
 
 _set_record = vars(P0fInfo)["_record"].__set__
+
+
+def _comparable(value: object) -> object:
+    """A field without what is left behind a NUL, and without NaN, which equals nothing."""
+    if isinstance(value, bytes):
+        return value.split(b"\0", 1)[0]
+    return 0.0 if isinstance(value, float) and math.isnan(value) else value
+
 
 FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
@@ -371,6 +383,22 @@ def _link_in_words(info: P0fInfo) -> str | None:
 def _time_in_words(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else None
 
+
+_STATUS_IN_WORDS = {
+    P0fStatus.OK: "p0f knows the client.",
+    P0fStatus.NO_MATCH: (
+        "p0f has not seen the client. It knows those that connected since it started, over the"
+        " interface it listens on (its -i)."
+    ),
+    P0fStatus.UNAVAILABLE: (
+        "p0f could not be asked. Is it running, and its socket (its -s) open to this process? The"
+        " application's log has the reason."
+    ),
+    P0fStatus.NO_ADDRESS: (
+        "The request has no client address. If it came through a proxy on this machine, name the"
+        " proxy in trusted_proxies."
+    ),
+}
 
 _BAD_SW_IN_WORDS = {
     None: None,
