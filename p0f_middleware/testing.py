@@ -82,6 +82,8 @@ class FakeP0f:
 
     def start(self) -> FakeP0f:
         """Listen. Replaces the socket file, as p0f does."""
+        if self._folder:
+            os.makedirs(self._folder, 0o700, exist_ok=True)  # `stop` has removed it
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.socket_path)
         self._listener = socket.socket(socket.AF_UNIX)
