@@ -2,6 +2,7 @@
 
 The queries of one turn of the loop are written together, one read yields many answers, and one
 timer watches the oldest query. An abandoned query is a future that is done before its answer comes.
+Where no asyncio loop runs, but trio does, `_trio` takes over.
 """
 
 from __future__ import annotations
@@ -10,41 +11,53 @@ import asyncio
 import contextlib
 import itertools
 import os
+import select
+import sys
 import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
-from ._base import BaseClient
+from ._base import BaseClient, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
-from ._protocol import Dialect, make_query, read_answer
+from ._protocol import Reader, make_query, read_answer, read_raw_answer
+
+if TYPE_CHECKING:
+    from ._trio import InThread
 
 __all__ = ["AsyncP0f"]
 
-Answer = tuple[bytes, Dialect]
+_A_MOMENT = 0.0001
+"""Seconds to wait at most, with the loop held, for the answer to a lone query."""
+_NO_LOOK = 1.0
+"""Seconds not to do so after p0f took longer."""
+_FD_SETSIZE = 1024
+"""select(2), the one wait with a timeout below a millisecond, takes smaller descriptors only."""
 
 
 class _Query(NamedTuple):
     """A lookup on its way; the ticket of its answer."""
 
-    future: asyncio.Future[Answer]
+    future: asyncio.Future[Any]
     query: bytes
+    reader: Reader[Any]
     deadline: float
 
 
 class AsyncP0f(BaseClient):
-    """Asks p0f without blocking the event loop. Tasks may share it, and so may several loops, each
-    with its connection; the options are `BaseClient`'s."""
+    """Asks p0f without blocking the event loop, asyncio's or trio's. Tasks may share it, and so may
+    several loops, each with its connection; the options are `BaseClient`'s."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
         self._line: _Line | None = None  # the one used last
+        self._in_thread: InThread | None = None
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
         """What p0f knows about `ip_address`; None if it has not seen it.
@@ -54,7 +67,8 @@ class AsyncP0f(BaseClient):
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is none of p0f's.
         """
-        return self._read(await self._exchange(make_query(ip_address)), read_answer)
+        info: P0fInfo | None = await self._exchange(make_query(ip_address), read_answer)
+        return info
 
     @overload
     async def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
@@ -72,8 +86,12 @@ class AsyncP0f(BaseClient):
         Raises:
             P0fNoMatch: p0f knows nothing about the address. A KeyError.
         """
-        answer = await self._exchange(make_query(ip_address))
-        return self._read_or_raise(ip_address, answer, return_raw_data)
+        query = make_query(ip_address)
+        if return_raw_data:
+            raw: dict[str, Any] | None = await self._exchange(query, read_raw_answer)
+            return known(ip_address, raw)
+        info: P0fInfo | None = await self._exchange(query, read_answer)
+        return known(ip_address, info)
 
     async def close(self) -> None:
         """Let the connection go; the next lookup opens another. Safe at any time, and twice.
@@ -81,9 +99,16 @@ class AsyncP0f(BaseClient):
         Waits up to a second for answers that p0f still owes, since p0f would die of writing them to
         a closed connection.
         """
-        here = asyncio.get_running_loop()
-        lines = dict(self._lines)
-        self._lines.clear()
+        here: asyncio.AbstractEventLoop | None
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is None and self._in_thread is not None:
+            await self._in_thread.close()
+        with self._health.lock:  # loops come and go in several threads
+            lines = dict(self._lines)
+            self._lines.clear()
         self._line = None
         for loop, line in lines.items():
             if loop is here:
@@ -105,31 +130,37 @@ class AsyncP0f(BaseClient):
     ) -> None:
         await self.close()
 
-    async def _exchange(self, query: bytes) -> Answer:
+    async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
         """Send a query and wait for its answer; once more if the connection turns out dead."""
-        if self._health.outage.down:
-            self._health.admit(time.monotonic())
-        deadline = time.monotonic() + self.timeout
+        loop: asyncio.AbstractEventLoop | None
         try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None:
+            return await self._under_trio().exchange(query, reader)
+        deadline = time.monotonic() + self.timeout
+        retried = False
+        while True:
+            if self._health.outage.down:
+                self._health.admit(time.monotonic())
             try:
-                return await self._line_here().ask(query, deadline)
-            except ConnectionLost:
-                pass
-            try:
-                return await self._line_here().ask(query, deadline)
+                return await self._line_here(loop).ask(query, reader, deadline)
             except ConnectionLost as error:
-                self._health.failed(error)
+                if retried:
+                    self._health.failed(error)
+                    self.stats.add("errors")
+                    raise
+                retried = True
+            except P0fUnavailable as error:
+                self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
                 raise
-        except P0fError as error:
-            self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
-            raise
-        except asyncio.CancelledError:
-            self.stats.add("abandoned")
-            raise
+            except asyncio.CancelledError:
+                self.stats.add("abandoned")
+                raise
 
-    def _line_here(self) -> _Line:
+    def _line_here(self, loop: asyncio.AbstractEventLoop) -> _Line:
         """The running loop's connection."""
-        loop = asyncio.get_running_loop()
         line = self._line
         if line is None or line.loop is not loop or line.closed:
             line = self._lines.get(loop)
@@ -139,17 +170,50 @@ class AsyncP0f(BaseClient):
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        for other, line in list(self._lines.items()):
-            if other.is_closed():
-                del self._lines[other]
-                line.shut()
+        with self._health.lock:  # loops come and go in several threads
+            stale = [self._lines.pop(other) for other in list(self._lines) if other.is_closed()]
+        for line in stale:
+            line.shut()
         try:
             link: Link[_Query] = self._open_link(0.0)
         except P0fUnavailable as error:
             self._health.failed(error)
             raise
-        line = self._lines[loop] = _Line(link, loop, self)
+        line = _Line(link, loop, self)
+        with self._health.lock:  # loops come and go in several threads
+            self._lines[loop] = line
         return line
+
+    def _under_trio(self) -> InThread:
+        """What asks p0f where no asyncio loop runs."""
+        if self._in_thread is None:
+            _require_trio()
+            from ._trio import InThread
+
+            self._in_thread = InThread(self)
+        return self._in_thread
+
+
+def _require_trio() -> None:
+    """Raise what asyncio raises outside of its loops, unless trio is there to be used instead."""
+    if "trio" not in sys.modules:
+        asyncio.get_running_loop()
+
+
+async def sleep(seconds: float) -> None:
+    """Wait, be it on asyncio's event loop or on trio's."""
+    loop: asyncio.AbstractEventLoop | None
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+    if loop is not None:
+        await asyncio.sleep(seconds)
+        return
+    _require_trio()
+    import trio
+
+    await trio.sleep(seconds)
 
 
 class _Line:
@@ -161,27 +225,38 @@ class _Line:
         self.link = link
         self.loop = loop
         self.closed = False
+        self._client = client
         self._health = client._health
         self._socket_path = client.socket_path
         self._timeout = client.timeout
         self._idle = client.idle
         self._unsent: deque[_Query] = deque()
-        self._flush_due = False
+        self._asked_this_turn = 0
+        self._crowded = False
+        self._look_from = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_idling = True
         self._nothing_owed: asyncio.Future[None] | None = None
         loop.add_reader(link.sock, self._receive)
 
-    def ask(self, query: bytes, deadline: float) -> asyncio.Future[Answer]:
-        """The future answer; it fails with a P0fError."""
-        future: asyncio.Future[Answer] = self.loop.create_future()
-        self._unsent.append(_Query(future, query, deadline))
-        if not self._flush_due:
-            self._flush_due = True
-            self.loop.call_soon(self._flush)
-        if self._timer_is_for_idling:
+    def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
+        """What `reader` makes of the answer, in future; or a P0fError."""
+        future: asyncio.Future[Any] = self.loop.create_future()
+        self._unsent.append(_Query(future, query, reader, deadline))
+        self._asked_this_turn += 1
+        if self._asked_this_turn == 1:
+            self.loop.call_soon(self._end_turn)
+            if not self._crowded and not self.link.pipeline.owed:
+                self._flush()
+        if self._timer_is_for_idling and not self.closed:
             self._set_timer(self._timeout, for_idling=False)
         return future
+
+    def _end_turn(self) -> None:
+        """All that was asked in this turn of the loop has been asked: send it together."""
+        self._crowded = self._asked_this_turn > 1
+        self._asked_this_turn = 0
+        self._flush()
 
     async def finish(self, patience: float) -> None:
         """Shut when nothing is owed or asked any more, or after `patience` seconds."""
@@ -204,14 +279,14 @@ class _Line:
             self._fail(waiting, ConnectionLost(f"p0f closed its connection on {self._socket_path}"))
         self.link.let_go()
 
-    def _fail(self, queries: Iterable[_Query], error: P0fError) -> None:
-        for query in queries:
-            if not query.future.done():
-                query.future.set_exception(type(error)(*error.args))
+    def _fail(self, queries: Iterable[_Query], error: P0fError) -> int:
+        waiting = [query for query in queries if not query.future.done()]
+        for query in waiting:
+            query.future.set_exception(type(error)(*error.args))
+        return len(waiting)
 
     def _flush(self) -> None:
-        """Send what was asked for since the last turn, as far as there is room on the wire."""
-        self._flush_due = False
+        """Send what was asked for, as far as there is room on the wire."""
         if self.closed:
             return
         pipeline = self.link.pipeline
@@ -231,6 +306,18 @@ class _Line:
             whole = False
         if not whole:  # there is room for MOST_OWED queries, so the connection is dead
             self._lost()
+        elif len(pipeline.owed) == 1 and self.link.last_used >= self._look_from:
+            self._look()
+
+    def _look(self) -> None:
+        """Wait a moment for the answer to a lone query: p0f takes less time than the loop would
+        take to go to sleep and wake up again."""
+        if self.link.sock.fileno() >= _FD_SETSIZE:
+            return
+        if select.select([self.link.sock], (), (), _A_MOMENT)[0]:
+            self._receive()
+        else:
+            self._look_from = self.link.last_used + _NO_LOOK
 
     def _receive(self) -> None:
         """Hand out the answers that have come."""
@@ -249,18 +336,27 @@ class _Line:
         except P0fProtocolError as error:
             self._distrust(error)
             return
-        for query, answer in answers:
-            if query.future.done():
-                self._health.stats.add("dropped")
-            else:
-                assert pipeline.dialect is not None
-                query.future.set_result((answer, pipeline.dialect))
-        if answers and self._health.outage.down:
-            self._health.answered()
+        if answers:
+            self._hand_out(answers)
         if self._unsent:
             self._flush()
         if self._nothing_owed and not (pipeline.owed or self._unsent or self._nothing_owed.done()):
             self._nothing_owed.set_result(None)
+
+    def _hand_out(self, answers: list[tuple[_Query, bytes]]) -> None:
+        dialect = self.link.pipeline.dialect
+        assert dialect is not None
+        if self._health.outage.down:
+            self._health.answered()
+        with self._health.stats.lock:
+            for query, answer in answers:
+                if query.future.done():
+                    self._health.stats.dropped += 1
+                    continue
+                try:
+                    query.future.set_result(self._client._read(answer, dialect, query.reader))
+                except P0fError as error:
+                    query.future.set_exception(error)
 
     def _lost(self) -> None:
         """The other end is gone: nothing more will come."""
@@ -274,7 +370,7 @@ class _Line:
         self._health.failed(error)
         waiting = [*self.link.pipeline.owed, *self._unsent]
         self.link.pipeline.owed.clear()
-        self._fail(waiting, error)
+        self._health.stats.add("errors", self._fail(waiting, error))
         self.shut()
 
     def _set_timer(self, delay: float, *, for_idling: bool) -> None:
@@ -310,6 +406,9 @@ class _Line:
         if not expired:
             return
         error = no_answer(self.link, self._socket_path, self._timeout)
+        if isinstance(error, P0fProtocolError):
+            self._distrust(error)
+            return
         self._health.failed(error)
         self._fail(expired, error)
         if self.link.useless:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum, IntEnum, IntFlag
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 __all__ = ["BadSoftware", "MatchQuality", "P0fInfo", "P0fStatus"]
 
@@ -38,8 +38,12 @@ WIRE_FIELDS = (
     "link_mtu",
     "tick_rate",
 )
+_RAW_SIG = len(WIRE_FIELDS)
+"""Where a record that was made from a SYN has one more field, the signature of that SYN."""
 STRING_SIZE = 32
 """Bytes p0f sends for a string."""
+MOST_DAYS = timedelta.max.days
+"""The largest `up_mod_days` there can be; p0f's field has room for more than a timedelta has."""
 
 _NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
     "distance": -1,
@@ -113,17 +117,18 @@ class P0fInfo(Mapping[str, Any]):
     __slots__ = ("_record",)
     _record: Record
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, *, raw_sig: str | None = None, **fields: Any) -> None:
         unknown = fields.keys() - _NOTHING_KNOWN.keys()
         if unknown:
             raise TypeError(f"P0fInfo has no settable field {', '.join(sorted(unknown))}")
         given = {name: _to_wire(name, value) for name, value in fields.items() if value is not None}
-        object.__setattr__(self, "_record", tuple((_NOTHING_KNOWN | given).values()))
+        record = tuple((_NOTHING_KNOWN | given).values())
+        _set_record(self, record if raw_sig is None else (*record, raw_sig))
 
     @classmethod
     def _from_record(cls, record: Record) -> P0fInfo:
         info = cls.__new__(cls)
-        object.__setattr__(info, "_record", record)
+        _set_record(info, record)
         return info
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -166,7 +171,8 @@ class P0fInfo(Mapping[str, Any]):
     @property
     def up_mod_days(self) -> timedelta | None:
         """The span after which the host's timestamps, and so `uptime`, wrap; None if not known."""
-        return timedelta(days=self._record[4]) if self._record[4] else None
+        days: int = min(self._record[4], timedelta.max.days)
+        return timedelta(days=days) if days else None
 
     @property
     def last_nat(self) -> datetime | None:
@@ -242,6 +248,17 @@ class P0fInfo(Mapping[str, Any]):
         rate: float = self._record[17]
         return float(rate) if 0 < rate < math.inf else None
 
+    @property
+    def raw_sig(self) -> str | None:
+        """The SYN itself in p0f's notation (section 5 of p0f's README), such as
+        '4:58+6:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0'; None from p0f, which keeps it."""
+        return self._record[_RAW_SIG] if len(self._record) > _RAW_SIG else None
+
+    @property
+    def source(self) -> Literal["p0f", "syn"]:
+        """Who says so: the p0f daemon, or the SYN of the request's own connection."""
+        return "syn" if len(self._record) > _RAW_SIG else "p0f"
+
     def as_dict(self) -> dict[str, str | int | float | None]:
         """Every field as `json.dumps` takes it: times in ISO 8601, spans in seconds (`up_mod_days`
         in days), constants as plain numbers, None for what is not known."""
@@ -271,8 +288,7 @@ class P0fInfo(Mapping[str, Any]):
         return hash(self._comparable())
 
     def _comparable(self) -> Record:
-        """The record without what p0f left behind a string's NUL."""
-        return tuple(v.split(b"\0", 1)[0] if isinstance(v, bytes) else v for v in self._record)
+        return tuple(map(_comparable, self._record))
 
     def __reduce__(self) -> tuple[Callable[[Record], P0fInfo], tuple[Record]]:
         return P0fInfo._from_record, (self._record,)
@@ -282,24 +298,48 @@ class P0fInfo(Mapping[str, Any]):
         return f"P0fInfo({', '.join(known)})"
 
 
+_set_record = vars(P0fInfo)["_record"].__set__
+
+
+def _comparable(value: object) -> object:
+    """A field without what is left behind a NUL, and without NaN, which equals nothing."""
+    if isinstance(value, bytes):
+        return value.split(b"\0", 1)[0]
+    return 0.0 if isinstance(value, float) and math.isnan(value) else value
+
+
 FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
 
 
 def _to_wire(name: str, value: Any) -> int | float | bytes:
     """A field as a caller would give it (datetime, timedelta, str, number), as p0f sends it."""
-    if isinstance(_NOTHING_KNOWN[name], bytes):
-        encoded: bytes = value.encode()
+    if isinstance(_NOTHING_KNOWN[name], bytes) and isinstance(value, str):
+        encoded = value.encode()
         if len(encoded) > STRING_SIZE or b"\0" in encoded:
             raise ValueError(f"{name} must fit {STRING_SIZE} bytes and have no NUL: {value!r}")
         return encoded
-    if isinstance(value, datetime):
-        return int(value.timestamp())
-    if isinstance(value, timedelta):
-        return value.days
-    if isinstance(value, (int, float)):
-        return value
-    raise TypeError(f"{name} cannot be {value!r}")
+    if name == "tick_rate" and isinstance(value, (int, float)):
+        return float(value)
+    if name in _MOMENTS and isinstance(value, datetime):
+        value = int(value.timestamp())
+    elif name == "up_mod_days" and isinstance(value, timedelta):
+        value = value.days
+    if name not in _RANGES or not isinstance(value, int):
+        raise TypeError(f"{name} cannot be {value!r}")
+    if value not in _RANGES[name]:
+        raise ValueError(f"{name} is in {_RANGES[name]!r}, so it cannot be {value!r}")
+    return int(value)
+
+
+_MOMENTS = ("first_seen", "last_seen", "last_nat", "last_chg")
+_RANGES = {name: range(2**32) for name in WIRE_FIELDS[:7]} | {
+    "up_mod_days": range(MOST_DAYS + 1),
+    "distance": range(-(2**15), 2**15),
+    "bad_sw": range(3),
+    "os_match_q": range(4),
+    "link_mtu": range(2**16),
+}
 
 
 def _to_json(name: str, value: Any) -> str | int | float | None:
@@ -381,6 +421,7 @@ _WORDS: dict[str, Callable[[P0fInfo], str | None]] = {
         f"yes, last seen {_time_in_words(i.last_nat)}" if i.last_nat else None
     ),
     "System changed": lambda i: _time_in_words(i.last_chg),
+    "Raw signature": lambda i: i.raw_sig,
     "First seen": lambda i: _time_in_words(i.first_seen),
     "Last seen": lambda i: _time_in_words(i.last_seen),
     "Connections": lambda i: str(i.total_conn),

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ._errors import P0fBadQuery, P0fProtocolError
-from ._info import WIRE_FIELDS, P0fInfo, Record, text
+from ._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, Record, text
 
 QUERY_SIZE = 21
 MOST_OWED = 128
@@ -74,6 +76,13 @@ def make_query(ip_address: str) -> bytes:
     Raises:
         P0fBadQuery: it is no such text (p0f knows no zones, so `fe80::1%eth0` is none either).
     """
+    if isinstance(ip_address, str):
+        return _make_query(ip_address)
+    raise P0fBadQuery(f"an IP address is given as text, not as {_shown(ip_address)}")
+
+
+@lru_cache(4096)  # what raises is not kept, so nobody can fill it with anything but addresses
+def _make_query(ip_address: str) -> bytes:
     try:
         if ":" in ip_address:
             packed = IPv6Address(ip_address)
@@ -81,14 +90,18 @@ def make_query(ip_address: str) -> bytes:
                 return _ASK_V6.pack(_QUERY_MAGIC, 6, packed.packed)
         else:
             return _ASK_V4.pack(_QUERY_MAGIC, 4, IPv4Address(ip_address).packed)
-    except (AddressValueError, TypeError):
+    except AddressValueError:
         pass
-    raise P0fBadQuery(f"not an IPv4 or IPv6 address as text: {_shown(ip_address)}")
+    raise P0fBadQuery(f"not an IPv4 or IPv6 address: {_shown(ip_address)}")
 
 
 def _shown(value: object) -> str:
     shown = ascii(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+ReadT = TypeVar("ReadT")
+Reader: TypeAlias = Callable[[bytes, Dialect], ReadT | None]
 
 
 def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
@@ -100,9 +113,10 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
     """
     if answer.startswith(_OK_HEAD):
         record = dialect.record(answer)
-        if record[8] > 2 or record[9] > 3:
+        if record[8] > 2 or record[9] > 3 or record[4] > MOST_DAYS:
             raise P0fProtocolError(
-                f"p0f sent bad_sw {record[8]} (0 to 2 are known), os_match_q {record[9]} (0 to 3)"
+                f"p0f sent bad_sw {record[8]} (0 to 2 are known), os_match_q {record[9]} (0 to 3),"
+                f" up_mod_days {record[4]}"
             )
         return P0fInfo._from_record(record)
     if answer.startswith(_NO_MATCH_HEAD):
