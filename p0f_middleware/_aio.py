@@ -10,30 +10,36 @@ import asyncio
 import contextlib
 import itertools
 import os
-import threading
+import select
 import time
-import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, overload
 
-from ._base import BaseClient
+from ._base import BaseClient, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
-from ._protocol import Dialect, make_query, read_answer
+from ._protocol import Reader, make_query, read_answer, read_raw_answer
 
 __all__ = ["AsyncP0f"]
 
-Answer = tuple[bytes, Dialect]
+
+_A_MOMENT = 0.0001
+"""Seconds to wait at most, with the loop held, for the answer to a lone query."""
+_NO_LOOK = 1.0
+"""Seconds not to do so after p0f took longer."""
+_FD_SETSIZE = 1024
+"""select(2), the one wait with a timeout below a millisecond, takes smaller descriptors only."""
 
 
 class _Query(NamedTuple):
     """A lookup on its way; the ticket of its answer."""
 
-    future: asyncio.Future[Answer]
+    future: asyncio.Future[Any]
     query: bytes
+    reader: Reader[Any]
     deadline: float
 
 
@@ -43,9 +49,8 @@ class AsyncP0f(BaseClient):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
-        self._lines = weakref.WeakKeyDictionary()
-        self._lines_lock = threading.Lock()  # loops come and go in several threads
+        # Shared by threads without a lock: what is done to it is atomic.
+        self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
         self._line: _Line | None = None  # the one used last
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
@@ -56,7 +61,8 @@ class AsyncP0f(BaseClient):
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is none of p0f's.
         """
-        return self._read(await self._exchange(make_query(ip_address)), read_answer)
+        info: P0fInfo | None = await self._exchange(make_query(ip_address), read_answer)
+        return info
 
     @overload
     async def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
@@ -74,8 +80,12 @@ class AsyncP0f(BaseClient):
         Raises:
             P0fNoMatch: p0f knows nothing about the address. A KeyError.
         """
-        answer = await self._exchange(make_query(ip_address))
-        return self._read_or_raise(ip_address, answer, return_raw_data)
+        query = make_query(ip_address)
+        if return_raw_data:
+            raw: dict[str, Any] | None = await self._exchange(query, read_raw_answer)
+            return known(ip_address, raw)
+        info: P0fInfo | None = await self._exchange(query, read_answer)
+        return known(ip_address, info)
 
     async def close(self) -> None:
         """Let the connection go; the next lookup opens another. Safe at any time, and twice.
@@ -84,11 +94,9 @@ class AsyncP0f(BaseClient):
         a closed connection.
         """
         here = asyncio.get_running_loop()
-        with self._lines_lock:
-            lines = dict(self._lines)
-            self._lines.clear()
+        lines, self._lines = self._lines, {}
         self._line = None
-        for loop, line in lines.items():
+        for loop, line in list(lines.items()):
             if loop is here:
                 await line.finish(PATIENCE)
             elif loop.is_closed() or line.link.pid != os.getpid():
@@ -108,27 +116,27 @@ class AsyncP0f(BaseClient):
     ) -> None:
         await self.close()
 
-    async def _exchange(self, query: bytes) -> Answer:
+    async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
         """Send a query and wait for its answer; once more if the connection turns out dead."""
-        if self._health.outage.down:
-            self._health.admit(time.monotonic())
         deadline = time.monotonic() + self.timeout
-        try:
+        retried = False
+        while True:
+            if self._health.outage.down:
+                self._health.admit(time.monotonic())
             try:
-                return await self._line_here().ask(query, deadline)
-            except ConnectionLost:
-                pass
-            try:
-                return await self._line_here().ask(query, deadline)
+                return await self._line_here().ask(query, reader, deadline)
             except ConnectionLost as error:
-                self._health.failed(error)
+                if retried:
+                    self._health.failed(error)
+                    self.stats.add("errors")
+                    raise
+                retried = True
+            except P0fUnavailable as error:
+                self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
                 raise
-        except P0fError as error:
-            self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
-            raise
-        except asyncio.CancelledError:
-            self.stats.add("abandoned")
-            raise
+            except asyncio.CancelledError:
+                self.stats.add("abandoned")
+                raise
 
     def _line_here(self) -> _Line:
         """The running loop's connection."""
@@ -142,18 +150,15 @@ class AsyncP0f(BaseClient):
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        with self._lines_lock:
-            stale = [self._lines.pop(other) for other in list(self._lines) if other.is_closed()]
-        for line in stale:
-            line.shut()
+        for other in list(self._lines):
+            if other.is_closed() and (stale := self._lines.pop(other, None)):
+                stale.shut()
         try:
             link: Link[_Query] = self._open_link(0.0)
         except P0fUnavailable as error:
             self._health.failed(error)
             raise
-        line = _Line(link, loop, self)
-        with self._lines_lock:
-            self._lines[loop] = line
+        line = self._lines[loop] = _Line(link, loop, self)
         return line
 
 
@@ -166,27 +171,38 @@ class _Line:
         self.link = link
         self.loop = loop
         self.closed = False
+        self._client = client
         self._health = client._health
         self._socket_path = client.socket_path
         self._timeout = client.timeout
         self._idle = client.idle
         self._unsent: deque[_Query] = deque()
-        self._flush_due = False
+        self._asked_this_turn = 0
+        self._crowded = False
+        self._look_from = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_idling = True
         self._nothing_owed: asyncio.Future[None] | None = None
         loop.add_reader(link.sock, self._receive)
 
-    def ask(self, query: bytes, deadline: float) -> asyncio.Future[Answer]:
-        """The future answer; it fails with a P0fError."""
-        future: asyncio.Future[Answer] = self.loop.create_future()
-        self._unsent.append(_Query(future, query, deadline))
-        if not self._flush_due:
-            self._flush_due = True
-            self.loop.call_soon(self._flush)
-        if self._timer_is_for_idling:
+    def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
+        """What `reader` makes of the answer, in future; or a P0fError."""
+        future: asyncio.Future[Any] = self.loop.create_future()
+        self._unsent.append(_Query(future, query, reader, deadline))
+        self._asked_this_turn += 1
+        if self._asked_this_turn == 1:
+            self.loop.call_soon(self._end_turn)
+            if not self._crowded and not self.link.pipeline.owed:
+                self._flush()
+        if self._timer_is_for_idling and not self.closed:
             self._set_timer(self._timeout, for_idling=False)
         return future
+
+    def _end_turn(self) -> None:
+        """All that was asked in this turn of the loop has been asked: send it together."""
+        self._crowded = self._asked_this_turn > 1
+        self._asked_this_turn = 0
+        self._flush()
 
     async def finish(self, patience: float) -> None:
         """Shut when nothing is owed or asked any more, or after `patience` seconds."""
@@ -209,14 +225,14 @@ class _Line:
             self._fail(waiting, ConnectionLost(f"p0f closed its connection on {self._socket_path}"))
         self.link.let_go()
 
-    def _fail(self, queries: Iterable[_Query], error: P0fError) -> None:
-        for query in queries:
-            if not query.future.done():
-                query.future.set_exception(type(error)(*error.args))
+    def _fail(self, queries: Iterable[_Query], error: P0fError) -> int:
+        waiting = [query for query in queries if not query.future.done()]
+        for query in waiting:
+            query.future.set_exception(type(error)(*error.args))
+        return len(waiting)
 
     def _flush(self) -> None:
-        """Send what was asked for since the last turn, as far as there is room on the wire."""
-        self._flush_due = False
+        """Send what was asked for, as far as there is room on the wire."""
         if self.closed:
             return
         pipeline = self.link.pipeline
@@ -236,6 +252,18 @@ class _Line:
             whole = False
         if not whole:  # there is room for MOST_OWED queries, so the connection is dead
             self._lost()
+        elif len(pipeline.owed) == 1 and self.link.last_used >= self._look_from:
+            self._look()
+
+    def _look(self) -> None:
+        """Wait a moment for the answer to a lone query: p0f takes less time than the loop would
+        take to go to sleep and wake up again."""
+        if self.link.sock.fileno() >= _FD_SETSIZE:
+            return
+        if select.select([self.link.sock], (), (), _A_MOMENT)[0]:
+            self._receive()
+        else:
+            self._look_from = self.link.last_used + _NO_LOOK
 
     def _receive(self) -> None:
         """Hand out the answers that have come."""
@@ -254,18 +282,27 @@ class _Line:
         except P0fProtocolError as error:
             self._distrust(error)
             return
-        for query, answer in answers:
-            if query.future.done():
-                self._health.stats.add("dropped")
-            else:
-                assert pipeline.dialect is not None
-                query.future.set_result((answer, pipeline.dialect))
-        if answers and self._health.outage.down:
-            self._health.answered()
+        if answers:
+            self._hand_out(answers)
         if self._unsent:
             self._flush()
         if self._nothing_owed and not (pipeline.owed or self._unsent or self._nothing_owed.done()):
             self._nothing_owed.set_result(None)
+
+    def _hand_out(self, answers: list[tuple[_Query, bytes]]) -> None:
+        dialect = self.link.pipeline.dialect
+        assert dialect is not None
+        if self._health.outage.down:
+            self._health.answered()
+        with self._health.stats.lock:
+            for query, answer in answers:
+                if query.future.done():
+                    self._health.stats.dropped += 1
+                    continue
+                try:
+                    query.future.set_result(self._client._read(answer, dialect, query.reader))
+                except P0fError as error:
+                    query.future.set_exception(error)
 
     def _lost(self) -> None:
         """The other end is gone: nothing more will come."""
@@ -279,7 +316,7 @@ class _Line:
         self._health.failed(error)
         waiting = [*self.link.pipeline.owed, *self._unsent]
         self.link.pipeline.owed.clear()
-        self._fail(waiting, error)
+        self._health.stats.add("errors", self._fail(waiting, error))
         self.shut()
 
     def _set_timer(self, delay: float, *, for_idling: bool) -> None:
@@ -315,6 +352,9 @@ class _Line:
         if not expired:
             return
         error = no_answer(self.link, self._socket_path, self._timeout)
+        if isinstance(error, P0fProtocolError):
+            self._distrust(error)
+            return
         self._health.failed(error)
         self._fail(expired, error)
         if self.link.useless:

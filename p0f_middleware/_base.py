@@ -6,19 +6,15 @@ They differ only in how they wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from ._errors import P0fBadQuery, P0fNoMatch, P0fProtocolError
-from ._info import P0fInfo
 from ._link import Link, explain
 from ._outage import Health, P0fStats
-from ._protocol import Dialect, read_answer, read_raw_answer
+from ._protocol import Dialect, Reader, ReadT
 
 TIMEOUT = 0.1
 IDLE = 30.0
-
-ResultT = TypeVar("ResultT")
 
 
 class BaseClient:
@@ -66,25 +62,26 @@ class BaseClient:
         self._health.connected()
         return link
 
-    def _read(
-        self, answer: tuple[bytes, Dialect], reader: Callable[[bytes, Dialect], ResultT | None]
-    ) -> ResultT | None:
+    def _read(self, answer: bytes, dialect: Dialect, reader: Reader[ReadT]) -> ReadT | None:
+        """What an answer says. Callers see to it that no two threads count at once."""
         try:
-            result = reader(*answer)
+            result = reader(answer, dialect)
         except (P0fBadQuery, P0fProtocolError) as error:
             self._health.bad_answer(error)
             raise
-        self.stats.add("no_matches" if result is None else "matches")
+        if result is None:
+            self.stats.no_matches += 1
+        else:
+            self.stats.matches += 1
         return result
 
-    def _read_or_raise(
-        self, ip_address: str, answer: tuple[bytes, Dialect], return_raw_data: bool
-    ) -> P0fInfo | dict[str, Any]:
-        result: P0fInfo | dict[str, Any] | None
-        if return_raw_data:
-            result = self._read(answer, read_raw_answer)
-        else:
-            result = self._read(answer, read_answer)
-        if result is None:
-            raise P0fNoMatch(f"p0f knows nothing about {ip_address}")
-        return result
+
+def known(ip_address: str, result: ReadT | None) -> ReadT:
+    """The result of a lookup if there is one.
+
+    Raises:
+        P0fNoMatch: there is none.
+    """
+    if result is None:
+        raise P0fNoMatch(f"p0f knows nothing about {ip_address}")
+    return result

@@ -14,11 +14,11 @@ import time
 from types import TracebackType
 from typing import Any, Literal, overload
 
-from ._base import BaseClient
+from ._base import IDLE, TIMEOUT, BaseClient, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
-from ._protocol import Dialect, make_query, read_answer
+from ._protocol import Dialect, Reader, ReadT, make_query, read_answer, read_raw_answer
 
 __all__ = ["P0f"]
 
@@ -39,11 +39,22 @@ class _Turn:
         if link is not None:
             link.let_go(patience)
 
+    def disown_link(self) -> None:
+        """Drop a link whose other end is no p0f: nothing it owes is worth waiting for."""
+        if self.link is not None:
+            self.link.pipeline.owed.clear()
+        self.drop_link()
+
 
 class P0f(BaseClient):
     """Asks p0f and waits for the answer. Threads may share it; its options are `BaseClient`'s."""
 
-    _turn: _Turn | None = None
+    def __init__(
+        self, socket_path: str | os.PathLike[str], *, timeout: float = TIMEOUT, idle: float = IDLE
+    ) -> None:
+        super().__init__(socket_path, timeout=timeout, idle=idle)
+        self._turn = _Turn()
+        self._turns = {self._turn.pid: self._turn}
 
     def lookup(self, ip_address: str) -> P0fInfo | None:
         """What p0f knows about `ip_address`; None if it has not seen it.
@@ -53,7 +64,7 @@ class P0f(BaseClient):
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is none of p0f's.
         """
-        return self._read(self._exchange(make_query(ip_address)), read_answer)
+        return self._exchange(make_query(ip_address), read_answer)
 
     @overload
     def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
@@ -69,8 +80,10 @@ class P0f(BaseClient):
         Raises:
             P0fNoMatch: p0f knows nothing about the address. A KeyError.
         """
-        answer = self._exchange(make_query(ip_address))
-        return self._read_or_raise(ip_address, answer, return_raw_data)
+        query = make_query(ip_address)
+        if return_raw_data:
+            return known(ip_address, self._exchange(query, read_raw_answer))
+        return known(ip_address, self._exchange(query, read_answer))
 
     def close(self) -> None:
         """Let the connection go; the next lookup opens another. Safe at any time, and twice.
@@ -78,7 +91,7 @@ class P0f(BaseClient):
         Waits up to a second for answers that p0f still owes, since p0f would die of writing them to
         a closed connection.
         """
-        turn = self._own_turn()
+        turn = self._turn_here()
         if turn.lock.acquire(timeout=PATIENCE):
             try:
                 turn.drop_link(PATIENCE)
@@ -97,19 +110,20 @@ class P0f(BaseClient):
         self.close()
 
     def __del__(self) -> None:
-        if self._turn is not None:
+        if hasattr(self, "_turn"):
             self._turn.drop_link()  # no lookup can be under way, so no lock is needed
 
-    def _own_turn(self) -> _Turn:
-        """This process's turn: after a fork, the parent's connection is not ours to use."""
+    def _turn_here(self) -> _Turn:
+        """This process's turn: after a fork, the parent's connection and lock are not ours."""
         turn = self._turn
-        if turn is None or turn.pid != os.getpid():
-            turn = self._turn = _Turn()
+        pid = os.getpid()
+        if turn.pid != pid:
+            turn = self._turn = self._turns.setdefault(pid, _Turn())  # atomic: threads get the same
         return turn
 
-    def _exchange(self, query: bytes) -> tuple[bytes, Dialect]:
+    def _exchange(self, query: bytes, reader: Reader[ReadT]) -> ReadT | None:
         """Send a query and wait for its answer, in turn with other threads."""
-        turn = self._own_turn()
+        turn = self._turn_here()
         health = self._health
         started = time.monotonic()
         admitted = health.outage.down
@@ -124,12 +138,12 @@ class P0f(BaseClient):
         try:
             if health.outage.down and not admitted:
                 health.admit(started)  # it went down while we waited for our turn
-            answer = self._ask(turn, query, started + timeout)
+            answer, dialect = self._ask(turn, query, started + timeout)
+            if health.outage.down:
+                health.answered()
+            return self._read(answer, dialect, reader)
         finally:
             turn.lock.release()
-        if health.outage.down:
-            health.answered()
-        return answer
 
     def _ask(self, turn: _Turn, query: bytes, deadline: float) -> tuple[bytes, Dialect]:
         """Ask on the connection; once more on a fresh one if it turns out to be dead."""
@@ -179,7 +193,7 @@ class P0f(BaseClient):
         except TimeoutError as error:
             raise self._timed_out(turn, link) from error
         except P0fProtocolError:
-            turn.drop_link()
+            turn.disown_link()
             raise
         except OSError as error:
             turn.drop_link()
@@ -203,12 +217,14 @@ class P0f(BaseClient):
             if owner is ticket:
                 found = answer
             else:
-                self.stats.add("dropped")
+                self.stats.dropped += 1
         return found
 
     def _timed_out(self, turn: _Turn, link: Link[object]) -> P0fError:
         error = no_answer(link, self.socket_path, self.timeout)
-        if link.useless:
+        if isinstance(error, P0fProtocolError):
+            turn.disown_link()
+        elif link.useless:
             turn.drop_link()
         return error
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum, IntEnum, IntFlag
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 __all__ = ["BadSoftware", "MatchQuality", "P0fInfo", "P0fStatus"]
 
@@ -38,6 +38,8 @@ WIRE_FIELDS = (
     "link_mtu",
     "tick_rate",
 )
+_RAW_SIG = len(WIRE_FIELDS)
+"""Where a record that was made from a SYN has one more field, the signature of that SYN."""
 STRING_SIZE = 32
 """Bytes p0f sends for a string."""
 
@@ -109,17 +111,18 @@ class P0fInfo(Mapping[str, Any]):
     __slots__ = ("_record",)
     _record: Record
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, *, raw_sig: str | None = None, **fields: Any) -> None:
         unknown = fields.keys() - _NOTHING_KNOWN.keys()
         if unknown:
             raise TypeError(f"P0fInfo has no settable field {', '.join(sorted(unknown))}")
         given = {name: _to_wire(name, value) for name, value in fields.items() if value is not None}
-        object.__setattr__(self, "_record", tuple((_NOTHING_KNOWN | given).values()))
+        record = tuple((_NOTHING_KNOWN | given).values())
+        _set_record(self, record if raw_sig is None else (*record, raw_sig))
 
     @classmethod
     def _from_record(cls, record: Record) -> P0fInfo:
         info = cls.__new__(cls)
-        object.__setattr__(info, "_record", record)
+        _set_record(info, record)
         return info
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -238,6 +241,17 @@ class P0fInfo(Mapping[str, Any]):
         rate: float = self._record[17]
         return float(rate) if 0 < rate < math.inf else None
 
+    @property
+    def raw_sig(self) -> str | None:
+        """The SYN itself in p0f's notation (section 5 of p0f's README), such as
+        '4:58+6:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0'; None from p0f, which keeps it."""
+        return self._record[_RAW_SIG] if len(self._record) > _RAW_SIG else None
+
+    @property
+    def source(self) -> Literal["p0f", "syn"]:
+        """Who says so: the p0f daemon, or the SYN of the request's own connection."""
+        return "syn" if len(self._record) > _RAW_SIG else "p0f"
+
     def as_dict(self) -> dict[str, str | int | float | None]:
         """Every field as `json.dumps` takes it: times in ISO 8601, spans in seconds (`up_mod_days`
         in days), constants as plain numbers, None for what is not known."""
@@ -277,6 +291,8 @@ class P0fInfo(Mapping[str, Any]):
         known = (f"{name}={value!r}" for name, value in self.items() if value is not None)
         return f"P0fInfo({', '.join(known)})"
 
+
+_set_record = vars(P0fInfo)["_record"].__set__
 
 FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
@@ -361,6 +377,7 @@ _WORDS: dict[str, Callable[[P0fInfo], str | None]] = {
         f"yes, last seen {_time_in_words(i.last_nat)}" if i.last_nat else None
     ),
     "System changed": lambda i: _time_in_words(i.last_chg),
+    "Raw signature": lambda i: i.raw_sig,
     "First seen": lambda i: _time_in_words(i.first_seen),
     "Last seen": lambda i: _time_in_words(i.last_seen),
     "Connections": lambda i: str(i.total_conn),

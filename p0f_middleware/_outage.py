@@ -8,8 +8,10 @@ and for coming back.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
+import weakref
 from collections import deque
 from dataclasses import dataclass, field, fields
 
@@ -70,6 +72,9 @@ class P0fStats:
     The counters only grow; reading them costs nothing and is safe from any thread.
     """
 
+    # Answers are counted one by one, by whoever holds the connection, without a lock of their own;
+    # everything else is rare and goes through `add`.
+
     matches: int = 0
     """Lookups that p0f answered with a host."""
     no_matches: int = 0
@@ -88,7 +93,7 @@ class P0fStats:
     """Answers that came when nobody waited for them any more."""
     outages: int = 0
     """How often p0f went down."""
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def lookups(self) -> int:
@@ -104,12 +109,12 @@ class P0fStats:
 
     def as_dict(self) -> dict[str, int]:
         """The counters by name, `lookups` first."""
-        names = (f.name for f in fields(self) if not f.name.startswith("_"))
+        names = (counter.name for counter in fields(self) if counter.compare)
         return {"lookups": self.lookups} | {name: getattr(self, name) for name in names}
 
     def add(self, counter: str, count: int = 1) -> None:
         """Add to a counter. Threads may do so at once."""
-        with self._lock:
+        with self.lock:
             setattr(self, counter, getattr(self, counter) + count)
 
 
@@ -130,6 +135,12 @@ class Health:
         self._skipped_before = 0
         self._connections = 0
         self._warned_of_answer = False
+        _all.add(self)
+
+    def renew_locks(self) -> None:
+        """In a child after a fork: another thread of the parent may have held them."""
+        self._lock = threading.Lock()
+        self.stats.lock = threading.Lock()
 
     def admit(self, now: float) -> None:
         """Let the caller ask p0f while it is down, or not.
@@ -182,10 +193,21 @@ class Health:
 
     def bad_answer(self, error: P0fError) -> None:
         """One host's answer made no sense, though p0f speaks its API."""
-        self.stats.add("errors")
+        self.stats.errors += 1
         if not self._warned_of_answer:
             self._warned_of_answer = True
             logger.warning("p0f at %s: %s (said once)", self._socket_path, error)
+
+
+_all: weakref.WeakSet[Health] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    for health in _all:
+        health.renew_locks()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 def lookup_failed(error: Exception) -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ._errors import P0fBadQuery, P0fProtocolError
 from ._info import WIRE_FIELDS, P0fInfo, Record, text
@@ -74,6 +76,13 @@ def make_query(ip_address: str) -> bytes:
     Raises:
         P0fBadQuery: it is no such text (p0f knows no zones, so `fe80::1%eth0` is none either).
     """
+    if isinstance(ip_address, str):
+        return _make_query(ip_address)
+    raise P0fBadQuery(f"an IP address is given as text, not as {_shown(ip_address)}")
+
+
+@lru_cache(4096)  # what raises is not kept, so nobody can fill it with anything but addresses
+def _make_query(ip_address: str) -> bytes:
     try:
         if ":" in ip_address:
             packed = IPv6Address(ip_address)
@@ -81,14 +90,18 @@ def make_query(ip_address: str) -> bytes:
                 return _ASK_V6.pack(_QUERY_MAGIC, 6, packed.packed)
         else:
             return _ASK_V4.pack(_QUERY_MAGIC, 4, IPv4Address(ip_address).packed)
-    except (AddressValueError, TypeError):
+    except AddressValueError:
         pass
-    raise P0fBadQuery(f"not an IPv4 or IPv6 address as text: {_shown(ip_address)}")
+    raise P0fBadQuery(f"not an IPv4 or IPv6 address: {_shown(ip_address)}")
 
 
 def _shown(value: object) -> str:
     shown = ascii(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+ReadT = TypeVar("ReadT")
+Reader: TypeAlias = Callable[[bytes, Dialect], ReadT | None]
 
 
 def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
