@@ -17,7 +17,10 @@ from ._grace import GRACE, Grace
 from ._info import P0fInfo, P0fStatus
 from ._outage import lookup_failed
 
-Outcome: TypeAlias = tuple[P0fInfo | None, P0fStatus]
+Outcome: TypeAlias = tuple[P0fInfo | None, P0fStatus, str | None]
+"""The fingerprint, what became of the lookup, and if there is no fingerprint why, in a sentence."""
+NO_ADDRESS: Outcome = (None, P0fStatus.NO_ADDRESS, "the request has no client address")
+NO_MATCH: Outcome = (None, P0fStatus.NO_MATCH, "p0f has not seen this client")
 ForwardingHeaders: TypeAlias = Callable[[Any], tuple[str | None, str | None]]
 """Gives a request's X-Forwarded-For and Forwarded, repetitions joined; each None if absent."""
 
@@ -76,7 +79,7 @@ class Lookup(_BaseLookup[Source]):
         """The fingerprint of the client of `request`, whose transport peer is `peer`."""
         address = self._client_address(peer, request)
         if address is None:
-            return None, P0fStatus.NO_ADDRESS
+            return NO_ADDRESS
         try:
             info = self._source.lookup(address)
             if info is None:
@@ -87,8 +90,8 @@ class Lookup(_BaseLookup[Source]):
                         break
         except Exception as error:
             lookup_failed(error)
-            return None, P0fStatus.UNAVAILABLE
-        return info, P0fStatus.NO_MATCH if info is None else P0fStatus.OK
+            return None, P0fStatus.UNAVAILABLE, str(error) or repr(error)
+        return NO_MATCH if info is None else (info, P0fStatus.OK, None)
 
 
 class AsyncLookup(_BaseLookup[AsyncSource]):
@@ -98,7 +101,7 @@ class AsyncLookup(_BaseLookup[AsyncSource]):
         """The fingerprint of the client of `request`, whose transport peer is `peer`."""
         address = self._client_address(peer, request)
         if address is None:
-            return None, P0fStatus.NO_ADDRESS
+            return NO_ADDRESS
         try:
             info = await self._source.lookup(address)
             if info is None:
@@ -111,5 +114,5 @@ class AsyncLookup(_BaseLookup[AsyncSource]):
                         break
         except Exception as error:
             lookup_failed(error)
-            return None, P0fStatus.UNAVAILABLE
-        return info, P0fStatus.NO_MATCH if info is None else P0fStatus.OK
+            return None, P0fStatus.UNAVAILABLE, str(error) or repr(error)
+        return NO_MATCH if info is None else (info, P0fStatus.OK, None)

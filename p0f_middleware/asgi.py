@@ -30,7 +30,7 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 class P0fASGIMiddleware:
     """Puts `p0f.info` (P0fInfo or None) and `p0f.status` (P0fStatus) into http and websocket scope.
 
-    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.status` says why, and the
+    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.reason` says why, and the
     log of `p0f_middleware` says what to do. When the lifespan ends, the connection is let go.
 
     Args:
@@ -66,8 +66,8 @@ class P0fASGIMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             client = scope.get("client")
-            info, status = await self._look_up(client[0] if client else None, scope)
-            scope = {**scope, "p0f.info": info, "p0f.status": status}
+            info, status, reason = await self._look_up(client[0] if client else None, scope)
+            scope = {**scope, "p0f.info": info, "p0f.status": status, "p0f.reason": reason}
             await self.app(scope, receive, send)
         elif scope["type"] == "lifespan":
             try:

@@ -41,14 +41,14 @@ SETTINGS: dict[str, tuple[str, Any]] = {
 
 
 class P0fMiddleware:
-    """Sets `request.p0f` (P0fInfo or None) and `request.p0f_status` (P0fStatus).
+    """Sets `request.p0f` (P0fInfo or None), `request.p0f_status` (P0fStatus), `request.p0f_reason`.
 
-    No failure of a lookup gets out of it: `request.p0f` is then None, `request.p0f_status` says
-    why, and the log of `p0f_middleware` says what to do.
+    No failure of a lookup gets out of it: `request.p0f` is then None, `request.p0f_reason` (a
+    sentence, else None) says why, and the log of `p0f_middleware` says what to do.
 
     Settings:
         P0FSOCKET: the path of p0f's socket (its -s).
-        P0FENABLED: False leaves the middleware out; requests then have neither attribute.
+        P0FENABLED: False leaves the middleware out; requests then have no such attributes.
         P0FTIMEOUT: seconds a lookup may take; 0.1 if not set.
         P0FGRACE: seconds to go on asking about a client that p0f has not heard of yet; 0.01.
         P0FTRUSTEDPROXIES: addresses and networks (and 'unix:' for peers that come through a Unix
@@ -82,12 +82,16 @@ class P0fMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
             return self._call_async(request)
-        request.p0f, request.p0f_status = self._look_up(request.META.get("REMOTE_ADDR"), request)
+        request.p0f, request.p0f_status, request.p0f_reason = self._look_up(
+            request.META.get("REMOTE_ADDR"), request
+        )
         return self.get_response(request)
 
     async def _call_async(self, request: HttpRequest) -> Any:
         peer = request.META.get("REMOTE_ADDR")
-        request.p0f, request.p0f_status = await self._await_lookup(peer, request)
+        request.p0f, request.p0f_status, request.p0f_reason = await self._await_lookup(
+            peer, request
+        )
         return await self.get_response(request)
 
 

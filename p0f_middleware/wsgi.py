@@ -24,7 +24,7 @@ __all__ = ["P0fWSGIMiddleware"]
 class P0fWSGIMiddleware:
     """Puts `p0f.info` (P0fInfo or None) and `p0f.status` (P0fStatus) into `environ`.
 
-    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.status` says why, and the
+    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.reason` says why, and the
     log of `p0f_middleware` says what to do.
 
     Args:
@@ -57,7 +57,7 @@ class P0fWSGIMiddleware:
         ).look_up
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["p0f.info"], environ["p0f.status"] = self._look_up(
+        environ["p0f.info"], environ["p0f.status"], environ["p0f.reason"] = self._look_up(
             environ.get("REMOTE_ADDR"), environ
         )
         return self.app(environ, start_response)

@@ -47,6 +47,7 @@ def test_the_page_says_why_there_is_none(site: int) -> None:
     status, body = fetch(site, source="127.0.0.9")
     assert status == 200
     assert "No fingerprint" in body
+    assert "p0f has not seen this client" in body
 
 
 def test_json_has_the_same(site: int) -> None:

@@ -84,13 +84,15 @@ def test_an_unknown_host_reaches_the_clause_for_no_data(p0f: FakeP0f) -> None:
 def test_a_constant_out_of_range_reaches_the_clause_for_invalid_constants(
     p0f: FakeP0f, constant: dict[str, Any]
 ) -> None:
-    p0f.hosts[HOST] = P0fInfo(**constant)
+    p0f.answer_with(answer(**constant))
     assert usage(P0f(p0f.socket_path)) == "except ValueError"
 
 
-def answer(*, status: int) -> bytes:
+def answer(*, status: int = 0x10, bad_sw: int = 0, os_match_q: int = 0) -> bytes:
+    """What p0f would send, with constants it does not have."""
     plain = write_answer(P0fInfo(), P0F_3)
-    return plain[:4] + status.to_bytes(4, sys.byteorder) + plain[8:]
+    head = plain[:4] + status.to_bytes(4, sys.byteorder)
+    return head + plain[8:38] + bytes([bad_sw, os_match_q]) + plain[40:]
 
 
 def test_a_lost_connection_is_the_socket_error_of_the_docstring(tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_raw_data_is_unparsed(p0f: FakeP0f, get_raw: Callable[[P0f], dict[str, A
 
 
 def test_raw_data_is_not_validated(p0f: FakeP0f) -> None:
-    p0f.hosts[HOST] = P0fInfo(bad_sw=9)
+    p0f.answer_with(answer(bad_sw=9))
     assert P0f(p0f.socket_path).get_info(HOST, True)["bad_sw"] == 9
 
 

@@ -1,0 +1,13 @@
+"""A fixture that many modules use; `fake_p0f` is the package's own (p0f_middleware/_pytest.py)."""
+
+from __future__ import annotations
+
+import pytest
+
+from p0f_middleware import _outage
+
+
+@pytest.fixture
+def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every lookup may try again while p0f is down: for tests of what comes after an outage."""
+    monkeypatch.setattr(_outage, "FIRST_DELAY", 0.0)
