@@ -105,10 +105,10 @@ class AsyncLookup(_BaseLookup[AsyncSource]):
         try:
             info = await self._source.lookup(address)
             if info is None:
-                import asyncio
+                from ._aio import sleep
 
                 for pause in self._grace.pauses(address, time.monotonic()):
-                    await asyncio.sleep(pause)
+                    await sleep(pause)
                     info = await self._source.lookup(address)
                     if info is not None:
                         break
