@@ -186,7 +186,7 @@ def check_capture(client: P0f, daemon: Daemon | None) -> Finding:
 
 def _other_interface(interface: str) -> Finding:
     """What can be said of an interface that nothing can be sent over."""
-    if not Path("/sys/class/net", interface).exists():
+    if interface not in (name for _, name in socket.if_nameindex()):
         return Finding(
             False, f"p0f listens on {interface}, and there is no such interface any more"
         )
