@@ -155,7 +155,8 @@ class FakeP0f:
     def _end(self) -> None:
         if self._thread is not None:
             self._stopping = True
-            self._waker.send(b"x")
+            with contextlib.suppress(BrokenPipeError):  # busy with a query, it may have seen that
+                self._waker.send(b"x")
             self._thread.join()
             self._thread = None
             self._waker.close()
