@@ -13,7 +13,6 @@ import itertools
 import os
 import select
 import sys
-import threading
 import time
 import weakref
 from collections import deque
@@ -57,7 +56,6 @@ class AsyncP0f(BaseClient):
         super().__init__(*args, **options)
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
-        self._lines_lock = threading.Lock()  # loops come and go in several threads
         self._line: _Line | None = None  # the one used last
         self._in_thread: InThread | None = None
 
@@ -108,7 +106,7 @@ class AsyncP0f(BaseClient):
             here = None
         if here is None and self._in_thread is not None:
             await self._in_thread.close()
-        with self._lines_lock:
+        with self._health.lock:  # loops come and go in several threads
             lines = dict(self._lines)
             self._lines.clear()
         self._line = None
@@ -172,7 +170,7 @@ class AsyncP0f(BaseClient):
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        with self._lines_lock:
+        with self._health.lock:  # loops come and go in several threads
             stale = [self._lines.pop(other) for other in list(self._lines) if other.is_closed()]
         for line in stale:
             line.shut()
@@ -182,7 +180,7 @@ class AsyncP0f(BaseClient):
             self._health.failed(error)
             raise
         line = _Line(link, loop, self)
-        with self._lines_lock:
+        with self._health.lock:  # loops come and go in several threads
             self._lines[loop] = line
         return line
 
