@@ -106,7 +106,10 @@ class P0f(BaseClient):
         """This process's turn: after a fork, the parent's connection is not ours to use."""
         turn = self._turn
         if turn is None or turn.pid != os.getpid():
-            turn = self._turn = _Turn()
+            with self._health.lock:
+                turn = self._turn
+                if turn is None or turn.pid != os.getpid():
+                    turn = self._turn = _Turn()
         return turn
 
     def _exchange(self, query: bytes, reader: Reader[ReadT]) -> ReadT | None:
@@ -154,11 +157,11 @@ class P0f(BaseClient):
     def _connect(self, turn: _Turn) -> Link[object]:
         link = turn.link = self._open_link(self.timeout)
         if not turn.watched:
-            turn.watched = True
             watcher = threading.Thread(target=_release_when_idle, args=(turn, self.idle))
             watcher.daemon = True
             with contextlib.suppress(RuntimeError):  # no new threads while the interpreter ends
                 watcher.start()
+                turn.watched = True
         return link
 
     def _talk(
@@ -181,6 +184,7 @@ class P0f(BaseClient):
         except TimeoutError as error:
             raise self._timed_out(turn, link) from error
         except P0fProtocolError:
+            pipeline.owed.clear()  # whatever writes there, p0f it is not
             turn.drop_link()
             raise
         except OSError as error:
@@ -222,7 +226,7 @@ def _release_when_idle(turn: _Turn, idle: float) -> None:
         with turn.lock:
             link = turn.link
             left = 0.0 if link is None else link.last_used + idle - time.monotonic()
-            if link is not None and left <= 0 and not link.pipeline.owed:
+            if link is not None and left <= 0 and link.drop_owed():
                 turn.drop_link()
             if turn.link is None:
                 turn.watched = False

@@ -8,8 +8,10 @@ and for coming back.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
+import weakref
 from collections import deque
 from dataclasses import dataclass, field, fields
 
@@ -127,12 +129,18 @@ class Health:
         self.stats = P0fStats()
         self.outage = Outage()
         self._socket_path = socket_path
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._reports: deque[float] = deque(maxlen=self.MOST_REPORTS)
         self._reported = False
         self._skipped_before = 0
         self._connections = 0
         self._warned_of_answer = False
+        _all.add(self)
+
+    def renew_locks(self) -> None:
+        """After a fork: who held them in the parent is not here to release them."""
+        self.lock = threading.Lock()
+        self.stats.lock = threading.Lock()
 
     def admit(self, now: float) -> None:
         """Let the caller ask p0f while it is down, or not.
@@ -140,7 +148,7 @@ class Health:
         Raises:
             P0fUnavailable: p0f is down, and it is not for this caller to try again.
         """
-        with self._lock:
+        with self.lock:
             if not self.outage.down or self.outage.retry(now):
                 return
             wait = self.outage.retry_in(now)
@@ -156,7 +164,7 @@ class Health:
     def failed(self, error: P0fError) -> None:
         """p0f could not be asked: an outage begins, if none is on."""
         now = time.monotonic()
-        with self._lock:
+        with self.lock:
             if not self.outage.begin(now):
                 return
             self._skipped_before = self.stats.skipped
@@ -171,7 +179,7 @@ class Health:
 
     def answered(self) -> None:
         """p0f has answered; call it when `outage.down`."""
-        with self._lock:
+        with self.lock:
             if not self.outage.down:
                 return
             self.outage.end()
@@ -189,6 +197,17 @@ class Health:
         if not self._warned_of_answer:
             self._warned_of_answer = True
             logger.warning("p0f at %s: %s (said once)", self._socket_path, error)
+
+
+_all: weakref.WeakSet[Health] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for health in list(_all):
+        health.renew_locks()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def lookup_failed(error: Exception) -> None:
