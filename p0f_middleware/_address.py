@@ -108,6 +108,8 @@ class TrustedProxies:
 
 def _network(entry: Trusted) -> IPv4Network | IPv6Network:
     try:
+        if not isinstance(entry, Trusted):  # ip_network takes numbers and bytes, too
+            raise ValueError(f"it is a {type(entry).__name__}")
         network = ip_network(entry)
     except ValueError as error:
         raise ValueError(

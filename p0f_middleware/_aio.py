@@ -2,6 +2,7 @@
 
 The queries of one turn of the loop are written together, one read yields many answers, and one
 timer watches the oldest query. An abandoned query is a future that is done before its answer comes.
+Where no asyncio loop runs, but trio does, `_trio` takes over.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import contextlib
 import itertools
 import os
 import select
+import sys
 import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from ._base import BaseClient, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
@@ -24,8 +26,10 @@ from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
 from ._protocol import Reader, make_query, read_answer, read_raw_answer
 
-__all__ = ["AsyncP0f"]
+if TYPE_CHECKING:
+    from ._trio import InThread
 
+__all__ = ["AsyncP0f"]
 
 _A_MOMENT = 0.0001
 """Seconds to wait at most, with the loop held, for the answer to a lone query."""
@@ -45,14 +49,15 @@ class _Query(NamedTuple):
 
 
 class AsyncP0f(BaseClient):
-    """Asks p0f without blocking the event loop. Tasks may share it, and so may several loops, each
-    with its connection; the options are `BaseClient`'s."""
+    """Asks p0f without blocking the event loop, asyncio's or trio's. Tasks may share it, and so may
+    several loops, each with its connection; the options are `BaseClient`'s."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
         self._line: _Line | None = None  # the one used last
+        self._in_thread: InThread | None = None
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
         """What p0f knows about `ip_address`; None if it has not seen it.
@@ -94,9 +99,16 @@ class AsyncP0f(BaseClient):
         Waits up to a second for answers that p0f still owes, since p0f would die of writing them to
         a closed connection.
         """
-        here = asyncio.get_running_loop()
-        lines = dict(self._lines)
-        self._lines.clear()
+        here: asyncio.AbstractEventLoop | None
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is None and self._in_thread is not None:
+            await self._in_thread.close()
+        with self._health.lock:  # loops come and go in several threads
+            lines = dict(self._lines)
+            self._lines.clear()
         self._line = None
         for loop, line in lines.items():
             if loop is here:
@@ -120,29 +132,35 @@ class AsyncP0f(BaseClient):
 
     async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
         """Send a query and wait for its answer; once more if the connection turns out dead."""
-        if self._health.outage.down:
-            self._health.admit(time.monotonic())
-        deadline = time.monotonic() + self.timeout
+        loop: asyncio.AbstractEventLoop | None
         try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None:
+            return await self._under_trio().exchange(query, reader)
+        deadline = time.monotonic() + self.timeout
+        retried = False
+        while True:
+            if self._health.outage.down:
+                self._health.admit(time.monotonic())
             try:
-                return await self._line_here().ask(query, reader, deadline)
-            except ConnectionLost:
-                pass
-            try:
-                return await self._line_here().ask(query, reader, deadline)
+                return await self._line_here(loop).ask(query, reader, deadline)
             except ConnectionLost as error:
-                self._health.failed(error)
+                if retried:
+                    self._health.failed(error)
+                    self.stats.add("errors")
+                    raise
+                retried = True
+            except P0fUnavailable as error:
+                self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
                 raise
-        except P0fUnavailable as error:
-            self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
-            raise
-        except asyncio.CancelledError:
-            self.stats.add("abandoned")
-            raise
+            except asyncio.CancelledError:
+                self.stats.add("abandoned")
+                raise
 
-    def _line_here(self) -> _Line:
+    def _line_here(self, loop: asyncio.AbstractEventLoop) -> _Line:
         """The running loop's connection."""
-        loop = asyncio.get_running_loop()
         line = self._line
         if line is None or line.loop is not loop or line.closed:
             line = self._lines.get(loop)
@@ -152,17 +170,50 @@ class AsyncP0f(BaseClient):
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        for other, line in list(self._lines.items()):
-            if other.is_closed():
-                del self._lines[other]
-                line.shut()
+        with self._health.lock:  # loops come and go in several threads
+            stale = [self._lines.pop(other) for other in list(self._lines) if other.is_closed()]
+        for line in stale:
+            line.shut()
         try:
             link: Link[_Query] = self._open_link(0.0)
         except P0fUnavailable as error:
             self._health.failed(error)
             raise
-        line = self._lines[loop] = _Line(link, loop, self)
+        line = _Line(link, loop, self)
+        with self._health.lock:  # loops come and go in several threads
+            self._lines[loop] = line
         return line
+
+    def _under_trio(self) -> InThread:
+        """What asks p0f where no asyncio loop runs."""
+        if self._in_thread is None:
+            _require_trio()
+            from ._trio import InThread
+
+            self._in_thread = InThread(self)
+        return self._in_thread
+
+
+def _require_trio() -> None:
+    """Raise what asyncio raises outside of its loops, unless trio is there to be used instead."""
+    if "trio" not in sys.modules:
+        asyncio.get_running_loop()
+
+
+async def sleep(seconds: float) -> None:
+    """Wait, be it on asyncio's event loop or on trio's."""
+    loop: asyncio.AbstractEventLoop | None
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+    if loop is not None:
+        await asyncio.sleep(seconds)
+        return
+    _require_trio()
+    import trio
+
+    await trio.sleep(seconds)
 
 
 class _Line:
@@ -197,7 +248,7 @@ class _Line:
             self.loop.call_soon(self._end_turn)
             if not self._crowded and not self.link.pipeline.owed:
                 self._flush()
-        if self._timer_is_for_idling:
+        if self._timer_is_for_idling and not self.closed:
             self._set_timer(self._timeout, for_idling=False)
         return future
 
@@ -359,6 +410,9 @@ class _Line:
         if not expired:
             return
         error = no_answer(self.link, self._socket_path, self._timeout)
+        if isinstance(error, P0fProtocolError):
+            self._distrust(error)
+            return
         self._health.failed(error)
         self._fail(expired, error)
         if self.link.useless:

@@ -14,7 +14,7 @@ import time
 from types import TracebackType
 from typing import Any, Literal, overload
 
-from ._base import BaseClient, known
+from ._base import IDLE, TIMEOUT, BaseClient, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
@@ -39,11 +39,22 @@ class _Turn:
         if link is not None:
             link.let_go(patience)
 
+    def disown_link(self) -> None:
+        """Drop a link whose other end is no p0f: nothing it owes is worth waiting for."""
+        if self.link is not None:
+            self.link.pipeline.owed.clear()
+        self.drop_link()
+
 
 class P0f(BaseClient):
     """Asks p0f and waits for the answer. Threads may share it; its options are `BaseClient`'s."""
 
-    _turn: _Turn | None = None
+    def __init__(
+        self, socket_path: str | os.PathLike[str], *, timeout: float = TIMEOUT, idle: float = IDLE
+    ) -> None:
+        super().__init__(socket_path, timeout=timeout, idle=idle)
+        self._turn = _Turn()
+        self._turns = {self._turn.pid: self._turn}
 
     def lookup(self, ip_address: str) -> P0fInfo | None:
         """What p0f knows about `ip_address`; None if it has not seen it.
@@ -80,7 +91,7 @@ class P0f(BaseClient):
         Waits up to a second for answers that p0f still owes, since p0f would die of writing them to
         a closed connection.
         """
-        turn = self._own_turn()
+        turn = self._turn_here()
         if turn.lock.acquire(timeout=PATIENCE):
             try:
                 turn.drop_link(PATIENCE)
@@ -99,22 +110,20 @@ class P0f(BaseClient):
         self.close()
 
     def __del__(self) -> None:
-        if self._turn is not None:
+        if hasattr(self, "_turn"):
             self._turn.drop_link()  # no lookup can be under way, so no lock is needed
 
-    def _own_turn(self) -> _Turn:
-        """This process's turn: after a fork, the parent's connection is not ours to use."""
+    def _turn_here(self) -> _Turn:
+        """This process's turn: after a fork, the parent's connection and lock are not ours."""
         turn = self._turn
-        if turn is None or turn.pid != os.getpid():
-            with self._health.lock:
-                turn = self._turn
-                if turn is None or turn.pid != os.getpid():
-                    turn = self._turn = _Turn()
+        pid = os.getpid()
+        if turn.pid != pid:
+            turn = self._turn = self._turns.setdefault(pid, _Turn())  # atomic: threads get the same
         return turn
 
     def _exchange(self, query: bytes, reader: Reader[ReadT]) -> ReadT | None:
         """Send a query and wait for its answer, in turn with other threads."""
-        turn = self._own_turn()
+        turn = self._turn_here()
         health = self._health
         started = time.monotonic()
         admitted = health.outage.down
@@ -184,8 +193,7 @@ class P0f(BaseClient):
         except TimeoutError as error:
             raise self._timed_out(turn, link) from error
         except P0fProtocolError:
-            pipeline.owed.clear()  # whatever writes there, p0f it is not
-            turn.drop_link()
+            turn.disown_link()
             raise
         except OSError as error:
             turn.drop_link()
@@ -214,7 +222,9 @@ class P0f(BaseClient):
 
     def _timed_out(self, turn: _Turn, link: Link[object]) -> P0fError:
         error = no_answer(link, self.socket_path, self.timeout)
-        if link.useless:
+        if isinstance(error, P0fProtocolError):
+            turn.disown_link()
+        elif link.useless:
             turn.drop_link()
         return error
 

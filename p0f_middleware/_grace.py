@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+GRACE = 0.01
+"""Seconds of grace unless told otherwise."""
 FORGET_AFTER = 60.0
 """Seconds for which an address that stayed unknown is not waited for; at most twice that."""
 MOST_UNKNOWN = 10_000
@@ -38,6 +40,7 @@ class Grace:
 
         When the caller has used them all up the address counts as unknown for a while.
         """
+        self._forget(now)
         if address in self._unknown or address in self._unknown_before or not self.seconds:
             return
         pause, left = FIRST_PAUSE, self.seconds
@@ -45,10 +48,17 @@ class Grace:
             yield min(pause, left)
             left -= pause
             pause *= 1.5
-        self._remember(address, now)
-
-    def _remember(self, address: str, now: float) -> None:
-        if now - self._began > FORGET_AFTER or len(self._unknown) >= MOST_UNKNOWN:
-            self._unknown_before, self._unknown = self._unknown, set()
-            self._began = now
+        self._forget(now)
         self._unknown.add(address)
+
+    def _forget(self, now: float) -> None:
+        """Begin a new generation if the present one is old or full."""
+        began = self._began
+        age = now - began
+        if age > 2 * FORGET_AFTER:
+            self._unknown_before, self._unknown, self._began = set(), set(), now
+        elif age > FORGET_AFTER:
+            self._unknown_before, self._unknown = self._unknown, set()
+            self._began = began + FORGET_AFTER
+        elif len(self._unknown) >= MOST_UNKNOWN:
+            self._unknown_before, self._unknown, self._began = self._unknown, set(), now

@@ -42,6 +42,8 @@ _RAW_SIG = len(WIRE_FIELDS)
 """Where a record that was made from a SYN has one more field, the signature of that SYN."""
 STRING_SIZE = 32
 """Bytes p0f sends for a string."""
+MOST_DAYS = timedelta.max.days
+"""The largest `up_mod_days` there can be; p0f's field has room for more than a timedelta has."""
 
 _NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
     "distance": -1,
@@ -63,6 +65,10 @@ class P0fStatus(str, Enum):
 
     def __str__(self) -> str:
         return self.value
+
+    def describe(self) -> str:
+        """What it means and what to do about it, in words for people."""
+        return _STATUS_IN_WORDS[self]
 
 
 class MatchQuality(IntFlag):
@@ -282,11 +288,7 @@ class P0fInfo(Mapping[str, Any]):
         return hash(self._comparable())
 
     def _comparable(self) -> Record:
-        """The record without what p0f left behind a string's NUL, and as it compares: NaN would
-        not equal itself."""
-        *plain, rate = self._record
-        cut = (v.split(b"\0", 1)[0] if isinstance(v, bytes) else v for v in plain)
-        return (*cut, 0.0 if math.isnan(rate) else rate)
+        return tuple(map(_comparable, self._record))
 
     def __reduce__(self) -> tuple[Callable[[Record], P0fInfo], tuple[Record]]:
         return P0fInfo._from_record, (self._record,)
@@ -298,24 +300,46 @@ class P0fInfo(Mapping[str, Any]):
 
 _set_record = vars(P0fInfo)["_record"].__set__
 
+
+def _comparable(value: object) -> object:
+    """A field without what is left behind a NUL, and without NaN, which equals nothing."""
+    if isinstance(value, bytes):
+        return value.split(b"\0", 1)[0]
+    return 0.0 if isinstance(value, float) and math.isnan(value) else value
+
+
 FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
 
 
 def _to_wire(name: str, value: Any) -> int | float | bytes:
     """A field as a caller would give it (datetime, timedelta, str, number), as p0f sends it."""
-    if isinstance(_NOTHING_KNOWN[name], bytes):
-        encoded: bytes = value.encode()
+    if isinstance(_NOTHING_KNOWN[name], bytes) and isinstance(value, str):
+        encoded = value.encode()
         if len(encoded) > STRING_SIZE or b"\0" in encoded:
             raise ValueError(f"{name} must fit {STRING_SIZE} bytes and have no NUL: {value!r}")
         return encoded
-    if isinstance(value, datetime):
-        return int(value.timestamp())
-    if isinstance(value, timedelta):
-        return value.days
-    if isinstance(value, (int, float)):
-        return value
-    raise TypeError(f"{name} cannot be {value!r}")
+    if name == "tick_rate" and isinstance(value, (int, float)):
+        return float(value)
+    if name in _MOMENTS and isinstance(value, datetime):
+        value = int(value.timestamp())
+    elif name == "up_mod_days" and isinstance(value, timedelta):
+        value = value.days
+    if name not in _RANGES or not isinstance(value, int):
+        raise TypeError(f"{name} cannot be {value!r}")
+    if value not in _RANGES[name]:
+        raise ValueError(f"{name} is in {_RANGES[name]!r}, so it cannot be {value!r}")
+    return int(value)
+
+
+_MOMENTS = ("first_seen", "last_seen", "last_nat", "last_chg")
+_RANGES = {name: range(2**32) for name in WIRE_FIELDS[:7]} | {
+    "up_mod_days": range(MOST_DAYS + 1),
+    "distance": range(-(2**15), 2**15),
+    "bad_sw": range(3),
+    "os_match_q": range(4),
+    "link_mtu": range(2**16),
+}
 
 
 def _to_json(name: str, value: Any) -> str | int | float | None:
@@ -359,6 +383,22 @@ def _link_in_words(info: P0fInfo) -> str | None:
 def _time_in_words(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else None
 
+
+_STATUS_IN_WORDS = {
+    P0fStatus.OK: "p0f knows the client.",
+    P0fStatus.NO_MATCH: (
+        "p0f has not seen the client. It knows those that connected since it started, over the"
+        " interface it listens on (its -i)."
+    ),
+    P0fStatus.UNAVAILABLE: (
+        "p0f could not be asked. Is it running, and its socket (its -s) open to this process? The"
+        " application's log has the reason."
+    ),
+    P0fStatus.NO_ADDRESS: (
+        "The request has no client address. If it came through a proxy on this machine, name the"
+        " proxy in trusted_proxies."
+    ),
+}
 
 _BAD_SW_IN_WORDS = {
     None: None,

@@ -147,7 +147,7 @@ def _settle(links: Iterable[Link[Any]], patience: float) -> None:
             waiting.discard(link)
             link.sock.close()
         left = deadline - time.monotonic()
-        if left <= 0:
+        if left <= 0 or not waiting:
             break
         readable = select.poll()
         for link in waiting:

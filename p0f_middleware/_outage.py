@@ -138,7 +138,7 @@ class Health:
         _all.add(self)
 
     def renew_locks(self) -> None:
-        """After a fork: who held them in the parent is not here to release them."""
+        """In a child after a fork: another thread of the parent may have held them."""
         self.lock = threading.Lock()
         self.stats.lock = threading.Lock()
 
@@ -202,12 +202,12 @@ class Health:
 _all: weakref.WeakSet[Health] = weakref.WeakSet()
 
 
-def _after_fork_in_child() -> None:
-    for health in list(_all):
+def _renew_locks() -> None:
+    for health in _all:
         health.renew_locks()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 def lookup_failed(error: Exception) -> None:

@@ -17,7 +17,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ._errors import P0fBadQuery, P0fProtocolError
-from ._info import WIRE_FIELDS, P0fInfo, Record, text
+from ._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, Record, text
 
 QUERY_SIZE = 21
 MOST_OWED = 128
@@ -113,9 +113,10 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
     """
     if answer.startswith(_OK_HEAD):
         record = dialect.record(answer)
-        if record[8] > 2 or record[9] > 3:
+        if record[8] > 2 or record[9] > 3 or record[4] > MOST_DAYS:
             raise P0fProtocolError(
-                f"p0f sent bad_sw {record[8]} (0 to 2 are known), os_match_q {record[9]} (0 to 3)"
+                f"p0f sent bad_sw {record[8]} (0 to 2 are known), os_match_q {record[9]} (0 to 3),"
+                f" up_mod_days {record[4]}"
             )
         return P0fInfo._from_record(record)
     if answer.startswith(_NO_MATCH_HEAD):

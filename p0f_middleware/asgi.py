@@ -6,20 +6,17 @@ The scope is copied before anything is put into it, as the ASGI specification as
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from asgiref.compatibility import guarantee_single_callable
 
-from ._address import Trusted, TrustedProxies, client_address
+from ._address import Trusted
 from ._aio import AsyncP0f
 from ._base import TIMEOUT
-from ._grace import Grace
-from ._info import P0fInfo, P0fStatus
-from ._outage import lookup_failed
+from ._grace import GRACE
+from ._lookup import AsyncLookup, AsyncSource
 
 __all__ = ["P0fASGIMiddleware"]
 
@@ -30,16 +27,10 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Source(Protocol):
-    """Where fingerprints come from: `AsyncP0f`, or anything with its `lookup`."""
-
-    async def lookup(self, ip_address: str, /) -> P0fInfo | None: ...
-
-
 class P0fASGIMiddleware:
     """Puts `p0f.info` (P0fInfo or None) and `p0f.status` (P0fStatus) into http and websocket scope.
 
-    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.status` says why, and the
+    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.reason` says why, and the
     log of `p0f_middleware` says what to do. When the lifespan ends, the connection is let go.
 
     Args:
@@ -57,10 +48,10 @@ class P0fASGIMiddleware:
     def __init__(
         self,
         app: Callable[..., Any],
-        source: str | os.PathLike[str] | Source,
+        source: str | os.PathLike[str] | AsyncSource,
         *,
         timeout: float = TIMEOUT,
-        grace: float = 0.01,
+        grace: float = GRACE,
         trusted_proxies: Trusted | Iterable[Trusted] = (),
     ) -> None:
         self.app: ASGIApp = guarantee_single_callable(app)  # type: ignore[no-untyped-call]
@@ -68,13 +59,15 @@ class P0fASGIMiddleware:
         if isinstance(source, (str, os.PathLike)):
             source = self._own = AsyncP0f(source, timeout=timeout)
         self.source = source
-        self._grace = Grace(grace)
-        self._proxies = TrustedProxies(trusted_proxies)
+        self._look_up = AsyncLookup(
+            source, forwarding_headers, grace=grace, trusted_proxies=trusted_proxies
+        ).look_up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            info, status = await self._look_up(scope)
-            scope = {**scope, "p0f.info": info, "p0f.status": status}
+            client = scope.get("client")
+            info, status, reason = await self._look_up(client[0] if client else None, scope)
+            scope = {**scope, "p0f.info": info, "p0f.status": status, "p0f.reason": reason}
             await self.app(scope, receive, send)
         elif scope["type"] == "lifespan":
             try:
@@ -84,30 +77,6 @@ class P0fASGIMiddleware:
                     await self._own.close()
         else:
             await self.app(scope, receive, send)
-
-    async def _look_up(self, scope: Scope) -> tuple[P0fInfo | None, P0fStatus]:
-        address = self._client_address(scope)
-        if address is None:
-            return None, P0fStatus.NO_ADDRESS
-        try:
-            info = await self.source.lookup(address)
-            if info is None:
-                for pause in self._grace.pauses(address, time.monotonic()):
-                    await asyncio.sleep(pause)
-                    info = await self.source.lookup(address)
-                    if info is not None:
-                        break
-        except Exception as error:
-            lookup_failed(error)
-            return None, P0fStatus.UNAVAILABLE
-        return info, P0fStatus.NO_MATCH if info is None else P0fStatus.OK
-
-    def _client_address(self, scope: Scope) -> str | None:
-        client = scope.get("client")
-        peer = client[0] if client else None
-        if not self._proxies:
-            return client_address(peer)
-        return self._proxies.client(peer, lambda: forwarding_headers(scope))
 
 
 def forwarding_headers(scope: Scope) -> tuple[str | None, str | None]:

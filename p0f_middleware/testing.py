@@ -4,6 +4,12 @@
         p0f.hosts["192.0.2.1"] = P0fInfo(os_name="Linux", distance=3)
         app = P0fWSGIMiddleware(app, p0f.socket_path)
 
+pytest has it as a fixture, in every project where p0f_middleware is installed:
+
+    def test_linux_gets_the_penguin(fake_p0f):
+        fake_p0f.hosts["192.0.2.1"] = P0fInfo(os_name="Linux")
+        app = P0fWSGIMiddleware(app, fake_p0f.socket_path)
+
 It speaks p0f's API as the real one does, and can be put into the states that a real one gets into.
 It captures nothing: it knows the hosts it was told.
 """
@@ -76,6 +82,8 @@ class FakeP0f:
 
     def start(self) -> FakeP0f:
         """Listen. Replaces the socket file, as p0f does."""
+        if self._folder:
+            os.makedirs(self._folder, 0o700, exist_ok=True)  # `stop` has removed it
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.socket_path)
         self._listener = socket.socket(socket.AF_UNIX)

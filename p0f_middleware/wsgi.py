@@ -6,16 +6,14 @@ It adds two keys and steps aside: the application's iterable, headers and except
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from ._address import Trusted, TrustedProxies, client_address
+from ._address import Trusted
 from ._base import TIMEOUT
 from ._client import P0f
-from ._grace import Grace
-from ._info import P0fInfo, P0fStatus
-from ._outage import lookup_failed
+from ._grace import GRACE
+from ._lookup import Lookup, Source
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -23,16 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["P0fWSGIMiddleware"]
 
 
-class Source(Protocol):
-    """Where fingerprints come from: `P0f`, or anything with its `lookup`."""
-
-    def lookup(self, ip_address: str, /) -> P0fInfo | None: ...
-
-
 class P0fWSGIMiddleware:
     """Puts `p0f.info` (P0fInfo or None) and `p0f.status` (P0fStatus) into `environ`.
 
-    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.status` says why, and the
+    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.reason` says why, and the
     log of `p0f_middleware` says what to do.
 
     Args:
@@ -53,41 +45,24 @@ class P0fWSGIMiddleware:
         source: str | os.PathLike[str] | Source,
         *,
         timeout: float = TIMEOUT,
-        grace: float = 0.01,
+        grace: float = GRACE,
         trusted_proxies: Trusted | Iterable[Trusted] = (),
     ) -> None:
         self.app = app
         if isinstance(source, (str, os.PathLike)):
             source = P0f(source, timeout=timeout)
         self.source = source
-        self._grace = Grace(grace)
-        self._proxies = TrustedProxies(trusted_proxies)
+        self._look_up = Lookup(
+            source, forwarding_headers, grace=grace, trusted_proxies=trusted_proxies
+        ).look_up
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["p0f.info"], environ["p0f.status"] = self._look_up(environ)
+        environ["p0f.info"], environ["p0f.status"], environ["p0f.reason"] = self._look_up(
+            environ.get("REMOTE_ADDR"), environ
+        )
         return self.app(environ, start_response)
 
-    def _look_up(self, environ: WSGIEnvironment) -> tuple[P0fInfo | None, P0fStatus]:
-        address = self._client_address(environ)
-        if address is None:
-            return None, P0fStatus.NO_ADDRESS
-        try:
-            info = self.source.lookup(address)
-            if info is None:
-                for pause in self._grace.pauses(address, time.monotonic()):
-                    time.sleep(pause)
-                    info = self.source.lookup(address)
-                    if info is not None:
-                        break
-        except Exception as error:
-            lookup_failed(error)
-            return None, P0fStatus.UNAVAILABLE
-        return info, P0fStatus.NO_MATCH if info is None else P0fStatus.OK
 
-    def _client_address(self, environ: WSGIEnvironment) -> str | None:
-        peer = environ.get("REMOTE_ADDR")
-        if not self._proxies:
-            return client_address(peer)
-        return self._proxies.client(
-            peer, lambda: (environ.get("HTTP_X_FORWARDED_FOR"), environ.get("HTTP_FORWARDED"))
-        )
+def forwarding_headers(environ: WSGIEnvironment) -> tuple[str | None, str | None]:
+    """X-Forwarded-For and Forwarded; None if absent. Servers join repetitions."""
+    return environ.get("HTTP_X_FORWARDED_FOR"), environ.get("HTTP_FORWARDED")

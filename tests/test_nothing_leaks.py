@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0f, P0fError, _link, _outage
+from p0f_middleware import AsyncP0f, P0f, P0fError, _link
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 
@@ -21,12 +21,6 @@ from p0f_middleware.testing import SAMPLE, FakeP0f
 def p0f() -> Iterator[FakeP0f]:
     with FakeP0f(default=SAMPLE) as fake:
         yield fake
-
-
-@pytest.fixture
-def _retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_outage, "FIRST_DELAY", 0.0)
-    monkeypatch.setattr(_outage, "LONGEST_DELAY", 0.0)
 
 
 def open_sockets() -> int:
@@ -45,7 +39,7 @@ def soon(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     return True
 
 
-@pytest.mark.usefixtures("_retries_at_once")
+@pytest.mark.usefixtures("retry_at_once")
 @pytest.mark.parametrize("answer", [b"\x02\x46\x30\x50" + bytes(100), b"no p0f", b""])
 def test_a_server_that_is_no_p0f_costs_no_descriptors(p0f: FakeP0f, answer: bytes) -> None:
     p0f.answer_with(answer)
@@ -57,7 +51,7 @@ def test_a_server_that_is_no_p0f_costs_no_descriptors(p0f: FakeP0f, answer: byte
     assert soon(lambda: open_sockets() <= before), _link._owing
 
 
-@pytest.mark.usefixtures("_retries_at_once")
+@pytest.mark.usefixtures("retry_at_once")
 @pytest.mark.parametrize("answer", [b"\x02\x46\x30\x50" + bytes(100), b"no p0f", b""])
 def test_nor_does_it_cost_the_asyncio_client_any(p0f: FakeP0f, answer: bytes) -> None:
     async def ask() -> None:

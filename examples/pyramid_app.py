@@ -1,0 +1,70 @@
+"""Pyramid: visitors see their own fingerprint, as a page at / and as JSON at /json.
+
+Run it while p0f listens on that socket (its -s):
+
+    pip install p0f-middleware pyramid waitress
+    P0F_SOCKET=/run/p0f/p0f.sock python pyramid_app.py
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from html import escape
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import Response
+from waitress import serve
+
+from p0f_middleware import P0fWSGIMiddleware
+
+SOCKET = os.environ.get("P0F_SOCKET") or sys.exit(
+    "Set P0F_SOCKET to the path of p0f's API socket, the one after its -s."
+)
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Your fingerprint</title>
+<style>
+  :root {{ color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }}
+  body {{ max-width: 40rem; margin: 3rem auto; padding: 0 1rem; }}
+  th {{ padding-right: 2rem; text-align: left; font-weight: normal; opacity: .7; }}
+</style>
+<h1>{title}</h1>
+{content}
+<p><a href="/json">The same as JSON</a></p>
+"""
+
+
+def page(request: Request) -> Response:
+    info, status = request.environ["p0f.info"], request.environ["p0f.status"]
+    if info is None:
+        title, content = "No fingerprint", f"<p>{escape(status.describe())}</p>"
+    else:
+        title = info.os_name or "A system that p0f does not recognise"
+        rows = "".join(
+            f'<tr><th scope="row">{escape(label)}</th><td>{escape(text)}</td></tr>'
+            for label, text in info.describe().items()
+        )
+        content = f"<table>{rows}</table>"
+    return Response(PAGE.format(title=escape(title), content=content))
+
+
+def as_json(request: Request) -> dict[str, Any]:
+    info, status = request.environ["p0f.info"], request.environ["p0f.status"]
+    return {"status": status, "info": info and info.as_dict()}
+
+
+with Configurator() as config:
+    config.add_route("page", "/")
+    config.add_route("json", "/json")
+    config.add_view(page, route_name="page")
+    config.add_view(as_json, route_name="json", renderer="json")
+    app = P0fWSGIMiddleware(config.make_wsgi_app(), SOCKET)
+
+if __name__ == "__main__":
+    serve(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))

@@ -1,0 +1,75 @@
+"""The command line: `p0f-middleware demo` and `p0f-middleware query`.
+
+Parses and dispatches; what a command does is in its own module, imported when it is asked for.
+Exit status 2 means that the command could not do its work, with one line on stderr that says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+
+SOCKET_HELP = "the path of p0f's API socket, its -s (default: the environment's P0F_SOCKET)"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the process's own); returns the exit status."""
+    parser = make_parser()
+    options = parser.parse_args(argv)
+    if options.command == "demo":
+        from ._demo import demo
+
+        return demo(options.socket, options.host, options.port)
+    if options.command == "query":
+        from ._query import query
+
+        return query(options.ip, options.socket, as_json=options.json)
+    parser.print_help()
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    parser = argparse.ArgumentParser(
+        prog="p0f-middleware",
+        description="Passive TCP/IP fingerprints from p0f v3, in WSGI and ASGI requests.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
+    _add_demo(commands.add_parser("demo", help="serve a page that shows its visitor's fingerprint"))
+    _add_query(commands.add_parser("query", help="ask p0f about an address"))
+    return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Serve a page that shows its visitor's fingerprint, and /json. Without a socket it starts a"
+        " p0f of its own (as root), or else shows a sample host. Ctrl-C ends it."
+    )
+    _add_socket(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve on (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, help="port to serve on (default: 8000, or any free one if it is taken)"
+    )
+
+
+def _add_query(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Ask p0f about an address."
+    parser.epilog = "Exit status: 0 p0f knows it, 1 p0f does not, 2 p0f could not be asked."
+    parser.add_argument("ip", metavar="IP", help="an IPv4 or IPv6 address")
+    _add_socket(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON; null if p0f does not know")
+
+
+def _add_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--socket", metavar="PATH", default=os.environ.get("P0F_SOCKET"), help=SOCKET_HELP
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Has `manage.py check` look at p0f's socket, if INSTALLED_APPS names 'p0f_middleware'.
+
+Checks know settings, not middleware: Django imports those of MIDDLEWARE only when it serves. So
+INSTALLED_APPS is the one way to be there in time; P0fMiddleware itself does without.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
+
+from ._link import Link, explain
+from .django import P0fMiddleware, read_settings
+
+PATIENCE = 0.5
+"""Seconds to wait for p0f to take the connection."""
+
+
+class P0fConfig(AppConfig):
+    name = "p0f_middleware"
+    verbose_name = "p0f"
+
+    def ready(self) -> None:
+        register(check_p0f)
+
+
+def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
+    """An error if P0fMiddleware would refuse its settings, a warning if p0f cannot be reached.
+
+    Connects to p0f and asks nothing.
+    """
+    try:
+        P0fMiddleware(_no_response)
+        socket_path = os.fspath(read_settings()[0]["socket_path"])
+    except MiddlewareNotUsed:
+        return []
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="p0f_middleware.E001")]
+    try:
+        Link[object](socket_path, PATIENCE).let_go()
+    except OSError as error:
+        why = explain(error, socket_path)
+        hint = "The site works all the same; request.p0f is None until p0f can be asked."
+        return [CheckWarning(str(why), hint=hint, id="p0f_middleware.W001")]
+    return []
+
+
+def _no_response(request: Any) -> Any:
+    raise NotImplementedError

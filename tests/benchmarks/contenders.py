@@ -1,0 +1,203 @@
+"""Who is measured: C, the 2014 package, both clients, and both middlewares called directly.
+
+Each contender is a function that does its work `count` times and returns the seconds. All ask for
+the same address, `HOST`, and all read the name of the operating system, except the middlewares:
+there the application is to do nothing, so that the difference is the middleware's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import importlib
+import shutil
+import subprocess
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fWSGIMiddleware
+
+from .apps import asgi_app, wsgi_app
+from .p0f_here import HOST
+from .rounds import Contender
+
+TASKS = (1, 8, 64, 512)
+TIMEOUT = 5.0
+"""Seconds; nobody's lookups may fail because the machine is busy."""
+
+
+@contextlib.contextmanager
+def c_client(
+    socket_path: str, folder: Path, addresses: Sequence[str] = (HOST,)
+) -> Iterator[dict[str, Contender]]:
+    """`client.c`, one lookup at a time and with 64 in flight."""
+    program = folder / "client"
+    source = Path(__file__).with_name("client.c")
+    compiler = shutil.which("cc")
+    assert compiler is not None, "a C compiler is needed: apt-get install gcc libc6-dev"
+    subprocess.run([compiler, "-O2", "-Wall", "-o", str(program), str(source)], check=True)
+    process = subprocess.Popen(
+        [str(program), socket_path, *addresses],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    commands, times = process.stdin, process.stdout
+
+    def with_in_flight(depth: int) -> Contender:
+        def run(count: int) -> float:
+            commands.write(f"{depth} {count}\n")
+            return int(times.readline()) / 1e9
+
+        return run
+
+    try:
+        yield {"C": with_in_flight(1), "C, 64 in flight": with_in_flight(64)}
+    finally:
+        commands.close()
+        process.wait()
+        times.close()
+
+
+@contextlib.contextmanager
+def package_of_2014(socket_path: str) -> Iterator[dict[str, Contender]]:
+    """`p0f` 1.0.0 from PyPI, if it is installed.
+
+    Written for Python 2, its get_info works on Python 3 as published (for IPv4), but leaves strings
+    as bytes with their NULs: decoding the name is done here. Its Django middleware, which was never
+    part of the distribution, makes a client for each request and leaves it to be collected; closing
+    it comes to the same.
+    """
+    try:
+        old: Any = importlib.import_module("p0f")
+    except ImportError:
+        yield {}
+        return
+
+    def look_up(client: Any) -> None:
+        assert client.get_info(HOST)["os_name"].rstrip(b"\0").decode()
+
+    def look_up_anew() -> None:
+        client = old.P0f(socket_path, timeout=TIMEOUT)
+        look_up(client)
+        client.close()
+
+    kept = old.P0f(socket_path, timeout=TIMEOUT)
+    yield {
+        "p0f 1.0.0, connection kept": repeat(lambda: look_up(kept)),
+        "p0f 1.0.0 as in Django": repeat(look_up_anew),
+    }
+    kept.close()
+
+
+def blocking(client: P0f) -> dict[str, Contender]:
+    """P0f, and a WSGI application without and with the middleware."""
+
+    def look_up() -> None:
+        info = client.lookup(HOST)
+        assert info is not None
+        assert info.os_name
+
+    def call(app: Callable[[dict[str, Any], Any], Any]) -> Contender:
+        return repeat(lambda: app({"REMOTE_ADDR": HOST}, _start_response))
+
+    return {
+        "P0f": repeat(look_up),
+        "WSGI, bare": call(wsgi_app),
+        "WSGI, wrapped": call(P0fWSGIMiddleware(wsgi_app, client)),
+    }
+
+
+def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dict[str, Contender]:
+    """AsyncP0f with several numbers of tasks, and an ASGI application, on an event loop."""
+
+    async def look_up(count: int) -> None:
+        for _ in range(count):
+            info = await client.lookup(HOST)
+            assert info is not None
+            assert info.os_name
+
+    async def with_tasks(tasks: int, count: int) -> None:
+        each, left = divmod(count, tasks)
+        await asyncio.gather(*(look_up(each + (number < left)) for number in range(tasks)))
+
+    async def call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
+        for _ in range(count):
+            scope = {"type": "http", "client": (HOST, 1), "headers": []}
+            await app(scope, _receive, _send)
+
+    def run(work: Callable[[int], Coroutine[Any, Any, None]]) -> Contender:
+        def timed(count: int) -> float:
+            began = perf_counter()
+            loop.run_until_complete(work(count))
+            return perf_counter() - began
+
+        return timed
+
+    wrapped = P0fASGIMiddleware(asgi_app, client)
+    contenders: dict[str, Contender] = {}
+    for tasks in TASKS:
+        label = f"AsyncP0f, {tasks} task{'s' if tasks > 1 else ''}, {name}"
+        contenders[label] = run(functools.partial(with_tasks, tasks))
+    contenders[f"ASGI, bare, {name}"] = run(lambda count: call(asgi_app, count))
+    contenders[f"ASGI, wrapped, {name}"] = run(lambda count: call(wrapped, count))
+    return contenders
+
+
+@contextlib.contextmanager
+def event_loops(socket_path: str) -> Iterator[dict[str, Contender]]:
+    """`on_loop` for asyncio and, if it is installed, uvloop."""
+    makers: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    with contextlib.suppress(ImportError):
+        makers["uvloop"] = importlib.import_module("uvloop").new_event_loop
+    with contextlib.ExitStack() as stack:
+        contenders: dict[str, Contender] = {}
+        for name, make in makers.items():
+            loop = make()
+            stack.callback(loop.close)
+            client = AsyncP0f(socket_path, timeout=TIMEOUT)
+            stack.callback(
+                lambda loop, client: loop.run_until_complete(client.close()), loop, client
+            )
+            contenders |= on_loop(loop, name, client)
+        yield contenders
+
+
+@contextlib.contextmanager
+def all_contenders(socket_path: str, folder: Path) -> Iterator[dict[str, Contender]]:
+    """Everybody by name; the names are those in the table."""
+    with (
+        c_client(socket_path, folder) as c,
+        package_of_2014(socket_path) as old,
+        P0f(socket_path, timeout=TIMEOUT) as client,
+        event_loops(socket_path) as asynchronous,
+    ):
+        yield c | old | blocking(client) | asynchronous
+
+
+def repeat(work: Callable[[], object]) -> Contender:
+    def run(count: int) -> float:
+        began = perf_counter()
+        for _ in range(count):
+            work()
+        return perf_counter() - began
+
+    return run
+
+
+def _start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+    return None
+
+
+async def _receive() -> MutableMapping[str, Any]:
+    return {"type": "http.request"}
+
+
+async def _send(message: MutableMapping[str, Any]) -> None:
+    pass

@@ -1,0 +1,299 @@
+"""P0fMiddleware for Django, in the stacks that Django builds around it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import iscoroutinefunction
+
+from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware
+from p0f_middleware.testing import FakeP0f
+
+django = pytest.importorskip("django")
+
+from django.conf import settings  # noqa: E402
+from django.core import checks  # noqa: E402
+from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest  # noqa: E402
+from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
+from django.http import HttpRequest, JsonResponse  # noqa: E402
+from django.test import RequestFactory, override_settings  # noqa: E402
+from django.urls import path  # noqa: E402
+
+P0F = "p0f_middleware.django.P0fMiddleware"
+
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    INSTALLED_APPS=["p0f_middleware"],
+    LOGGING_CONFIG=None,
+    MIDDLEWARE=[P0F],
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="-",
+    USE_TZ=True,
+)
+django.setup()
+
+from p0f_middleware.django import SETTINGS, P0fMiddleware  # noqa: E402
+
+KNOWN, UNKNOWN, PROXY = "192.0.2.1", "192.0.2.2", "198.51.100.1"
+LINUX = P0fInfo(os_name="Linux", distance=3)
+
+
+def seen(request: HttpRequest) -> JsonResponse:
+    os_name = None if request.p0f is None else request.p0f.os_name
+    return JsonResponse({"os": os_name, "status": request.p0f_status})
+
+
+async def seen_async(request: HttpRequest) -> JsonResponse:
+    return seen(request)
+
+
+urlpatterns = [path("sync", seen), path("async", seen_async)]
+
+
+def sync_only(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    return lambda request: get_response(request)
+
+
+def async_only(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    async def middleware(request: HttpRequest) -> Any:
+        return await get_response(request)
+
+    return middleware
+
+
+async_only.sync_capable = False  # type: ignore[attr-defined]
+async_only.async_capable = True  # type: ignore[attr-defined]
+
+Get = Callable[..., Any]
+
+
+def get_by_wsgi(url: str, client: str | None = KNOWN, **headers: str) -> Any:
+    environ = RequestFactory().get(f"/{url}").environ
+    environ.pop("REMOTE_ADDR")
+    if client is not None:
+        environ["REMOTE_ADDR"] = client
+    environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    return b"".join(WSGIHandler()(environ, lambda status, headers: None))
+
+
+def scope_of(url: str, client: str | None, **headers: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "path": f"/{url}",
+        "query_string": b"",
+        "headers": [
+            (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
+        ],
+        "client": None if client is None else (client, 40000),
+    }
+
+
+def get_by_asgi(url: str, client: str | None = KNOWN, **headers: str) -> Any:
+    incoming = iter([{"type": "http.request", "body": b""}])
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        for message in incoming:
+            return message
+        return await asyncio.Event().wait()  # type: ignore[return-value]  # it stays connected
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(ASGIHandler()(scope_of(url, client, **headers), receive, send))
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    return sent[1]["body"]
+
+
+@pytest.fixture
+def p0f(fake_p0f: FakeP0f) -> Any:
+    """A p0f that knows KNOWN, named in the settings."""
+    fake_p0f.hosts[KNOWN] = LINUX
+    with override_settings(P0FSOCKET=fake_p0f.socket_path):
+        yield fake_p0f
+
+
+both_servers = pytest.mark.parametrize("get", [get_by_wsgi, get_by_asgi])
+both_views = pytest.mark.parametrize("view", ["sync", "async"])
+
+
+@both_servers
+@both_views
+def test_a_known_client_has_its_fingerprint(p0f: FakeP0f, get: Get, view: str) -> None:
+    assert get(view) == b'{"os": "Linux", "status": "ok"}'
+
+
+@both_servers
+@both_views
+def test_an_unknown_client_has_none(p0f: FakeP0f, get: Get, view: str) -> None:
+    assert get(view, UNKNOWN) == b'{"os": null, "status": "no_match"}'
+
+
+@both_servers
+@both_views
+def test_a_dead_p0f_costs_nobody_the_response(p0f: FakeP0f, get: Get, view: str) -> None:
+    p0f.refuse()
+    assert get(view) == b'{"os": null, "status": "unavailable"}'
+
+
+@both_servers
+@pytest.mark.parametrize("client", [None, "", "testclient"])
+def test_a_request_without_an_address_has_none(p0f: FakeP0f, get: Get, client: str | None) -> None:
+    assert get("sync", client) == b'{"os": null, "status": "no_address"}'
+
+
+@both_servers
+@both_views
+@pytest.mark.parametrize("other", ["sync_only", "async_only"])
+@pytest.mark.parametrize("p0f_is", ["first", "last"])
+def test_works_beside_middleware_of_the_other_kind(
+    p0f: FakeP0f, get: Get, view: str, other: str, p0f_is: str
+) -> None:
+    stack = [P0F, f"{__name__}.{other}"]
+    with override_settings(MIDDLEWARE=stack if p0f_is == "first" else stack[::-1]):
+        assert get(view) == b'{"os": "Linux", "status": "ok"}'
+
+
+@both_servers
+def test_forwarding_headers_of_a_trusted_proxy_name_the_client(p0f: FakeP0f, get: Get) -> None:
+    with override_settings(P0FTRUSTEDPROXIES=["198.51.100.0/24"]):
+        answer = get("sync", PROXY, x_forwarded_for=f"203.0.113.9, {KNOWN}")
+    assert answer == b'{"os": "Linux", "status": "ok"}'
+
+
+@both_servers
+def test_forwarding_headers_of_others_are_not_believed(p0f: FakeP0f, get: Get) -> None:
+    get("sync", UNKNOWN, x_forwarded_for=KNOWN)
+    assert set(p0f.queries) == {UNKNOWN}
+
+
+def test_an_underscored_header_is_no_forwarding_header_under_asgi(p0f: FakeP0f) -> None:
+    scope = scope_of("sync", PROXY, x_forwarded_for=KNOWN)
+    scope["headers"].append((b"x_forwarded_for", b"203.0.113.9"))
+    with override_settings(P0FTRUSTEDPROXIES=PROXY):
+        request = pass_through(scope)
+    assert request.p0f == LINUX
+
+
+def pass_through(scope: dict[str, Any], look: Callable[[], None] = lambda: None) -> Any:
+    """The request of `scope` as the async middleware hands it on."""
+
+    async def get_response(request: HttpRequest) -> HttpRequest:
+        look()
+        return request
+
+    async def call() -> HttpRequest:
+        return await P0fMiddleware(get_response)(ASGIRequest(scope, io.BytesIO()))
+
+    return asyncio.run(call())
+
+
+def test_async_uses_no_thread(p0f: FakeP0f) -> None:
+    before, during = set(threading.enumerate()), set[threading.Thread]()
+    request = pass_through(scope_of("async", KNOWN), lambda: during.update(threading.enumerate()))
+    assert request.p0f_status is P0fStatus.OK
+    assert during == before
+
+
+def test_async_leaves_the_event_loop_free_while_p0f_is_slow(p0f: FakeP0f) -> None:
+    async def get_response(request: HttpRequest) -> HttpRequest:
+        return request
+
+    async def call() -> Any:
+        p0f.stall()
+        middleware = P0fMiddleware(get_response)
+        request = ASGIRequest(scope_of("async", KNOWN), io.BytesIO())
+        lookup = asyncio.ensure_future(middleware(request))
+        await asyncio.sleep(0.01)
+        assert not lookup.done()
+        p0f.resume()
+        return await lookup
+
+    with override_settings(P0FTIMEOUT=10):
+        assert asyncio.run(call()).p0f_status is P0fStatus.OK
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_is_of_the_kind_of_what_it_wraps(p0f: FakeP0f, is_async: bool) -> None:
+    middleware = P0fMiddleware(seen_async if is_async else seen)
+    assert iscoroutinefunction(middleware) is is_async
+
+
+def test_many_handlers_share_one_connection(p0f: FakeP0f) -> None:
+    for _ in range(5):
+        get_by_wsgi("sync")
+    assert p0f.connections == 1
+
+
+def test_without_its_socket_setting_says_what_to_set() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"P0FSOCKET = '/run/p0f\.sock'"):
+        P0fMiddleware(seen)
+
+
+def test_is_not_used_when_disabled() -> None:
+    with override_settings(P0FENABLED=False), pytest.raises(MiddlewareNotUsed):
+        P0fMiddleware(seen)
+
+
+NONSENSE = {
+    "P0FSOCKET": 7,
+    "P0FTIMEOUT": "0.1",
+    "P0FGRACE": -1,
+    "P0FTRUSTEDPROXIES": ["10.0.0.1/8"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), NONSENSE.items())
+@pytest.mark.parametrize("view", [seen, seen_async])
+def test_refuses_a_setting_that_makes_no_sense(
+    p0f: FakeP0f, view: Any, name: str, value: Any
+) -> None:
+    with override_settings(**{name: value}), pytest.raises(ImproperlyConfigured):
+        P0fMiddleware(view)
+
+
+def test_the_defaults_are_those_of_the_other_middlewares() -> None:
+    options = inspect.signature(P0fWSGIMiddleware).parameters
+    ours = {keyword: default for keyword, default in SETTINGS.values() if keyword in options}
+    assert ours == {keyword: options[keyword].default for keyword in ours}
+    assert ours.keys() == {"timeout", "grace", "trusted_proxies"}
+
+
+def complaints() -> list[str]:
+    """What `manage.py check` says of p0f: the ids."""
+    return [m.id for m in checks.run_checks() if str(m.id).startswith("p0f_middleware.")]
+
+
+def test_check_is_content_with_a_running_p0f(p0f: FakeP0f) -> None:
+    assert complaints() == []
+    assert p0f.queries == []
+
+
+def test_check_warns_of_a_missing_socket(tmp_path: Path) -> None:
+    with override_settings(P0FSOCKET=tmp_path / "p0f.sock"):
+        assert complaints() == ["p0f_middleware.W001"]
+
+
+def test_check_warns_of_a_socket_that_nobody_listens_on(p0f: FakeP0f) -> None:
+    p0f.refuse()
+    assert complaints() == ["p0f_middleware.W001"]
+
+
+def test_check_reports_settings_that_the_middleware_would_refuse() -> None:
+    assert complaints() == ["p0f_middleware.E001"]
+
+
+def test_check_says_nothing_when_disabled() -> None:
+    with override_settings(P0FENABLED=False):
+        assert complaints() == []

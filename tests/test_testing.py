@@ -1,0 +1,212 @@
+"""FakeP0f: it speaks p0f's API, and gets into the states that a real p0f gets into."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from p0f_middleware import P0fInfo
+from p0f_middleware._protocol import DIALECTS, P0F_3, Dialect, make_query, read_answer, write_answer
+from p0f_middleware.testing import SAMPLE, FakeP0f
+
+HOST = "192.0.2.1"
+
+
+class Peer:
+    """A bare socket at a p0f, with no client of ours in between."""
+
+    def __init__(self, socket_path: str) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(5)
+        self.sock.connect(socket_path)
+
+    def ask(self, ip_address: str = HOST) -> bytes:
+        self.sock.sendall(make_query(ip_address))
+        return self.sock.recv(1000)
+
+    def hears_nothing(self) -> bool:
+        self.sock.settimeout(0.02)
+        try:
+            self.sock.recv(1)
+        except TimeoutError:
+            return True
+        finally:
+            self.sock.settimeout(5)
+        return False
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+@pytest.fixture
+def peer(fake_p0f: FakeP0f) -> Iterator[Peer]:
+    with closing(Peer(fake_p0f.socket_path)) as peer:
+        yield peer
+
+
+def test_it_knows_the_hosts_it_is_told(fake_p0f: FakeP0f, peer: Peer) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+
+    assert read_answer(peer.ask(), P0F_3) == SAMPLE
+
+
+def test_it_knows_hosts_with_ipv6_addresses(fake_p0f: FakeP0f, peer: Peer) -> None:
+    fake_p0f.hosts["2001:db8::1"] = SAMPLE
+
+    assert read_answer(peer.ask("2001:DB8::1"), P0F_3) == SAMPLE
+
+
+def test_it_knows_nobody_else(peer: Peer) -> None:
+    assert read_answer(peer.ask(), P0F_3) is None
+
+
+def test_a_default_stands_for_everybody_else() -> None:
+    with FakeP0f(default=SAMPLE) as p0f, closing(Peer(p0f.socket_path)) as peer:
+        assert read_answer(peer.ask(), P0F_3) == SAMPLE
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda d: d.name)
+def test_it_answers_in_the_dialect_it_is_told(dialect: Dialect) -> None:
+    info = P0fInfo(os_name="Linux", link_mtu=1400)
+    with (
+        FakeP0f(dialect=dialect.name, default=info) as p0f,
+        closing(Peer(p0f.socket_path)) as peer,
+    ):
+        assert peer.ask() == write_answer(info, dialect)
+
+
+def test_it_notes_what_it_is_asked(fake_p0f: FakeP0f, peer: Peer) -> None:
+    peer.ask(HOST)
+    peer.ask("::1")
+
+    assert fake_p0f.queries == [HOST, "::1"]
+
+
+def test_it_counts_connections(fake_p0f: FakeP0f) -> None:
+    for _ in range(3):
+        with closing(Peer(fake_p0f.socket_path)) as peer:
+            peer.ask()
+
+    assert fake_p0f.connections == 3
+
+
+def test_it_answers_many_queries_sent_at_once(fake_p0f: FakeP0f, peer: Peer) -> None:
+    peer.sock.sendall(make_query(HOST) + make_query("192.0.2.2") * 2)
+    answers = b"".join(peer.sock.recv(232, socket.MSG_WAITALL) for _ in range(3))
+
+    assert len(answers) == 3 * 232
+
+
+def test_stalled_it_answers_nobody_until_it_resumes(fake_p0f: FakeP0f, peer: Peer) -> None:
+    peer.ask()
+    fake_p0f.stall()
+    peer.sock.sendall(make_query(HOST))
+    assert peer.hears_nothing()
+    fake_p0f.resume()
+
+    assert read_answer(peer.sock.recv(1000), P0F_3) is None
+
+
+def test_full_it_answers_those_it_has_and_accepts_nobody_else(
+    fake_p0f: FakeP0f, peer: Peer
+) -> None:
+    peer.ask()
+    fake_p0f.fill()
+    with closing(Peer(fake_p0f.socket_path)) as late:
+        late.sock.sendall(make_query(HOST))
+        assert late.hears_nothing()
+        assert len(peer.ask()) == 232
+        fake_p0f.resume()
+        assert len(late.sock.recv(1000)) == 232
+
+
+def test_restarted_it_has_ended_connections_and_forgotten_hosts(
+    fake_p0f: FakeP0f, peer: Peer
+) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+    peer.ask()
+    fake_p0f.restart()
+
+    assert peer.sock.recv(1) == b""
+    with closing(Peer(fake_p0f.socket_path)) as again:
+        assert read_answer(again.ask(), P0F_3) is None
+
+
+def test_refusing_it_leaves_its_socket_behind(fake_p0f: FakeP0f) -> None:
+    fake_p0f.refuse()
+
+    assert Path(fake_p0f.socket_path).is_socket()
+    with socket.socket(socket.AF_UNIX) as sock, pytest.raises(ConnectionRefusedError):
+        sock.connect(fake_p0f.socket_path)
+
+
+def test_other_bytes_can_stand_for_its_answers(fake_p0f: FakeP0f, peer: Peer) -> None:
+    fake_p0f.answer_with(b"garbage")
+
+    assert peer.ask() == b"garbage"
+
+
+def test_other_bytes_may_depend_on_the_address(fake_p0f: FakeP0f, peer: Peer) -> None:
+    fake_p0f.answer_with(str.encode)
+
+    assert (peer.ask(HOST), peer.ask("::1")) == (HOST.encode(), b"::1")
+
+
+def test_no_bytes_end_the_connection(fake_p0f: FakeP0f, peer: Peer) -> None:
+    fake_p0f.answer_with(b"")
+
+    assert peer.ask() == b""
+
+
+def test_it_answers_as_p0f_again_when_told(fake_p0f: FakeP0f, peer: Peer) -> None:
+    fake_p0f.answer_with(b"garbage")
+    peer.ask()
+    fake_p0f.answer_with(None)
+
+    assert read_answer(peer.ask(), P0F_3) is None
+
+
+def test_it_listens_where_it_is_told(tmp_path: Path) -> None:
+    with FakeP0f(tmp_path / "p0f.sock") as p0f, closing(Peer(str(tmp_path / "p0f.sock"))) as peer:
+        assert p0f.socket_path == str(tmp_path / "p0f.sock")
+        assert len(peer.ask()) == 232
+
+
+def test_it_replaces_a_socket_that_was_left_behind(tmp_path: Path) -> None:
+    for _ in range(2):
+        with FakeP0f(tmp_path / "p0f.sock") as p0f, closing(Peer(p0f.socket_path)) as peer:
+            assert len(peer.ask()) == 232
+
+
+def test_it_cleans_up_a_place_of_its_own() -> None:
+    with FakeP0f() as p0f:
+        folder = Path(p0f.socket_path).parent
+
+    assert not folder.exists()
+
+
+def test_stopped_it_can_be_started_again() -> None:
+    p0f = FakeP0f()
+    for _ in range(2):
+        p0f.start()
+        with closing(Peer(p0f.socket_path)) as peer:
+            assert len(peer.ask()) == 232
+        p0f.stop()
+
+
+def test_stopping_twice_is_as_good_as_once() -> None:
+    with FakeP0f() as p0f:
+        p0f.stop()
+
+
+def test_it_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    with FakeP0f() as p0f:
+        p0f.restart()
+
+    assert threading.active_count() == before
