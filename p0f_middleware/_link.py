@@ -72,7 +72,7 @@ class Link(Generic[TicketT]):
 
     @property
     def useless(self) -> bool:
-        """Whether it never answered and can be closed: p0f spins while a client waits in vain.
+        """Whether it never answered and can be closed: p0f is full, stopped, or not p0f.
 
         What has come of a first answer is all of it, since p0f writes it at once: not p0f's.
         """

@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware import AsyncP0f, P0f, P0fException
-
 from tests.servers import BIN, fetch, free_port, serve
+
 from .daemon import RealP0f
 from .worker import address
 
@@ -124,6 +124,7 @@ def test_p0f_survives_clients_that_are_dropped_while_it_owes_them(real_p0f: Real
         client = AsyncP0f(real_p0f.socket_path, timeout=0.01)
         for _ in range(random.randrange(1, 5)):
             under_way = asyncio.ensure_future(client.lookup(address()))
+            under_way.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.sleep(random.choice((0, 0, 0.0001, 0.001, 0.02)))
         if random.random() < 0.5:
             await asyncio.gather(under_way, return_exceptions=True)
