@@ -260,7 +260,7 @@ class _Line:
 
     async def finish(self, patience: float) -> None:
         """Shut when nothing is owed or asked any more, or after `patience` seconds."""
-        if self.link.pipeline.owed or self._unsent:
+        if not self.closed and (self.link.pipeline.owed or self._unsent):
             self._nothing_owed = self.loop.create_future()
             await asyncio.wait([self._nothing_owed], timeout=patience)
         self.shut()
@@ -270,6 +270,8 @@ class _Line:
         if self.closed:
             return
         self.closed = True
+        if self._nothing_owed and not self._nothing_owed.done():
+            self._nothing_owed.set_result(None)
         waiting = [*self.link.pipeline.owed, *self._unsent]
         self._unsent.clear()
         if self.link.pid == os.getpid() and not self.loop.is_closed():

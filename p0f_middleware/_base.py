@@ -69,10 +69,11 @@ class BaseClient:
         except (P0fBadQuery, P0fProtocolError) as error:
             self._health.bad_answer(error)
             raise
+        stats = self._health.stats
         if result is None:
-            self.stats.no_matches += 1
+            stats.no_matches += 1
         else:
-            self.stats.matches += 1
+            stats.matches += 1
         return result
 
 

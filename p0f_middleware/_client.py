@@ -125,21 +125,22 @@ class P0f(BaseClient):
         """Send a query and wait for its answer, in turn with other threads."""
         turn = self._turn_here()
         health = self._health
+        outage = health.outage
         started = time.monotonic()
-        admitted = health.outage.down
+        admitted = outage.down
         if admitted:
             health.admit(started)
         timeout = self.timeout
-        if not turn.lock.acquire(blocking=False):
+        if not turn.lock.acquire(False):
             if not turn.lock.acquire(timeout=timeout):
                 self.stats.add("timeouts")
                 raise P0fTimeout(f"other threads used p0f's connection for {timeout:g} s")
             timeout = max(timeout - (time.monotonic() - started), 0.001)
         try:
-            if health.outage.down and not admitted:
+            if outage.down and not admitted:
                 health.admit(started)  # it went down while we waited for our turn
             answer, dialect = self._ask(turn, query, started + timeout)
-            if health.outage.down:
+            if outage.down:
                 health.answered()
             return self._read(answer, dialect, reader)
         finally:
@@ -181,7 +182,7 @@ class P0f(BaseClient):
         ticket = object()
         sent = False
         try:
-            while pipeline.room <= 0:
+            while pipeline.owed and pipeline.room <= 0:
                 self._receive(link, ticket, deadline)
             pipeline.ask(ticket)
             link.sock.send(query)

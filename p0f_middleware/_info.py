@@ -127,7 +127,7 @@ class P0fInfo(Mapping[str, Any]):
 
     @classmethod
     def _from_record(cls, record: Record) -> P0fInfo:
-        info = cls.__new__(cls)
+        info = _new(cls)
         _set_record(info, record)
         return info
 
@@ -298,6 +298,7 @@ class P0fInfo(Mapping[str, Any]):
         return f"P0fInfo({', '.join(known)})"
 
 
+_new = object.__new__
 _set_record = vars(P0fInfo)["_record"].__set__
 
 

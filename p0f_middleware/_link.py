@@ -116,7 +116,7 @@ class Link(Generic[TicketT]):
         """Read owed answers and throw them away, without waiting. True once no more can come."""
         try:
             self._wait = 0.0
-            self.sock.settimeout(0.0)  # gevent's sockets would wait in spite of MSG_DONTWAIT
+            self.sock.settimeout(0.0)  # with a timeout, recv waits even if told not to
             while self.pipeline.owed:
                 data = self.sock.recv(RECEIVE_SIZE)
                 if not data:

@@ -53,12 +53,13 @@ class Dialect(NamedTuple):
     def record(self, answer: bytes) -> Record:
         values = self.fields.unpack(answer)
         if self.names is _COMMON:
-            return (*values, 0, 0.0)
+            return values + _NO_EXTRA
         sent = dict(zip(self.names, values, strict=True))
         return tuple(sent.get(name, 0) for name in WIRE_FIELDS)
 
 
 _COMMON, _EXTRA = WIRE_FIELDS[:16], WIRE_FIELDS[16:]
+_NO_EXTRA = (0, 0.0)
 P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), _COMMON)
 P0F_MTU = Dialect(
     "p0f-mtu",
@@ -165,7 +166,7 @@ class Pipeline(Generic[TicketT]):
     answer, and its size tells the dialect.
     """
 
-    __slots__ = ("_buffer", "dialect", "owed")
+    __slots__ = ("_buffer", "_size", "dialect", "owed")
 
     def __init__(self) -> None:
         self.owed: deque[TicketT] = deque()
@@ -173,6 +174,7 @@ class Pipeline(Generic[TicketT]):
         self.dialect: Dialect | None = None
         """None until the first answer."""
         self._buffer = b""
+        self._size = 0  # of an answer, once the dialect is known
 
     @property
     def room(self) -> int:
@@ -197,6 +199,9 @@ class Pipeline(Generic[TicketT]):
         """
         if self._buffer:
             data = self._buffer + data
+        if len(data) == self._size and len(self.owed) == 1 and data.startswith(_MAGIC_BYTES):
+            self._buffer = b""
+            return [(self.owed.popleft(), data)]  # what nearly always comes
         dialect = self.dialect or self._recognise(data)
         if dialect is None:
             self._buffer = data
@@ -222,4 +227,5 @@ class Pipeline(Generic[TicketT]):
                 f" {', '.join(map(str, DIALECTS))} bytes are known"
             )
         self.dialect = DIALECTS.get(len(data))
+        self._size = self.dialect.size if self.dialect else 0
         return self.dialect
