@@ -14,7 +14,6 @@ import math
 import os
 import select
 import sys
-import threading
 import time
 import weakref
 from collections import deque
@@ -60,7 +59,6 @@ class AsyncP0f(BaseClient):
         super().__init__(*args, **options)
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
-        self._lines_lock = threading.Lock()  # loops come and go in several threads
         self._line: _Line | None = None  # the one used last
         self._in_thread: InThread | None = None
 
@@ -111,7 +109,7 @@ class AsyncP0f(BaseClient):
             here = None
         if here is None and self._in_thread is not None:
             await self._in_thread.close()
-        with self._lines_lock:
+        with self._health.lock:  # loops come and go in several threads
             lines = dict(self._lines)
             self._lines.clear()
         self._line = None
@@ -175,7 +173,7 @@ class AsyncP0f(BaseClient):
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        with self._lines_lock:
+        with self._health.lock:  # loops come and go in several threads
             stale = [self._lines.pop(other) for other in list(self._lines) if other.is_closed()]
         for line in stale:
             line.shut()
@@ -185,7 +183,7 @@ class AsyncP0f(BaseClient):
             self._health.failed(error)
             raise
         line = _Line(link, loop, self)
-        with self._lines_lock:
+        with self._health.lock:  # loops come and go in several threads
             self._lines[loop] = line
         return line
 
@@ -269,7 +267,7 @@ class _Line:
 
     async def finish(self, patience: float) -> None:
         """Shut when nothing is owed or asked any more, or after `patience` seconds."""
-        if self.link.pipeline.owed or self._unsent:
+        if not self.closed and (self.link.pipeline.owed or self._unsent):
             self._nothing_owed = self.loop.create_future()
             await asyncio.wait([self._nothing_owed], timeout=patience)
         self.shut()
@@ -279,6 +277,8 @@ class _Line:
         if self.closed:
             return
         self.closed = True
+        if self._nothing_owed and not self._nothing_owed.done():
+            self._nothing_owed.set_result(None)
         waiting = [*self.link.pipeline.owed, *self._unsent]
         self._unsent.clear()
         if self.link.pid == os.getpid() and not self.loop.is_closed():

@@ -106,8 +106,9 @@ class Link(Generic[TicketT]):
     def drop_owed(self) -> bool:
         """Read owed answers and throw them away. True once no more can come."""
         try:
+            self.sock.settimeout(0.0)  # with a timeout, recv waits even if told not to
             while self.pipeline.owed:
-                data = self.sock.recv(RECEIVE_SIZE, socket.MSG_DONTWAIT)
+                data = self.sock.recv(RECEIVE_SIZE)
                 if not data:
                     return True
                 self.pipeline.receive(data)

@@ -129,7 +129,7 @@ class Health:
         self.stats = P0fStats()
         self.outage = Outage()
         self._socket_path = socket_path
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._reports: deque[float] = deque(maxlen=self.MOST_REPORTS)
         self._reported = False
         self._skipped_before = 0
@@ -139,7 +139,7 @@ class Health:
 
     def renew_locks(self) -> None:
         """In a child after a fork: another thread of the parent may have held them."""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self.stats.lock = threading.Lock()
 
     def admit(self, now: float) -> None:
@@ -148,7 +148,7 @@ class Health:
         Raises:
             P0fUnavailable: p0f is down, and it is not for this caller to try again.
         """
-        with self._lock:
+        with self.lock:
             if not self.outage.down or self.outage.retry(now):
                 return
             wait = self.outage.retry_in(now)
@@ -164,7 +164,7 @@ class Health:
     def failed(self, error: P0fError) -> None:
         """p0f could not be asked: an outage begins, if none is on."""
         now = time.monotonic()
-        with self._lock:
+        with self.lock:
             if not self.outage.begin(now):
                 return
             self._skipped_before = self.stats.skipped
@@ -179,7 +179,7 @@ class Health:
 
     def answered(self) -> None:
         """p0f has answered; call it when `outage.down`."""
-        with self._lock:
+        with self.lock:
             if not self.outage.down:
                 return
             self.outage.end()

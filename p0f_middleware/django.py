@@ -41,14 +41,14 @@ SETTINGS: dict[str, tuple[str, Any]] = {
 
 
 class P0fMiddleware:
-    """Sets `request.p0f` (P0fInfo or None) and `request.p0f_status` (P0fStatus).
+    """Sets `request.p0f` (P0fInfo or None), `request.p0f_status` (P0fStatus), `request.p0f_reason`.
 
-    No failure of a lookup gets out of it: `request.p0f` is then None, `request.p0f_reason` says
-    why, and the log of `p0f_middleware` says what to do.
+    No failure of a lookup gets out of it: `request.p0f` is then None, `request.p0f_reason` (a
+    sentence, else None) says why, and the log of `p0f_middleware` says what to do.
 
     Settings:
         P0FSOCKET: the path of p0f's socket (its -s).
-        P0FENABLED: False leaves the middleware out; requests then have neither attribute.
+        P0FENABLED: False leaves the middleware out; requests then have no such attributes.
         P0FTIMEOUT: seconds a lookup may take; 0.1 if not set.
         P0FGRACE: seconds to go on asking about a client that p0f has not heard of yet; 0.01.
         P0FTRUSTEDPROXIES: addresses and networks (and 'unix:' for peers that come through a Unix

@@ -48,6 +48,9 @@ SAMPLE = P0fInfo(
 )
 """A host as p0f describes many."""
 
+_LOOK, _STOP = b"l", b"s"
+"""What the thread is told: to look at its state again, or to end."""
+
 
 class FakeP0f:
     """A p0f that knows the hosts it is told. Use it as a context manager, or `start` and `stop` it.
@@ -90,7 +93,6 @@ class FakeP0f:
         self._listener.bind(self.socket_path)
         self._listener.listen()
         self._wake, self._waker = socket.socketpair()
-        self._stopping = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return self
@@ -149,24 +151,25 @@ class FakeP0f:
     def _notify(self) -> None:
         """Have the thread look at its state, and wait until it has."""
         if self._thread is not None:
-            self._waker.send(b"x")
+            self._waker.send(_LOOK)
             self._waker.recv(1)
 
     def _end(self) -> None:
         if self._thread is not None:
-            self._stopping = True
-            self._waker.send(b"x")
+            self._waker.send(_STOP)
             self._thread.join()
             self._thread = None
             self._waker.close()
 
     def _serve(self) -> None:
         connections: set[socket.socket] = set()
+        told = _LOOK
         try:
-            while not self._stopping:
+            while told != _STOP:
                 for sock in self._ready(connections):
                     if sock is self._wake:
-                        self._wake.send(self._wake.recv(1))
+                        told = self._wake.recv(1)
+                        self._wake.send(told)
                     elif sock is self._listener:
                         self.connections += 1
                         connections.add(self._listener.accept()[0])

@@ -1,20 +1,10 @@
-"""Fixtures that many modules use: a fake p0f, and outages that are over at once."""
+"""A fixture that many modules use; `fake_p0f` is the package's own (p0f_middleware/_pytest.py)."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from p0f_middleware import _outage
-from p0f_middleware.testing import FakeP0f
-
-
-@pytest.fixture
-def fake_p0f() -> Iterator[FakeP0f]:
-    """A p0f that knows nobody until told."""
-    with FakeP0f() as p0f:
-        yield p0f
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Starts web servers as a user would, from the command line, and fetches pages from them."""
+"""Starts web servers as a user would, from the command line, and fetches pages from them.
+
+A server is found again by where it listens: a TCP port of this machine, or the path of a socket.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 BIN = Path(sys.executable).parent
+Place: TypeAlias = int | str
+"""A TCP port, or the path of a Unix socket."""
+_LISTENS_IN_PROC_NET_UNIX = "00010000"
+_IPV6_AUTOFLOWLABEL = 70  # <linux/in6.h>; `socket` has no name for it
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -31,43 +39,76 @@ def serve(
 
     The server's output is in `cwd`/server.log.
     """
-    with (cwd / "server.log").open("wb") as log:
-        process = subprocess.Popen(
+    with serve_all({port: command}, cwd=cwd, env=env) as processes:
+        yield processes[0]
+
+
+@contextlib.contextmanager
+def serve_all(
+    commands: Mapping[Place, list[str]], *, cwd: Path, env: Mapping[str, str] | None = None
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The same with several servers, each by where it will listen; they start at the same time."""
+    log = cwd / "server.log"
+    log.write_bytes(b"")
+    processes = []
+    try:
+        for command in commands.values():
+            processes.append(_start(command, cwd, env or {}, log))
+        for process, place in zip(processes, commands, strict=True):
+            _wait_for(process, place, log)
+        yield processes
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _start(
+    command: list[str], cwd: Path, env: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
-    try:
-        _wait_for(process, port, cwd / "server.log")
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_for(process: subprocess.Popen[bytes], place: Place, log: Path) -> None:
     """Wait until something listens, without connecting: p0f would see that."""
     deadline = time.monotonic() + 30
-    while not _is_listening(port):
+    while not is_listening(place):
         assert process.poll() is None, f"the server ended: {log.read_text()}"
         assert time.monotonic() < deadline, f"the server does not listen: {log.read_text()}"
         time.sleep(0.02)
 
 
-def _is_listening(port: int) -> bool:
-    """Whether a TCP socket listens on the port (Linux: state 0A in /proc/net/tcp)."""
+def is_listening(place: Place) -> bool:
+    """Whether a socket listens there (Linux: state 0A in /proc/net/tcp)."""
+    if isinstance(place, str):
+        return any(
+            fields[3] == _LISTENS_IN_PROC_NET_UNIX and fields[-1] == place
+            for fields in map(str.split, Path("/proc/net/unix").read_text().splitlines()[1:])
+        )
     return any(
-        fields[1].endswith(f":{port:04X}") and fields[3] == "0A"
+        fields[1].endswith(f":{place:04X}") and fields[3] == "0A"
         for table in ("/proc/net/tcp", "/proc/net/tcp6")
         for fields in map(str.split, Path(table).read_text().splitlines()[1:])
     )
+
+
+class Response(NamedTuple):
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
 
 
 def fetch(
@@ -83,12 +124,44 @@ def fetch(
     Args:
         source: the loopback address to come from.
     """
-    connection = http.client.HTTPConnection(
-        host, port, timeout=10, source_address=(source, 0) if source else None
-    )
+    response = exchange(port, path, host=host, source=source, headers=headers)
+    return response.status, response.body.decode()
+
+
+def exchange(
+    place: Place,
+    path: str = "/",
+    *,
+    host: str = "127.0.0.1",
+    source: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    method: str = "GET",
+    body: bytes | None = None,
+) -> Response:
+    """Send one request over a new connection; returns all of the response."""
+    connection = http.client.HTTPConnection(host, place if isinstance(place, int) else 80)
+    connection.sock = _connect(place, host, source)
     try:
-        connection.request("GET", path, headers=dict(headers or {}))
+        connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
-        return response.status, response.read().decode()
+        return Response(response.status, response.getheaders(), response.read())
     finally:
         connection.close()
+
+
+def _connect(place: Place, host: str, source: str | None) -> socket.socket:
+    """IPv6 goes without a flow label: p0f's stock database knows no system that sends one."""
+    address: str | tuple[str, int] = (host, place) if isinstance(place, int) else place
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family if isinstance(place, int) else socket.AF_UNIX)
+    try:
+        sock.settimeout(10)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_AUTOFLOWLABEL, 0)
+        if source:
+            sock.bind((source, 0))
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -14,10 +14,10 @@ from p0f_middleware import (
     P0fInfo,
     P0fStatus,
     P0fUnavailable,
+    _aio,
     _link,
     _outage,
 )
-from p0f_middleware import asgi as asgi_module
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 HOST = "192.0.2.1"
@@ -95,12 +95,10 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses the middleware makes, instead of making them."""
     pauses: list[float] = []
 
-    class Asyncio:
-        @staticmethod
-        async def sleep(seconds: float) -> None:
-            pauses.append(seconds)
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
 
-    monkeypatch.setattr(asgi_module, "asyncio", Asyncio)
+    monkeypatch.setattr(_aio, "sleep", sleep)
     return pauses
 
 
@@ -299,11 +297,11 @@ def test_the_servers_scope_is_not_changed() -> None:
     assert scope == before
 
 
-def test_only_two_keys_are_added() -> None:
+def test_only_three_keys_are_added() -> None:
     scope = make_scope(state={"key": "value"})
     handed_on = asyncio.run(call(P0fASGIMiddleware(App(), KnownAfter(1)), scope))
 
-    assert handed_on == scope | {"p0f.info": SAMPLE, "p0f.status": "ok"}
+    assert handed_on == scope | {"p0f.info": SAMPLE, "p0f.status": "ok", "p0f.reason": None}
 
 
 def test_what_is_in_the_scope_is_handed_on_as_it_is() -> None:

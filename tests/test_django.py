@@ -51,11 +51,15 @@ def seen(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"os": os_name, "status": request.p0f_status})
 
 
+def reason(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"reason": request.p0f_reason})
+
+
 async def seen_async(request: HttpRequest) -> JsonResponse:
     return seen(request)
 
 
-urlpatterns = [path("sync", seen), path("async", seen_async)]
+urlpatterns = [path("sync", seen), path("async", seen_async), path("reason", reason)]
 
 
 def sync_only(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
@@ -151,6 +155,16 @@ def test_a_dead_p0f_costs_nobody_the_response(p0f: FakeP0f, get: Get, view: str)
 @pytest.mark.parametrize("client", [None, "", "testclient"])
 def test_a_request_without_an_address_has_none(p0f: FakeP0f, get: Get, client: str | None) -> None:
     assert get("sync", client) == b'{"os": null, "status": "no_address"}'
+
+
+@both_servers
+def test_a_request_without_a_fingerprint_has_the_reason(p0f: FakeP0f, get: Get) -> None:
+    assert get("reason", UNKNOWN) == b'{"reason": "p0f has not seen this client"}'
+
+
+@both_servers
+def test_a_request_with_a_fingerprint_has_no_reason(p0f: FakeP0f, get: Get) -> None:
+    assert get("reason") == b'{"reason": null}'
 
 
 @both_servers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import runpy
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,12 +45,9 @@ def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"p0f-middleware {__version__}\n"
 
 
-def test_it_runs_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["p0f-middleware"])
-    monkeypatch.delitem(sys.modules, "p0f_middleware.__main__")
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_module("p0f_middleware", run_name="__main__")
-    assert ended.value.code == 0
+def test_it_runs_as_a_module() -> None:
+    printed = subprocess.check_output([sys.executable, "-m", "p0f_middleware", "--version"])
+    assert printed.decode() == f"p0f-middleware {__version__}\n"
 
 
 def test_query_prints_a_known_host_in_words(

@@ -82,7 +82,7 @@ def test_an_unknown_host_reaches_the_clause_for_no_data(p0f: FakeP0f) -> None:
     "constant", [{"bad_sw": 3}, {"os_match_q": 4}], ids=["bad_sw", "os_match_q"]
 )
 def test_a_constant_out_of_range_reaches_the_clause_for_invalid_constants(
-    p0f: FakeP0f, constant: dict[str, int]
+    p0f: FakeP0f, constant: dict[str, Any]
 ) -> None:
     p0f.answer_with(answer(**constant))
     assert usage(P0f(p0f.socket_path)) == "except ValueError"
@@ -210,7 +210,7 @@ def test_close_before_the_first_query_does_nothing(p0f: FakeP0f) -> None:
 def test_deleting_the_client_disconnects(p0f: FakeP0f) -> None:
     client = P0f(p0f.socket_path)
     client.get_info(HOST)
-    link = client._turn.link if client._turn else None
+    link = client._turn.link
     del client
     assert link is not None
     assert link.sock.fileno() == -1

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -210,3 +211,22 @@ def test_it_leaves_no_thread_behind() -> None:
         p0f.restart()
 
     assert threading.active_count() == before
+
+
+def test_a_client_that_leaves_while_it_is_being_stopped_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    p0f = FakeP0f().start()
+    peer = Peer(p0f.socket_path)
+    peer.ask()
+    thread, waker = p0f._thread, p0f._waker
+
+    def client_leaves_first(told: bytes) -> int:
+        peer.close()
+        assert thread is not None
+        thread.join(0.05)
+        return waker.send(told)
+
+    interposed = SimpleNamespace(send=client_leaves_first, recv=waker.recv, close=waker.close)
+    monkeypatch.setattr(p0f, "_waker", interposed)
+    p0f.stop()

@@ -13,8 +13,15 @@ from wsgiref.validate import validator
 
 import pytest
 
-from p0f_middleware import P0f, P0fInfo, P0fStatus, P0fUnavailable, P0fWSGIMiddleware, _outage
-from p0f_middleware import wsgi as wsgi_module
+from p0f_middleware import (
+    P0f,
+    P0fInfo,
+    P0fStatus,
+    P0fUnavailable,
+    P0fWSGIMiddleware,
+    _lookup,
+    _outage,
+)
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 HOST = "192.0.2.1"
@@ -64,7 +71,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses the middleware makes, instead of making them."""
     pauses: list[float] = []
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=pauses.append)
-    monkeypatch.setattr(wsgi_module, "time", clock)
+    monkeypatch.setattr(_lookup, "time", clock)
     return pauses
 
 
@@ -339,12 +346,12 @@ def test_environ_and_start_response_are_handed_on_as_they_are() -> None:
     assert handed_on[1] is start_response
 
 
-def test_only_two_keys_are_added() -> None:
+def test_only_three_keys_are_added() -> None:
     environ = make_environ()
     before = dict(environ)
     added(KnownAfter(1), environ)
 
-    assert environ == before | {"p0f.info": SAMPLE, "p0f.status": "ok"}
+    assert environ == before | {"p0f.info": SAMPLE, "p0f.status": "ok", "p0f.reason": None}
 
 
 def test_an_exception_of_the_application_is_the_servers_business() -> None:

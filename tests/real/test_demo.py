@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import BIN, fetch, free_port
+
 from .daemon import P0F, RealP0f, unavailable
 
 DEMO = [str(BIN / "p0f-middleware"), "demo"]

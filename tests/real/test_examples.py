@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import fetch, free_port, serve
+
 from .daemon import RealP0f
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

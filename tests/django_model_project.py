@@ -1,0 +1,98 @@
+"""A project with the example's model in an app `visitors`; run by test_django_examples.
+
+It migrates a database, keeps a host in it, and fails if a field comes back as something else.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.core.management import call_command
+from django.utils import timezone
+
+from p0f_middleware import P0fInfo
+
+TIMES = ("first_seen", "last_seen", "last_nat", "last_chg")
+STRINGS = ("os_name", "os_flavor", "http_name", "http_flavor", "link_type", "language")
+DERIVED = {"uptime", "uptime_sec"}
+EVERYTHING = P0fInfo(
+    **dict.fromkeys((*TIMES, "total_conn", "uptime_min"), 2**32 - 1),
+    **dict.fromkeys(STRINGS, "x" * 32),
+    up_mod_days=49,
+    distance=9,
+    bad_sw=2,
+    os_match_q=3,
+    link_mtu=1500,
+    tick_rate=100.0,
+    raw_sig="4:58+6:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0",
+)
+
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    INSTALLED_APPS=[
+        "django.contrib.admin",
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.messages",
+        "django.contrib.sessions",
+        "visitors",
+    ],
+    MIDDLEWARE=[
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    ],
+    TEMPLATES=[
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "OPTIONS": {
+                "context_processors": [
+                    "django.template.context_processors.request",
+                    "django.contrib.auth.context_processors.auth",
+                    "django.contrib.messages.context_processors.messages",
+                ]
+            },
+        }
+    ],
+    USE_TZ=os.environ["USE_TZ"] == "True",
+)
+
+
+def keep(info: P0fInfo) -> Any:
+    """A host as it comes back from the database."""
+    model = apps.get_model("visitors", "Fingerprint")
+    record = model.from_info(info, "::ffff:192.0.2.1")
+    record.full_clean()
+    record.save()
+    return model.objects.get(pk=record.pk)
+
+
+def as_column(value: Any) -> Any:
+    if isinstance(value, datetime) and not settings.USE_TZ:
+        return timezone.make_naive(value)
+    return value.days if isinstance(value, timedelta) else value
+
+
+def main() -> None:
+    django.setup()
+    call_command("check", fail_level="WARNING")
+    call_command("makemigrations", "visitors", verbosity=0)
+    call_command("migrate", verbosity=0)
+    call_command("makemigrations", check_changes=True, verbosity=0)
+    assert admin.site.is_registered(apps.get_model("visitors", "Fingerprint"))
+    for info in (EVERYTHING, P0fInfo()):
+        kept = keep(info)
+        assert kept.address == "192.0.2.1"
+        for name in info.keys() - DERIVED:
+            assert getattr(kept, name) == as_column(info[name]), name
+
+
+if __name__ == "__main__":
+    main()
