@@ -27,6 +27,7 @@ from .wsgi import P0fWSGIMiddleware
 if TYPE_CHECKING:
     from ._aio import AsyncP0f
     from .asgi import P0fASGIMiddleware
+    from .syn import Syn, save_syn
 
 __all__ = [
     "AsyncP0f",
@@ -45,6 +46,8 @@ __all__ = [
     "P0fTimeout",
     "P0fUnavailable",
     "P0fWSGIMiddleware",
+    "Syn",
+    "save_syn",
 ]
 
 __version__ = "1.0.0"
@@ -59,6 +62,10 @@ def __getattr__(name: str) -> Any:
         from .asgi import P0fASGIMiddleware
 
         return P0fASGIMiddleware
+    if name in ("Syn", "save_syn"):
+        from . import syn
+
+        return getattr(syn, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,4 +1,4 @@
-"""The command line: `p0f-middleware demo` and `p0f-middleware query`.
+"""The command line: `p0f-middleware demo`, `query` and `doctor`.
 
 Parses and dispatches; what a command does is in its own module, imported when it is asked for.
 Exit status 2 means that the command could not do its work, with one line on stderr that says why.
@@ -28,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from ._query import query
 
         return query(options.ip, options.socket, as_json=options.json)
+    if options.command == "doctor":
+        from ._doctor import doctor
+
+        return doctor(options.ip, options.socket)
     parser.print_help()
     return 0
 
@@ -42,6 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
     _add_demo(commands.add_parser("demo", help="serve a page that shows its visitor's fingerprint"))
     _add_query(commands.add_parser("query", help="ask p0f about an address"))
+    _add_doctor(commands.add_parser("doctor", help="find out why p0f.info is None"))
     return parser
 
 
@@ -63,6 +68,16 @@ def _add_query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ip", metavar="IP", help="an IPv4 or IPv6 address")
     _add_socket(parser)
     parser.add_argument("--json", action="store_true", help="print JSON; null if p0f does not know")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Find out why p0f.info is None: checks p0f's socket, p0f itself, and what it sees. Run it"
+        " as the web server's user, then as root, who sees more of p0f."
+    )
+    parser.epilog = "Exit status: 0 nothing is wrong, 1 something is, 2 no socket was named."
+    parser.add_argument("ip", metavar="IP", nargs="?", help="a client that p0f should know")
+    _add_socket(parser)
 
 
 def _add_socket(parser: argparse.ArgumentParser) -> None:

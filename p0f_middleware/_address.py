@@ -69,6 +69,11 @@ class TrustedProxies:
     def __bool__(self) -> bool:
         return self._unix or bool(self._networks)
 
+    def trusts(self, peer: object) -> bool:
+        """Whether what the server hands over as the peer's address is a trusted proxy's."""
+        address = client_address(peer)
+        return self._unix if address is None else self._trusts(address)
+
     def client(
         self, peer: object, forwarding_headers: Callable[[], tuple[str | None, str | None]]
     ) -> str | None:
@@ -83,7 +88,7 @@ class TrustedProxies:
                 each None if absent.
         """
         address = client_address(peer)
-        if not (self._unix if address is None else self._trusts(address)):
+        if not self.trusts(peer):
             return address
         x_forwarded_for, forwarded = forwarding_headers()
         said = set()

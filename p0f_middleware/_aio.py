@@ -288,6 +288,10 @@ class _Line:
             self._fail(waiting, ConnectionLost(f"p0f closed its connection on {self._socket_path}"))
         self.link.let_go()
 
+    def __del__(self) -> None:
+        if not self.closed:  # the loop was closed, or forgot us, and so did the client
+            self.link.let_go()
+
     def _fail(self, queries: Iterable[_Query], error: P0fError) -> int:
         waiting = [query for query in queries if not query.future.done()]
         for query in waiting:

@@ -167,11 +167,11 @@ class P0f(BaseClient):
     def _connect(self, turn: _Turn) -> Link[object]:
         link = turn.link = self._open_link(self.timeout)
         if not turn.watched:
-            turn.watched = True
             watcher = threading.Thread(target=_release_when_idle, args=(turn, self.idle))
             watcher.daemon = True
             with contextlib.suppress(RuntimeError):  # no new threads while the interpreter ends
                 watcher.start()
+                turn.watched = True
         return link
 
     def _talk(
@@ -237,7 +237,7 @@ def _release_when_idle(turn: _Turn, idle: float) -> None:
         with turn.lock:
             link = turn.link
             left = 0.0 if link is None else link.last_used + idle - time.monotonic()
-            if link is not None and left <= 0 and not link.pipeline.owed:
+            if link is not None and left <= 0 and link.drop_owed():
                 turn.drop_link()
             if turn.link is None:
                 turn.watched = False

@@ -8,9 +8,10 @@ needs it, so that WSGI programs do without.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from ._address import Trusted, TrustedProxies, client_address
 from ._grace import GRACE, Grace
@@ -35,6 +36,31 @@ class AsyncSource(Protocol):
     """Where fingerprints come from: `AsyncP0f`, or anything with its `lookup`."""
 
     async def lookup(self, ip_address: str, /) -> P0fInfo | None: ...
+
+
+@runtime_checkable
+class RequestSource(Protocol):
+    """A source that looks at the whole request and waits for nothing: `Syn`."""
+
+    def look_up_wsgi(self, environ: Any, /) -> Outcome: ...
+
+    def look_up_asgi(self, scope: Any, receive: Any, send: Any, /) -> Outcome: ...
+
+
+def default_source() -> str | RequestSource:
+    """The path in P0F_SOCKET, if that is set in the process's environment, or else a `Syn`."""
+    socket_path = os.environ.get("P0F_SOCKET")
+    if socket_path:
+        return socket_path
+    from .syn import Syn
+
+    return Syn()
+
+
+def refuse_trusted_proxies(trusted_proxies: Trusted | Iterable[Trusted]) -> None:
+    """Raise ValueError if the middleware is given what a RequestSource is to know."""
+    if TrustedProxies(trusted_proxies):
+        raise ValueError("give trusted_proxies to Syn, which looks for the client itself")
 
 
 SourceT = TypeVar("SourceT")

@@ -16,7 +16,13 @@ from ._address import Trusted
 from ._aio import AsyncP0f
 from ._base import TIMEOUT
 from ._grace import GRACE
-from ._lookup import AsyncLookup, AsyncSource
+from ._lookup import (
+    AsyncLookup,
+    AsyncSource,
+    RequestSource,
+    default_source,
+    refuse_trusted_proxies,
+)
 
 __all__ = ["P0fASGIMiddleware"]
 
@@ -35,7 +41,9 @@ class P0fASGIMiddleware:
 
     Args:
         app: the application to wrap, ASGI 3 or 2.
-        source: the path of p0f's socket, or a client such as `AsyncP0f` (which you close yourself).
+        source: the path of p0f's socket, a client such as `AsyncP0f` (which you close yourself), or
+            a `Syn`. If there is none, it is the path in P0F_SOCKET if the process's environment has
+            one, or else `Syn()`.
         timeout: seconds a lookup may take, if `source` is a path.
         grace: seconds to go on asking about a client that p0f has not heard of yet; see README.
         trusted_proxies: addresses and networks (and 'unix:' for peers that come through a Unix
@@ -48,7 +56,7 @@ class P0fASGIMiddleware:
     def __init__(
         self,
         app: Callable[..., Any],
-        source: str | os.PathLike[str] | AsyncSource,
+        source: str | os.PathLike[str] | AsyncSource | RequestSource | None = None,
         *,
         timeout: float = TIMEOUT,
         grace: float = GRACE,
@@ -56,17 +64,28 @@ class P0fASGIMiddleware:
     ) -> None:
         self.app: ASGIApp = guarantee_single_callable(app)  # type: ignore[no-untyped-call]
         self._own: AsyncP0f | None = None
+        if source is None:
+            source = default_source()
         if isinstance(source, (str, os.PathLike)):
             source = self._own = AsyncP0f(source, timeout=timeout)
         self.source = source
-        self._look_up = AsyncLookup(
-            source, forwarding_headers, grace=grace, trusted_proxies=trusted_proxies
-        ).look_up
+        self._lookup: AsyncLookup | RequestSource
+        if isinstance(source, RequestSource):
+            refuse_trusted_proxies(trusted_proxies)
+            self._lookup = source
+        else:
+            self._lookup = AsyncLookup(
+                source, forwarding_headers, grace=grace, trusted_proxies=trusted_proxies
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            client = scope.get("client")
-            info, status, reason = await self._look_up(client[0] if client else None, scope)
+            if isinstance(self._lookup, AsyncLookup):
+                client = scope.get("client")
+                outcome = await self._lookup.look_up(client[0] if client else None, scope)
+            else:
+                outcome = self._lookup.look_up_asgi(scope, receive, send)
+            info, status, reason = outcome
             scope = {**scope, "p0f.info": info, "p0f.status": status, "p0f.reason": reason}
             await self.app(scope, receive, send)
         elif scope["type"] == "lifespan":

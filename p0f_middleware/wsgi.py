@@ -6,14 +6,21 @@ It adds two keys and steps aside: the application's iterable, headers and except
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ._address import Trusted
 from ._base import TIMEOUT
 from ._client import P0f
 from ._grace import GRACE
-from ._lookup import Lookup, Source
+from ._lookup import (
+    Lookup,
+    Outcome,
+    RequestSource,
+    Source,
+    default_source,
+    refuse_trusted_proxies,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,7 +36,8 @@ class P0fWSGIMiddleware:
 
     Args:
         app: the application to wrap.
-        source: the path of p0f's socket, or a client such as `P0f`.
+        source: the path of p0f's socket, a client such as `P0f`, or a `Syn`. If there is none, it
+            is the path in P0F_SOCKET if the process's environment has one, or else `Syn()`.
         timeout: seconds a lookup may take, if `source` is a path.
         grace: seconds to go on asking about a client that p0f has not heard of yet; see README.
         trusted_proxies: addresses and networks (and 'unix:' for peers that come through a Unix
@@ -42,24 +50,30 @@ class P0fWSGIMiddleware:
     def __init__(
         self,
         app: WSGIApplication,
-        source: str | os.PathLike[str] | Source,
+        source: str | os.PathLike[str] | Source | RequestSource | None = None,
         *,
         timeout: float = TIMEOUT,
         grace: float = GRACE,
         trusted_proxies: Trusted | Iterable[Trusted] = (),
     ) -> None:
         self.app = app
+        if source is None:
+            source = default_source()
         if isinstance(source, (str, os.PathLike)):
             source = P0f(source, timeout=timeout)
         self.source = source
-        self._look_up = Lookup(
-            source, forwarding_headers, grace=grace, trusted_proxies=trusted_proxies
-        ).look_up
+        self._look_up: Callable[[WSGIEnvironment], Outcome]
+        if isinstance(source, RequestSource):
+            refuse_trusted_proxies(trusted_proxies)
+            self._look_up = source.look_up_wsgi
+        else:
+            lookup = Lookup(
+                source, forwarding_headers, grace=grace, trusted_proxies=trusted_proxies
+            )
+            self._look_up = lambda environ: lookup.look_up(environ.get("REMOTE_ADDR"), environ)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["p0f.info"], environ["p0f.status"], environ["p0f.reason"] = self._look_up(
-            environ.get("REMOTE_ADDR"), environ
-        )
+        environ["p0f.info"], environ["p0f.status"], environ["p0f.reason"] = self._look_up(environ)
         return self.app(environ, start_response)
 
 

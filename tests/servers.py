@@ -84,7 +84,7 @@ def _start(
 
 def _wait_for(process: subprocess.Popen[bytes], place: Place, log: Path) -> None:
     """Wait until something listens, without connecting: p0f would see that."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90  # many servers may start at once, on a busy machine
     while not is_listening(place):
         assert process.poll() is None, f"the server ended: {log.read_text()}"
         assert time.monotonic() < deadline, f"the server does not listen: {log.read_text()}"

@@ -1,0 +1,242 @@
+"""The bytes of a SYN, read: who sent it, its :class:`Shape`, its TCP options, and p0f's notation for it.
+
+Bytes come as Linux's TCP_SAVED_SYN gives them: IP header, TCP header with options, no data. Signatures are not known here.
+Where p0f's README and p0f 3.09b differ, the program is right: every rule was checked SYN by SYN against its log.
+
+The fact a reader would get wrong: the bytes are the attacker's. A SYN whose options are broken completes a handshake and is
+saved like any other, so whatever they hold, reading them must end, and soon.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from struct import Struct
+from typing import NamedTuple
+
+from ._signatures import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+
+MAX_DISTANCE = 35  # hops; p0f takes a larger one for a TTL that was set by hand or guessed wrong
+
+# IPv4 without options: version and header length, TOS, total length, id, flags and fragment offset, TTL, protocol, source.
+# IPv6: version, traffic class and flow label; payload length, next header, hop limit, source.
+# TCP: source port, sequence number, acknowledgement number, data offset and flags, window, urgent pointer.
+_TCP = "H2xIIHH2xH"
+_IPV4_AND_TCP = Struct("!BBHHHBB2x4s4x" + _TCP)
+_IPV6_AND_TCP = Struct("!IHBB16s16x" + _TCP)
+_TCP_ALONE = Struct("!" + _TCP)
+_TCP_PROTOCOL = 6
+_RESERVED_FLAG, _DONT_FRAGMENT, _FRAGMENT = 0x8000, 0x4000, 0x3FFF
+
+_SYN, _PUSH, _URG, _ECE_CWR_NS = 0x02, 0x08, 0x20, 0x1C0
+_KIND = 0x17  # FIN, SYN, RST, ACK
+_ODD_FLAGS = _PUSH | _URG | _ECE_CWR_NS
+
+_EOL, _NOP, _MSS, _SCALE, _SOK, _SACK, _TIMESTAMP = 0, 1, 2, 3, 4, 5, 8
+_FIXED_SIZE = {_MSS: 4, _SCALE: 3, _SOK: 2, _TIMESTAMP: 10}
+
+# A timestamp behind nothing but whole options, where every parser finds it. Any other stays in the shape as it is.
+_UP_TO_TIMESTAMP = re.compile(rb"(?:\x01|\x02\x04..|\x03\x03.|\x04\x02)*\x08\x0a(?=.{8})", re.DOTALL)
+_TWO_VALUES = Struct("!II")
+_REDUCED = {(own, peer): _TWO_VALUES.pack(own, peer) for own in (False, True) for peer in (False, True)}
+_ZERO = bytes(4)
+
+_DF, _ID_NONZERO, _ID_ZERO = QUIRKS["df"], QUIRKS["id+"], QUIRKS["id-"]
+_ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
+
+
+class Shape(NamedTuple):
+    """All of a SYN that a verdict on it depends on; ports, sequence number and addresses are no part of it.
+
+    ``ip_options`` is the length of IPv4's, in bytes. ``quirks`` are those of the fields at fixed places. ``payload`` is
+    whether the IP length counts data. ``options`` are TCP's bytes, the timestamps in them reduced to 0 or 1.
+    """
+
+    version: int
+    ttl: int
+    ip_options: int
+    window: int
+    quirks: int
+    payload: bool
+    options: bytes
+
+
+ShapeFields = tuple[int, int, int, int, int, bool, bytes]
+"""A :class:`Shape` before it is one: a plain tuple costs a third to make, and most are only looked up."""
+
+
+class Options(NamedTuple):
+    """TCP options as p0f sees them: absent MSS and scale are 0, ``layout`` is in p0f's notation."""
+
+    mss: int
+    scale: int
+    timestamp: bool
+    layout: str
+    quirks: int
+
+
+def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
+    """Source address (packed), source port and shape of the SYN in *packet*; None if p0f would not fingerprint it.
+
+    That is: no TCP, IPv6 extension headers, a fragment, no SYN or one with ACK, FIN or RST, headers that are cut short or
+    whose lengths cannot be. An IP length beyond the end of *packet* is none of these: TCP Fast Open's data is not saved.
+    """
+    size = len(packet)
+    version = packet[0] >> 4 if size >= 40 else 0
+    if version == 4:
+        (
+            first, tos, total, ident, fragment, ttl, protocol, source,
+            port, seq, ack, flags, window, urgent,
+        ) = _IPV4_AND_TCP.unpack_from(packet)  # fmt: skip
+        tcp_at = (first & 15) * 4
+        if fragment & _FRAGMENT or tcp_at < 20 or size < tcp_at + 20:
+            return None
+        if tcp_at > 20:
+            port, seq, ack, flags, window, urgent = _TCP_ALONE.unpack_from(packet, tcp_at)
+        ip_options = tcp_at - 20
+        if fragment == _DONT_FRAGMENT and ident:
+            quirks = _DF | _ID_NONZERO
+        else:
+            quirks = _fragment_quirks(fragment, ident)
+        ecn = tos & 3
+    elif version == 6 and size >= 60:
+        (
+            first, total, protocol, ttl, source,
+            port, seq, ack, flags, window, urgent,
+        ) = _IPV6_AND_TCP.unpack_from(packet)  # fmt: skip
+        tcp_at, ip_options, total = 40, 0, total + 40
+        quirks = _FLOW if first & 0xFFFFF else 0
+        ecn = first & 0x300000
+    else:
+        return None
+    end = tcp_at + (flags >> 12) * 4
+    if protocol != _TCP_PROTOCOL or flags & _KIND != _SYN or end < tcp_at + 20 or end > size or end > total:
+        return None
+    if ecn:
+        quirks |= _ECN
+    if flags & _ODD_FLAGS or ack or urgent or not seq:
+        quirks |= _tcp_quirks(flags, seq, ack, urgent)
+    options = packet[tcp_at + 20 : end]
+    if found := _UP_TO_TIMESTAMP.match(options):
+        values = found.end()
+        own, peer = _TWO_VALUES.unpack_from(options, values)
+        options = options[:values] + _REDUCED[own > 0, peer > 0] + options[values + 8 :]
+    return source, port, (version, ttl, ip_options, window, quirks, total > end, options)
+
+
+def _fragment_quirks(fragment: int, ident: int) -> int:
+    if fragment & _DONT_FRAGMENT:
+        quirks = _DF | _ID_NONZERO if ident else _DF
+    else:
+        quirks = 0 if ident else _ID_ZERO
+    return quirks | _MUST_BE_ZERO if fragment & _RESERVED_FLAG else quirks
+
+
+def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
+    quirks = 0
+    if flags & _ECE_CWR_NS:
+        quirks |= _ECN
+    if not seq:
+        quirks |= QUIRKS["seq-"]
+    if ack & 0x01000000:  # 3.09b looks at this one bit of the acknowledgement number, not at all 32
+        quirks |= QUIRKS["ack+"]
+    if flags & _URG:
+        quirks |= QUIRKS["urgf+"]
+    elif urgent:
+        quirks |= QUIRKS["uptr+"]
+    if flags & _PUSH:
+        quirks |= QUIRKS["pushf+"]
+    return quirks
+
+
+def read_options(options: bytes) -> Options:
+    """The TCP options in *options*, read as far as p0f reads them: it stops at the first that has no place to end."""
+    names: list[str] = []
+    mss = scale = quirks = at = 0
+    timestamp = False
+    end = len(options)
+    while at < end:
+        kind = options[at]
+        if len(names) == MAX_OPTIONS:
+            quirks |= QUIRKS["bad"]
+            break
+        if kind == _NOP:
+            names.append("nop")
+            at += 1
+            continue
+        if kind == _EOL:
+            names.append(f"eol+{end - at - 1}")
+            if any(options[at + 1 : -1]):  # the last byte of the padding goes unseen in 3.09b
+                quirks |= QUIRKS["opt+"]
+            break
+        names.append(OPTION_NAMES.get(kind) or f"?{kind}")
+        size, well_formed = _option_size(kind, options[at + 1] if at + 1 < end else 0)
+        if not well_formed:
+            quirks |= QUIRKS["bad"]
+        if not size or at + size > end:
+            quirks |= QUIRKS["bad"]
+            break
+        if kind == _MSS:
+            mss = options[at + 2] << 8 | options[at + 3]
+        elif kind == _SCALE:
+            scale = options[at + 2]
+            if scale > 14:
+                quirks |= QUIRKS["exws"]
+        elif kind == _TIMESTAMP:
+            timestamp = options[at + 2 : at + 6] != _ZERO
+            if not timestamp:
+                quirks |= QUIRKS["ts1-"]
+            if options[at + 6 : at + 10] != _ZERO:
+                quirks |= QUIRKS["ts2+"]
+        at += size
+    return Options(mss, scale, timestamp, ",".join(names), quirks)
+
+
+def _option_size(kind: int, declared: int) -> tuple[int, bool]:
+    """How many bytes p0f takes the option for, 0 if it gives up, and whether the length byte is what it should be.
+
+    An option of fixed size takes that size whatever its length byte says.
+    """
+    if fixed := _FIXED_SIZE.get(kind):
+        return fixed, declared == fixed
+    least, most = (10, 34) if kind == _SACK else (2, 40)
+    return (declared, True) if least <= declared <= most else (0, False)
+
+
+DISTANCES = tuple(next(initial - ttl for initial in (32, 64, 128, 255) if ttl <= initial) for ttl in range(256))
+"""By TTL: hops from the nearest initial TTL that systems use."""
+
+
+def window_multiple(shape: Shape, options: Options) -> str | None:
+    """The window as a multiple of the MSS or MTU, ``mss*44``; None if it is none. The first divisor that fits counts."""
+    window, mss = shape.window, options.mss
+    if not window or mss < 100:
+        return None
+    if window % mss == 0:
+        return f"mss*{window // mss}"
+    v6 = shape.version == 6
+    headers = 40 + len(shape.options) + (20 if v6 else shape.ip_options)
+    by_mss = (mss - 12 if options.timestamp else 0, 1460, 1448, 1440 if v6 else 0, 1428 if v6 else 0)
+    by_mtu = (mss + 40, mss + headers, mss + 60 if v6 else 0, 1500)
+    for unit, divisors in (("mss", by_mss), ("mtu", by_mtu)):
+        for divisor in divisors:
+            if divisor and window % divisor == 0:
+                return f"{unit}*{window // divisor}"
+    return None
+
+
+def raw_signature(shape: Shape, options: Options, multiple: str | None) -> str:
+    """The SYN in p0f's notation, as its log's ``raw_sig``; *multiple* is its :func:`window_multiple`."""
+    version, ttl, ip_options, window, quirks, payload, _ = shape
+    distance = DISTANCES[ttl]
+    hops = distance if distance <= MAX_DISTANCE else "?"
+    names = _quirk_names(quirks | options.quirks)
+    return (
+        f"{version}:{ttl}+{hops}:{ip_options}:{options.mss}:{multiple or window},{options.scale}"
+        f":{options.layout}:{names}:{'+' if payload else '0'}"
+    )
+
+
+@lru_cache(maxsize=1024)
+def _quirk_names(quirks: int) -> str:
+    return ",".join(name for name, bit in QUIRKS.items() if quirks & bit)

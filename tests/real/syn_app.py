@@ -1,0 +1,72 @@
+"""The application of the Syn tests: answers with what it is told of the client, as JSON.
+
+P0F_TEST_SYN has the options of its Syn, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from p0f_middleware import P0fASGIMiddleware, P0fWSGIMiddleware, Syn
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+source = Syn(**json.loads(os.environ.get("P0F_TEST_SYN", "{}")))
+
+
+def outcome(told: Any) -> bytes:
+    info = told["p0f.info"]
+    return json.dumps(
+        {
+            "pid": os.getpid(),
+            "info": info and info.as_dict(),
+            "status": told["p0f.status"],
+            "reason": told["p0f.reason"],
+        }
+    ).encode()
+
+
+def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    body = outcome(environ)
+    start_response(
+        "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    )
+    return [body]
+
+
+async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": outcome(scope).decode()})
+        await send({"type": "websocket.close"})
+    else:
+        body = outcome(scope)
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+wsgi: WSGIApplication = P0fWSGIMiddleware(wsgi_app, source)
+asgi = P0fASGIMiddleware(asgi_app, source)
+
+
+async def asgi_inside(scope: Any, receive: Any, send: Any) -> None:
+    """The same inside of middleware that wraps `receive` and `send`, as frameworks do."""
+
+    async def wrapped_receive() -> Any:
+        return await receive()
+
+    async def wrapped_send(message: Any) -> None:
+        await send(message)
+
+    await asgi(scope, wrapped_receive, wrapped_send)
