@@ -62,7 +62,7 @@ async def as_json(request: Request) -> JSONResponse:
 
 app = Starlette(
     routes=[Route("/", page), Route("/json", as_json)],
-    middleware=[Middleware(P0fASGIMiddleware, SOCKET)],
+    middleware=[Middleware(P0fASGIMiddleware, source=SOCKET)],
 )
 
 if __name__ == "__main__":

@@ -72,8 +72,17 @@ class Link(Generic[TicketT]):
 
     @property
     def useless(self) -> bool:
-        """Whether it never answered and can be closed: p0f spins while a client waits in vain."""
+        """Whether it never answered and can be closed: p0f is full, stopped, or not p0f.
+
+        What has come of a first answer is all of it, since p0f writes it at once: not p0f's.
+        """
         return self.pipeline.dialect is None and (self.unread or self.pipeline.mid_answer)
+
+    @property
+    def harmless(self) -> bool:
+        """Whether closing cannot end p0f, since it will not write to this connection any more."""
+        closed = self.sock.fileno() < 0
+        return closed or not self.pipeline.owed or self.unread or self.useless
 
     def wait_at_most(self, seconds: float) -> None:
         """Have `sock.recv` wait no longer. Skips the system call where it makes no difference."""
@@ -98,21 +107,22 @@ class Link(Generic[TicketT]):
         """Close as soon as that cannot kill p0f: now, within `patience` seconds, or later."""
         with _lock:
             _open.discard(self)
-        if self.pid != os.getpid() or not self.pipeline.owed or self.unread:
+        if self.pid != os.getpid() or self.harmless:
             self.sock.close()  # in another process this closes a fork's copy: nobody notices
         else:
             _settle([self], patience)
 
     def drop_owed(self) -> bool:
-        """Read owed answers and throw them away. True once no more can come."""
+        """Read owed answers and throw them away, without waiting. True once no more can come."""
         try:
+            self._wait = 0.0
             self.sock.settimeout(0.0)  # with a timeout, recv waits even if told not to
             while self.pipeline.owed:
                 data = self.sock.recv(RECEIVE_SIZE)
                 if not data:
                     return True
                 self.pipeline.receive(data)
-        except (BlockingIOError, TimeoutError):
+        except BlockingIOError:
             return False
         except (OSError, P0fProtocolError):
             return True
@@ -170,7 +180,7 @@ def _let_all_go() -> None:
         _owing.clear()
     owing = []
     for link in links:
-        if not link.pipeline.owed or link.unread:
+        if link.harmless:
             link.sock.close()
         else:
             owing.append(link)

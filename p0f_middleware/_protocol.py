@@ -194,7 +194,8 @@ class Pipeline(Generic[TicketT]):
         """Take bytes as they come; returns the answers now complete with their tickets.
 
         Raises:
-            P0fProtocolError: this is not p0f's API. Nothing more can be told of this connection.
+            P0fProtocolError: this is not p0f's API. Nothing more can be told of this connection;
+                every ticket not returned yet is still in `owed`.
         """
         if self._buffer:
             data = self._buffer + data
@@ -209,11 +210,11 @@ class Pipeline(Generic[TicketT]):
         whole = len(data) // size
         if len(data) > size * len(self.owed):
             raise P0fProtocolError(f"p0f sent more than the {len(self.owed)} answers asked for")
-        answers = []
-        for start in range(0, whole * size, size):
+        starts = range(0, whole * size, size)
+        for start in starts:
             if not data.startswith(_MAGIC_BYTES, start):
                 raise P0fProtocolError(f"no p0f answer: it begins with {data[start : start + 4]!r}")
-            answers.append((self.owed.popleft(), data[start : start + size]))
+        answers = [(self.owed.popleft(), data[start : start + size]) for start in starts]
         self._buffer = data[whole * size :]
         return answers
 

@@ -25,6 +25,7 @@ from p0f_middleware import (
     P0fTimeout,
     P0fUnavailable,
     _link,
+    _outage,
     _protocol,
 )
 from p0f_middleware._protocol import DIALECTS, P0F_3, Dialect, write_answer
@@ -36,6 +37,9 @@ from .test_protocol import NO_ADDRESSES
 HOST, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "2001:db8::3"
 OK = struct.pack("=II", 0x50304602, 0x10)
 
+SHORT = 0.1
+"""The timeout of clients that are to use it up; others get one that a busy machine does not."""
+
 Connect = Callable[..., Client]
 
 
@@ -46,7 +50,7 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 
         def connect(p0f: FakeP0f | str, **options: Any) -> Client:
             socket_path = p0f if isinstance(p0f, str) else p0f.socket_path
-            client: Client = request.param(socket_path, **options)
+            client: Client = request.param(socket_path, **{"timeout": 5} | options)
             stack.callback(client.end)
             if isinstance(p0f, FakeP0f):
                 stack.callback(p0f.resume)  # `end` waits for what is owed
@@ -180,12 +184,12 @@ def test_every_lookup_is_counted_by_its_ending(connect: Connect, fake_p0f: FakeP
 
 
 @pytest.mark.usefixtures("retry_at_once")
-@pytest.mark.parametrize("timeouts", [1, 5])
+@pytest.mark.parametrize("timeouts", [1, 3])
 def test_after_a_timeout_the_next_lookup_gets_its_own_answer(
     connect: Connect, fake_p0f: FakeP0f, timeouts: int
 ) -> None:
     fake_p0f.answer_with(named_after)
-    client = connect(fake_p0f, timeout=0.03)
+    client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
     fake_p0f.stall()
     for _ in range(timeouts):
@@ -200,7 +204,7 @@ def test_after_a_timeout_the_next_lookup_gets_its_own_answer(
 def test_late_answers_are_dropped_and_the_connection_is_kept(
     connect: Connect, fake_p0f: FakeP0f
 ) -> None:
-    client = connect(fake_p0f, timeout=0.02)
+    client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
     fake_p0f.stall()
     for _ in range(3):
@@ -217,7 +221,7 @@ def test_a_stalled_p0f_is_never_owed_more_than_it_can_write(
 ) -> None:
     monkeypatch.setattr(_protocol, "MOST_OWED", 3)
     fake_p0f.answer_with(named_after)
-    client = connect(fake_p0f, timeout=0.02)
+    client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
     fake_p0f.stall()
     for _ in range(5):
@@ -229,11 +233,11 @@ def test_a_stalled_p0f_is_never_owed_more_than_it_can_write(
 
 
 def test_a_timeout_says_what_may_be_wrong(connect: Connect, fake_p0f: FakeP0f) -> None:
-    client = connect(fake_p0f, timeout=0.02)
+    client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
     fake_p0f.stall()
 
-    with pytest.raises(P0fTimeout, match=r"did not answer within 0.02 s; is it stopped or busy\?"):
+    with pytest.raises(P0fTimeout, match=r"did not answer within 0.1 s; is it stopped or busy\?"):
         client.lookup(HOST)
 
 
@@ -243,7 +247,7 @@ def test_a_connection_that_p0f_never_accepted_is_let_go(
 ) -> None:
     fake_p0f.fill()
     before = set(_link._open)
-    client = connect(fake_p0f, timeout=0.02)
+    client = connect(fake_p0f, timeout=SHORT)
     time_out(client, HOST)
 
     assert (_link._open, _link._owing) == (before, set())
@@ -309,7 +313,7 @@ def test_a_lookup_that_fails_says_why(
     fail(fake_p0f)
 
     with pytest.raises(error, match=reason):
-        connect(fake_p0f, timeout=0.02).lookup(HOST)
+        connect(fake_p0f, timeout=SHORT).lookup(HOST)
 
 
 @pytest.mark.parametrize(("fail", "error", "reason"), OUTAGES)
@@ -322,28 +326,33 @@ def test_the_log_says_it_once(
     reason: str,
 ) -> None:
     fail(fake_p0f)
-    client = connect(fake_p0f, timeout=0.02)
-    for _ in range(3):
+    client = connect(fake_p0f, timeout=SHORT)
+    for _ in range(2):
         with pytest.raises(P0fError):
             client.lookup(HOST)
 
     [record] = log.records
     assert record.levelname == "WARNING"
     assert record.getMessage().startswith("p0f is down, requests go on without p0f.info: ")
-    log.clear()
 
 
 @pytest.mark.parametrize(("fail", "error", "reason"), OUTAGES)
 def test_while_it_is_down_p0f_is_left_alone(
-    connect: Connect, fake_p0f: FakeP0f, fail: Any, error: type[P0fError], reason: str
+    connect: Connect,
+    fake_p0f: FakeP0f,
+    monkeypatch: pytest.MonkeyPatch,
+    fail: Any,
+    error: type[P0fError],
+    reason: str,
 ) -> None:
+    monkeypatch.setattr(_outage, "FIRST_DELAY", 60.0)
     fail(fake_p0f)
-    client = connect(fake_p0f, timeout=0.02)
+    client = connect(fake_p0f, timeout=SHORT)
     with pytest.raises(error):
         client.lookup(HOST)
     before = (fake_p0f.connections, len(fake_p0f.queries))
     for _ in range(3):
-        with pytest.raises(P0fUnavailable, match=r"is down; next try in 0\.\d s"):
+        with pytest.raises(P0fUnavailable, match=r"is down; next try in \d\d\.\d s"):
             client.lookup(HOST)
 
     assert client.stats.skipped == 3
@@ -361,7 +370,7 @@ def test_when_p0f_is_back_so_are_the_answers(
     reason: str,
 ) -> None:
     fail(fake_p0f)
-    client = connect(fake_p0f, timeout=0.05)
+    client = connect(fake_p0f, timeout=SHORT)
     with pytest.raises(error, match=reason):
         client.lookup(HOST)
     with contextlib.suppress(OSError):
@@ -415,7 +424,7 @@ def test_a_restart_of_p0f_costs_no_lookup(
 
 
 def test_of_many_lookups_one_tries_again(connect: Connect, fake_p0f: FakeP0f) -> None:
-    client = connect(fake_p0f, timeout=0.1)
+    client = connect(fake_p0f, timeout=SHORT)
     fake_p0f.fill()
     time_out(client, HOST)
     client.client._health.outage._retry_at = 0
@@ -509,12 +518,14 @@ def test_closing_what_was_never_opened_is_nothing(
 
 
 def test_closing_twice_is_as_good_as_once(connect: Connect, fake_p0f: FakeP0f) -> None:
+    before = set(_link._open)  # other tests' clients may still be there
     client = connect(fake_p0f)
     client.lookup(HOST)
     client.close()
     client.close()
 
-    assert (_link._open, _link._owing) == (set(), set())
+    assert _link._open <= before
+    assert not _link._owing
 
 
 def test_a_closed_client_opens_again(connect: Connect, fake_p0f: FakeP0f) -> None:
@@ -528,8 +539,9 @@ def test_a_closed_client_opens_again(connect: Connect, fake_p0f: FakeP0f) -> Non
 
 
 def test_closing_waits_for_what_p0f_owes_and_no_longer(connect: Connect, fake_p0f: FakeP0f) -> None:
+    before = set(_link._open)  # other tests' clients may still be there
     busy = threading.Event()
-    client = connect(fake_p0f, timeout=0.02)
+    client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
     fake_p0f.answer_with(lambda ip: named_after(ip) if busy.wait(5) else b"")
     time_out(client, HOST)
@@ -540,12 +552,13 @@ def test_closing_waits_for_what_p0f_owes_and_no_longer(connect: Connect, fake_p0
     took = time.monotonic() - began
     late.join()
 
-    assert (_link._open, _link._owing) == (set(), set())
+    assert _link._open <= before
+    assert not _link._owing
     assert 0.02 < took < _link.PATIENCE / 2
 
 
 def test_closing_does_not_wait_for_a_p0f_that_ends(connect: Connect, fake_p0f: FakeP0f) -> None:
-    client = connect(fake_p0f, timeout=0.02)
+    client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
     fake_p0f.stall()
     time_out(client, HOST)
@@ -560,7 +573,7 @@ def test_after_a_full_p0f_closing_has_nothing_to_wait_for(
     connect: Connect, fake_p0f: FakeP0f
 ) -> None:
     fake_p0f.fill()
-    client = connect(fake_p0f, timeout=0.02)
+    client = connect(fake_p0f, timeout=SHORT)
     time_out(client, HOST)
     began = time.monotonic()
     client.close()
@@ -570,7 +583,7 @@ def test_after_a_full_p0f_closing_has_nothing_to_wait_for(
 
 def test_an_idle_connection_is_let_go(connect: Connect, fake_p0f: FakeP0f) -> None:
     before = set(_link._open)
-    client = connect(fake_p0f, idle=0.05)
+    client = connect(fake_p0f, timeout=0.5, idle=0.05)
     client.lookup(HOST)
     client.let_time_pass_until(lambda: _link._open == before)
     client.lookup(HOST)

@@ -441,6 +441,14 @@ def test_more_than_was_asked_for_is_an_error(owed: int) -> None:
         asked(owed).receive(numbered(0) * owed + b"\x02")
 
 
+def test_garbage_behind_a_good_answer_leaves_every_ticket_owed() -> None:
+    """Who waits for the good answer has to be told too."""
+    pipeline = asked(3)
+    with pytest.raises(P0fProtocolError, match="no p0f answer"):
+        pipeline.receive(numbered(0) + bytes(P0F_3.size))
+    assert len(pipeline.owed) == 3
+
+
 def test_bytes_before_any_query_are_an_error() -> None:
     with pytest.raises(P0fProtocolError, match="more than the 0 answers"):
         asked(0, None).receive(numbered(0))

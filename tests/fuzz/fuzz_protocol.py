@@ -89,6 +89,7 @@ def _each_ticket_gets_its_own_answer(given: Input) -> None:
             answers = pipeline.receive(chunk) if chunk else []
         except P0fProtocolError:
             assert not honest
+            assert answered + len(pipeline.owed) == asked, "a ticket is lost"
             return
         for ticket, answer in answers:
             assert ticket == answered, "answers come in the order of the queries"
@@ -113,6 +114,7 @@ def _hostile_bytes_are_answers_or_an_error(given: Input) -> None:
         try:
             answers = pipeline.receive(chunk)
         except P0fProtocolError:
+            assert answered + len(pipeline.owed) == asked, "a ticket is lost"
             return
         for ticket, answer in answers:
             assert ticket == answered < asked

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,21 @@ def unavailable(reason: str) -> None:
 
 
 class RealP0f:
-    """A p0f process that listens on `lo`. `options` go to its command line."""
+    """A p0f process that listens on `lo`. `options` go to its command line.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    Args:
+        interface: another interface to listen on.
+        runner: a command that runs p0f in its own place, such as `unshare --net`.
+    """
+
+    def __init__(
+        self, folder: Path, *options: str, interface: str = "lo", runner: Sequence[str] = ()
+    ) -> None:
         self.socket_path = str(folder / "p0f.sock")
         self._output = folder / "p0f.out"
         self._options = options
+        self._interface = interface
+        self._runner = runner
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -47,7 +57,15 @@ class RealP0f:
             unavailable("p0f is not installed")
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [str(P0F), "-i", "lo", "-s", self.socket_path, *self._options],
+                [
+                    *self._runner,
+                    str(P0F),
+                    "-i",
+                    self._interface,
+                    "-s",
+                    self.socket_path,
+                    *self._options,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

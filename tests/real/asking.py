@@ -1,0 +1,301 @@
+"""Ways to ask many questions of an echo server, each counting what came of them.
+
+Every way is a function of a socket path and a number of lookups that returns a `Tally`; run as
+`python -m tests.real.asking WAY SOCKET_PATH LOOKUPS` it prints the tally as JSON, for those that
+want a process of their own (gevent replaces the standard library's sockets). Retries are due at
+once, so that an outage takes no lookups away.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__" and sys.argv[1] == "greenlets":
+    from gevent import monkey  # type: ignore[import-untyped]
+
+    monkey.patch_all()
+
+import asyncio
+import itertools
+import json
+import logging
+import multiprocessing
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from p0f_middleware import AsyncP0f, P0f, P0fError, P0fInfo, _outage
+
+TIMEOUT = 0.05
+
+
+@dataclass
+class Tally:
+    """What came of lookups that were put on the wire."""
+
+    answers: int = 0
+    mixed_up: int = 0
+    """Answers to another's query: never."""
+    failures: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def lookups(self) -> int:
+        return self.answers + self.mixed_up + self.failures.total() - self.failures["skipped"]
+
+    def take(self, address: str, info: P0fInfo | None) -> None:
+        if info is not None and info.os_name == address:
+            self.answers += 1
+        else:
+            self.mixed_up += 1
+
+    def add(self, other: Tally) -> None:
+        self.answers += other.answers
+        self.mixed_up += other.mixed_up
+        self.failures.update(other.failures)
+
+    def fail(self, error: BaseException) -> None:
+        self.failures["skipped" if "next try in" in str(error) else type(error).__name__] += 1
+
+    def as_json(self) -> str:
+        return json.dumps([self.answers, self.mixed_up, self.failures])
+
+    @classmethod
+    def from_json(cls, line: str) -> Tally:
+        answers, mixed_up, failures = json.loads(line)
+        return cls(answers, mixed_up, Counter(failures))
+
+
+def retry_at_once() -> None:
+    """Make the shortest and longest delays of an outage almost nothing."""
+    _outage.FIRST_DELAY = _outage.LONGEST_DELAY = 0.0001
+    logging.getLogger("p0f_middleware").addHandler(logging.NullHandler())
+
+
+def random_address() -> str:
+    if random.random() < 0.9:
+        return str(ip_address(random.randrange(1 << 24, 224 << 24)))
+    return str(ip_address((0xFD << 120) + random.randrange(1, 1 << 48)))
+
+
+def ask(client: P0f, tally: Tally, enough: Callable[[], bool]) -> None:
+    """Ask one address after the other, as a thread does."""
+    while not enough():
+        address = random_address()
+        try:
+            tally.take(address, client.lookup(address))
+        except P0fError as error:
+            tally.fail(error)
+
+
+def threads(socket_path: str, lookups: int) -> Tally:
+    """16 threads, one client."""
+    with P0f(socket_path, timeout=TIMEOUT) as client:
+        return _in_threads(client, lookups)
+
+
+def _in_threads(client: P0f, lookups: float, count: int = 16) -> Tally:
+    tallies = [Tally() for _ in range(count)]
+    workers = [
+        threading.Thread(target=ask, args=(client, tally, _done(tally, lookups / count)))
+        for tally in tallies
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return _sum(tallies)
+
+
+def _done(tally: Tally, lookups: float) -> Callable[[], bool]:
+    return lambda: tally.lookups >= lookups
+
+
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    whole = Tally()
+    for tally in tallies:
+        whole.add(tally)
+    return whole
+
+
+def tasks(socket_path: str, lookups: int) -> Tally:
+    """64 asyncio tasks on one client; one lookup in ten is cancelled at random."""
+
+    async def main() -> Tally:
+        async with AsyncP0f(socket_path, timeout=TIMEOUT) as client:
+            return await _in_tasks(client, lookups)
+
+    return asyncio.run(main())
+
+
+async def _in_tasks(client: AsyncP0f, lookups: float, count: int = 64) -> Tally:
+    tallies = [Tally() for _ in range(count)]
+    await asyncio.gather(*(_ask_in_task(client, tally, lookups / count) for tally in tallies))
+    return _sum(tallies)
+
+
+async def _ask_in_task(client: AsyncP0f, tally: Tally, lookups: float) -> None:
+    while tally.lookups < lookups:
+        address = random_address()
+        try:
+            if random.random() < 0.9:
+                info = await client.lookup(address)
+            else:
+                info = await _cancelled_soon(client, address)
+            tally.take(address, info)
+        except (P0fError, asyncio.CancelledError, asyncio.TimeoutError) as error:
+            tally.fail(error)
+            await asyncio.sleep(0)
+
+
+async def _cancelled_soon(client: AsyncP0f, address: str) -> P0fInfo | None:
+    looking = asyncio.ensure_future(client.lookup(address))
+    if random.random() < 0.5:
+        for _ in range(random.randrange(4)):
+            await asyncio.sleep(0)
+        looking.cancel()
+        return await looking
+    return await asyncio.wait_for(looking, random.random() * 0.004)
+
+
+def greenlets(socket_path: str, lookups: int) -> Tally:
+    """64 greenlets, one client; one lookup in ten ends by gevent.Timeout at random."""
+    import gevent
+
+    tallies = [Tally() for _ in range(64)]
+    client = P0f(socket_path, timeout=TIMEOUT)
+
+    def greenlet(tally: Tally) -> None:
+        while tally.lookups < lookups / 64:
+            address = random_address()
+            patience = 1.0 if random.random() < 0.9 else random.random() * 0.01
+            try:
+                with gevent.Timeout(patience):
+                    info = client.lookup(address)
+                tally.take(address, info)
+            except (P0fError, gevent.Timeout) as error:
+                tally.fail(error)
+            gevent.sleep(0)
+
+    gevent.joinall([gevent.spawn(greenlet, tally) for tally in tallies], raise_error=True)
+    client.close()
+    return _sum(tallies)
+
+
+def forks(socket_path: str, lookups: int) -> Tally:
+    """A client in use by 4 threads; os.fork and multiprocessing while they ask; all go on."""
+    client = P0f(socket_path, timeout=TIMEOUT)
+    rounds = 5
+    share = lookups / (6 * rounds)
+    whole = Tally()
+    for _ in range(rounds):
+        parents = Tally()
+        parent = threading.Thread(
+            target=lambda tally=parents: tally.add(_in_threads(client, 2 * share, 4))
+        )
+        parent.start()
+        forked = [_fork(client, share) for _ in range(2)]
+        context = multiprocessing.get_context("fork")
+        receiver, sender = context.Pipe(duplex=False)
+        children = [
+            context.Process(target=_send_tally, args=(client, share, sender)) for _ in range(2)
+        ]
+        for child in children:
+            child.start()
+        sender.close()
+        whole.add(_sum(Tally.from_json(receiver.recv()) for _ in children))
+        for child in children:
+            child.join()
+        whole.add(_sum(map(_tally_of_fork, forked)))
+        parent.join()
+        whole.add(parents)
+    client.close()
+    return whole
+
+
+def _send_tally(client: P0f, lookups: float, sender: multiprocessing.connection.Connection) -> None:
+    sender.send(_in_threads(client, lookups, 2).as_json())
+
+
+def _fork(client: P0f, lookups: float) -> tuple[int, int]:
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(writable, _in_threads(client, lookups, 2).as_json().encode())
+            client.close()
+        finally:
+            os._exit(0)
+    os.close(writable)
+    return pid, readable
+
+
+def _tally_of_fork(forked: tuple[int, int]) -> Tally:
+    pid, readable = forked
+    with os.fdopen(readable) as pipe:
+        line = pipe.read()
+    os.waitpid(pid, 0)
+    return Tally.from_json(line)
+
+
+def loops(socket_path: str, lookups: int) -> Tally:
+    """One client used from two event loops in turn, lookups left under way at each change; then
+    from two loops in two threads at once."""
+    client = AsyncP0f(socket_path, timeout=TIMEOUT)
+    whole = Tally()
+    both = [asyncio.new_event_loop() for _ in range(2)]
+    share = min(64, lookups / 10)
+    for loop in itertools.cycle(both):
+        whole.add(loop.run_until_complete(_leave_some(client, share)))
+        if whole.lookups >= lookups / 2:
+            break
+    for loop in both:
+        loop.run_until_complete(client.close())
+        loop.run_until_complete(asyncio.sleep(2 * TIMEOUT))
+        loop.close()
+    tallies: list[Tally] = []
+    at_once = [
+        threading.Thread(
+            target=lambda: tallies.append(asyncio.run(_in_tasks(client, lookups / 4, 8)))
+        )
+        for _ in range(2)
+    ]
+    for thread in at_once:
+        thread.start()
+    for thread in at_once:
+        thread.join()
+    asyncio.run(client.close())
+    return _sum([whole, *tallies])
+
+
+_left: set[asyncio.Future[P0fInfo | None]] = set()
+
+
+async def _leave_some(client: AsyncP0f, lookups: float) -> Tally:
+    """Some lookups to the end, and some begun for the next turn of this loop to find."""
+    tally = await _in_tasks(client, lookups, 8)
+    looking = [asyncio.ensure_future(client.lookup(random_address())) for _ in range(4)]
+    await asyncio.sleep(0)
+    for task in looking:
+        _left.add(task)
+        task.add_done_callback(_forget)
+    return tally
+
+
+def _forget(task: asyncio.Future[P0fInfo | None]) -> None:
+    _left.discard(task)
+    if not task.cancelled():
+        task.exception()
+
+
+WAYS = {way.__name__: way for way in (threads, tasks, greenlets, forks, loops)}
+
+
+if __name__ == "__main__":
+    retry_at_once()
+    began = time.monotonic()
+    print(WAYS[sys.argv[1]](sys.argv[2], int(sys.argv[3])).as_json())

@@ -1,0 +1,262 @@
+"""The doctor at the bed of the real p0f, in every state that leaves `p0f.info` None."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from p0f_middleware import _proc
+from p0f_middleware._doctor import Finding, doctor, examine
+
+from .daemon import RealP0f, unavailable
+
+ROOT = Path(__file__).parents[2]
+NOBODY = 65534
+UNSEEN = "src net 192.0.2.0/24"
+"""A filter that lets nothing of this machine's through."""
+
+
+@pytest.fixture
+def sick_p0f(tmp_path: Path) -> Iterator[RealP0f]:
+    """A p0f whose filter lets nothing through."""
+    p0f = RealP0f(tmp_path, UNSEEN)
+    try:
+        yield p0f.start()
+    finally:
+        p0f.kill()
+
+
+def diagnosis(socket_path: str, ip_address: str | None = None) -> Finding:
+    """What is found last."""
+    return list(examine(socket_path, ip_address))[-1]
+
+
+def test_all_is_well(real_p0f: RealP0f, capsys: pytest.CaptureFixture[str]) -> None:
+    real_p0f.introduce("127.8.8.8")
+    assert doctor("127.8.8.8", real_p0f.socket_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:6].rstrip() for line in lines] == ["ok"] * 6
+    assert lines[0].endswith("is a socket (srw-rw-rw-) and open to root")
+    assert lines[1].endswith(f"p0f -i lo -s {real_p0f.socket_path}")
+    assert "0 of p0f's 20 API connections are in use" in lines[2]
+    assert "as p0f 3.0x does" in lines[3]
+    assert lines[4].endswith("p0f sees this machine's connections to itself")
+    assert "p0f knows 127.8.8.8: Linux" in lines[5]
+
+
+def test_missing_file_and_the_socket_that_is_there(real_p0f: RealP0f) -> None:
+    found = diagnosis(real_p0f.socket_path + ".other")
+    assert found.ok is False
+    assert f"there is no {real_p0f.socket_path}.other" in found.text
+    assert real_p0f.socket_path in found.text.partition("a p0f runs with -s")[2]
+
+
+def test_file_that_is_no_socket(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert diagnosis(str(tmp_path / "file")) == Finding(
+        False, f"{tmp_path}/file is a file, no socket; name the one of p0f's -s"
+    )
+
+
+def as_nobody(socket_path: str) -> subprocess.CompletedProcess[str]:
+    """Run the doctor as the user nobody, who need not be able to read this repository."""
+    if os.geteuid() != 0:
+        unavailable("only root can become nobody")
+    program = f"""
+import os, sys
+from p0f_middleware._doctor import doctor
+os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
+sys.exit(doctor(None, {socket_path!r}))
+"""
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, as no other folder of a test is."""
+    folder = Path(tempfile.mkdtemp(prefix="p0f-doctor-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def open_p0f(open_folder: Path) -> Iterator[RealP0f]:
+    p0f = RealP0f(open_folder)
+    try:
+        yield p0f.start()
+    finally:
+        p0f.kill()
+
+
+def test_other_users_may_ask_p0f_by_default(open_p0f: RealP0f) -> None:
+    run = as_nobody(open_p0f.socket_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "open to nobody" in run.stdout
+
+
+def test_no_permission_to_write_to_the_socket(open_p0f: RealP0f) -> None:
+    os.chmod(open_p0f.socket_path, 0o600)
+    run = as_nobody(open_p0f.socket_path)
+    assert run.returncode == 1
+    assert f"FAULT nobody may not write to {open_p0f.socket_path} (srw-------)" in run.stdout
+
+
+def test_no_permission_to_enter_the_folder(open_p0f: RealP0f, open_folder: Path) -> None:
+    open_folder.chmod(0o700)
+    run = as_nobody(open_p0f.socket_path)
+    assert run.returncode == 1
+    assert f"FAULT nobody may not enter {open_folder};" in run.stdout
+
+
+def test_p0f_that_was_killed(real_p0f: RealP0f) -> None:
+    real_p0f.kill()
+    assert diagnosis(real_p0f.socket_path) == Finding(
+        False, f"nobody listens on {real_p0f.socket_path}; p0f has ended: start it again"
+    )
+
+
+def test_p0f_that_was_stopped(real_p0f: RealP0f) -> None:
+    real_p0f.pause()
+    assert diagnosis(real_p0f.socket_path) == Finding(
+        False, f"p0f is stopped; let it go on: kill -CONT {real_p0f.pid}"
+    )
+
+
+@contextlib.contextmanager
+def filled(p0f: RealP0f) -> Iterator[None]:
+    """Hold all connections that p0f has to give."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            sock = stack.enter_context(socket.socket(socket.AF_UNIX))
+            sock.connect(p0f.socket_path)
+        yield
+
+
+def test_p0f_that_is_full_is_not_bothered(real_p0f: RealP0f) -> None:
+    with filled(real_p0f):
+        before = real_p0f.cpu_seconds()
+        assert diagnosis(real_p0f.socket_path) == Finding(
+            False,
+            "20 of p0f's 20 API connections are in use; start it with a higher -S (at most 100)",
+        )
+        assert real_p0f.cpu_seconds() - before < 0.1
+
+
+def test_p0f_that_is_full_where_proc_is_not_to_be_seen(
+    real_p0f: RealP0f, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_proc, "PROC", tmp_path / "proc")
+    with filled(real_p0f):
+        found = diagnosis(real_p0f.socket_path)
+    assert found.ok is False
+    assert "API connections may be in use" in found.text
+
+
+def test_filter_that_leaves_everything_out(sick_p0f: RealP0f) -> None:
+    found = diagnosis(sick_p0f.socket_path)
+    assert found.ok is False
+    assert f"its filter leave them out ({UNSEEN})" in found.text
+
+
+def test_filter_for_one_port_is_no_fault(tmp_path: Path) -> None:
+    p0f = RealP0f(tmp_path, "tcp dst port 9")
+    try:
+        p0f.start()
+        assert diagnosis(p0f.socket_path).ok
+    finally:
+        p0f.kill()
+
+
+def test_p0f_in_a_container_sees_what_passes_there(tmp_path: Path) -> None:
+    p0f = RealP0f(tmp_path, interface="any", runner=["unshare", "--net"])
+    try:
+        p0f.start()
+        assert diagnosis(p0f.socket_path) == Finding(
+            None, "p0f runs in a container: it sees what passes there, not here"
+        )
+    finally:
+        p0f.kill()
+
+
+def test_p0f_on_another_interface(tmp_path: Path) -> None:
+    program = f"""
+import subprocess
+from pathlib import Path
+from p0f_middleware._doctor import examine
+from tests.real.daemon import RealP0f
+for command in ("link set lo up", "link add eth9 type veth peer eth8", "link set eth9 up"):
+    subprocess.run(["ip", *command.split()], check=True)
+p0f = RealP0f(Path({str(tmp_path)!r}), interface="eth9")
+try:
+    p0f.start()
+    *_, capture, address = examine(p0f.socket_path, "127.0.0.1")
+finally:
+    p0f.kill()
+print(capture.ok, capture.text)
+print(address.ok, address.text)
+"""
+    run = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", textwrap.dedent(program)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert run.returncode == 0, run.stderr
+    capture, address = run.stdout.splitlines()
+    assert capture.startswith("None p0f listens on eth9 alone")
+    assert address.startswith("False p0f has not seen 127.0.0.1: it is this machine's own")
+    assert address.endswith("but p0f listens on eth9")
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("no address", "no client's IP address"),
+        ("0.0.0.0", "no client's IP address"),
+        ("127.7.7.7", "name it in trusted_proxies"),
+        ("8.8.8.8", "p0f listens on lo, where only this machine's own connections are"),
+        ("224.0.0.1", "no client has such an address"),
+    ],
+)
+def test_address_that_p0f_does_not_know(real_p0f: RealP0f, address: str, reason: str) -> None:
+    found = diagnosis(real_p0f.socket_path, address)
+    assert found.ok is False
+    assert reason in found.text
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("10.1.2.3", "Is it a proxy's or load balancer's? Then name it in trusted_proxies"),
+        ("2001:4860:4860::8888", "Behind a proxy or load balancer p0f sees that one only"),
+    ],
+)
+def test_address_that_p0f_may_yet_come_to_know(tmp_path: Path, address: str, reason: str) -> None:
+    p0f = RealP0f(tmp_path, interface="any")
+    try:
+        p0f.start()
+        found = diagnosis(p0f.socket_path, address)
+    finally:
+        p0f.kill()
+    assert found.ok is False
+    assert reason in found.text
+    assert "p0f has been running for" in found.text
+
+
+def test_mapped_address_is_asked_for_as_what_it_is(real_p0f: RealP0f) -> None:
+    real_p0f.introduce("127.8.8.9")
+    assert diagnosis(real_p0f.socket_path, "::ffff:127.8.8.9").ok

@@ -1,0 +1,163 @@
+"""p0f serves 20 API connections and spins when there is one more: how the clients live with it.
+
+The connection too many stays in p0f's queue also when its client has left, and p0f spins until a
+slot is free. Nobody can tell beforehand, so what the clients can do is to come seldom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from p0f_middleware import AsyncP0f, P0f, P0fTimeout, P0fUnavailable
+from p0f_middleware._protocol import make_query
+
+from .daemon import RealP0f
+
+SLOTS = 20
+
+
+def connections(p0f: RealP0f) -> int:
+    """Connections p0f has accepted, or is to accept (Linux: state 03 at the socket's path)."""
+    rows = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    return sum(row[-1] == p0f.socket_path and row[5] in ("03", "02") for row in rows)
+
+
+def becomes(p0f: RealP0f, count: int, seconds: float = 3.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while connections(p0f) != count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return connections(p0f) == count
+
+
+def load(p0f: RealP0f, seconds: float) -> float:
+    """The share of a CPU that p0f uses."""
+    before, began = p0f.cpu_seconds(), time.monotonic()
+    time.sleep(seconds)
+    return (p0f.cpu_seconds() - before) / (time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def slots_taken(p0f: RealP0f) -> Iterator[list[socket.socket]]:
+    """Hold all of p0f's connections, each accepted: it has answered a query."""
+    with contextlib.ExitStack() as stack:
+        taken = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(SLOTS)]
+        for sock in taken:
+            sock.settimeout(5)
+            sock.connect(p0f.socket_path)
+            sock.sendall(make_query("127.0.0.1"))
+            assert len(sock.recv(4096)) == 232
+        yield taken
+
+
+def test_threads_share_one_connection(real_p0f: RealP0f) -> None:
+    most = 0
+    with P0f(real_p0f.socket_path, timeout=5) as client:
+
+        def ask() -> None:
+            for _ in range(50):
+                client.lookup("127.0.0.1")
+
+        threads = [threading.Thread(target=ask) for _ in range(32)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            most = max(most, connections(real_p0f))
+        assert client.stats.no_matches + client.stats.matches == 32 * 50
+    print(f"\n32 threads: at most {most} connection")
+    assert most == 1
+    assert becomes(real_p0f, 0)
+
+
+def test_tasks_share_one_connection(real_p0f: RealP0f) -> None:
+    async def main() -> int:
+        async with AsyncP0f(real_p0f.socket_path, timeout=5) as client:
+            await asyncio.gather(*(client.lookup("127.0.0.1") for _ in range(1000)))
+            return connections(real_p0f)
+
+    count = asyncio.run(main())
+    print(f"\n1,000 tasks: {count} connection")
+    assert count == 1
+    assert becomes(real_p0f, 0)
+
+
+def test_a_full_p0f_is_left_alone_at_once_and_asked_again_when_a_slot_is_free(
+    real_p0f: RealP0f, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = P0f(real_p0f.socket_path)
+    with slots_taken(real_p0f) as taken:
+        idle = load(real_p0f, 0.3)
+        began = time.monotonic()
+        with pytest.raises(P0fTimeout, match="-S"):
+            client.lookup("127.0.0.1")
+        took = time.monotonic() - began
+        assert client._turn.link is None, "the connection in vain was kept"
+        after = load(real_p0f, 0.3)
+        with pytest.raises(P0fUnavailable, match="next try in"):
+            client.lookup("127.0.0.1")
+        taken[0].close()
+        freed = time.monotonic()
+        while True:
+            with contextlib.suppress(P0fUnavailable):
+                client.lookup("127.0.0.1")
+                break
+            assert time.monotonic() - freed < 2
+            time.sleep(0.01)
+        back = time.monotonic() - freed
+        calm = load(real_p0f, 0.3)
+    print(
+        f"\nfull: failed in {took * 1000:.1f} ms; CPU before {idle:.0%}, after {after:.0%};"
+        f" back {back:.2f} s after a slot was free, CPU then {calm:.0%}"
+    )
+    assert took < 0.2
+    assert back < 1.6, "the second retry is due 1.5 s after the failure"
+    assert calm < 0.1
+    warnings = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "-S" in warnings[0].getMessage()
+    assert "20" in warnings[0].getMessage()
+    client.close()
+    assert real_p0f.alive
+
+
+def test_a_full_p0f_is_left_alone_by_the_asyncio_client_too(real_p0f: RealP0f) -> None:
+    async def main() -> tuple[float, list[object]]:
+        async with AsyncP0f(real_p0f.socket_path) as client:
+            began = time.monotonic()
+            results = await asyncio.gather(
+                *(client.lookup("127.0.0.1") for _ in range(100)), return_exceptions=True
+            )
+            took = time.monotonic() - began
+            assert client._line is None or client._line.closed, "the connection in vain was kept"
+            assert client.stats.reconnects <= 1
+            return took, list(results)
+
+    with slots_taken(real_p0f):
+        took, results = asyncio.run(main())
+    print(f"\nfull: 100 tasks failed in {took * 1000:.1f} ms")
+    calm = load(real_p0f, 0.3)
+    assert all(isinstance(result, P0fUnavailable) for result in results)
+    assert took < 0.3
+    assert calm < 0.1
+
+
+def test_more_clients_than_slots_live_together_when_idle_ones_let_go(real_p0f: RealP0f) -> None:
+    clients = [P0f(real_p0f.socket_path, timeout=1, idle=0.05) for _ in range(2 * SLOTS)]
+    most = 0
+    for client in clients:
+        client.lookup("127.0.0.1")
+        most = max(most, connections(real_p0f))
+        while connections(real_p0f) > SLOTS // 2:
+            time.sleep(0.005)
+    print(f"\n{len(clients)} clients, at most {most} connections at once")
+    assert sum(client.stats.matches + client.stats.no_matches for client in clients) == 2 * SLOTS
+    assert most <= SLOTS
+    assert becomes(real_p0f, 0)

@@ -1,0 +1,211 @@
+"""p0f lives on, whatever its clients do and however they end.
+
+P0F_SOAK is for how many seconds to go on (6; 60 for the full form).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from p0f_middleware import AsyncP0f, P0f, P0fException
+from tests.servers import BIN, fetch, free_port, serve
+
+from .daemon import RealP0f
+from .worker import address
+
+SOAK = float(os.environ.get("P0F_SOAK", "6"))
+WORKERS = 4
+
+APP = """
+from p0f_middleware import P0fASGIMiddleware, P0fWSGIMiddleware
+
+def wsgi(environ, start_response):
+    start_response("200 OK", [])
+    return [environ["p0f.status"].encode()]
+
+async def asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["p0f.status"].encode()})
+
+wsgi = P0fWSGIMiddleware(wsgi, SOCKET, timeout=0.02)
+asgi = P0fASGIMiddleware(asgi, SOCKET, timeout=0.02)
+"""
+
+
+@contextlib.contextmanager
+def in_background(work: Callable[[], None]) -> Iterator[None]:
+    """Repeat `work` in a thread meanwhile."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.is_set():
+            work()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def stumble(p0f: RealP0f) -> None:
+    """Stop p0f for 0.1 s and let it run for 0.15 s."""
+    if p0f.alive:
+        p0f.pause()
+        time.sleep(0.1)
+        p0f.resume()
+    time.sleep(0.15)
+
+
+def run_workers(p0f: RealP0f, kinds: list[str], seconds: float) -> list[str]:
+    """Run worker processes while p0f stumbles; gives what they print."""
+    command = [sys.executable, "-m", "tests.real.worker"]
+    workers = [
+        subprocess.Popen(
+            [*command, kind, p0f.socket_path, str(seconds)], stdout=subprocess.PIPE, text=True
+        )
+        for kind in kinds
+    ]
+    try:
+        with in_background(lambda: stumble(p0f)):
+            return [worker.communicate(timeout=seconds + 30)[0] for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+
+def test_p0f_does_not_ignore_sigpipe_here(real_p0f: RealP0f) -> None:
+    status = Path(f"/proc/{real_p0f.pid}/status").read_text()
+    ignored = int(status.split("SigIgn:")[1].split()[0], 16)
+    assert not ignored & 1 << (signal.SIGPIPE - 1)
+
+
+def test_p0f_survives_eight_processes_that_give_up_at_random(real_p0f: RealP0f) -> None:
+    printed = run_workers(real_p0f, ["threads"] * WORKERS + ["tasks"] * WORKERS, SOAK)
+    assert real_p0f.alive
+    counters = [json.loads(line) for line in printed]
+    sums = {name: sum(each[name] for each in counters) for name in counters[0]}
+    print(f"\n{SOAK:g} s, 8 processes: {sums}")
+    assert sums["timeouts"] > SOAK
+    assert sums["abandoned"] > SOAK
+    assert all(each["no_matches"] + each["matches"] > 100 for each in counters), "one is stuck"
+
+
+def test_a_client_that_closes_on_timeout_kills_it(real_p0f: RealP0f) -> None:
+    """The control: the test above can fail."""
+    began = time.monotonic()
+    while real_p0f.alive and time.monotonic() - began < 30:
+        run_workers(real_p0f, ["naive"] * 8, 2)
+    print(f"\nkilled: {not real_p0f.alive}, within {time.monotonic() - began:.1f} s")
+    assert not real_p0f.alive
+
+
+def test_p0f_survives_clients_that_are_dropped_while_it_owes_them(real_p0f: RealP0f) -> None:
+    """Clients collected without close(), event loops closed with queries under way."""
+
+    async def leave_under_way() -> None:
+        client = AsyncP0f(real_p0f.socket_path, timeout=0.01)
+        for _ in range(random.randrange(1, 5)):
+            under_way = asyncio.ensure_future(client.lookup(address()))
+            under_way.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.sleep(random.choice((0, 0, 0.0001, 0.001, 0.02)))
+        if random.random() < 0.5:
+            await asyncio.gather(under_way, return_exceptions=True)
+
+    rounds = 0
+    ends = time.monotonic() + SOAK / 2
+    with in_background(lambda: stumble(real_p0f)):
+        while time.monotonic() < ends and real_p0f.alive:
+            rounds += 1
+            with contextlib.suppress(P0fException):
+                P0f(real_p0f.socket_path, timeout=random.random() * 0.02 + 0.0001).lookup(address())
+            asyncio.run(leave_under_way())
+            gc.collect()
+    print(f"\n{rounds} clients of each kind dropped")
+    assert real_p0f.alive
+    assert rounds > 10
+
+
+def test_p0f_survives_close_and_the_client_opens_again(real_p0f: RealP0f) -> None:
+    client = P0f(real_p0f.socket_path, timeout=0.05)
+    client.lookup("127.0.0.1")
+    real_p0f.pause()
+    with pytest.raises(P0fException):
+        client.lookup("127.0.0.1")
+    threading.Timer(0.3, real_p0f.resume).start()
+    began = time.monotonic()
+    client.close()
+    took = time.monotonic() - began
+    client.close()
+    print(f"\nclose() waited {took:.3f} s for p0f's answer")
+    assert took < 1.5
+    time.sleep(0.6)
+    client.lookup("127.0.0.1")
+    client.close()
+    assert real_p0f.alive
+
+
+SERVERS = {
+    "gunicorn-sync": ["gunicorn", "-w", "4", "app:wsgi"],
+    "gunicorn-gthread": ["gunicorn", "-w", "4", "-k", "gthread", "--threads", "4", "app:wsgi"],
+    "uvicorn-reload": ["uvicorn", "--reload", "--log-level", "warning", "app:asgi"],
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_p0f_survives_web_servers_that_end_their_workers(
+    server: str, real_p0f: RealP0f, tmp_path: Path
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(APP.replace("SOCKET", repr(real_p0f.socket_path)))
+    port = free_port()
+    program, *arguments = SERVERS[server]
+    listen = ["--port", str(port)] if program == "uvicorn" else ["-b", f"127.0.0.1:{port}"]
+    statuses: list[str] = []
+
+    def visit() -> None:
+        try:
+            statuses.append(fetch(port)[1])
+        except Exception as error:  # a worker ended under the request
+            statuses.append(type(error).__name__)
+
+    with serve([str(BIN / program), *listen, *arguments], port, cwd=tmp_path) as process:
+        ended = 0
+        ends = time.monotonic() + SOAK
+        with in_background(lambda: stumble(real_p0f)), in_background(visit), in_background(visit):
+            while time.monotonic() < ends and real_p0f.alive:
+                time.sleep(0.5)
+                ended += 1
+                if server == "uvicorn-reload":
+                    app.touch()
+                else:
+                    os.kill(random.choice(children(process.pid)), signal.SIGTERM)
+        assert real_p0f.alive
+        deadline = time.monotonic() + 20
+        while statuses[-1] not in ("ok", "no_match"):
+            assert time.monotonic() < deadline, statuses[-20:]
+            visit()
+    seen = {status: statuses.count(status) for status in sorted(set(statuses))}
+    print(f"\n{server}: {ended} workers ended, {seen}")
+    assert real_p0f.alive
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
