@@ -81,9 +81,9 @@ class Syn:
 
     Args:
         database: the path of a signature file in p0f's format; None for the package's own.
-        arm: find the process's listening sockets and have Linux keep SYNs (see `save_syn`): now, or
-            if there is none yet, within the next 10 seconds, and whenever a request's connection
-            turns out to have none. With False you call `save_syn` yourself.
+        arm: have Linux keep SYNs (see `save_syn`) on every TCP socket of this process that listens:
+            now, as a thread finds them within 10 seconds, or 1 second after the last, and when a
+            request's connection turns out to have none. With False you call `save_syn` yourself.
         header: the name of a header in which a trusted proxy sends the client's SYN: the IP header
             and the TCP header in hexadecimal, as HAProxy's fc_saved_syn gives them.
         trusted_proxies: addresses and networks (and 'unix:' for peers that come through a Unix

@@ -592,7 +592,7 @@ def test_nothing_of_it_is_imported_until_it_is_used() -> None:
         "import sys, p0f_middleware;"
         "p0f_middleware.P0fWSGIMiddleware(None, '/run/p0f.sock');"
         "print([name for name in sys.modules if name.startswith('p0f_middleware.')"
-        " and name.split('.')[1] in ('syn', '_syn', '_match', '_signatures', '_saved_syn')])"
+        " and name.split('.')[1] in ('syn', '_packet', '_match', '_signatures', '_saved_syn')])"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert run.stdout == b"[]\n"
