@@ -31,8 +31,8 @@ _SOL_SOCKET, _SO_ACCEPTCONN = int(socket.SOL_SOCKET), int(socket.SO_ACCEPTCONN)
 _TCP = int(socket.IPPROTO_TCP)
 _STREAM, _V4, _V6 = int(socket.SOCK_STREAM), int(socket.AF_INET), int(socket.AF_INET6)
 
-MOST_CONNECTIONS = 16_384
-"""Connections to remember in a process; of more, those that were quiet for longest are forgotten.
+MOST_CONNECTIONS = 8192
+"""Connections to remember; of more, those that were quiet for longest are forgotten. 1 KB for each.
 
 An accepted socket does not say when it is closed. A connection that is forgotten and then comes
 back with another request has lost its fingerprint.

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 CONNECTIONS = int(os.environ.get("P0F_SOAK_CONNECTIONS", "2000"))
 CLIENTS = 8
 TCP_MAXSEG = 2
-MOST_MEMORY = 24 * 2**20
+MOST_MEMORY = 14 * 2**20
 """Bytes for `MOST_CONNECTIONS` connections and what the server itself comes to need."""
 MOST_GROWTH = 3 * 2**20
 """Bytes once that many have been made."""
@@ -99,7 +99,7 @@ def memory_of(pid: int) -> int:
 def test_every_connection_is_told_its_own_syn_in_flat_memory(server: int) -> None:
     pid, _ = soak(server, 200)  # of which the first may have come before the listener was armed
     before = memory_of(pid)
-    filling = min(CONNECTIONS, 2 * MOST_CONNECTIONS)
+    filling = min(CONNECTIONS, 4 * MOST_CONNECTIONS)
     _, wrong = soak(server, filling)
     filled = memory_of(pid)
     if filling < CONNECTIONS:
