@@ -1,4 +1,4 @@
-"""The command line: `p0f-middleware demo`, `query` and `doctor`.
+"""The command line: `p0f-middleware demo`, `query`, `doctor` and `signatures`.
 
 Parses and dispatches; what a command does is in its own module, imported when it is asked for.
 Exit status 2 means that the command could not do its work, with one line on stderr that says why.
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command == "demo":
         from ._demo import demo
 
-        return demo(options.socket, options.host, options.port)
+        return demo(options.socket, options.source, options.host, options.port)
     if options.command == "query":
         from ._query import query
 
@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from ._doctor import doctor
 
         return doctor(options.ip, options.socket)
+    if options.command == "signatures":
+        from ._signatures_file import signatures
+
+        return signatures(options.merge)
     parser.print_help()
     return 0
 
@@ -47,15 +51,21 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="serve a page that shows its visitor's fingerprint"))
     _add_query(commands.add_parser("query", help="ask p0f about an address"))
     _add_doctor(commands.add_parser("doctor", help="find out why p0f.info is None"))
+    _add_signatures(commands.add_parser("signatures", help="where our signatures for p0f are"))
     return parser
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Serve a page that shows its visitor's fingerprint, and /json. Without a socket it starts a"
-        " p0f of its own (as root), or else shows a sample host. Ctrl-C ends it."
+        "Serve a page that shows its visitor's fingerprint, and /json. It asks the p0f that is"
+        " named, or else reads the SYN that Linux keeps of each connection. Ctrl-C ends it."
     )
     _add_socket(parser)
+    parser.add_argument(
+        "--source",
+        choices=("syn", "p0f", "sample"),
+        help="do without that p0f: read SYNs, start a p0f (as root), or show a sample host",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to serve on (%(default)s)")
     parser.add_argument(
         "--port", type=int, help="port to serve on (default: 8000, or any free one if it is taken)"
@@ -78,6 +88,16 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit status: 0 nothing is wrong, 1 something is, 2 no socket was named."
     parser.add_argument("ip", metavar="IP", nargs="?", help="a client that p0f should know")
     _add_socket(parser)
+
+
+def _add_signatures(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Print the path of a signature file with the systems of today, for p0f's -f. It has no HTTP"
+        " and response signatures; with --merge, print a file that takes them from another."
+    )
+    parser.add_argument(
+        "--merge", metavar="FILE", help="the p0f.fp to merge with, such as /etc/p0f/p0f.fp"
+    )
 
 
 def _add_socket(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import os
 import select
 import sys
@@ -33,6 +34,8 @@ __all__ = ["AsyncP0f"]
 
 _A_MOMENT = 0.0001
 """Seconds to wait at most, with the loop held, for the answer to a lone query."""
+_MOST_LOOKS = 4
+"""Lone queries to wait for so in one turn of the loop; the next one lets others have theirs."""
 _NO_LOOK = 1.0
 """Seconds not to do so after p0f took longer."""
 _FD_SETSIZE = 1024
@@ -231,9 +234,10 @@ class _Line:
         self._timeout = client.timeout
         self._idle = client.idle
         self._unsent: deque[_Query] = deque()
-        self._asked_this_turn = 0
+        self._turn_ends = False
         self._crowded = False
-        self._look_from = 0.0
+        self._looks_left = _MOST_LOOKS
+        self._look_from = 0.0 if link.sock.fileno() < _FD_SETSIZE else math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_idling = True
         self._nothing_owed: asyncio.Future[None] | None = None
@@ -243,19 +247,22 @@ class _Line:
         """What `reader` makes of the answer, in future; or a P0fError."""
         future: asyncio.Future[Any] = self.loop.create_future()
         self._unsent.append(_Query(future, query, reader, deadline))
-        self._asked_this_turn += 1
-        if self._asked_this_turn == 1:
+        if not self._turn_ends:
+            self._turn_ends = True
             self.loop.call_soon(self._end_turn)
-            if not self._crowded and not self.link.pipeline.owed:
-                self._flush()
+        lone = not self._crowded and len(self._unsent) == 1 and not self.link.pipeline.owed
+        if lone and self._looks_left:
+            self._looks_left -= 1
+            self._flush()
         if self._timer_is_for_idling and not self.closed:
             self._set_timer(self._timeout, for_idling=False)
         return future
 
     def _end_turn(self) -> None:
         """All that was asked in this turn of the loop has been asked: send it together."""
-        self._crowded = self._asked_this_turn > 1
-        self._asked_this_turn = 0
+        self._crowded = len(self._unsent) > 1
+        self._looks_left = _MOST_LOOKS
+        self._turn_ends = False
         self._flush()
 
     async def finish(self, patience: float) -> None:
@@ -318,8 +325,6 @@ class _Line:
     def _look(self) -> None:
         """Wait a moment for the answer to a lone query: p0f takes less time than the loop would
         take to go to sleep and wake up again."""
-        if self.link.sock.fileno() >= _FD_SETSIZE:
-            return
         if select.select([self.link.sock], (), (), _A_MOMENT)[0]:
             self._receive()
         else:

@@ -29,6 +29,8 @@ class _Turn:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.lock = threading.Lock()
+        self.taken = 0.0
+        """When the lock was last taken."""
         self.link: Link[object] | None = None
         self.watched = False
         self.dropped = threading.Event()
@@ -133,10 +135,12 @@ class P0f(BaseClient):
         timeout = self.timeout
         if not turn.lock.acquire(False):
             if not turn.lock.acquire(timeout=timeout):
+                self._replace_if_stuck(turn)
                 self.stats.add("timeouts")
                 raise P0fTimeout(f"other threads used p0f's connection for {timeout:g} s")
             timeout = max(timeout - (time.monotonic() - started), 0.001)
         try:
+            turn.taken = started
             if outage.down and not admitted:
                 health.admit(started)  # it went down while we waited for our turn
             answer, dialect = self._ask(turn, query, started + timeout)
@@ -145,6 +149,15 @@ class P0f(BaseClient):
             return self._read(answer, dialect, reader)
         finally:
             turn.lock.release()
+
+    def _replace_if_stuck(self, turn: _Turn) -> None:
+        """Give the threads another turn if nobody will ever return the lock of this one.
+
+        That is so if a signal handler has raised between the taking of the lock and the `try`.
+        """
+        if time.monotonic() - turn.taken > 2 * self.timeout + PATIENCE and self._turn is turn:
+            self._turn = self._turns[turn.pid] = _Turn()
+            turn.drop_link()
 
     def _ask(self, turn: _Turn, query: bytes, deadline: float) -> tuple[bytes, Dialect]:
         """Ask on the connection; once more on a fresh one if it turns out to be dead."""

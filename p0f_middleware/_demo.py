@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from ._client import P0f
 from ._page import render
 from ._source import Source, open_source
 from .wsgi import P0fWSGIMiddleware
@@ -29,11 +28,12 @@ PORT = 8000
 """Where to serve if nobody asked for a port and it is free."""
 
 
-def demo(socket_path: str | None, host: str, port: int | None) -> int:
+def demo(socket_path: str | None, kind: str | None, host: str, port: int | None) -> int:
     """Serve until a signal says stop; returns the exit status.
 
     Args:
-        socket_path: p0f's socket; None to start a p0f, or to show a sample.
+        socket_path: p0f's socket; None to do without.
+        kind: the source to use instead, one of `KINDS`; None for the best there is.
         port: 0 for any free one; None for `PORT` or, if that is taken, any free one.
     """
     stop = _stop_signals()
@@ -42,12 +42,8 @@ def demo(socket_path: str | None, host: str, port: int | None) -> int:
     except (OSError, OverflowError) as error:
         print(f"p0f-middleware: {_cannot_serve(error, host, port)}", file=sys.stderr)
         return 2
-    with (
-        server,
-        open_source(socket_path, host, server.server_port) as source,
-        P0f(source.socket_path) as client,
-    ):
-        server.set_app(P0fWSGIMiddleware(make_app(source), client))
+    with server, open_source(server.socket, socket_path=socket_path, kind=kind) as source:
+        server.set_app(P0fWSGIMiddleware(make_app(source), source.ask))
         _announce(server, host, source)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
@@ -79,6 +75,7 @@ def _html(environ: WSGIEnvironment, source: Source) -> str:
     return render(
         environ["p0f.info"],
         environ["p0f.status"],
+        environ["p0f.reason"],
         address=environ["REMOTE_ADDR"],
         origin=source.origin,
         sample_because=source.sample_because,
@@ -90,6 +87,7 @@ def _json(environ: WSGIEnvironment, source: Source) -> str:
     answer = {
         "sample": source.sample_because is not None,
         "status": environ["p0f.status"],
+        "reason": environ["p0f.reason"],
         "info": info and info.as_dict(),
     }
     return json.dumps(answer, indent=2) + "\n"

@@ -14,6 +14,7 @@ from ._info import P0fInfo, P0fStatus
 def render(
     info: P0fInfo | None,
     status: P0fStatus,
+    reason: str | None,
     *,
     address: str,
     origin: str,
@@ -22,15 +23,18 @@ def render(
     """The page.
 
     Args:
+        reason: what `status` or the fingerprint rests on; None if there is no more to say.
         address: the visitor's.
         origin: where the fingerprint comes from, for people.
         sample_because: why `info` is not the visitor's but a sample; None if it is the visitor's.
     """
     if info is None:
-        title, content = _TITLES[status], f"<p>{escape(status.describe())}</p>"
+        title = _TITLES[status]
+        content = _sentence(reason) if status is P0fStatus.UNAVAILABLE else ""
+        content = content or f"<p>{escape(status.describe())}</p>"
     else:
-        title = info.os_name or "A system that p0f does not recognise"
-        content = _table(info.describe()) + _EXPLANATION
+        title = info.os_name or "A system that no signature knows"
+        content = _table(info.describe()) + _EXPLANATIONS[info.source] + _sentence(reason)
     notice = ""
     if sample_because is not None:
         notice = _SAMPLE.format(because=escape(sample_because))
@@ -49,18 +53,26 @@ def _table(words: dict[str, str]) -> str:
     return f"<dl>{''.join(rows)}</dl>"
 
 
+def _sentence(reason: str | None) -> str:
+    return f"<p>{escape(reason[0].upper() + reason[1:])}.</p>" if reason else ""
+
+
 _TITLES = {
     P0fStatus.OK: "",
     P0fStatus.NO_MATCH: "p0f has not seen you",
-    P0fStatus.UNAVAILABLE: "p0f is unavailable",
+    P0fStatus.UNAVAILABLE: "No fingerprint",
     P0fStatus.NO_ADDRESS: "No address to ask for",
 }
 
 _SAMPLE = """<p class="notice"><strong>This is a sample, not you.</strong> Reason: {because}.</p>"""
 
-_EXPLANATION = """<p>p0f reads this from the packets that reach the server: the system and the link
-from how the connection was opened, the software from the order of the headers in plain HTTP. What
-the User-Agent says of itself plays no part in it.</p>"""
+_EXPLANATIONS = {
+    "p0f": """<p>p0f reads this from the packets that reach the server: the system and the link from
+how the connection was opened, the software from the order of the headers in plain HTTP. What the
+User-Agent says of itself plays no part in it.</p>""",
+    "syn": """<p>All this is in the first packet of your connection, its SYN: each system has its
+own way to fill it in. Nothing was asked of you, and the User-Agent plays no part in it.</p>""",
+}
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -1,10 +1,12 @@
-"""p0f's signature files: their notation, read into a :class:`Database`, and two of them made into one.
+"""p0f's signature files: read into a :class:`Database`, and two of them made into one.
 
-What lives here is the text format of section 5 of p0f's README, as p0f 3.09b accepts it; how a packet is compared with a
-signature is not known here. Only ``[mtu]`` and ``[tcp:request]`` are read, the sections a lone SYN can be matched against.
+What lives here is the text format of section 5 of p0f's README, as p0f 3.09b accepts it; how a
+packet is compared with a signature is not known here. Only ``[mtu]`` and ``[tcp:request]`` are
+read, the sections a lone SYN can be matched against.
 
-The fact a reader would get wrong: a signature scoped to IPv4 (``4:``) is not kept from matching IPv6, nor ``6:`` IPv4. p0f
-3.09b never compares the version; only a ``*`` signature treats the two differently (see :meth:`Signature.quirks_for`).
+The fact a reader would get wrong: a signature scoped to IPv4 (``4:``) is not kept from matching
+IPv6, nor ``6:`` IPv4. p0f 3.09b never compares the version; only a ``*`` signature treats the two
+differently (see :meth:`Signature.quirks_for`).
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ from typing import NamedTuple
 
 USERLAND = "!"  # the class of labels that name an application, not an operating system
 
-QUIRKS = {
-    name: 1 << bit
-    for bit, name in enumerate(
-        "df id+ id- ecn 0+ flow seq- ack+ ack- uptr+ urgf+ pushf+ ts1- ts2+ opt+ exws bad".split()
-    )
-}
-"""Every quirk of an IP or TCP header, in the order p0f writes them, and its bit in a set of quirks."""
+_QUIRK_NAMES = (
+    *("df", "id+", "id-", "ecn", "0+", "flow"),  # IP
+    *("seq-", "ack+", "ack-", "uptr+", "urgf+", "pushf+"),  # TCP
+    *("ts1-", "ts2+", "opt+", "exws", "bad"),  # TCP options
+)
+QUIRKS = {name: 1 << bit for bit, name in enumerate(_QUIRK_NAMES)}
+"""Every quirk, in the order p0f writes them, and its bit in a set of quirks."""
 
 OPTION_NAMES = {1: "nop", 2: "mss", 3: "ws", 4: "sok", 5: "sack", 8: "ts"}
-"""TCP option kinds with a name of their own in a layout; kind 0 is ``eol+n``, any other is ``?kind``."""
+"""TCP option kinds that have a name in a layout; kind 0 is ``eol+n``, any other ``?kind``."""
 
 MAX_OPTIONS = 24
 
@@ -38,15 +40,15 @@ _SECTION = re.compile(r"\[(mtu|[a-z]+:(?:request|response))\]")
 
 
 class SignatureError(ValueError):
-    """A signature file holds a line p0f could not read either; the message begins with ``file:line:``."""
+    """A signature file holds a malformed line; the message begins with ``file:line:``."""
 
 
 class Label(NamedTuple):
     """What a group of signatures identifies.
 
-    ``generic`` is true for p0f's last-resort labels (type ``g``). ``os_class`` is the architecture family (``unix``,
-    ``win``, ``other``), or ``!`` for an application. ``flavor`` may be empty. ``systems`` lists, for an application, the
-    systems (or ``@classes``) it runs on.
+    ``generic`` is true for p0f's last-resort labels (type ``g``). ``os_class`` is the architecture
+    family (``unix``, ``win``, ``other``), or ``!`` for an application. ``flavor`` may be empty.
+    ``systems`` lists, for an application, the systems (or ``@classes``) it runs on.
     """
 
     generic: bool
@@ -78,14 +80,14 @@ class Signature(NamedTuple):
     line: int
 
     def quirks_for(self, version: int) -> int:
-        """The quirks this signature asks of a packet of that IP *version*: what cannot occur there is not asked for."""
+        """The quirks asked of a packet of that IP *version*; ``*`` asks for none it cannot have."""
         if self.version is not None:
             return self.quirks
         return self.quirks & ~(_IPV6_QUIRKS if version == 4 else _DF_AND_ID)
 
 
 class Database(NamedTuple):
-    """A signature file: its classes, the link's name for each MTU, and the SYN signatures in the file's order."""
+    """A signature file: its classes, a link's name by MTU, and SYN signatures in file order."""
 
     classes: tuple[str, ...]
     links: dict[int, str]
@@ -100,14 +102,18 @@ class _Line(NamedTuple):
 
 
 def load(path: str | Path) -> Database:
-    """Read the signature file at *path*. Raises OSError, or :class:`SignatureError` for a malformed line."""
+    """Read the signature file at *path*.
+
+    Raises OSError, or :class:`SignatureError` for a malformed line.
+    """
     return parse(Path(path).read_text(encoding="utf-8", errors="replace"), str(path))
 
 
 def parse(text: str, source: str = "<signatures>") -> Database:
     """Read the *text* of a signature file; *source* names it in errors.
 
-    Raises :class:`SignatureError` for a malformed line, except in sections of no use here, which are not looked at.
+    Raises :class:`SignatureError` for a malformed line, except in sections of no use here, which
+    are not looked at.
     """
     reader = _Reader()
     for line in _lines(text, source):
@@ -119,16 +125,16 @@ def parse(text: str, source: str = "<signatures>") -> Database:
 
 
 def merge(ours: str, installed: str) -> str:
-    """One signature file, as text, of two: *ours* for links and SYNs, *installed* for what this library does not describe.
+    """One signature file, as text, made of two.
 
-    The result holds the ``[mtu]`` and ``[tcp:request]`` sections of *ours*, every other section of *installed* (with its
-    ``ua_os``), and the classes of both. p0f itself loads it.
+    The result holds the ``[mtu]`` and ``[tcp:request]`` sections of *ours*, every other section of
+    *installed* (with its ``ua_os``), and the classes of both. p0f itself loads it.
     """
     parts = [_split_sections(ours), _split_sections(installed)]
     classes = dict.fromkeys(name for text in (ours, installed) for name in parse_classes(text))
     kept = [body for name, body in parts[0] if name in _READ_SECTIONS]
     kept += [body for name, body in parts[1] if name and name not in _READ_SECTIONS]
-    return "\n".join([f"classes = {','.join(classes)}\n", *kept])
+    return "".join([f"classes = {','.join(classes)}\n\n", *kept])
 
 
 def parse_classes(text: str) -> tuple[str, ...]:
@@ -138,7 +144,7 @@ def parse_classes(text: str) -> tuple[str, ...]:
 
 
 def _split_sections(text: str) -> list[tuple[str, str]]:
-    """The text cut before each section's heading: (section, text with heading); what comes before them is section ''."""
+    """Each section's name and its text with the heading; what stands before any is section ''."""
     sections: list[tuple[str, list[str]]] = [("", [])]
     for line in text.splitlines():
         if heading := _SECTION.fullmatch(line.strip()):
@@ -167,7 +173,9 @@ def _lines(text: str, source: str) -> Iterator[_Line]:
 
 
 class _Reader:
-    """Takes statements in order; holds what they add up to and the label the next ``sig`` belongs to."""
+    """Takes statements in order; holds what they add up to and the label the next ``sig`` belongs
+    to.
+    """
 
     def __init__(self) -> None:
         self.classes: list[str] = []
@@ -234,7 +242,9 @@ class _Reader:
 
     def _check_class(self, name: str) -> None:
         if name not in self.classes:
-            raise ValueError(f"unknown class {name!r}; registered: {', '.join(self.classes) or 'none'}")
+            raise ValueError(
+                f"unknown class {name!r}; registered: {', '.join(self.classes) or 'none'}"
+            )
 
 
 def _signature(text: str, label: Label, line: int) -> Signature:

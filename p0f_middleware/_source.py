@@ -1,7 +1,8 @@
-"""Where the demo's fingerprints come from: a p0f that runs, one of its own, or a sample host.
+"""Where the demo's fingerprints come from: a p0f that runs, the SYN of each connection, a p0f of
+the demo's own, or a sample host.
 
-The sample is for those who have no p0f yet: it is not the visitor, and `Source.sample_because` has
-to be shown wherever it is. A p0f started here sees the demo's own port only, and ends with it.
+The sample is for those who have nothing else: it is not the visitor, and `Source.sample_because`
+has to be shown wherever it is. A p0f started here sees the demo's own port only, and ends with it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .syn import Syn, save_syn
 from .testing import SAMPLE, FakeP0f
 
 P0F_FOLDERS = ("/usr/local/sbin", "/usr/sbin")
@@ -27,50 +29,78 @@ STARTING = 10.0
 
 @dataclass(frozen=True)
 class Source:
-    """Something that speaks p0f's API.
+    """Something to ask for fingerprints.
 
     Attributes:
-        socket_path: where to ask.
+        ask: the middleware's `source`.
         origin: what it is, for people.
-        sample_because: why it is a sample and no p0f; None if it is p0f.
+        sample_because: why it is a sample; None if it is not.
     """
 
-    socket_path: str
+    ask: str | Syn
     origin: str
     sample_because: str | None = None
 
 
 class CannotStart(Exception):
-    """p0f cannot be started; the message says why and what to do."""
+    """There are no fingerprints to be had in this way; the message says why and what to do."""
 
 
 @contextlib.contextmanager
-def open_source(socket_path: str | None, host: str, port: int) -> Iterator[Source]:
-    """The best source there is for visitors of `host` and `port`, for as long as it is used."""
+def open_source(
+    listener: socket.socket, *, socket_path: str | None = None, kind: str | None = None
+) -> Iterator[Source]:
+    """The best source there is for visitors of `listener`, for as long as it is used.
+
+    Args:
+        socket_path: p0f's socket, if there is one to be asked.
+        kind: the one of `KINDS` to use; None for the first that works.
+    """
+    if socket_path and kind is None:
+        yield Source(socket_path, f"p0f at {socket_path}")
+        return
+    problems = []
     with contextlib.ExitStack() as stack:
-        if socket_path:
-            yield Source(socket_path, f"p0f at {socket_path}")
-            return
-        try:
-            source = stack.enter_context(own_p0f(host, port))
-        except CannotStart as error:
+        for way in _WAYS.values() if kind is None else (_WAYS[kind],):
+            try:
+                source = stack.enter_context(way(listener))
+                break
+            except CannotStart as error:
+                problems.append(str(error))
+        else:
             fake = stack.enter_context(FakeP0f(default=SAMPLE))
-            source = Source(fake.socket_path, "a sample host", sample_because=str(error))
+            because = "; ".join(problems)
+            source = Source(fake.socket_path, "a sample host", sample_because=because)
         yield source
 
 
 @contextlib.contextmanager
-def own_p0f(host: str, port: int) -> Iterator[Source]:
-    """Run a p0f that watches the connections to `port`.
+def saved_syns(listener: socket.socket) -> Iterator[Source]:
+    """Have Linux keep the SYN of each connection.
+
+    Raises:
+        CannotStart: this is not Linux, or one that keeps none.
+    """
+    try:
+        save_syn(listener)
+    except OSError as error:
+        raise CannotStart(str(error)) from error
+    yield Source(Syn(arm=False), "the SYN that opened this connection, without p0f")
+
+
+@contextlib.contextmanager
+def own_p0f(listener: socket.socket) -> Iterator[Source]:
+    """Run a p0f that watches the connections to `listener`.
 
     Raises:
         CannotStart: p0f is not installed, or may not capture packets.
     """
+    host, port = listener.getsockname()[:2]
     folders = (*os.get_exec_path(), *P0F_FOLDERS)
     program = shutil.which("p0f", path=os.pathsep.join(folders))
     if program is None:
         raise CannotStart("p0f is not installed; try apt-get install p0f, then run this as root")
-    interface = "lo" if host in ("localhost", "::1") or host.startswith("127.") else "any"
+    interface = "lo" if host == "::1" or host.startswith("127.") else "any"
     with tempfile.TemporaryDirectory(prefix="p0f-demo-") as folder:
         socket_path, errors = f"{folder}/p0f.sock", Path(folder, "errors")
         with errors.open("wb") as stderr:
@@ -86,6 +116,18 @@ def own_p0f(host: str, port: int) -> Iterator[Source]:
         finally:
             process.terminate()
             process.wait()
+
+
+@contextlib.contextmanager
+def no_source(listener: socket.socket) -> Iterator[Source]:
+    """Nothing at all, for those who want to see the sample."""
+    raise CannotStart("it was asked for")
+    yield
+
+
+_WAYS = {"syn": saved_syns, "p0f": own_p0f, "sample": no_source}
+KINDS = tuple(_WAYS)
+"""Sources that need no p0f to be there, best first."""
 
 
 def _wait_until_it_listens(

@@ -12,7 +12,7 @@
 ; Each group says where its facts come from:
 ;   observed    seen by this project: a packet that system or tool sent, captured in a network namespace
 ;   collected   in a public collection of SYNs labelled with the User-Agent of their sender (2021 to 2023)
-;   documented  a published default or source code; no packet was seen by this project
+;   documented  a published default, measurement or source code; no packet was seen by this project
 ;   derived     what a known rewriting does to a known shape; no packet was seen by this project
 
 classes = win,unix,other
@@ -36,7 +36,8 @@ sig   = 1452
 label = dial-up
 sig   = 576
 
-; 65535 and 65536 observed: MSS 65495 and 65476 of Linux; the others documented: BSD and macOS, Linux before 3.x.
+; observed: 65535, Linux over IPv4 (over IPv6 it is 65536, which the format cannot hold); documented: the others,
+; of BSD, macOS and Linux before 3.x.
 
 label = loopback
 sig   = 65535
@@ -62,7 +63,7 @@ label = GRE
 sig   = 1476
 sig   = 1462
 
-; documented: RFC 6333 (40 bytes of IPv6 header) and Google Cloud's default.
+; documented: RFC 2661 and RFC 6333 (40 bytes around each packet), and Google Cloud's default.
 
 label = L2TP, DS-Lite or Google Cloud
 sig   = 1460
@@ -78,8 +79,8 @@ label = WireGuard
 sig   = 1420
 sig   = 1412
 
-; 1409 is the published measurement for UDP with its old defaults (MSS 1369); 1426 and 1425 are derived: mssfix
-; 1450 less 24 or 25 bytes of AES-256-GCM framing.
+; derived: mssfix 1450 less the framing of the old default Blowfish with SHA1 (1409) and of AES-256-GCM without
+; and with a compression byte (1426, 1425).
 
 label = OpenVPN
 sig   = 1409
@@ -95,12 +96,7 @@ sig   = 1422
 sig   = 1418
 sig   = 1406
 
-; documented: Windows' MTU for PPTP interfaces.
-
-label = PPTP
-sig   = 1490
-
-; documented: operators' settings for handsets, Verizon's 1428 and others' 1430, 1410 and 1358.
+; documented: settings of mobile operators, as published for handsets and routers.
 
 label = mobile network
 sig   = 1428
@@ -137,8 +133,8 @@ sig   = 2800
 
 ; --- Windows ---
 
-; collected: 65535,8 and 64240,8, with MSS clamped or not; documented: from Windows 10 1703 the window is the
-; largest multiple of the MSS below 64 KiB, before that 8192.
+; collected: 65535 and 44 segments, scale 8, with and without ECN; documented: from Windows 10 1703 on the window
+; is 65535 or a multiple of the MSS close to it, before that 8192.
 
 label = s:win:Windows:10 or 11
 sig   = *:128:0:*:65535,8:mss,nop,ws,nop,nop,sok:df,id+:0
@@ -256,8 +252,8 @@ sig   = 6:64:0:*:65535,6:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
 sig   = 6:64:0:*:65535,7:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
 sig   = 6:64:0:*:65535,8:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
 
-; documented: Mac OS X 10.6 to 10.8 scale by 3, earlier ones by 0 or 1, 10.9 and 10.10 by 4, and early iOS by 2;
-; they number their packets.
+; documented: Mac OS X up to 10.8 scales by 0, 1 or 3, 10.9 and 10.10 by 4, early iOS by 2; they number their
+; packets.
 
 label = s:unix:macOS or iOS:2014 or earlier
 sig   = *:64:0:*:65535,0:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
@@ -341,9 +337,9 @@ sig   = 6:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,?30,sok,eol+1:flow:*
 
 ; --- Android ---
 
-; collected: 65535 with scales 5 to 10 and 12 (11 is derived). Android raises the kernel's initial receive window,
-; so that 65535 is reached where Linux stops at a multiple of the MSS. Observed: a Linux whose tcp_rmem default is
-; raised to 6 MB sends 65535 too.
+; collected: 65535 with scales 5 to 10 and 12 (11 is derived). Documented: Android raises the initial receive
+; window, so that 65535 is reached where Linux stops at a multiple of the MSS. Observed: a Linux whose tcp_rmem
+; default is raised to 6 MB sends 65535 too.
 
 label = s:unix:Android:
 sig   = *:64:0:*:65535,5:mss,sok,ts,nop,ws:df,id+:0
@@ -637,9 +633,9 @@ sig   = *:64:0:*:mss*10,*:mss,sok,nop,nop,nop,ws:df:0
 
 ; --- Proxies and VPNs that send SYNs of their own ---
 
-; collected: 29 segments and scale 6, more often claimed by Android than by Windows. Observed: it is what Linux
-; since 4.20 sends when tcp_rmem has the values of older kernels (4096 87380 ...), which tuning guides for servers
-; set: the sender is a Linux, its user may have another system.
+; collected: 29 segments and scale 6, more often claimed by Android than by Windows. Observed: Linux 6.18 sends 29
+; segments when the tcp_rmem default is 87380, that of kernels before 4.20, which tuning guides for servers set.
+; So the sender is a Linux; its user may have another system.
 
 label = s:unix:Linux:VPN or proxy server
 sig   = *:64:0:*:mss*29,*:mss,sok,ts,nop,ws:df,id+:0
@@ -654,8 +650,8 @@ sig   = 6:64:0:*:65535,13:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:65535,14:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:65535,14:mss,sok,ts,nop,ws:flow:0
 
-; collected: Windows users behind SYNs of a Linux without timestamps and with a raised receive buffer. Observed:
-; that is what such a Linux sends.
+; collected: Windows users behind SYNs of a Linux without timestamps and with a raised receive buffer. Observed,
+; but for the scale: that is what such a Linux sends.
 
 label = s:other:Proxy or VPN:Linux without timestamps
 sig   = *:64:0:*:65535,*:mss,nop,nop,sok,nop,ws:df,id+:0
@@ -835,7 +831,7 @@ sig   = 6:64:0:*:*,*:mss,nop,nop,sok,nop,ws,nop,nop,ts:flow:0
 
 ; --- Scanners ---
 
-; observed: nmap 7.93 -sS, TTL drawn from 37 to 59; documented: windows up to 4096.
+; observed: nmap 7.93 -sS; documented: TTLs drawn from 37 to 59, and windows up to 4096.
 
 label = s:!:Nmap:SYN scan
 sys   = @unix,@win
@@ -844,8 +840,8 @@ sig   = *:59-:0:1460:2048,0:mss::0
 sig   = *:59-:0:1460:3072,0:mss::0
 sig   = *:59-:0:1460:4096,0:mss::0
 
-; documented: the six probes of nmap's sequence test and its ECN probe. Their acknowledgement number is random,
-; and ack+ is seen for one half of all numbers. One of them (MSS 265) observed.
+; documented: the probes of nmap's sequence test and its ECN probe. Their acknowledgement number is random, and
+; ack+ is seen for one half of all numbers. The one with window 31337 observed.
 
 label = s:!:Nmap:OS detection
 sys   = @unix,@win

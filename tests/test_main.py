@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from p0f_middleware.__main__ import main
 from p0f_middleware._demo import PORT, make_app, make_server
 from p0f_middleware._page import render
 from p0f_middleware._source import Source, open_source
+from p0f_middleware.syn import Syn
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 KNOWN, UNKNOWN = "192.0.2.1", "192.0.2.2"
@@ -128,9 +130,26 @@ def test_demo_takes_a_free_port_where_none_was_asked_for_and_its_own_is_taken() 
         assert second.server_port not in (first.server_port, PORT)
 
 
-def test_demo_uses_the_p0f_it_is_given(p0f: FakeP0f) -> None:
-    with open_source(p0f.socket_path, "127.0.0.1", PORT) as source:
-        assert (source.socket_path, source.sample_because) == (p0f.socket_path, None)
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def test_demo_uses_the_p0f_it_is_given(p0f: FakeP0f, listener: socket.socket) -> None:
+    with open_source(listener, socket_path=p0f.socket_path) as source:
+        assert (source.ask, source.sample_because) == (p0f.socket_path, None)
+
+
+def test_demo_reads_syns_where_no_p0f_is_given(listener: socket.socket) -> None:
+    with open_source(listener) as source:
+        assert isinstance(source.ask, Syn)
+        assert source.sample_because is None
+
+
+def test_demo_shows_the_sample_where_it_is_asked_for(p0f: FakeP0f, listener: socket.socket) -> None:
+    with open_source(listener, socket_path=p0f.socket_path, kind="sample") as source:
+        assert source.sample_because == "it was asked for"
 
 
 def pretend(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,20 +170,24 @@ def pretend(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_a_p0f_that_does_not_start_gives_the_reason_for_the_sample(
-    program: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    program: str,
+    reason: str,
+    listener: socket.socket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pretend(program, tmp_path, monkeypatch)
     monkeypatch.setattr(_source, "STARTING", 0.1 if "sleep" in program else 10)
-    with open_source(None, "127.0.0.1", PORT) as source:
+    with open_source(listener, kind="p0f") as source:
         assert reason in (source.sample_because or "")
 
 
 def test_without_p0f_the_sample_says_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_source, "P0F_FOLDERS", ())
     monkeypatch.setenv("PATH", str(tmp_path))
-    with open_source(None, "127.0.0.1", PORT) as source:
+    with open_source(listener, kind="p0f") as source:
         assert "apt-get install p0f" in (source.sample_because or "")
 
 
@@ -172,7 +195,7 @@ def get(path: str, source: Source) -> tuple[str, str]:
     """The demo's answer to a request from 192.0.2.1, through the middleware."""
     started: list[Any] = []
     environ = {"PATH_INFO": path, "REMOTE_ADDR": KNOWN}
-    app = P0fWSGIMiddleware(make_app(source), source.socket_path)
+    app = P0fWSGIMiddleware(make_app(source), source.ask)
     body = app(environ, lambda *arguments: started.append(arguments))  # type: ignore[arg-type]
     return started[0][0], b"".join(body).decode()
 
@@ -186,7 +209,12 @@ def test_the_demos_page_shows_the_visitors_system(p0f: FakeP0f) -> None:
 
 def test_the_demos_json_has_status_and_fingerprint(p0f: FakeP0f) -> None:
     _, body = get("/json", Source(p0f.socket_path, "a test"))
-    assert json.loads(body) == {"sample": False, "status": "ok", "info": SAMPLE.as_dict()}
+    assert json.loads(body) == {
+        "sample": False,
+        "status": "ok",
+        "reason": None,
+        "info": SAMPLE.as_dict(),
+    }
 
 
 def test_the_demos_json_says_that_it_is_a_sample(p0f: FakeP0f) -> None:
@@ -199,8 +227,22 @@ def test_the_demo_has_no_other_pages(p0f: FakeP0f) -> None:
     assert status == "404 Not Found"
 
 
-def shown(info: P0fInfo | None, status: P0fStatus, **options: Any) -> str:
-    return " ".join(render(info, status, address=KNOWN, origin="a test", **options).split())
+def shown(
+    info: P0fInfo | None, status: P0fStatus, reason: str | None = None, **options: Any
+) -> str:
+    return " ".join(render(info, status, reason, address=KNOWN, origin="a test", **options).split())
+
+
+def test_a_page_without_a_fingerprint_gives_the_reason() -> None:
+    page = shown(None, P0fStatus.UNAVAILABLE, "there is no <socket>")
+    assert "<p>There is no &lt;socket&gt;.</p>" in page
+
+
+def test_a_page_says_what_a_verdict_rests_on() -> None:
+    info = P0fInfo(os_name="Linux", raw_sig="4:64+0:0:1460:mss*44,7:mss:df:0")
+    page = shown(info, P0fStatus.OK, "the SYN matches s:unix:Linux:")
+    assert "<p>The SYN matches s:unix:Linux:.</p>" in page
+    assert "4:64+0:0:1460:mss*44,7:mss:df:0" in page
 
 
 @pytest.mark.parametrize("status", [s for s in P0fStatus if s is not P0fStatus.OK])
@@ -211,7 +253,7 @@ def test_a_page_without_a_fingerprint_says_why(status: P0fStatus) -> None:
 
 
 def test_a_page_about_a_host_without_a_known_system_says_so() -> None:
-    assert "<h1>A system that p0f does not recognise</h1>" in shown(P0fInfo(), P0fStatus.OK)
+    assert "<h1>A system that no signature knows</h1>" in shown(P0fInfo(), P0fStatus.OK)
 
 
 def test_the_sample_is_not_taken_for_the_visitor() -> None:
@@ -228,3 +270,25 @@ def test_what_p0f_says_is_escaped(field: str) -> None:
     page = shown(P0fInfo(**given), P0fStatus.OK)
     assert "&lt;b&gt;&amp;" in page
     assert "<b>" not in page
+
+
+def test_signatures_prints_where_the_file_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["signatures"]) == 0
+    assert Path(capsys.readouterr().out.strip()).read_text().startswith(";")
+
+
+def test_signatures_merges_with_an_installed_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p0f.fp").write_text("classes = win\n[http:request]\nlabel = s:!:Browser:\n")
+    assert main(["signatures", "--merge", str(tmp_path / "p0f.fp")]) == 0
+    printed = capsys.readouterr().out
+    assert "[tcp:request]" in printed
+    assert "label = s:!:Browser:" in printed
+
+
+def test_signatures_says_what_it_cannot_merge_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["signatures", "--merge", str(tmp_path / "none")]) == 2
+    assert "cannot merge" in capsys.readouterr().err

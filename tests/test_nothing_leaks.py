@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0f, P0fError, _link
+from p0f_middleware import AsyncP0f, P0f, P0fError, P0fTimeout, _link
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 
@@ -180,3 +180,14 @@ def test_a_client_that_outlives_the_end_of_its_process_is_silent(
     del client
     gc.collect()
     assert not unraisable
+
+
+def test_a_lock_that_nobody_returns_holds_nobody_up_for_long(p0f: FakeP0f) -> None:
+    with P0f(p0f.socket_path, timeout=0.05) as client:
+        assert client.lookup("192.0.2.1") == SAMPLE
+        stuck = client._turn
+        stuck.lock.acquire()
+        stuck.taken -= 60
+        with pytest.raises(P0fTimeout):
+            client.lookup("192.0.2.1")
+        assert client.lookup("192.0.2.1") == SAMPLE

@@ -25,6 +25,12 @@ from .p0f_here import HOST
 from .rounds import Contender
 
 TASKS = (1, 8, 64, 512)
+LEAST_FOR_A_TASK = 10
+"""Lookups; with fewer, starting the tasks is what would be measured."""
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+"""What makes the event loops: asyncio's, and uvloop's if it is installed."""
+with contextlib.suppress(ImportError):
+    LOOPS["uvloop"] = importlib.import_module("uvloop").new_event_loop
 TIMEOUT = 5.0
 """Seconds; nobody's lookups may fail because the machine is busy."""
 
@@ -123,10 +129,6 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
             assert info is not None
             assert info.os_name
 
-    async def with_tasks(tasks: int, count: int) -> None:
-        each, left = divmod(count, tasks)
-        await asyncio.gather(*(look_up(each + (number < left)) for number in range(tasks)))
-
     async def call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
         for _ in range(count):
             scope = {"type": "http", "client": (HOST, 1), "headers": []}
@@ -140,11 +142,19 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
 
         return timed
 
+    def with_tasks(tasks: int, count: int) -> float:
+        each = max(count // tasks, LEAST_FOR_A_TASK)
+
+        async def together() -> None:
+            await asyncio.gather(*(look_up(each) for _ in range(tasks)))
+
+        return run(lambda _: together())(count) * count / (each * tasks)
+
     wrapped = P0fASGIMiddleware(asgi_app, client)
     contenders: dict[str, Contender] = {}
     for tasks in TASKS:
         label = f"AsyncP0f, {tasks} task{'s' if tasks > 1 else ''}, {name}"
-        contenders[label] = run(functools.partial(with_tasks, tasks))
+        contenders[label] = functools.partial(with_tasks, tasks)
     contenders[f"ASGI, bare, {name}"] = run(lambda count: call(asgi_app, count))
     contenders[f"ASGI, wrapped, {name}"] = run(lambda count: call(wrapped, count))
     return contenders
@@ -152,13 +162,10 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
 
 @contextlib.contextmanager
 def event_loops(socket_path: str) -> Iterator[dict[str, Contender]]:
-    """`on_loop` for asyncio and, if it is installed, uvloop."""
-    makers: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    with contextlib.suppress(ImportError):
-        makers["uvloop"] = importlib.import_module("uvloop").new_event_loop
+    """`on_loop` for each of `LOOPS`."""
     with contextlib.ExitStack() as stack:
         contenders: dict[str, Contender] = {}
-        for name, make in makers.items():
+        for name, make in LOOPS.items():
             loop = make()
             stack.callback(loop.close)
             client = AsyncP0f(socket_path, timeout=TIMEOUT)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import importlib
 import math
 import resource
 import socket
@@ -21,7 +20,7 @@ from statistics import quantiles
 
 from p0f_middleware import AsyncP0f
 
-from .contenders import TIMEOUT
+from .contenders import LOOPS, TIMEOUT
 from .p0f_here import HOST, running_p0f
 from .rounds import progress
 
@@ -57,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     print(f"{'lag of a 1 ms ticker, ms':44}{'p50':>8}{'p99':>8}{'max':>8}{'lookups/s':>12}")
     with running_p0f() as (p0f, _):
-        for name, make in loops().items():
+        for name, make in LOOPS.items():
             with contextlib.closing(make()) as loop:
                 work = watch(p0f.socket_path, arguments.rounds, arguments.seconds)
                 for what, seen in loop.run_until_complete(work).items():
@@ -65,20 +64,12 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def loops() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """What makes an event loop: asyncio's, and uvloop's if it is installed."""
-    makers: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    with contextlib.suppress(ImportError):
-        makers["uvloop"] = importlib.import_module("uvloop").new_event_loop
-    return makers
-
-
 async def watch(socket_path: str, rounds: int, seconds: float) -> dict[str, Watch]:
     """All kinds in alternation, on an idle and on a busy loop."""
     seen = {f"{state}: {kind}": Watch() for state in ("idle", "busy") for kind in KINDS}
     loop = asyncio.get_running_loop()
     async with AsyncP0f(socket_path, timeout=TIMEOUT) as client:
-        await client.lookup(HOST)  # connects, before the descriptors above 1023 are all there are
+        await client.lookup(HOST)  # connects while there are descriptors that select(2) takes
         with idle_connections(loop, IDLE_CONNECTIONS):
             for _ in progress(range(rounds), "lag, rounds"):
                 for what, watched in seen.items():

@@ -39,20 +39,20 @@ def loopback_addresses(count: int, first: str) -> list[str]:
 def introduce(addresses: Sequence[str], socket_path: str) -> None:
     """Have p0f see a SYN from each of the addresses. Needs root, for a raw socket.
 
-    They go out in small groups, and the last one of each is waited for: what libpcap has no room
-    for is lost.
+    They go out in groups, and what libpcap had no room for goes out again.
     """
     with (
         socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw,
         P0f(socket_path, timeout=5) as client,
     ):
         for start in range(0, len(addresses), 500):
-            group = addresses[start : start + 500]
-            _send_syns(raw, group)
-            deadline = time.monotonic() + 5
-            while client.lookup(group[-1]) is None:
-                assert time.monotonic() < deadline, f"p0f has not seen {group[-1]}"
-                time.sleep(0.002)
+            unknown = addresses[start : start + 500]
+            deadline = time.monotonic() + 30
+            while unknown:
+                assert time.monotonic() < deadline, f"p0f has not seen {unknown[0]}"
+                _send_syns(raw, unknown)
+                time.sleep(0.01)  # libpcap hands packets over in blocks of some 5 ms
+                unknown = [address for address in unknown if client.lookup(address) is None]
 
 
 def _send_syns(raw: socket.socket, addresses: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from tests.servers import BIN, fetch, free_port
 from .daemon import P0F, RealP0f, unavailable
 
 DEMO = [str(BIN / "p0f-middleware"), "demo"]
+OWN_P0F = [*DEMO, "--source", "p0f"]
 
 
 class Demo:
@@ -70,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def demo(folder: Path) -> Iterator[Demo]:
     """A demo with a p0f of its own."""
-    with running(folder, *DEMO) as demo:
+    with running(folder, *OWN_P0F) as demo:
         if "own" not in demo.says:
             unavailable(demo.says)
         yield demo
@@ -81,6 +82,17 @@ def test_it_shows_the_system_on_the_first_request(demo: Demo) -> None:
     status, page = fetch(demo.port)
     assert status == 200
     assert "<h1>Linux</h1>" in page
+
+
+def test_without_p0f_and_privileges_it_reads_the_connections_own_syn(folder: Path) -> None:
+    with running(folder, *DEMO) as demo:
+        page = fetch(demo.port)[1]
+        assert demo.children() == []
+        answer = json.loads(fetch(demo.port, "/json")[1])
+    assert "without p0f" in demo.says
+    assert "<h1>Linux</h1>" in page
+    assert "The SYN matches" in page
+    assert (answer["sample"], answer["info"]["source"]) == (False, "syn")
 
 
 def test_it_tells_the_same_as_json(demo: Demo) -> None:
@@ -121,7 +133,7 @@ def test_it_asks_the_p0f_it_is_given(folder: Path, real_p0f: RealP0f) -> None:
 def test_the_page_says_that_p0f_has_ended(folder: Path, real_p0f: RealP0f) -> None:
     with running(folder, *DEMO, "--socket", real_p0f.socket_path) as demo:
         real_p0f.kill()
-        assert "<h1>p0f is unavailable</h1>" in fetch(demo.port)[1]
+        assert "Nobody listens on" in fetch(demo.port)[1]
 
 
 def assert_sample(demo: Demo, reason: str) -> None:
@@ -135,12 +147,12 @@ def assert_sample(demo: Demo, reason: str) -> None:
 
 
 def test_without_p0f_it_shows_a_sample(folder: Path) -> None:
-    command = DEMO
+    command = OWN_P0F
     if P0F is not None:
         if shutil.which("unshare") is None or os.geteuid() != 0:
             unavailable("only root can hide an installed p0f")
         hide = f'mount --bind /dev/null {P0F} && exec "$@"'
-        command = ["unshare", "--mount", "sh", "-c", hide, "-", *DEMO]
+        command = ["unshare", "--mount", "sh", "-c", hide, "-", *OWN_P0F]
     with running(folder, *command) as demo:
         assert_sample(demo, "apt-get install p0f")
 
@@ -148,5 +160,5 @@ def test_without_p0f_it_shows_a_sample(folder: Path) -> None:
 def test_where_p0f_may_not_capture_it_shows_a_sample(folder: Path) -> None:
     if P0F is None or shutil.which("setpriv") is None or os.geteuid() != 0:
         unavailable("only root can give up the capability to capture")
-    with running(folder, "setpriv", "--bounding-set=-net_raw", *DEMO) as demo:
+    with running(folder, "setpriv", "--bounding-set=-net_raw", *OWN_P0F) as demo:
         assert_sample(demo, "run this as root")

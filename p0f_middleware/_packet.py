@@ -1,10 +1,12 @@
-"""The bytes of a SYN, read: who sent it, its :class:`Shape`, its TCP options, and p0f's notation for it.
+"""The bytes of a SYN, read: its sender, its :class:`Shape`, its options, and p0f's notation for it.
 
-Bytes come as Linux's TCP_SAVED_SYN gives them: IP header, TCP header with options, no data. Signatures are not known here.
-Where p0f's README and p0f 3.09b differ, the program is right: every rule was checked SYN by SYN against its log.
+Bytes come as Linux's TCP_SAVED_SYN gives them: IP header, TCP header with options, no data.
+Signatures are not known here. Where p0f's README and p0f 3.09b differ, the program is right: every
+rule was checked SYN by SYN against its log.
 
-The fact a reader would get wrong: the bytes are the attacker's. A SYN whose options are broken completes a handshake and is
-saved like any other, so whatever they hold, reading them must end, and soon.
+The fact a reader would get wrong: the bytes are the attacker's. A SYN whose options are broken
+completes a handshake and is saved like any other, so whatever they hold, reading them must end, and
+soon.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from ._signatures import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
 MAX_DISTANCE = 35  # hops; p0f takes a larger one for a TTL that was set by hand or guessed wrong
 
-# IPv4 without options: version and header length, TOS, total length, id, flags and fragment offset, TTL, protocol, source.
-# IPv6: version, traffic class and flow label; payload length, next header, hop limit, source.
-# TCP: source port, sequence number, acknowledgement number, data offset and flags, window, urgent pointer.
+# source port, sequence and acknowledgement number, data offset and flags, window, urgent pointer
 _TCP = "H2xIIHH2xH"
+# version and header length, TOS, total length, id, flags and fragment offset, TTL, protocol, source
 _IPV4_AND_TCP = Struct("!BBHHHBB2x4s4x" + _TCP)
+# version, traffic class and flow label; payload length, next header, hop limit, source
 _IPV6_AND_TCP = Struct("!IHBB16s16x" + _TCP)
 _TCP_ALONE = Struct("!" + _TCP)
 _TCP_PROTOCOL = 6
@@ -35,10 +37,14 @@ _ODD_FLAGS = _PUSH | _URG | _ECE_CWR_NS
 _EOL, _NOP, _MSS, _SCALE, _SOK, _SACK, _TIMESTAMP = 0, 1, 2, 3, 4, 5, 8
 _FIXED_SIZE = {_MSS: 4, _SCALE: 3, _SOK: 2, _TIMESTAMP: 10}
 
-# A timestamp behind nothing but whole options, where every parser finds it. Any other stays in the shape as it is.
-_UP_TO_TIMESTAMP = re.compile(rb"(?:\x01|\x02\x04..|\x03\x03.|\x04\x02)*\x08\x0a(?=.{8})", re.DOTALL)
+# A timestamp behind nothing but whole options, where every parser finds it; others are left alone.
+_UP_TO_TIMESTAMP = re.compile(
+    rb"(?:\x01|\x02\x04..|\x03\x03.|\x04\x02)*\x08\x0a(?=.{8})", re.DOTALL
+)
 _TWO_VALUES = Struct("!II")
-_REDUCED = {(own, peer): _TWO_VALUES.pack(own, peer) for own in (False, True) for peer in (False, True)}
+_REDUCED = {
+    (own, peer): _TWO_VALUES.pack(own, peer) for own in (False, True) for peer in (False, True)
+}
 _ZERO = bytes(4)
 
 _DF, _ID_NONZERO, _ID_ZERO = QUIRKS["df"], QUIRKS["id+"], QUIRKS["id-"]
@@ -46,10 +52,11 @@ _ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
 
 
 class Shape(NamedTuple):
-    """All of a SYN that a verdict on it depends on; ports, sequence number and addresses are no part of it.
+    """All of a SYN that a verdict on it depends on: no ports, sequence number or addresses.
 
-    ``ip_options`` is the length of IPv4's, in bytes. ``quirks`` are those of the fields at fixed places. ``payload`` is
-    whether the IP length counts data. ``options`` are TCP's bytes, the timestamps in them reduced to 0 or 1.
+    ``ip_options`` is the length of IPv4's, in bytes. ``quirks`` are those of the fields at fixed
+    places. ``payload`` is whether the IP length counts data. ``options`` are TCP's bytes, the
+    timestamps in them reduced to 0 or 1.
     """
 
     version: int
@@ -62,7 +69,7 @@ class Shape(NamedTuple):
 
 
 ShapeFields = tuple[int, int, int, int, int, bool, bytes]
-"""A :class:`Shape` before it is one: a plain tuple costs a third to make, and most are only looked up."""
+"""A :class:`Shape` before it is one: a plain tuple costs a third, and most are only looked up."""
 
 
 class Options(NamedTuple):
@@ -76,10 +83,11 @@ class Options(NamedTuple):
 
 
 def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
-    """Source address (packed), source port and shape of the SYN in *packet*; None if p0f would not fingerprint it.
+    """Packed source address, source port and shape of the SYN in *packet*.
 
-    That is: no TCP, IPv6 extension headers, a fragment, no SYN or one with ACK, FIN or RST, headers that are cut short or
-    whose lengths cannot be. An IP length beyond the end of *packet* is none of these: TCP Fast Open's data is not saved.
+    None if p0f would not fingerprint it: no TCP, IPv6 extension headers, a fragment, no SYN or one
+    with ACK, FIN or RST, headers that are cut short or whose lengths cannot be. An IP length beyond
+    the end of *packet* is none of these: TCP Fast Open's data is not saved.
     """
     size = len(packet)
     version = packet[0] >> 4 if size >= 40 else 0
@@ -110,7 +118,13 @@ def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
     else:
         return None
     end = tcp_at + (flags >> 12) * 4
-    if protocol != _TCP_PROTOCOL or flags & _KIND != _SYN or end < tcp_at + 20 or end > size or end > total:
+    if (
+        protocol != _TCP_PROTOCOL
+        or flags & _KIND != _SYN
+        or end < tcp_at + 20
+        or end > size
+        or end > total
+    ):
         return None
     if ecn:
         quirks |= _ECN
@@ -149,8 +163,8 @@ def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
     return quirks
 
 
-def read_options(options: bytes) -> Options:
-    """The TCP options in *options*, read as far as p0f reads them: it stops at the first that has no place to end."""
+def read_options(options: bytes) -> Options:  # noqa: C901  one after the other is how p0f reads
+    """The TCP options, as far as p0f reads them: it stops at one that ends beyond the header."""
     names: list[str] = []
     mss = scale = quirks = at = 0
     timestamp = False
@@ -193,7 +207,7 @@ def read_options(options: bytes) -> Options:
 
 
 def _option_size(kind: int, declared: int) -> tuple[int, bool]:
-    """How many bytes p0f takes the option for, 0 if it gives up, and whether the length byte is what it should be.
+    """How many bytes p0f takes an option for (0: it gives up), and whether *declared* is right.
 
     An option of fixed size takes that size whatever its length byte says.
     """
@@ -203,12 +217,17 @@ def _option_size(kind: int, declared: int) -> tuple[int, bool]:
     return (declared, True) if least <= declared <= most else (0, False)
 
 
-DISTANCES = tuple(next(initial - ttl for initial in (32, 64, 128, 255) if ttl <= initial) for ttl in range(256))
+DISTANCES = tuple(
+    next(initial - ttl for initial in (32, 64, 128, 255) if ttl <= initial) for ttl in range(256)
+)
 """By TTL: hops from the nearest initial TTL that systems use."""
 
 
 def window_multiple(shape: Shape, options: Options) -> str | None:
-    """The window as a multiple of the MSS or MTU, ``mss*44``; None if it is none. The first divisor that fits counts."""
+    """The window as a multiple of the MSS or MTU, ``mss*44``; None if it is none.
+
+    p0f allows for an MSS that was changed on the way. The first divisor that fits counts.
+    """
     window, mss = shape.window, options.mss
     if not window or mss < 100:
         return None
@@ -216,17 +235,18 @@ def window_multiple(shape: Shape, options: Options) -> str | None:
         return f"mss*{window // mss}"
     v6 = shape.version == 6
     headers = 40 + len(shape.options) + (20 if v6 else shape.ip_options)
-    by_mss = (mss - 12 if options.timestamp else 0, 1460, 1448, 1440 if v6 else 0, 1428 if v6 else 0)
-    by_mtu = (mss + 40, mss + headers, mss + 60 if v6 else 0, 1500)
+    by_mss: tuple[int, ...] = (mss - 12,) if options.timestamp else ()
+    by_mss += (1460, 1448, 1440, 1428) if v6 else (1460, 1448)
+    by_mtu = (mss + 40, mss + headers, mss + 60, 1500) if v6 else (mss + 40, mss + headers, 1500)
     for unit, divisors in (("mss", by_mss), ("mtu", by_mtu)):
         for divisor in divisors:
-            if divisor and window % divisor == 0:
+            if window % divisor == 0:
                 return f"{unit}*{window // divisor}"
     return None
 
 
 def raw_signature(shape: Shape, options: Options, multiple: str | None) -> str:
-    """The SYN in p0f's notation, as its log's ``raw_sig``; *multiple* is its :func:`window_multiple`."""
+    """The SYN in p0f's notation, its log's ``raw_sig``; *multiple* is :func:`window_multiple`'s."""
     version, ttl, ip_options, window, quirks, payload, _ = shape
     distance = DISTANCES[ttl]
     hops = distance if distance <= MAX_DISTANCE else "?"
