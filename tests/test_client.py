@@ -175,7 +175,7 @@ if child == 0:
     except OSError:
         os._exit(0)
     os._exit(1)
-sys.exit(os.waitpid(child, 0)[1])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
