@@ -20,7 +20,9 @@ from ._saved_syn import LINUX, is_tcp_listener, save_syn
 POLL = 0.02
 """Seconds between two looks of the thread; a look takes about 60 us with 20 open descriptors."""
 PATIENCE = 10.0
-"""Seconds after which the thread gives up; servers that load for longer arm at a request."""
+"""Seconds to wait for a listener; servers that load for longer arm at a request."""
+SETTLING = 1.0
+"""Seconds to wait for more listeners after one: a server may have several, and not at once."""
 LEAST_INTERVAL = 1.0
 """Seconds between two looks because of requests."""
 
@@ -50,16 +52,20 @@ class Armer:
         self._waiting = False
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._armed = 0
         self._deadline = 0.0
         self._next_look = 0.0
 
     def start(self) -> None:
-        """Arm the listeners there are or, if there are none, those that come within `PATIENCE`."""
-        if LINUX and not arm_listeners():
-            self._deadline = time.monotonic() + PATIENCE
-            if not self._waiting:
-                self._waiting = True
-                self._start_thread()
+        """Arm the listeners there are, and those that come soon."""
+        if not LINUX:
+            return
+        self._deadline = time.monotonic() + PATIENCE
+        self._armed = 0
+        self._look()
+        if not self._waiting:
+            self._waiting = True
+            self._start_thread()
 
     def look_again(self) -> None:
         """Arm listeners because a connection was not armed, unless that was done a moment ago."""
@@ -90,9 +96,16 @@ class Armer:
 
     def _watch(self) -> None:
         while not self._stop.wait(POLL):
-            if arm_listeners() or time.monotonic() > self._deadline:
+            self._look()
+            if time.monotonic() > self._deadline:
                 self._waiting = False
                 return
+
+    def _look(self) -> None:
+        armed = arm_listeners()
+        if armed > self._armed:
+            self._armed = armed
+            self._deadline = time.monotonic() + SETTLING
 
 
 armer = Armer()

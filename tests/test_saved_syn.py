@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -229,7 +228,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         _arming, "arm_listeners", lambda: answers.pop(0) if len(answers) > 1 else answers[0]
     )
     yield answers
-    answers[:] = [1]  # ends the thread
+    monkeypatch.setattr(_arming, "SETTLING", 0.0)
+    answers[:] = [99]  # ends the thread
 
 
 def test_a_listener_that_comes_later_is_armed() -> None:
@@ -242,10 +242,30 @@ def test_a_listener_that_comes_later_is_armed() -> None:
             time.sleep(0.005)
 
 
-def test_no_thread_is_started_if_there_is_a_listener(listener: socket.socket) -> None:
-    before = threading.active_count()
-    Armer().start()
-    assert threading.active_count() == before
+def test_a_second_listener_that_comes_a_little_later_is_armed_too(
+    listener: socket.socket,
+) -> None:
+    armer = Armer()
+    armer.start()
+    assert is_armed(listener.fileno())
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        deadline = time.monotonic() + 10
+        while not is_armed(sock.fileno()):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+
+def test_the_thread_ends_when_no_more_listeners_come(
+    looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_arming, "SETTLING", 0.01)
+    armer = Armer()
+    armer.start()
+    assert armer._thread is not None
+    looks[:] = [0, 1, 1, 2]
+    armer._thread.join(10)
+    assert not armer._thread.is_alive()
+    assert looks == [2]
 
 
 def test_the_thread_gives_up(looks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,9 +293,6 @@ def test_after_a_fork_without_listeners_the_parent_looks_on(looks: list[int]) ->
     armer.after_fork_in_parent()
     assert armer._thread is not None
     assert armer._thread.is_alive()
-    looks[:] = [1]
-    armer._thread.join(10)
-    assert not armer._thread.is_alive()
 
 
 def test_a_forked_child_has_nothing_to_look_for(looks: list[int]) -> None:

@@ -1,6 +1,7 @@
 """The application of the Syn tests: answers with what it is told of the client, as JSON.
 
-P0F_TEST_SYN has the options of its Syn, as JSON.
+P0F_TEST_SYN has the options of its Syn, as JSON; P0F_TEST_LOADED the name of a file that is made
+once it is loaded.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p0f_middleware import P0fASGIMiddleware, P0fWSGIMiddleware, Syn
@@ -70,3 +72,7 @@ async def asgi_inside(scope: Any, receive: Any, send: Any) -> None:
         await send(message)
 
     await asgi(scope, wrapped_receive, wrapped_send)
+
+
+if "P0F_TEST_LOADED" in os.environ:
+    Path(os.environ["P0F_TEST_LOADED"]).touch()

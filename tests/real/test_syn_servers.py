@@ -1,7 +1,7 @@
 """Every server as a user starts it, without p0f: each connection is told its own SYN.
 
 All servers start at once and serve the whole module. Nothing but these tests connects to them, so
-whatever request a test makes, the server's first connection is among those that have to be right.
+once a server has loaded the application and listens, its first connection has to be right too.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ import http.client
 import importlib.util
 import itertools
 import json
+import random
 import shutil
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from socket import AF_INET6
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.servers import BIN, free_port, serve_all
+from p0f_middleware._arming import POLL
+from tests.servers import BIN, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
@@ -259,8 +263,9 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     certificate = make_certificate(folder)
     conf = folder / "gunicorn.conf.py"
     conf.write_text("from p0f_middleware.syn import when_ready\npreload_app = True\n")
-    free = iter({free_port("::") for _ in range(5 * len(SERVERS))})
+    free = unused_ports()
     ports: dict[str, dict[str, int]] = {}
+    loaded: list[Path] = []
     commands: dict[int | str, list[str]] = {}
     for server in SERVERS.values():
         if not is_installed(server.package):
@@ -270,10 +275,27 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
         programs = [str(BIN / part) if (BIN / part).is_file() else part for part in command]
         options = json.dumps({"arm": server.arm})
         awaited = own[DOORS[server.doors.split()[0]][0]]
-        commands[awaited] = ["env", f"P0F_TEST_SYN={options}", *programs]
+        loaded.append(folder / f"{len(loaded)}.loaded")
+        settings = [f"P0F_TEST_SYN={options}", f"P0F_TEST_LOADED={loaded[-1]}"]
+        commands[awaited] = ["env", *settings, *programs]
     environment = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with serve_all(commands, cwd=folder, env=environment):
+        deadline = time.monotonic() + 30
+        while not all(file.exists() for file in loaded):
+            assert time.monotonic() < deadline, (folder / "server.log").read_text()
+            time.sleep(0.05)
+        time.sleep(10 * POLL)  # until the last listener is armed
         yield Farm(ports, certificate)
+
+
+def unused_ports() -> Iterator[int]:
+    """Ports that clients are not given, as one or another of many would be before it is used."""
+    for port in random.sample(range(20_000, 30_000), 10_000):
+        try:
+            socket.create_server(("::", port), family=AF_INET6, dualstack_ipv6=True).close()
+        except OSError:
+            continue
+        yield port
 
 
 def is_installed(package: str) -> bool:
