@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
-from ._base import BaseClient, known
+from ._base import BaseClient, keeping, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
@@ -51,6 +51,18 @@ class _Query(NamedTuple):
     deadline: float
 
 
+class _Outcome(NamedTuple):
+    """What became of a lookup that several tasks wait for. None in its place: it was cancelled."""
+
+    info: P0fInfo | None
+    error: P0fError | None = None
+
+    def result(self) -> P0fInfo | None:
+        if self.error is not None:
+            raise type(self.error)(*self.error.args)
+        return self.info
+
+
 class AsyncP0f(BaseClient):
     """Asks p0f without blocking the event loop, asyncio's or trio's. Tasks may share it, and so may
     several loops, each with its connection; the options are `BaseClient`'s."""
@@ -61,6 +73,9 @@ class AsyncP0f(BaseClient):
         self._lines = weakref.WeakKeyDictionary()
         self._line: _Line | None = None  # the one used last
         self._in_thread: InThread | None = None
+        self._asking: dict[
+            tuple[asyncio.AbstractEventLoop, bytes], asyncio.Future[_Outcome | None]
+        ] = {}
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
         """What p0f knows about `ip_address`; None if it has not seen it.
@@ -70,7 +85,16 @@ class AsyncP0f(BaseClient):
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is none of p0f's.
         """
-        info: P0fInfo | None = await self._exchange(make_query(ip_address), read_answer)
+        query = make_query(ip_address)
+        cache = self._cache
+        info: P0fInfo | None
+        if cache is None:
+            info = await self._exchange(query, read_answer)
+            return info
+        info = cache.get(query)
+        if info is None:
+            return await self._ask_once(query, keeping(cache, query))
+        self.stats.add("cached")
         return info
 
     @overload
@@ -132,6 +156,31 @@ class AsyncP0f(BaseClient):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    async def _ask_once(self, query: bytes, reader: Reader[P0fInfo]) -> P0fInfo | None:
+        """As `_exchange`; tasks that ask the same meanwhile get the same answer."""
+        try:
+            asking = asyncio.get_running_loop(), query
+        except RuntimeError:  # under trio, where lookups take turns
+            asked: P0fInfo | None = await self._exchange(query, reader)
+            return asked
+        while asking in self._asking:
+            outcome = await asyncio.shield(self._asking[asking])
+            if outcome is not None:
+                self.stats.add("cached" if outcome.error is None else "errors")
+                return outcome.result()
+        others = self._asking[asking] = asking[0].create_future()
+        outcome = None
+        try:
+            info: P0fInfo | None = await self._exchange(query, reader)
+            outcome = _Outcome(info)
+            return info
+        except P0fError as error:
+            outcome = _Outcome(None, error)
+            raise
+        finally:
+            del self._asking[asking]
+            others.set_result(outcome)
 
     async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
         """Send a query and wait for its answer; once more if the connection turns out dead."""

@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ._cache import HostCache
 from ._errors import P0fBadQuery, P0fNoMatch, P0fProtocolError
+from ._info import P0fInfo
 from ._link import Link, explain
 from ._outage import Health, P0fStats
-from ._protocol import Dialect, Reader, ReadT
+from ._protocol import Dialect, Reader, ReadT, read_answer
 
 TIMEOUT = 0.1
 IDLE = 30.0
+CACHE_SIZE = 10_000
+"""As many hosts as p0f knows by default (its -m)."""
 
 
 class BaseClient:
@@ -30,6 +34,12 @@ class BaseClient:
             30 s.
         idle: seconds without a lookup after which the connection is let go, since p0f serves only
             20 (its -S).
+        cache_ttl: seconds for which `lookup` gives a host that p0f has told of without asking
+            again; None for not at all.
+        cache_size: how many hosts to keep for that.
+
+    Raises:
+        ValueError: an option makes no sense.
     """
 
     def __init__(
@@ -38,6 +48,8 @@ class BaseClient:
         *,
         timeout: float = TIMEOUT,
         idle: float = IDLE,
+        cache_ttl: float | None = None,
+        cache_size: int = CACHE_SIZE,
     ) -> None:
         if not timeout > 0 or not idle > 0:
             raise ValueError(f"timeout and idle are seconds above 0, not {timeout!r} and {idle!r}")
@@ -45,6 +57,7 @@ class BaseClient:
         self.timeout = timeout
         self.idle = idle
         self._health = Health(self.socket_path)
+        self._cache = None if cache_ttl is None else HostCache(cache_ttl, cache_size)
 
     @property
     def stats(self) -> P0fStats:
@@ -75,6 +88,18 @@ class BaseClient:
         else:
             stats.matches += 1
         return result
+
+
+def keeping(cache: HostCache, query: bytes) -> Reader[P0fInfo]:
+    """Reads the answer to `query`, and keeps the host."""
+
+    def read(answer: bytes, dialect: Dialect) -> P0fInfo | None:
+        info = read_answer(answer, dialect)
+        if info is not None:
+            cache.put(query, info)
+        return info
+
+    return read
 
 
 def known(ip_address: str, result: ReadT | None) -> ReadT:

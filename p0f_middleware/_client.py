@@ -11,10 +11,12 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, overload
 
-from ._base import IDLE, TIMEOUT, BaseClient, known
+from ._base import CACHE_SIZE, IDLE, TIMEOUT, BaseClient, keeping, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
@@ -52,9 +54,17 @@ class P0f(BaseClient):
     """Asks p0f and waits for the answer. Threads may share it; its options are `BaseClient`'s."""
 
     def __init__(
-        self, socket_path: str | os.PathLike[str], *, timeout: float = TIMEOUT, idle: float = IDLE
+        self,
+        socket_path: str | os.PathLike[str],
+        *,
+        timeout: float = TIMEOUT,
+        idle: float = IDLE,
+        cache_ttl: float | None = None,
+        cache_size: int = CACHE_SIZE,
     ) -> None:
-        super().__init__(socket_path, timeout=timeout, idle=idle)
+        super().__init__(
+            socket_path, timeout=timeout, idle=idle, cache_ttl=cache_ttl, cache_size=cache_size
+        )
         self._turn = _Turn()
         self._turns = {self._turn.pid: self._turn}
 
@@ -66,7 +76,15 @@ class P0f(BaseClient):
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is none of p0f's.
         """
-        return self._exchange(make_query(ip_address), read_answer)
+        query = make_query(ip_address)
+        cache = self._cache
+        if cache is None:
+            return self._exchange(query, read_answer)
+        info = cache.get(query)
+        if info is None:
+            return self._exchange(query, keeping(cache, query), partial(cache.get, query))
+        self.stats.add("cached")
+        return info
 
     @overload
     def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
@@ -123,8 +141,18 @@ class P0f(BaseClient):
             turn = self._turn = self._turns.setdefault(pid, _Turn())  # atomic: threads get the same
         return turn
 
-    def _exchange(self, query: bytes, reader: Reader[ReadT]) -> ReadT | None:
-        """Send a query and wait for its answer, in turn with other threads."""
+    def _exchange(
+        self,
+        query: bytes,
+        reader: Reader[ReadT],
+        found_meanwhile: Callable[[], ReadT | None] | None = None,
+    ) -> ReadT | None:
+        """Send a query and wait for its answer, in turn with other threads.
+
+        Args:
+            reader: makes something of the answer.
+            found_meanwhile: what another thread's turn may have brought; then nothing is asked.
+        """
         turn = self._turn_here()
         health = self._health
         outage = health.outage
@@ -143,6 +171,9 @@ class P0f(BaseClient):
             turn.taken = started
             if outage.down and not admitted:
                 health.admit(started)  # it went down while we waited for our turn
+            if found_meanwhile is not None and (found := found_meanwhile()) is not None:
+                self.stats.add("cached")
+                return found
             answer, dialect = self._ask(turn, query, started + timeout)
             if outage.down:
                 health.answered()

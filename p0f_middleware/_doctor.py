@@ -32,7 +32,7 @@ WELL, FAULT, CANNOT_LOOK = range(3)
 """Exit statuses."""
 PATIENCE = 1.0
 """Seconds to wait for an answer. p0f spins while a client waits in vain, so not for long."""
-SIGHT = 0.5
+SIGHT = 1.0
 """Seconds until p0f must have seen a connection; libpcap hands packets over after some 5 ms."""
 QUESTIONS = 20
 """How often to ask for the time it takes."""

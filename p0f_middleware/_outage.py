@@ -85,6 +85,8 @@ class P0fStats:
     """Lookups that failed otherwise: no connection, or an answer that is none."""
     skipped: int = 0
     """Lookups not tried because p0f was down and no retry was due."""
+    cached: int = 0
+    """Lookups answered without asking: from the cache, or along with another for the same host."""
     abandoned: int = 0
     """Lookups the caller gave up: cancelled, or ended by an exception of its own."""
     reconnects: int = 0
@@ -104,6 +106,7 @@ class P0fStats:
             + self.timeouts
             + self.errors
             + self.skipped
+            + self.cached
             + self.abandoned
         )
 
@@ -175,7 +178,7 @@ class Health:
                 self._reports.append(now)
         self.stats.add("outages")
         if self._reported:
-            logger.warning("p0f is down, requests go on without p0f.info: %s", error)
+            logger.warning("p0f is down, requests go on without p0f.info: %s", str(error))
 
     def answered(self) -> None:
         """p0f has answered; call it when `outage.down`."""

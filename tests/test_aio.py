@@ -232,7 +232,7 @@ assert loop.run_until_complete(is_right("192.0.2.2"))
 child = os.fork()
 if child == 0:
     os._exit(0 if asyncio.run(is_right("192.0.2.3")) else 1)
-status = os.waitpid(child, 0)[1]
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 assert loop.run_until_complete(is_right("192.0.2.4"))
 loop.run_until_complete(client.close())
 loop.close()

@@ -161,6 +161,28 @@ def test_a_child_that_closes_leaves_its_parents_connection_alone(fake_p0f: FakeP
     assert fake_p0f.connections == 1
 
 
+FORKED_AND_IDLE = """
+import os, sys
+from p0f_middleware import P0f
+
+client = P0f(sys.argv[1], timeout=5)
+client.lookup("192.0.2.1")
+connection = client._turn.link.sock.fileno()
+child = os.fork()
+if child == 0:
+    try:
+        os.fstat(connection)
+    except OSError:
+        os._exit(0)
+    os._exit(1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_child_does_not_keep_its_parents_connection_open(fake_p0f: FakeP0f) -> None:
+    subprocess.run([sys.executable, "-c", FORKED_AND_IDLE, fake_p0f.socket_path], check=True)
+
+
 # Interruptions
 
 
