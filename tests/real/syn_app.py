@@ -50,7 +50,7 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.send", "text": outcome(scope).decode()})
-        await send({"type": "websocket.close"})
+        await receive()  # the client closes: Hypercorn on trio dies if both sides do so at once
     else:
         body = outcome(scope)
         headers = [(b"content-length", str(len(body)).encode())]
