@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -24,11 +25,13 @@ _IPV6_AUTOFLOWLABEL = 70  # <linux/in6.h>; `socket` has no name for it
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that is free now."""
+    """A TCP port that is free now, and is none that clients are given while a server starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as sock:
-        port: int = sock.getsockname()[1]
-        return port
+    for port in random.sample(range(20_000, 30_000), 1000):
+        with contextlib.suppress(OSError):
+            socket.create_server((host, port), family=family, dualstack_ipv6=host == "::").close()
+            return port
+    raise OSError("no port is free")
 
 
 @contextlib.contextmanager

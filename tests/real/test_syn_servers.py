@@ -10,7 +10,6 @@ import http.client
 import importlib.util
 import itertools
 import json
-import random
 import shutil
 import socket
 import ssl
@@ -18,13 +17,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from socket import AF_INET6
 from typing import Any, NamedTuple
 
 import pytest
 
 from p0f_middleware._arming import POLL
-from tests.servers import BIN, serve_all
+from tests.servers import BIN, free_port, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
@@ -263,7 +261,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     certificate = make_certificate(folder)
     conf = folder / "gunicorn.conf.py"
     conf.write_text("from p0f_middleware.syn import when_ready\npreload_app = True\n")
-    free = unused_ports()
+    free = iter({free_port("::") for _ in range(5 * len(SERVERS))})
     ports: dict[str, dict[str, int]] = {}
     loaded: list[Path] = []
     commands: dict[int | str, list[str]] = {}
@@ -286,16 +284,6 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
             time.sleep(0.05)
         time.sleep(10 * POLL)  # until the last listener is armed
         yield Farm(ports, certificate)
-
-
-def unused_ports() -> Iterator[int]:
-    """Ports that clients are not given, as one or another of many would be before it is used."""
-    for port in random.sample(range(20_000, 30_000), 10_000):
-        try:
-            socket.create_server(("::", port), family=AF_INET6, dualstack_ipv6=True).close()
-        except OSError:
-            continue
-        yield port
 
 
 def is_installed(package: str) -> bool:
