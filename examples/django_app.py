@@ -43,7 +43,7 @@ PAGE = """<!doctype html>
 </table>
 {% else %}
 <h1>No fingerprint</h1>
-<p>{{ reason }}</p>
+<p>{{ status.describe }}</p>
 {% endif %}
 <p><a href="/json">The same as JSON</a></p>
 """
@@ -61,8 +61,8 @@ settings.configure(
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    info = request.p0f
-    context = {"info": info, "rows": info and info.describe(), "reason": request.p0f_reason}
+    info, status = request.p0f, request.p0f_status
+    context = {"info": info, "rows": info and info.describe(), "status": status}
     return HttpResponse(Template(PAGE).render(Context(context)))
 
 

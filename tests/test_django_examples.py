@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from p0f_middleware import P0fStatus
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .servers import BIN, fetch, free_port, serve
@@ -47,7 +49,7 @@ def test_the_page_says_why_there_is_none(site: int) -> None:
     status, body = fetch(site, source="127.0.0.9")
     assert status == 200
     assert "No fingerprint" in body
-    assert "p0f has not seen this client" in body
+    assert escape(P0fStatus.NO_MATCH.describe()) in body
 
 
 def test_json_has_the_same(site: int) -> None:
