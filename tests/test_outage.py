@@ -258,6 +258,7 @@ def test_all_counters_begin_at_zero() -> None:
         "timeouts": 0,
         "errors": 0,
         "skipped": 0,
+        "cached": 0,
         "abandoned": 0,
         "reconnects": 0,
         "dropped": 0,
