@@ -1,8 +1,10 @@
 """One API connection to p0f: opening it, and letting it go without harm.
 
 p0f does not ignore SIGPIPE: if its client is gone when it writes an answer, p0f dies. So a
-connection may be closed only when nothing is owed on it, or when p0f has not even read the query.
-Links that may not be closed yet are kept here until their answers have come, or the process ends.
+connection may be closed only when nothing is owed on it, or when p0f has never answered on it and
+has not even read the query. That a query lies unread is not enough on a connection that works: a
+p0f that was stopped may go on, and read it in the very moment of closing. Links that may not be
+closed yet are kept here until their answers have come, or the process ends.
 
 Both clients use this; how to wait for an answer is theirs.
 """
@@ -82,7 +84,7 @@ class Link(Generic[TicketT]):
     def harmless(self) -> bool:
         """Whether closing cannot end p0f, since it will not write to this connection any more."""
         closed = self.sock.fileno() < 0
-        return closed or not self.pipeline.owed or self.unread or self.useless
+        return closed or not self.pipeline.owed or self.useless
 
     def wait_at_most(self, seconds: float) -> None:
         """Have `sock.recv` wait no longer. Skips the system call where it makes no difference."""

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0f, P0fException
+from p0f_middleware import AsyncP0f, P0f, P0fException, P0fUnavailable
 from tests.servers import BIN, fetch, free_port, serve
 
 from .daemon import RealP0f
@@ -209,3 +209,15 @@ def test_p0f_survives_web_servers_that_end_their_workers(
 
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_p0f_survives_clients_that_close_in_the_moment_it_goes_on(real_p0f: RealP0f) -> None:
+    for _ in range(round(50 * SOAK)):
+        with P0f(real_p0f.socket_path, timeout=0.005) as client:
+            with contextlib.suppress(P0fUnavailable):
+                client.lookup("127.0.0.1")
+            real_p0f.pause()
+            with contextlib.suppress(P0fUnavailable):
+                client.lookup("127.0.0.1")
+            real_p0f.resume()
+        assert real_p0f.alive
