@@ -6,11 +6,13 @@ What is found goes to stdout; why nothing was found goes to stderr, in one line.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 
 from ._client import P0f
 from ._errors import P0fError
 from ._info import P0fInfo
+from ._outage import logger
 
 MATCH, NO_MATCH, NOT_ASKED = range(3)
 """Exit statuses."""
@@ -22,6 +24,7 @@ def query(ip_address: str, socket_path: str | None, *, as_json: bool) -> int:
     """Print the host; returns the exit status."""
     if not socket_path:
         return _fail("where is p0f? Set P0F_SOCKET or give --socket: the path of p0f's socket (-s)")
+    logger.addHandler(logging.NullHandler())  # what it would log is told in the one line of ours
     try:
         with P0f(socket_path, timeout=TIMEOUT) as p0f:
             info = p0f.lookup(ip_address)

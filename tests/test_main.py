@@ -292,3 +292,13 @@ def test_signatures_says_what_it_cannot_merge_with(
 ) -> None:
     assert main(["signatures", "--merge", str(tmp_path / "none")]) == 2
     assert "cannot merge" in capsys.readouterr().err
+
+
+def test_query_says_in_one_line_why_it_could_not_ask(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "p0f_middleware", "query", KNOWN, "--socket"]
+    asked = subprocess.run(
+        [*command, str(tmp_path / "none")], capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 2
+    assert len(asked.stderr.splitlines()) == 1
+    assert "is p0f running" in asked.stderr
