@@ -1,7 +1,7 @@
 """The fixture `fake_p0f`, for every project that has p0f_middleware and pytest.
 
-pytest imports this module whenever it runs, in projects that never use the fixture too: what costs
-to import comes when the fixture is asked for.
+pytest imports this module, and with it the package, whenever it runs, in projects that never use
+the fixture too; the imitation itself comes when the fixture is asked for.
 """
 
 from __future__ import annotations
