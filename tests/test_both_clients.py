@@ -246,11 +246,12 @@ def test_a_connection_that_p0f_never_accepted_is_let_go(
     connect: Connect, fake_p0f: FakeP0f
 ) -> None:
     fake_p0f.fill()
-    before = set(_link._open)
+    before, owing = set(_link._open), set(_link._owing)
     client = connect(fake_p0f, timeout=SHORT)
     time_out(client, HOST)
 
-    assert (_link._open, _link._owing) == (before, set())
+    assert _link._open <= before
+    assert _link._owing <= owing
 
 
 # Outages
@@ -503,7 +504,7 @@ def test_closing_lets_the_connection_go(connect: Connect, fake_p0f: FakeP0f) -> 
     client.lookup(HOST)
     client.close()
 
-    assert _link._open == before
+    assert _link._open <= before
 
 
 @pytest.mark.parametrize("times", [1, 2])

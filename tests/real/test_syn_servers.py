@@ -6,6 +6,7 @@ once a server has loaded the application and listens, its first connection has t
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import importlib.util
 import itertools
@@ -223,15 +224,19 @@ class Place(NamedTuple):
     port: int
     tls: ssl.SSLContext | None = None
 
-    def connect(self) -> tuple[socket.socket, int]:
-        """A new connection, from a client with an MSS of its own; it and the MSS."""
+    def connect(self, *, plain: bool = False) -> tuple[socket.socket, int]:
+        """A new connection, from a client with an MSS of its own; it and the MSS.
+
+        Args:
+            plain: leave TLS to the caller.
+        """
         sock = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         mss = next(_mss)
         try:
             sock.settimeout(20)
             sock.setsockopt(socket.IPPROTO_TCP, TCP_MAXSEG, mss)
             sock.connect((self.host, self.port))
-            if self.tls is not None:
+            if self.tls is not None and not plain:
                 sock = self.tls.wrap_socket(sock, server_hostname="localhost")
         except BaseException:
             sock.close()
@@ -363,11 +368,17 @@ def test_http_2_requests_of_a_connection_are_told_its_syn(farm: Farm, name: str)
     ("name", "door"), cases([server for server in BY_ITSELF if server.websocket])
 )
 def test_a_websocket_is_told_its_connections_syn(farm: Farm, name: str, door: str) -> None:
-    client = pytest.importorskip("websockets.sync.client")
+    client = pytest.importorskip("websockets.asyncio.client")
     place = farm.place(name, door)
-    sock, mss = place.connect()
-    with client.connect("ws://localhost/", sock=sock) as websocket:
-        answer = json.loads(websocket.recv())
+    sock, mss = place.connect(plain=True)
+    sock.setblocking(False)
+
+    async def receive() -> Any:
+        scheme = "ws" if place.tls is None else "wss"
+        async with client.connect(f"{scheme}://localhost/", sock=sock, ssl=place.tls) as websocket:
+            return json.loads(await websocket.recv())
+
+    answer = asyncio.run(receive())
     assert answer["info"], answer
     assert f":{mss}:" in answer["info"]["raw_sig"]
 
