@@ -242,7 +242,9 @@ class P0f(BaseClient):
             raise
         except OSError as error:
             turn.drop_link()
-            raise ConnectionLost(f"p0f closed its connection on {self.socket_path}") from error
+            detail = "" if isinstance(error, (ConnectionLost, ConnectionError)) else f": {error}"
+            text = f"p0f closed its connection on {self.socket_path}{detail}"
+            raise ConnectionLost(text) from error
         except BaseException:
             # A greenlet is interrupted while it waits: the answer stays owed and will be dropped.
             # A signal handler may raise anywhere: who knows what was sent or read by then?

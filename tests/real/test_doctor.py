@@ -130,6 +130,7 @@ def test_p0f_that_was_killed(real_p0f: RealP0f) -> None:
 
 def test_p0f_that_was_stopped(real_p0f: RealP0f) -> None:
     real_p0f.pause()
+    assert real_p0f.alive
     assert diagnosis(real_p0f.socket_path) == Finding(
         False, f"p0f is stopped; let it go on: kill -CONT {real_p0f.pid}"
     )
