@@ -69,6 +69,8 @@ class RealP0f:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # Stopped in a process group that other processes leave, it would be sent SIGHUP.
+                start_new_session=True,
             )
         deadline = time.monotonic() + 10
         while b"Entered main event loop" not in self._output.read_bytes():
