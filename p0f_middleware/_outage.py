@@ -13,7 +13,6 @@ import threading
 import time
 import weakref
 from collections import deque
-from dataclasses import dataclass, field, fields
 
 from ._errors import P0fError, P0fUnavailable
 
@@ -65,7 +64,6 @@ class Outage:
         self.down = False
 
 
-@dataclass
 class P0fStats:
     """What became of a client's lookups, each in one counter, and what happened beside.
 
@@ -75,27 +73,35 @@ class P0fStats:
     # Answers are counted one by one, by whoever holds the connection, without a lock of their own;
     # everything else is rare and goes through `add`.
 
-    matches: int = 0
+    matches: int
     """Lookups that p0f answered with a host."""
-    no_matches: int = 0
+    no_matches: int
     """Lookups that p0f answered with 'no match'."""
-    timeouts: int = 0
+    timeouts: int
     """Lookups not answered within the timeout."""
-    errors: int = 0
+    errors: int
     """Lookups that failed otherwise: no connection, or an answer that is none."""
-    skipped: int = 0
+    skipped: int
     """Lookups not tried because p0f was down and no retry was due."""
-    cached: int = 0
+    cached: int
     """Lookups answered without asking: from the cache, or along with another for the same host."""
-    abandoned: int = 0
+    abandoned: int
     """Lookups the caller gave up: cancelled, or ended by an exception of its own."""
-    reconnects: int = 0
+    reconnects: int
     """Connections opened after the first."""
-    dropped: int = 0
+    dropped: int
     """Answers that came when nobody waited for them any more."""
-    outages: int = 0
+    outages: int
     """How often p0f went down."""
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    # No dataclass: that would import `inspect`, milliseconds for every program that starts.
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        for counter in P0fStats.__annotations__:
+            setattr(self, counter, 0)
+
+    def __repr__(self) -> str:
+        return f"P0fStats({', '.join(f'{name}={count}' for name, count in self.as_dict().items())})"
 
     @property
     def lookups(self) -> int:
@@ -112,8 +118,8 @@ class P0fStats:
 
     def as_dict(self) -> dict[str, int]:
         """The counters by name, `lookups` first."""
-        names = (counter.name for counter in fields(self) if counter.compare)
-        return {"lookups": self.lookups} | {name: getattr(self, name) for name in names}
+        counters = {counter: getattr(self, counter) for counter in P0fStats.__annotations__}
+        return {"lookups": self.lookups} | counters
 
     def add(self, counter: str, count: int = 1) -> None:
         """Add to a counter. Threads may do so at once."""
