@@ -139,9 +139,16 @@ def _borrowed(fd: int, family: int = _V4) -> _socket.socket:
     """A socket object on somebody else's descriptor: detach it, or the descriptor is closed.
 
     The bare `_socket.socket` is not what gevent patches. The family is only that of the addresses
-    to be read from it: options are the same for both.
+    to be read from it: options are the same for both. Under `socket.setdefaulttimeout` making such
+    an object leaves the descriptor non-blocking, which would be its owner's trouble.
     """
-    return _socket.socket(family, _STREAM, _TCP, fd)
+    if _socket.getdefaulttimeout() is None:
+        return _socket.socket(family, _STREAM, _TCP, fd)
+    blocking = os.get_blocking(fd)
+    try:
+        return _socket.socket(family, _STREAM, _TCP, fd)
+    finally:
+        os.set_blocking(fd, blocking)
 
 
 def _option(fd: int, level: int, option: int, size: int) -> bytes:

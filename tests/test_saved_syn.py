@@ -29,6 +29,27 @@ from p0f_middleware._saved_syn import (
 pytestmark = pytest.mark.skipif(not _saved_syn.LINUX, reason="only Linux keeps SYNs")
 
 
+def end(armer: Armer) -> None:
+    """Have it look no further."""
+    armer._stop.set()
+    if armer._thread is not None:
+        armer._thread.join(5)
+    armer._waiting = False
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_arms() -> None:
+    """Sources of other tests may still look for listeners, and would find those of this one."""
+    end(_arming.armer)
+
+
+@pytest.fixture
+def armer() -> Iterator[Armer]:
+    armer = Armer()
+    yield armer
+    end(armer)
+
+
 @contextlib.contextmanager
 def connection(listener: socket.socket, host: str = "127.0.0.1") -> Iterator[socket.socket]:
     """The server's end of a new connection."""
@@ -139,6 +160,21 @@ def test_descriptors_stay_their_owners(use: Callable[[int], object], armed: sock
         assert sock.send(b"still open") == 10
 
 
+@pytest.mark.parametrize("timeout", [None, 5.0])
+@pytest.mark.parametrize("blocking", [True, False])
+@pytest.mark.parametrize("kind", ["listener", "connection"])
+def test_descriptors_stay_blocking_or_not(timeout: float | None, blocking: bool, kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, connection(listener) as accepted:
+        fd = listener.fileno() if kind == "listener" else accepted.fileno()
+        os.set_blocking(fd, blocking)
+        socket.setdefaulttimeout(timeout)
+        try:
+            arm_listeners()
+        finally:
+            socket.setdefaulttimeout(None)
+        assert os.get_blocking(fd) is blocking
+
+
 @pytest.mark.parametrize("use", [save_syn, read_saved_syn, is_armed, socket_cookie])
 def test_elsewhere_than_on_linux_an_error_says_so(
     use: Callable[[int], object], armed: socket.socket, monkeypatch: pytest.MonkeyPatch
@@ -232,8 +268,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     answers[:] = [99]  # ends the thread
 
 
-def test_a_listener_that_comes_later_is_armed() -> None:
-    armer = Armer()
+def test_a_listener_that_comes_later_is_armed(armer: Armer) -> None:
     armer.start()
     with socket.create_server(("127.0.0.1", 0)) as sock:
         deadline = time.monotonic() + 10
@@ -243,9 +278,8 @@ def test_a_listener_that_comes_later_is_armed() -> None:
 
 
 def test_a_second_listener_that_comes_a_little_later_is_armed_too(
-    listener: socket.socket,
+    armer: Armer, listener: socket.socket
 ) -> None:
-    armer = Armer()
     armer.start()
     assert is_armed(listener.fileno())
     with socket.create_server(("127.0.0.1", 0)) as sock:
