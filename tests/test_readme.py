@@ -67,6 +67,8 @@ def get_by_django(snippet: Namespace) -> str:
 DRIVERS: dict[str, Callable[[Namespace], str]] = {
     "Django": get_by_django,
     "Flask": get_by_wsgi,
+    "Pyramid": get_by_wsgi,
+    "Starlette": get_by_asgi,
     "FastAPI": get_by_asgi,
     "Quart": get_by_asgi,
     "Litestar": get_by_asgi,
