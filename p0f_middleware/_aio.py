@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from ._base import BaseClient, keeping, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 from ._info import P0fInfo
-from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
+from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer, no_p0f
 from ._protocol import Reader, make_query, read_answer, read_raw_answer
 
 if TYPE_CHECKING:
@@ -394,7 +394,7 @@ class _Line:
         try:
             answers = pipeline.receive(data)
         except P0fProtocolError as error:
-            self._distrust(error)
+            self._distrust(no_p0f(error, self._socket_path))
             return
         if answers:
             self._hand_out(answers)

@@ -19,7 +19,7 @@ from typing import Any, Literal, overload
 from ._base import CACHE_SIZE, IDLE, TIMEOUT, BaseClient, keeping, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout
 from ._info import P0fInfo
-from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer
+from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer, no_p0f
 from ._protocol import Dialect, Reader, ReadT, make_query, read_answer, read_raw_answer
 
 __all__ = ["P0f"]
@@ -237,9 +237,9 @@ class P0f(BaseClient):
                     return answer, pipeline.dialect
         except TimeoutError as error:
             raise self._timed_out(turn, link) from error
-        except P0fProtocolError:
+        except P0fProtocolError as error:
             turn.disown_link()
-            raise
+            raise no_p0f(error, self.socket_path) from error
         except OSError as error:
             turn.drop_link()
             detail = "" if isinstance(error, (ConnectionLost, ConnectionError)) else f": {error}"

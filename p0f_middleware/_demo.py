@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import signal
 import socket
 import socketserver
@@ -33,7 +34,7 @@ def demo(socket_path: str | None, kind: str | None, host: str, port: int | None)
 
     Args:
         socket_path: p0f's socket; None to do without.
-        kind: the source to use instead, one of `KINDS`; None for the best there is.
+        kind: the source to use instead, one of `_source.WAYS`; None for the best there is.
         port: 0 for any free one; None for `PORT` or, if that is taken, any free one.
     """
     stop = _stop_signals()
@@ -43,6 +44,7 @@ def demo(socket_path: str | None, kind: str | None, host: str, port: int | None)
         print(f"p0f-middleware: {_cannot_serve(error, host, port)}", file=sys.stderr)
         return 2
     with server, open_source(server.socket, socket_path=socket_path, kind=kind) as source:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")  # p0f is down, or back
         server.set_app(P0fWSGIMiddleware(make_app(source), source.ask))
         _announce(server, host, source)
         serving = threading.Thread(target=server.serve_forever)

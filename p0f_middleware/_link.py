@@ -232,6 +232,13 @@ _REMEDIES = {
 }
 
 
+def no_p0f(error: P0fProtocolError, socket_path: str) -> P0fProtocolError:
+    """What it means that something came that is none of p0f's answers, and what to look at."""
+    return P0fProtocolError(
+        f"what listens on {socket_path} is no p0f v3; name the socket of p0f's -s ({error})"
+    )
+
+
 def no_answer(link: Link[Any], socket_path: str, timeout: float) -> P0fError:
     """What it means that nobody answered in time, and what to look at."""
     if link.pipeline.dialect is not None:

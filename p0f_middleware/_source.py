@@ -54,14 +54,14 @@ def open_source(
 
     Args:
         socket_path: p0f's socket, if there is one to be asked.
-        kind: the one of `KINDS` to use; None for the first that works.
+        kind: the one of `WAYS` to use; None for the first that works.
     """
     if socket_path and kind is None:
         yield Source(socket_path, f"p0f at {socket_path}")
         return
     problems = []
     with contextlib.ExitStack() as stack:
-        for way in _WAYS.values() if kind is None else (_WAYS[kind],):
+        for way in WAYS.values() if kind is None else (WAYS[kind],):
             try:
                 source = stack.enter_context(way(listener))
                 break
@@ -125,8 +125,7 @@ def no_source(listener: socket.socket) -> Iterator[Source]:
     yield
 
 
-_WAYS = {"syn": saved_syns, "p0f": own_p0f, "sample": no_source}
-KINDS = tuple(_WAYS)
+WAYS = {"syn": saved_syns, "p0f": own_p0f, "sample": no_source}
 """Sources that need no p0f to be there, best first."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, __version__, _source
-from p0f_middleware.__main__ import main
+from p0f_middleware.__main__ import main, make_parser
 from p0f_middleware._demo import PORT, make_app, make_server
 from p0f_middleware._page import render
 from p0f_middleware._source import Source, open_source
@@ -145,6 +145,11 @@ def test_demo_reads_syns_where_no_p0f_is_given(listener: socket.socket) -> None:
     with open_source(listener) as source:
         assert isinstance(source.ask, Syn)
         assert source.sample_because is None
+
+
+def test_demo_offers_every_source_there_is() -> None:
+    for kind in _source.WAYS:
+        assert make_parser().parse_args(["demo", "--source", kind]).source == kind
 
 
 def test_demo_shows_the_sample_where_it_is_asked_for(p0f: FakeP0f, listener: socket.socket) -> None:
