@@ -67,8 +67,7 @@ class AsyncP0f(BaseClient):
     """Asks p0f without blocking the event loop, asyncio's or trio's. Tasks may share it, and so may
     several loops, each with its connection; the options are `BaseClient`'s."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def _set_up(self) -> None:
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
         self._line: _Line | None = None  # the one used last
@@ -126,11 +125,7 @@ class AsyncP0f(BaseClient):
         Waits up to a second for answers that p0f still owes, since p0f would die of writing them to
         a closed connection.
         """
-        here: asyncio.AbstractEventLoop | None
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
+        here = _running_loop()
         if here is None and self._in_thread is not None:
             await self._in_thread.close()
         with self._health.lock:  # loops come and go in several threads
@@ -159,20 +154,21 @@ class AsyncP0f(BaseClient):
 
     async def _ask_once(self, query: bytes, reader: Reader[P0fInfo]) -> P0fInfo | None:
         """As `_exchange`; tasks that ask the same meanwhile get the same answer."""
-        try:
-            asking = asyncio.get_running_loop(), query
-        except RuntimeError:  # under trio, where lookups take turns
-            asked: P0fInfo | None = await self._exchange(query, reader)
-            return asked
+        info: P0fInfo | None
+        loop = _running_loop()
+        if loop is None:  # under trio, where lookups take turns
+            info = await self._exchange(query, reader)
+            return info
+        asking = loop, query
         while asking in self._asking:
             outcome = await asyncio.shield(self._asking[asking])
             if outcome is not None:
                 self.stats.add("cached" if outcome.error is None else "errors")
                 return outcome.result()
-        others = self._asking[asking] = asking[0].create_future()
+        others = self._asking[asking] = loop.create_future()
         outcome = None
         try:
-            info: P0fInfo | None = await self._exchange(query, reader)
+            info = await self._exchange(query, reader)
             outcome = _Outcome(info)
             return info
         except P0fError as error:
@@ -184,11 +180,7 @@ class AsyncP0f(BaseClient):
 
     async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
         """Send a query and wait for its answer; once more if the connection turns out dead."""
-        loop: asyncio.AbstractEventLoop | None
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
+        loop = _running_loop()
         if loop is None:
             return await self._under_trio().exchange(query, reader)
         deadline = time.monotonic() + self.timeout
@@ -246,6 +238,13 @@ class AsyncP0f(BaseClient):
         return self._in_thread
 
 
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def _require_trio() -> None:
     """Raise what asyncio raises outside of its loops, unless trio is there to be used instead."""
     if "trio" not in sys.modules:
@@ -254,12 +253,7 @@ def _require_trio() -> None:
 
 async def sleep(seconds: float) -> None:
     """Wait, be it on asyncio's event loop or on trio's."""
-    loop: asyncio.AbstractEventLoop | None
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        loop = None
-    if loop is not None:
+    if _running_loop() is not None:
         await asyncio.sleep(seconds)
         return
     _require_trio()
@@ -367,7 +361,7 @@ class _Line:
         except OSError:
             whole = False
         if not whole:  # there is room for MOST_OWED queries, so the connection is dead
-            self._lost()
+            self.shut()
         elif len(pipeline.owed) == 1 and self.link.last_used >= self._look_from:
             self._look()
 
@@ -388,7 +382,7 @@ class _Line:
         except OSError:
             data = b""
         if not data:
-            self._lost()
+            self.shut()
             return
         pipeline = self.link.pipeline
         try:
@@ -417,13 +411,6 @@ class _Line:
                     query.future.set_result(self._client._read(answer, dialect, query.reader))
                 except P0fError as error:
                     query.future.set_exception(error)
-
-    def _lost(self) -> None:
-        """The other end is gone: nothing more will come."""
-        waiting = [*self.link.pipeline.owed]
-        self.link.pipeline.owed.clear()
-        self._fail(waiting, ConnectionLost(f"p0f closed its connection on {self._socket_path}"))
-        self.shut()
 
     def _distrust(self, error: P0fProtocolError) -> None:
         """What came is none of p0f's answers: every lookup under way fails for that."""

@@ -58,6 +58,11 @@ class BaseClient:
         self.idle = idle
         self._health = Health(self.socket_path)
         self._cache = None if cache_ttl is None else HostCache(cache_ttl, cache_size)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Make what this kind of client needs beside; nothing is connected yet."""
+        raise NotImplementedError
 
     @property
     def stats(self) -> P0fStats:

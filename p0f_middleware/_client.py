@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Literal, overload
 
-from ._base import CACHE_SIZE, IDLE, TIMEOUT, BaseClient, keeping, known
+from ._base import BaseClient, keeping, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer, no_p0f
@@ -53,18 +53,7 @@ class _Turn:
 class P0f(BaseClient):
     """Asks p0f and waits for the answer. Threads may share it; its options are `BaseClient`'s."""
 
-    def __init__(
-        self,
-        socket_path: str | os.PathLike[str],
-        *,
-        timeout: float = TIMEOUT,
-        idle: float = IDLE,
-        cache_ttl: float | None = None,
-        cache_size: int = CACHE_SIZE,
-    ) -> None:
-        super().__init__(
-            socket_path, timeout=timeout, idle=idle, cache_ttl=cache_ttl, cache_size=cache_size
-        )
+    def _set_up(self) -> None:
         self._turn = _Turn()
         self._turns = {self._turn.pid: self._turn}
 

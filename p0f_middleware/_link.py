@@ -109,8 +109,8 @@ class Link(Generic[TicketT]):
         """Close as soon as that cannot kill p0f: now, within `patience` seconds, or later."""
         with _lock:
             _open.discard(self)
-        if self.pid != os.getpid() or self.harmless:
-            self.sock.close()  # in another process this closes a fork's copy: nobody notices
+        if self.pid != os.getpid():
+            self.sock.close()  # a fork's copy: nobody notices
         else:
             _settle([self], patience)
 
@@ -145,7 +145,7 @@ def _settle(links: Iterable[Link[Any]], patience: float) -> None:
     waiting = set(links)
     deadline = time.monotonic() + patience
     while waiting:
-        for link in [link for link in waiting if link.drop_owed()]:
+        for link in [link for link in waiting if link.harmless or link.drop_owed()]:
             waiting.discard(link)
             link.sock.close()
         left = deadline - time.monotonic()
@@ -180,13 +180,7 @@ def _let_all_go() -> None:
         links = [link for link in (*_open, *_owing) if link.pid == os.getpid()]
         _open.clear()
         _owing.clear()
-    owing = []
-    for link in links:
-        if link.harmless:
-            link.sock.close()
-        else:
-            owing.append(link)
-    _settle(owing, PATIENCE)
+    _settle(links, PATIENCE)
 
 
 def _after_fork_in_child() -> None:
