@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import math
 import os
-import select
 import sys
 import time
 import weakref
@@ -32,14 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncP0f"]
 
-_A_MOMENT = 0.0001
-"""Seconds to wait at most, with the loop held, for the answer to a lone query."""
 _MOST_LOOKS = 4
-"""Lone queries to wait for so in one turn of the loop; the next one lets others have theirs."""
-_NO_LOOK = 1.0
-"""Seconds not to do so after p0f took longer."""
-_FD_SETSIZE = 1024
-"""select(2), the one wait with a timeout below a millisecond, takes smaller descriptors only."""
+"""Lone queries to look at once for the answers of, in one turn of the loop; then others have theirs."""
 
 
 class _Query(NamedTuple):
@@ -280,7 +272,6 @@ class _Line:
         self._turn_ends = False
         self._crowded = False
         self._looks_left = _MOST_LOOKS
-        self._look_from = 0.0 if link.sock.fileno() < _FD_SETSIZE else math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_idling = True
         self._nothing_owed: asyncio.Future[None] | None = None
@@ -362,16 +353,8 @@ class _Line:
             whole = False
         if not whole:  # there is room for MOST_OWED queries, so the connection is dead
             self.shut()
-        elif len(pipeline.owed) == 1 and self.link.last_used >= self._look_from:
-            self._look()
-
-    def _look(self) -> None:
-        """Wait a moment for the answer to a lone query: p0f takes less time than the loop would
-        take to go to sleep and wake up again."""
-        if select.select([self.link.sock], (), (), _A_MOMENT)[0]:
+        elif len(pipeline.owed) == 1 and self.link.look():
             self._receive()
-        else:
-            self._look_from = self.link.last_used + _NO_LOOK
 
     def _receive(self) -> None:
         """Hand out the answers that have come."""

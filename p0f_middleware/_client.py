@@ -142,20 +142,18 @@ class P0f(BaseClient):
             reader: makes something of the answer.
             found_meanwhile: what another thread's turn may have brought; then nothing is asked.
         """
-        turn = self._turn_here()
+        turn = self._turn
+        if turn.pid != os.getpid():
+            turn = self._turn_here()
         health = self._health
         outage = health.outage
         started = time.monotonic()
+        deadline = started + self.timeout
         admitted = outage.down
         if admitted:
             health.admit(started)
-        timeout = self.timeout
         if not turn.lock.acquire(False):
-            if not turn.lock.acquire(timeout=timeout):
-                self._replace_if_stuck(turn)
-                self.stats.add("timeouts")
-                raise P0fTimeout(f"other threads used p0f's connection for {timeout:g} s")
-            timeout = max(timeout - (time.monotonic() - started), 0.001)
+            deadline = self._wait_for(turn, deadline)
         try:
             turn.taken = started
             if outage.down and not admitted:
@@ -163,12 +161,20 @@ class P0f(BaseClient):
             if found_meanwhile is not None and (found := found_meanwhile()) is not None:
                 self.stats.add("cached")
                 return found
-            answer, dialect = self._ask(turn, query, started + timeout)
+            answer, dialect = self._ask(turn, query, deadline)
             if outage.down:
                 health.answered()
             return self._read(answer, dialect, reader)
         finally:
             turn.lock.release()
+
+    def _wait_for(self, turn: _Turn, deadline: float) -> float:
+        """Wait for the lock; returns the deadline of what is to be done with it."""
+        if not turn.lock.acquire(timeout=self.timeout):
+            self._replace_if_stuck(turn)
+            self.stats.add("timeouts")
+            raise P0fTimeout(f"other threads used p0f's connection for {self.timeout:g} s")
+        return max(deadline, time.monotonic() + 0.001)
 
     def _replace_if_stuck(self, turn: _Turn) -> None:
         """Give the threads another turn if nobody will ever return the lock of this one.
@@ -215,15 +221,22 @@ class P0f(BaseClient):
         ticket = object()
         sent = False
         try:
-            while pipeline.owed and pipeline.room <= 0:
-                self._receive(link, ticket, deadline)
-            pipeline.ask(ticket)
-            link.sock.send(query)
-            sent = True
             while True:
-                answer = self._receive(link, ticket, deadline)
-                if answer is not None and pipeline.dialect is not None:
-                    return answer, pipeline.dialect
+                if not sent and (not pipeline.owed or pipeline.room > 0):
+                    pipeline.ask(ticket)
+                    link.sock.send(query)
+                    sent = True
+                    link.last_used = time.monotonic()
+                if not link.look():
+                    link.wait(deadline - time.monotonic())
+                data = link.sock.recv(RECEIVE_SIZE)
+                if not data:
+                    raise ConnectionLost
+                for owner, answer in pipeline.receive(data):
+                    if owner is ticket:
+                        assert pipeline.dialect
+                        return answer, pipeline.dialect
+                    self.stats.dropped += 1
         except TimeoutError as error:
             raise self._timed_out(turn, link) from error
         except P0fProtocolError as error:
@@ -240,21 +253,6 @@ class P0f(BaseClient):
             if not (sent and link.cooperative):
                 turn.drop_link()
             raise
-
-    def _receive(self, link: Link[object], ticket: object, deadline: float) -> bytes | None:
-        """Wait for bytes; returns the ticket's answer if it was among them."""
-        link.last_used = now = time.monotonic()
-        link.wait_at_most(deadline - now)
-        data = link.sock.recv(RECEIVE_SIZE)
-        if not data:
-            raise ConnectionLost
-        found = None
-        for owner, answer in link.pipeline.receive(data):
-            if owner is ticket:
-                found = answer
-            else:
-                self.stats.dropped += 1
-        return found
 
     def _timed_out(self, turn: _Turn, link: Link[object]) -> P0fError:
         error = no_answer(link, self.socket_path, self.timeout)

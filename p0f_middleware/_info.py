@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum, IntEnum, IntFlag
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 __all__ = ["BadSoftware", "MatchQuality", "P0fInfo", "P0fStatus"]
@@ -91,6 +92,7 @@ class BadSoftware(IntEnum):
     """The software is not what it says it is."""
 
 
+@lru_cache(1024)  # p0f's signatures name fewer
 def text(raw: bytes) -> str:
     """A string of p0f's: up to its NUL, if it has one, with nothing unprintable left in it."""
     decoded = raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")

@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import errno
 import fcntl
+import math
 import os
 import select
 import socket
@@ -33,7 +34,13 @@ from ._protocol import Pipeline, TicketT
 PATIENCE = 1.0
 """Seconds to wait for owed answers when closing, at most."""
 RECEIVE_SIZE = 32768
-_SLACK = 0.002
+_A_MOMENT = 0.0001
+"""Seconds to look for an answer before going to sleep: p0f takes a fifth of that to write it, and
+to be woken up from another processor takes longer than to look again and again."""
+_NO_LOOK = 0.01
+"""Seconds not to do so after p0f took longer, so that at most 1 % of the time is spent in vain."""
+
+_let_others_run = getattr(os, "sched_yield", lambda: None)
 
 _open: set[Link[Any]] = set()
 _owing: set[Link[Any]] = set()
@@ -57,20 +64,21 @@ class Link(Generic[TicketT]):
         self.pid = os.getpid()
         self.pipeline: Pipeline[TicketT] = Pipeline()
         self.last_used = time.monotonic()
-        self._wait = timeout
         self.sock = socket.socket(socket.AF_UNIX)
+        self.cooperative = type(self.sock).__module__ != "socket"
+        """Whether gevent or the like has put its own socket in place of Python's."""
         try:
             self.sock.settimeout(timeout)
             self.sock.connect(socket_path)
+            if not self.cooperative:
+                self.sock.setblocking(False)
+                self._input = select.poll()
+                self._input.register(self.sock, select.POLLIN)
         except BaseException:
             self.sock.close()
             raise
+        self._look_from = math.inf if self.cooperative else 0.0
         _register(self)
-
-    @property
-    def cooperative(self) -> bool:
-        """Whether gevent or the like has put its own socket in place of Python's."""
-        return type(self.sock).__module__ != "socket"
 
     @property
     def useless(self) -> bool:
@@ -86,13 +94,31 @@ class Link(Generic[TicketT]):
         closed = self.sock.fileno() < 0
         return closed or not self.pipeline.owed or self.useless
 
-    def wait_at_most(self, seconds: float) -> None:
-        """Have `sock.recv` wait no longer. Skips the system call where it makes no difference."""
+    def look(self) -> bool:
+        """Whether there is something to receive within a moment, during which nobody sleeps."""
+        began = time.monotonic()
+        if began < self._look_from:
+            return False
+        while not self._input.poll(0):
+            now = time.monotonic()
+            if now - began > _A_MOMENT:
+                self._look_from = now + _NO_LOOK
+                return False
+            _let_others_run()  # p0f may be waiting for this very processor
+        return True
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until there is something to receive (or have `sock.recv` do so, if cooperative).
+
+        Raises:
+            TimeoutError: there was nothing.
+        """
         if seconds <= 0:
             raise TimeoutError
-        if not -_SLACK < seconds - self._wait < _SLACK:
+        if self.cooperative:
             self.sock.settimeout(seconds)
-            self._wait = seconds
+        elif not self._input.poll(math.ceil(seconds * 1000)):
+            raise TimeoutError
 
     @property
     def unread(self) -> bool:
@@ -117,8 +143,7 @@ class Link(Generic[TicketT]):
     def drop_owed(self) -> bool:
         """Read owed answers and throw them away, without waiting. True once no more can come."""
         try:
-            self._wait = 0.0
-            self.sock.settimeout(0.0)  # with a timeout, recv waits even if told not to
+            self.sock.settimeout(0.0)  # a cooperative one waits if it has a timeout
             while self.pipeline.owed:
                 data = self.sock.recv(RECEIVE_SIZE)
                 if not data:

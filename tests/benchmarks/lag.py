@@ -1,7 +1,7 @@
 """Whether AsyncP0f's short wait for the answer to a lone query holds the event loop up.
 
 A ticker wants to wake every millisecond; how much later it wakes is the loop's lag. It is measured
-without lookups, with them, and with them but without the short wait (`_Line._look`), in
+without lookups, with them, and with them but without the short wait (`Link.look`), in
 alternation, beside 1,000 idle connections. On a busy loop tasks also compute between their lookups.
 """
 
@@ -83,7 +83,7 @@ async def watch(socket_path: str, rounds: int, seconds: float) -> dict[str, Watc
 def short_wait(client: AsyncP0f, *, on: bool) -> None:
     """Whether the client waits a moment for a lone query's answer, from now on."""
     assert client._line is not None
-    client._line._look_from = 0.0 if on else math.inf
+    client._line.link._look_from = 0.0 if on else math.inf
 
 
 @contextlib.contextmanager
