@@ -17,7 +17,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 from ._base import BaseClient, keeping, known
 from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
@@ -30,17 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncP0f"]
 
+_running_loop = asyncio._get_running_loop  # None where none runs, and no exception for it
+
 _MOST_LOOKS = 4
-"""Lone queries to look at once for the answers of, in one turn of the loop; then others have theirs."""
+"""Lone queries to look for the answers of, in one turn of the loop; then others have theirs."""
 
 
-class _Query(NamedTuple):
-    """A lookup on its way; the ticket of its answer."""
-
-    future: asyncio.Future[Any]
-    query: bytes
-    reader: Reader[Any]
-    deadline: float
+_Query: TypeAlias = "tuple[asyncio.Future[Any], bytes, Reader[Any], float]"
+"""A lookup on its way, the ticket of its answer: who waits, for what, and until when."""
 
 
 class _Outcome(NamedTuple):
@@ -176,12 +173,16 @@ class AsyncP0f(BaseClient):
         if loop is None:
             return await self._under_trio().exchange(query, reader)
         deadline = time.monotonic() + self.timeout
+        outage = self._health.outage
         retried = False
         while True:
-            if self._health.outage.down:
+            if outage.down:
                 self._health.admit(time.monotonic())
             try:
-                return await self._line_here(loop).ask(query, reader, deadline)
+                line = self._line
+                if line is None or line.loop is not loop or line.closed:
+                    line = self._line_here(loop)
+                return await line.ask(query, reader, deadline)
             except ConnectionLost as error:
                 if retried:
                     self._health.failed(error)
@@ -197,12 +198,10 @@ class AsyncP0f(BaseClient):
 
     def _line_here(self, loop: asyncio.AbstractEventLoop) -> _Line:
         """The running loop's connection."""
-        line = self._line
-        if line is None or line.loop is not loop or line.closed:
-            line = self._lines.get(loop)
-            if line is None or line.closed:
-                line = self._connect(loop)
-            self._line = line
+        line = self._lines.get(loop)
+        if line is None or line.closed:
+            line = self._connect(loop)
+        self._line = line
         return line
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> _Line:
@@ -228,13 +227,6 @@ class AsyncP0f(BaseClient):
 
             self._in_thread = InThread(self)
         return self._in_thread
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _require_trio() -> None:
@@ -280,7 +272,7 @@ class _Line:
     def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
         """What `reader` makes of the answer, in future; or a P0fError."""
         future: asyncio.Future[Any] = self.loop.create_future()
-        self._unsent.append(_Query(future, query, reader, deadline))
+        self._unsent.append((future, query, reader, deadline))
         if not self._turn_ends:
             self._turn_ends = True
             self.loop.call_soon(self._end_turn)
@@ -327,9 +319,9 @@ class _Line:
             self.link.let_go()
 
     def _fail(self, queries: Iterable[_Query], error: P0fError) -> int:
-        waiting = [query for query in queries if not query.future.done()]
-        for query in waiting:
-            query.future.set_exception(type(error)(*error.args))
+        waiting = [future for future, *_ in queries if not future.done()]
+        for future in waiting:
+            future.set_exception(type(error)(*error.args))
         return len(waiting)
 
     def _flush(self) -> None:
@@ -339,10 +331,11 @@ class _Line:
         pipeline = self.link.pipeline
         batch = []
         while self._unsent and pipeline.room > 0:
-            query = self._unsent.popleft()
-            if not query.future.done():
-                pipeline.ask(query)
-                batch.append(query.query)
+            ticket = self._unsent.popleft()
+            future, query, _, _ = ticket
+            if not future.done():
+                pipeline.ask(ticket)
+                batch.append(query)
         if not batch:
             return
         self.link.last_used = time.monotonic()
@@ -385,15 +378,16 @@ class _Line:
         assert dialect is not None
         if self._health.outage.down:
             self._health.answered()
+        read = self._client._read
         with self._health.stats.lock:
-            for query, answer in answers:
-                if query.future.done():
+            for (future, _, reader, _), answer in answers:
+                if future.done():
                     self._health.stats.dropped += 1
                     continue
                 try:
-                    query.future.set_result(self._client._read(answer, dialect, query.reader))
+                    future.set_result(read(answer, dialect, reader))
                 except P0fError as error:
-                    query.future.set_exception(error)
+                    future.set_exception(error)
 
     def _distrust(self, error: P0fProtocolError) -> None:
         """What came is none of p0f's answers: every lookup under way fails for that."""
@@ -420,7 +414,7 @@ class _Line:
             return
         oldest = next(self._waiting(), None)
         if oldest is not None:
-            self._set_timer(max(oldest.deadline - now, 0.001), for_idling=False)
+            self._set_timer(max(oldest[3] - now, 0.001), for_idling=False)
         elif now - self.link.last_used < self._idle or self.link.pipeline.owed:
             self._set_timer(self._idle, for_idling=True)
         else:
@@ -429,10 +423,10 @@ class _Line:
     def _waiting(self) -> Iterator[_Query]:
         """Queries that somebody waits for, oldest first."""
         everything = itertools.chain(self.link.pipeline.owed, self._unsent)
-        return (query for query in everything if not query.future.done())
+        return (query for query in everything if not query[0].done())
 
     def _expire(self, now: float) -> None:
-        expired = list(itertools.takewhile(lambda query: query.deadline <= now, self._waiting()))
+        expired = list(itertools.takewhile(lambda query: query[3] <= now, self._waiting()))
         if not expired:
             return
         error = no_answer(self.link, self._socket_path, self._timeout)

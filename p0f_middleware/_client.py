@@ -221,20 +221,15 @@ class P0f(BaseClient):
         ticket = object()
         sent = False
         try:
+            while pipeline.owed and pipeline.room <= 0:
+                self.stats.dropped += len(_receive(link, deadline))
+            pipeline.ask(ticket)
+            link.sock.send(query)
+            sent = True
+            link.last_used = time.monotonic()
             while True:
-                if not sent and (not pipeline.owed or pipeline.room > 0):
-                    pipeline.ask(ticket)
-                    link.sock.send(query)
-                    sent = True
-                    link.last_used = time.monotonic()
-                if not link.look():
-                    link.wait(deadline - time.monotonic())
-                data = link.sock.recv(RECEIVE_SIZE)
-                if not data:
-                    raise ConnectionLost
-                for owner, answer in pipeline.receive(data):
-                    if owner is ticket:
-                        assert pipeline.dialect
+                for owner, answer in _receive(link, deadline):
+                    if owner is ticket and pipeline.dialect is not None:
                         return answer, pipeline.dialect
                     self.stats.dropped += 1
         except TimeoutError as error:
@@ -261,6 +256,16 @@ class P0f(BaseClient):
         elif link.useless:
             turn.drop_link()
         return error
+
+
+def _receive(link: Link[object], deadline: float) -> list[tuple[object, bytes]]:
+    """Wait for bytes; returns the answers that are complete with them, and their tickets."""
+    if not link.look():
+        link.wait(deadline - time.monotonic())
+    data = link.sock.recv(RECEIVE_SIZE)
+    if not data:
+        raise ConnectionLost
+    return link.pipeline.receive(data)
 
 
 def _release_when_idle(turn: _Turn, idle: float) -> None:
