@@ -14,7 +14,6 @@ import os
 import sys
 import time
 import weakref
-from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
@@ -36,8 +35,8 @@ _MOST_LOOKS = 4
 """Lone queries to look for the answers of, in one turn of the loop; then others have theirs."""
 
 
-_Query: TypeAlias = "tuple[asyncio.Future[Any], bytes, Reader[Any], float]"
-"""A lookup on its way, the ticket of its answer: who waits, for what, and until when."""
+_Query: TypeAlias = "tuple[list[asyncio.Future[Any]], bytes, Reader[Any], float]"
+"""A query on its way, the ticket of its answer: who waits, for what, and until when."""
 
 
 class _Outcome(NamedTuple):
@@ -246,6 +245,10 @@ async def sleep(seconds: float) -> None:
     await trio.sleep(seconds)
 
 
+def _waited_for(query: _Query) -> bool:
+    return not all(future.done() for future in query[0])
+
+
 class _Line:
     """The connection of one event loop: what is asked but not yet sent, and who waits for what."""
 
@@ -260,9 +263,10 @@ class _Line:
         self._socket_path = client.socket_path
         self._timeout = client.timeout
         self._idle = client.idle
-        self._unsent: deque[_Query] = deque()
+        self._unsent: dict[tuple[bytes, Reader[Any]], _Query] = {}
         self._turn_ends = False
         self._crowded = False
+        self._together = False
         self._looks_left = _MOST_LOOKS
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_idling = True
@@ -272,7 +276,12 @@ class _Line:
     def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
         """What `reader` makes of the answer, in future; or a P0fError."""
         future: asyncio.Future[Any] = self.loop.create_future()
-        self._unsent.append((future, query, reader, deadline))
+        same = self._unsent.get((query, reader))
+        if same is not None:
+            same[0].append(future)
+            self._together = True
+            return future
+        self._unsent[query, reader] = [future], query, reader, deadline
         if not self._turn_ends:
             self._turn_ends = True
             self.loop.call_soon(self._end_turn)
@@ -286,7 +295,8 @@ class _Line:
 
     def _end_turn(self) -> None:
         """All that was asked in this turn of the loop has been asked: send it together."""
-        self._crowded = len(self._unsent) > 1
+        self._crowded = len(self._unsent) > 1 or self._together
+        self._together = False
         self._looks_left = _MOST_LOOKS
         self._turn_ends = False
         self._flush()
@@ -305,7 +315,7 @@ class _Line:
         self.closed = True
         if self._nothing_owed and not self._nothing_owed.done():
             self._nothing_owed.set_result(None)
-        waiting = [*self.link.pipeline.owed, *self._unsent]
+        waiting = [*self.link.pipeline.owed, *self._unsent.values()]
         self._unsent.clear()
         if self.link.pid == os.getpid() and not self.loop.is_closed():
             self.loop.remove_reader(self.link.sock)
@@ -319,7 +329,7 @@ class _Line:
             self.link.let_go()
 
     def _fail(self, queries: Iterable[_Query], error: P0fError) -> int:
-        waiting = [future for future, *_ in queries if not future.done()]
+        waiting = [future for query in queries for future in query[0] if not future.done()]
         for future in waiting:
             future.set_exception(type(error)(*error.args))
         return len(waiting)
@@ -330,12 +340,11 @@ class _Line:
             return
         pipeline = self.link.pipeline
         batch = []
-        while self._unsent and pipeline.room > 0:
-            ticket = self._unsent.popleft()
-            future, query, _, _ = ticket
-            if not future.done():
-                pipeline.ask(ticket)
-                batch.append(query)
+        for key in list(itertools.islice(self._unsent, max(pipeline.room, 0))):
+            query = self._unsent.pop(key)
+            if not query[0][0].done() or _waited_for(query):
+                pipeline.ask(query)
+                batch.append(query[1])
         if not batch:
             return
         self.link.last_used = time.monotonic()
@@ -346,7 +355,7 @@ class _Line:
             whole = False
         if not whole:  # there is room for MOST_OWED queries, so the connection is dead
             self.shut()
-        elif len(pipeline.owed) == 1 and self.link.look():
+        elif len(pipeline.owed) == 1 and not self._crowded and self.link.look():
             self._receive()
 
     def _receive(self) -> None:
@@ -379,20 +388,29 @@ class _Line:
         if self._health.outage.down:
             self._health.answered()
         read = self._client._read
-        with self._health.stats.lock:
-            for (future, _, reader, _), answer in answers:
-                if future.done():
-                    self._health.stats.dropped += 1
+        stats = self._health.stats
+        with stats.lock:
+            for query, answer in answers:
+                futures = query[0]
+                if futures[0].done() and not _waited_for(query):
+                    stats.dropped += 1
                     continue
                 try:
-                    future.set_result(read(answer, dialect, reader))
+                    result = read(answer, dialect, query[2])
                 except P0fError as error:
-                    future.set_exception(error)
+                    stats.errors += self._fail([query], error) - 1
+                    continue
+                others = -1
+                for future in futures:
+                    if not future.done():
+                        future.set_result(result)
+                        others += 1
+                stats.cached += others
 
     def _distrust(self, error: P0fProtocolError) -> None:
         """What came is none of p0f's answers: every lookup under way fails for that."""
         self._health.failed(error)
-        waiting = [*self.link.pipeline.owed, *self._unsent]
+        waiting = [*self.link.pipeline.owed, *self._unsent.values()]
         self.link.pipeline.owed.clear()
         self._health.stats.add("errors", self._fail(waiting, error))
         self.shut()
@@ -422,8 +440,7 @@ class _Line:
 
     def _waiting(self) -> Iterator[_Query]:
         """Queries that somebody waits for, oldest first."""
-        everything = itertools.chain(self.link.pipeline.owed, self._unsent)
-        return (query for query in everything if not query[0].done())
+        return filter(_waited_for, itertools.chain(self.link.pipeline.owed, self._unsent.values()))
 
     def _expire(self, now: float) -> None:
         expired = list(itertools.takewhile(lambda query: query[3] <= now, self._waiting()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import xml.etree.ElementTree as ET
@@ -17,7 +18,15 @@ from p0f_middleware.testing import SAMPLE, FakeP0f
 from .benchmarks import growth, lag, web
 from .benchmarks.__main__ import parser
 from .benchmarks.contenders import LEAST_FOR_A_TASK, TASKS, all_contenders, c_client
-from .benchmarks.p0f_here import HOST, introduce, loopback_addresses, running_p0f, syn
+from .benchmarks.p0f_here import (
+    HOST,
+    introduce,
+    loopback_addresses,
+    placed,
+    placements,
+    running_p0f,
+    syn,
+)
 from .benchmarks.picture import picture
 from .benchmarks.ratios import Bar, spread
 from .benchmarks.report import BARS, bars_table, judge, lookups_table, servers_table
@@ -48,7 +57,14 @@ def test_every_contender_looks_up_as_often_as_it_is_told(fake_p0f: FakeP0f, tmp_
     few = {name: count for name, count in asks.items() if "512" not in name}
     assert few == {name: 0 if "bare" in name else 640 for name in few}
     assert {count for name, count in asks.items() if "512" in name} == {512 * LEAST_FOR_A_TASK}
-    assert {"C", "C, 64 in flight", "P0f", "WSGI, wrapped", "ASGI, wrapped, asyncio"} <= asks.keys()
+    assert {
+        "C",
+        "Python, send and recv",
+        "C, 64 in flight",
+        "P0f",
+        "WSGI, wrapped",
+        "ASGI, wrapped, asyncio",
+    } <= asks.keys()
     assert sum("task" in name and "asyncio" in name for name in asks) == len(TASKS)
 
 
@@ -64,13 +80,13 @@ def test_the_c_client_asks_for_its_addresses_in_turn(fake_p0f: FakeP0f, tmp_path
 @needs_cc
 def test_what_was_measured_is_judged_shown_and_drawn(fake_p0f: FakeP0f, tmp_path: Path) -> None:
     with all_contenders(fake_p0f.socket_path, tmp_path) as contenders:
-        rounds = alternate(contenders, 2, block=0.0001)
+        rounds = {"here": alternate(contenders, 2, block=0.0001)}
     judged = list(judge(rounds, LOADS))
-    assert {bar.name for bar, _ in judged} <= {bar.name for bar in BARS} | {
+    assert {bar.name for bar, _ in judged} <= {f"{bar.name}, here" for bar in BARS} | {
         "gunicorn gthread: requests/s, wrapped / bare"
     }
-    assert "P0f / C" in bars_table(judged)
-    assert all(name in lookups_table(rounds) for name in contenders)
+    assert "P0f / C, here" in bars_table(judged)
+    assert all(name in lookups_table(rounds["here"]) for name in contenders)
     assert "950" in servers_table(LOADS)
     texts = [element.text for element in ET.fromstring(picture(rounds, LOADS)).iter()]
     assert "p0f 1.0.0 as in Django" in texts or "p0f 1.0.0 as in Django" not in contenders
@@ -142,6 +158,15 @@ def test_import_times_are_taken_in_processes_of_their_own() -> None:
 
 def test_addresses_follow_each_other_past_a_byte() -> None:
     assert loopback_addresses(3, "127.1.0.255") == ["127.1.0.255", "127.1.1.0", "127.1.1.1"]
+
+
+def test_a_place_is_for_this_process_and_p0f_and_left_again() -> None:
+    everywhere = os.sched_getaffinity(0)
+    with running_p0f() as (p0f, _):
+        for ours, its in placements().values():
+            with placed(p0f, ours, its):
+                assert (os.sched_getaffinity(0), os.sched_getaffinity(p0f.pid)) == ({ours}, {its})
+            assert os.sched_getaffinity(0) == os.sched_getaffinity(p0f.pid) == everywhere
 
 
 def test_a_syn_adds_up() -> None:

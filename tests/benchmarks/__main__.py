@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from . import growth, lag, web
-from .contenders import all_contenders
-from .p0f_here import running_p0f
+from .contenders import HOSTS, all_contenders
+from .p0f_here import introduce, placed, placements, running_p0f
 from .picture import picture
 from .report import bars_table, judge, lookups_table, servers_table
 from .rounds import alternate
@@ -19,8 +19,11 @@ FIGURE = Path(__file__).with_name("figure.svg")
 def compare(arguments: argparse.Namespace) -> int:
     """Lookups and requests beside C's lookups. 1 if --check is given and a bar was missed."""
     with running_p0f() as (p0f, folder):
-        with all_contenders(p0f.socket_path, folder) as contenders:
-            rounds = alternate(contenders, arguments.rounds)
+        introduce(HOSTS, p0f.socket_path)
+        rounds = {}
+        for place, (ours, its) in placements().items():
+            with placed(p0f, ours, its), all_contenders(p0f.socket_path, folder) as contenders:
+                rounds[place] = alternate(contenders, arguments.rounds)
         loads = {
             name: web.measure(
                 name, command, p0f.socket_path, folder, arguments.web_rounds, arguments.seconds
@@ -28,7 +31,8 @@ def compare(arguments: argparse.Namespace) -> int:
             for name, command in web.available().items()
         }
     judged = list(judge(rounds, loads))
-    print(lookups_table(rounds), servers_table(loads), bars_table(judged), sep="\n\n")
+    tables = [f"{place}\n{lookups_table(each)}" for place, each in rounds.items()]
+    print(*tables, servers_table(loads), bars_table(judged), sep="\n\n")
     arguments.figure.write_text(picture(rounds, loads))
     missed = any(bar.missed(measured) for bar, measured in judged)
     return int(arguments.check and missed)

@@ -1,8 +1,9 @@
 """Who is measured: C, the 2014 package, both clients, and both middlewares called directly.
 
-Each contender is a function that does its work `count` times and returns the seconds. All ask for
-the same address, `HOST`, and all read the name of the operating system, except the middlewares:
-there the application is to do nothing, so that the difference is the middleware's.
+Each contender is a function that does its work `count` times and returns the seconds. One at a time
+they ask for `HOST`, and where many ask at once, each asks for one of `HOSTS`. All read the name of
+the operating system, except the middlewares (there the application is to do nothing, so that the
+difference is the middleware's) and Python's bare `send` and `recv`, the least Python can do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import functools
 import importlib
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
 from pathlib import Path
@@ -19,12 +21,14 @@ from time import perf_counter
 from typing import Any
 
 from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fWSGIMiddleware
+from p0f_middleware._protocol import make_query
 
 from .apps import asgi_app, wsgi_app
-from .p0f_here import HOST
+from .p0f_here import HOST, loopback_addresses
 from .rounds import Contender
 
 TASKS = (1, 8, 64, 512)
+HOSTS = loopback_addresses(max(TASKS), HOST)
 LEAST_FOR_A_TASK = 10
 """Lookups; with fewer, starting the tasks is what would be measured."""
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
@@ -69,6 +73,20 @@ def c_client(
         commands.close()
         process.wait()
         times.close()
+
+
+@contextlib.contextmanager
+def bare_python(socket_path: str) -> Iterator[dict[str, Contender]]:
+    """A query sent and its answer received, not even looked at."""
+    query = make_query(HOST)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(socket_path)
+
+        def ask() -> None:
+            sock.send(query)
+            sock.recv(4096)
+
+        yield {"Python, send and recv": repeat(ask)}
 
 
 @contextlib.contextmanager
@@ -123,9 +141,9 @@ def blocking(client: P0f) -> dict[str, Contender]:
 def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dict[str, Contender]:
     """AsyncP0f with several numbers of tasks, and an ASGI application, on an event loop."""
 
-    async def look_up(count: int) -> None:
+    async def look_up(address: str, count: int) -> None:
         for _ in range(count):
-            info = await client.lookup(HOST)
+            info = await client.lookup(address)
             assert info is not None
             assert info.os_name
 
@@ -146,7 +164,7 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
         each = max(count // tasks, LEAST_FOR_A_TASK)
 
         async def together() -> None:
-            await asyncio.gather(*(look_up(each) for _ in range(tasks)))
+            await asyncio.gather(*(look_up(address, each) for address in HOSTS[:tasks]))
 
         return run(lambda _: together())(count) * count / (each * tasks)
 
@@ -180,12 +198,13 @@ def event_loops(socket_path: str) -> Iterator[dict[str, Contender]]:
 def all_contenders(socket_path: str, folder: Path) -> Iterator[dict[str, Contender]]:
     """Everybody by name; the names are those in the table."""
     with (
-        c_client(socket_path, folder) as c,
+        c_client(socket_path, folder, HOSTS[:64]) as c,
+        bare_python(socket_path) as python,
         package_of_2014(socket_path) as old,
         P0f(socket_path, timeout=TIMEOUT) as client,
         event_loops(socket_path) as asynchronous,
     ):
-        yield c | old | blocking(client) | asynchronous
+        yield c | python | old | blocking(client) | asynchronous
 
 
 def repeat(work: Callable[[], object]) -> Contender:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import socket
 import struct
 import tempfile
@@ -28,6 +29,33 @@ def running_p0f(*options: str) -> Iterator[tuple[RealP0f, Path]]:
             yield p0f, Path(name)
         finally:
             p0f.kill()
+
+
+def placements() -> dict[str, tuple[int, int]]:
+    """Where lookups can be measured: the processors of the clients and of p0f.
+
+    The scheduler puts p0f beside its client or elsewhere as it pleases and then mostly leaves it
+    there, and on virtual machines to wake up another processor can take ten times as long as the
+    whole lookup: left to itself, chance would decide who looks fast.
+    """
+    first, *others = sorted(os.sched_getaffinity(0))
+    places = {"p0f on the same processor": (first, first)}
+    if others:
+        places["p0f on another processor"] = (first, others[0])
+    return places
+
+
+@contextlib.contextmanager
+def placed(p0f: RealP0f, ours: int, its: int) -> Iterator[None]:
+    """This process, and those it starts from here, on one processor; p0f on that or another."""
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(p0f.pid, {its})
+    os.sched_setaffinity(0, {ours})
+    try:
+        yield
+    finally:
+        for pid in (0, p0f.pid):
+            os.sched_setaffinity(pid, everywhere)
 
 
 def loopback_addresses(count: int, first: str) -> list[str]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from .figure import Panel, Row, draw
 from .ratios import Round, spread
-from .report import C_64, C, Loads
+from .report import C_64, C, Loads, PlacedRounds
 
 ONE_BY_ONE = (
     C,
+    "Python, send and recv",
     "P0f",
     "WSGI, wrapped",
     "AsyncP0f, 1 task, uvloop",
@@ -20,12 +21,14 @@ ONE_BY_ONE = (
 MANY = (C_64, "AsyncP0f, 64 tasks, uvloop", "AsyncP0f, 64 tasks, asyncio")
 
 
-def picture(rounds: Sequence[Round], loads: Loads) -> str:
+def picture(rounds: PlacedRounds, loads: Loads) -> str:
     """An SVG: lookups one by one, many at once, and the servers."""
-    panels = [
-        _times("One lookup after the other: time for each, and times C", ONE_BY_ONE, C, rounds),
-        _times("64 lookups at a time: time for each, and times C", MANY, C_64, rounds),
-    ]
+    panels = []
+    for place, each in rounds.items():
+        panels += [
+            _times(f"One lookup at a time, {place}: time, and times C", ONE_BY_ONE, C, each),
+            _times(f"64 lookups at a time, {place}: time, and times C", MANY, C_64, each),
+        ]
     if loads:
         panels.append(_rates(loads))
     return draw("Time for a lookup, and requests per second with and without it", panels)
@@ -37,7 +40,7 @@ def _times(heading: str, names: Sequence[str], base: str, rounds: Sequence[Round
         ratio = spread([one[name] / one[base] for one in rounds])
         microseconds = spread([one[name] for one in rounds]).median * 1e6
         figure = f"{microseconds:.1f} µs, {ratio.median:.2f}"
-        ours = not name.startswith(("C", "p0f 1.0.0"))
+        ours = not name.startswith(("C", "Python", "p0f 1.0.0"))
         rows.append(Row(name, ratio.median, ratio.noise, figure, ours))
     return Panel(heading, rows)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from .ratios import Bar, Round, Spread, spread
 from .web import Load
 
 C, C_64 = "C", "C, 64 in flight"
+PlacedRounds = Mapping[str, Sequence[Round]]
+"""The rounds of lookups for each place of p0f."""
 Loads = Mapping[str, Sequence[Mapping[str, Load]]]
 """For each server its rounds, each with what wrk saw of 'bare' and 'wrapped'."""
 
@@ -50,13 +54,12 @@ def _server_bar(name: str) -> Bar:
     return Bar(f"{name}: requests/s, wrapped / bare", limit, _kept_rate, at_least=True)
 
 
-def judge(rounds: Sequence[Round], loads: Loads) -> Iterator[tuple[Bar, Spread]]:
+def judge(rounds: PlacedRounds, loads: Loads) -> Iterator[tuple[Bar, Spread]]:
     """Each bar that was measured, with its ratio."""
-    for bar in BARS:
-        try:
-            yield bar, bar.of(rounds)
-        except KeyError:  # without uvloop there is no such contender
-            continue
+    for place, here in rounds.items():
+        for bar in BARS:
+            with contextlib.suppress(KeyError):  # without uvloop there is no such contender
+                yield replace(bar, name=f"{bar.name}, {place}"), bar.of(here)
     for name, each in loads.items():
         bar = _server_bar(name)
         rates = [{kind: load.requests_per_second for kind, load in one.items()} for one in each]
@@ -88,8 +91,8 @@ def servers_table(loads: Loads) -> str:
 
 
 def bars_table(judged: Sequence[tuple[Bar, Spread]]) -> str:
-    lines = [f"{'':54}{'bar':>8}   measured (95 %)"]
+    lines = [f"{'':76}{'bar':>8}   measured (95 %)"]
     for bar, measured in judged:
         limit = f"{'>=' if bar.at_least else '<='} {bar.limit:.2f}"
-        lines.append(f"{bar.name:54}{limit:>8}   {measured}  {bar.verdict(measured)}")
+        lines.append(f"{bar.name:76}{limit:>8}   {measured}  {bar.verdict(measured)}")
     return "\n".join(lines)
