@@ -14,7 +14,7 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
@@ -264,41 +264,44 @@ class _Line:
         self._timeout = client.timeout
         self._idle = client.idle
         self._unsent: dict[tuple[bytes, Reader[Any]], _Query] = {}
-        self._turn_ends = False
         self._crowded = False
         self._together = False
         self._looks_left = _MOST_LOOKS
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_is_for_idling = True
         self._nothing_owed: asyncio.Future[None] | None = None
         loop.add_reader(link.sock, self._receive)
+        self._set_timer(self._idle, for_idling=True)
 
     def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
         """What `reader` makes of the answer, in future; or a P0fError."""
         future: asyncio.Future[Any] = self.loop.create_future()
-        same = self._unsent.get((query, reader))
-        if same is not None:
-            same[0].append(future)
-            self._together = True
-            return future
-        self._unsent[query, reader] = [future], query, reader, deadline
-        if not self._turn_ends:
-            self._turn_ends = True
-            self.loop.call_soon(self._end_turn)
-        lone = not self._crowded and len(self._unsent) == 1 and not self.link.pipeline.owed
-        if lone and self._looks_left:
+        if self._looks_left and not (self._crowded or self._unsent or self.link.pipeline.owed):
             self._looks_left -= 1
-            self._flush()
-        if self._timer_is_for_idling and not self.closed:
+            self._send([([future], query, reader, deadline)])
+        else:
+            self._queue(future, query, reader, deadline)
+        if self._timer_is_for_idling and not (future.done() or self.closed):
+            self._timer.cancel()
             self._set_timer(self._timeout, for_idling=False)
         return future
+
+    def _queue(
+        self, future: asyncio.Future[Any], query: bytes, reader: Reader[Any], deadline: float
+    ) -> None:
+        """Have it asked at the end of this turn of the loop, once for all who ask the same."""
+        if not self._unsent:
+            self.loop.call_soon(self._end_turn)
+        same = self._unsent.get((query, reader))
+        if same is None:
+            self._unsent[query, reader] = [future], query, reader, deadline
+        else:
+            same[0].append(future)
+            self._together = True
 
     def _end_turn(self) -> None:
         """All that was asked in this turn of the loop has been asked: send it together."""
         self._crowded = len(self._unsent) > 1 or self._together
         self._together = False
         self._looks_left = _MOST_LOOKS
-        self._turn_ends = False
         self._flush()
 
     async def finish(self, patience: float) -> None:
@@ -319,8 +322,7 @@ class _Line:
         self._unsent.clear()
         if self.link.pid == os.getpid() and not self.loop.is_closed():
             self.loop.remove_reader(self.link.sock)
-            if self._timer is not None:
-                self._timer.cancel()
+            self._timer.cancel()
             self._fail(waiting, ConnectionLost(f"p0f closed its connection on {self._socket_path}"))
         self.link.let_go()
 
@@ -335,20 +337,19 @@ class _Line:
         return len(waiting)
 
     def _flush(self) -> None:
-        """Send what was asked for, as far as there is room on the wire."""
-        if self.closed:
-            return
+        """Send what was asked for and is still waited for, as far as there is room on the wire."""
+        room = max(self.link.pipeline.room, 0)
+        queries = [self._unsent.pop(key) for key in list(itertools.islice(self._unsent, room))]
+        waited_for = [query for query in queries if not query[0][0].done() or _waited_for(query)]
+        if waited_for and not self.closed:
+            self._send(waited_for)
+
+    def _send(self, queries: Sequence[_Query]) -> None:
         pipeline = self.link.pipeline
-        batch = []
-        for key in list(itertools.islice(self._unsent, max(pipeline.room, 0))):
-            query = self._unsent.pop(key)
-            if not query[0][0].done() or _waited_for(query):
-                pipeline.ask(query)
-                batch.append(query[1])
-        if not batch:
-            return
+        for query in queries:
+            pipeline.ask(query)
         self.link.last_used = time.monotonic()
-        data = b"".join(batch)
+        data = b"".join([query[1] for query in queries])
         try:
             whole = self.link.sock.send(data) == len(data)
         except OSError:
@@ -416,8 +417,6 @@ class _Line:
         self.shut()
 
     def _set_timer(self, delay: float, *, for_idling: bool) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         self._timer = self.loop.call_later(delay, self._tick)
         self._timer_is_for_idling = for_idling
 

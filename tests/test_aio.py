@@ -7,13 +7,13 @@ import gc
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0fError, P0fTimeout, P0fUnavailable, _link
+from p0f_middleware import AsyncP0f, P0fBadQuery, P0fError, P0fTimeout, P0fUnavailable, _link
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .clients import named_after
@@ -97,6 +97,73 @@ def test_lookups_under_way_when_p0f_restarts_are_asked_again(fake_p0f: FakeP0f) 
         return await asyncio.gather(*lookups)
 
     assert run(fake_p0f, main) == [HOST, OTHER, HOST]
+
+
+# Tasks that ask the same in one turn of the event loop
+
+
+async def asked_at_once(p0f: FakeP0f, lookups: list[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """What becomes of lookups by as many tasks, which start while p0f does not answer."""
+    p0f.stall()
+    tasks = [asyncio.create_task(lookup) for lookup in lookups]
+    await asyncio.sleep(0.01)
+    p0f.resume()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_tasks_that_ask_the_same_at_once_share_a_query(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> tuple[set[str | None], dict[str, int]]:
+        await client.lookup(OTHER)
+        lookups = [os_name(client, OTHER), *(os_name(client, HOST) for _ in range(50))]
+        names = await asked_at_once(fake_p0f, lookups)
+        return set(names), client.stats.as_dict()
+
+    fake_p0f.answer_with(named_after)
+    names, stats = run(fake_p0f, main)
+    assert fake_p0f.queries == [OTHER, OTHER, HOST]
+    assert names == {OTHER, HOST}
+    assert (stats["lookups"], stats["matches"], stats["cached"]) == (52, 3, 49)
+
+
+def test_a_shared_query_goes_on_for_those_who_are_not_cancelled(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> tuple[list[Any], dict[str, int]]:
+        await client.lookup(OTHER)
+        fake_p0f.stall()
+        asked = (OTHER, HOST, HOST, HOST)
+        alone, first, *others = (asyncio.create_task(os_name(client, ip)) for ip in asked)
+        await asyncio.sleep(0.01)
+        first.cancel()
+        fake_p0f.resume()
+        return await asyncio.gather(alone, *others), client.stats.as_dict()
+
+    fake_p0f.answer_with(named_after)
+    names, stats = run(fake_p0f, main)
+    assert names == [OTHER, HOST, HOST]
+    assert (stats["abandoned"], stats["dropped"], stats["errors"]) == (1, 0, 0)
+
+
+def test_an_answer_that_is_none_is_everybodys_error_who_shared_the_query(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> tuple[list[Any], dict[str, int]]:
+        await client.lookup(OTHER)
+        fake_p0f.answer_with(b"\x02\x46\x30\x50" + bytes(228))  # status 0, bad query
+        lookups = [os_name(client, OTHER), *(os_name(client, HOST) for _ in range(3))]
+        return await asked_at_once(fake_p0f, lookups), client.stats.as_dict()
+
+    errors, stats = run(fake_p0f, main)
+    assert [type(error) for error in errors] == [P0fBadQuery] * 4
+    assert len({id(error) for error in errors}) == 4
+    assert stats["errors"] == 4
+
+
+def test_raw_data_is_asked_for_by_itself(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> list[Any]:
+        await client.lookup(OTHER)
+        lookups = [os_name(client, OTHER), client.get_info(HOST, True), client.get_info(HOST)]
+        return await asked_at_once(fake_p0f, lookups)
+
+    fake_p0f.answer_with(named_after)
+    _, raw, info = run(fake_p0f, main)
+    assert (raw["os_name"], info.os_name) == (HOST, HOST)
 
 
 # Cancellation
