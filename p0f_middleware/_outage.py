@@ -7,21 +7,29 @@ and for coming back.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
 import weakref
 from collections import deque
+from typing import TYPE_CHECKING
 
 from ._errors import P0fError, P0fUnavailable
+
+if TYPE_CHECKING:
+    from logging import Logger
 
 FIRST_DELAY = 0.5
 """Seconds from a failure to the first retry."""
 LONGEST_DELAY = 30.0
 """Seconds between retries at most; each delay is twice the one before."""
 
-logger = logging.getLogger("p0f_middleware")
+
+def logger() -> Logger:
+    """The package's. What it takes to log is imported when there is something to say."""
+    import logging
+
+    return logging.getLogger("p0f_middleware")
 
 
 class Outage:
@@ -184,7 +192,7 @@ class Health:
                 self._reports.append(now)
         self.stats.add("outages")
         if self._reported:
-            logger.warning("p0f is down, requests go on without p0f.info: %s", str(error))
+            logger().warning("p0f is down, requests go on without p0f.info: %s", str(error))
 
     def answered(self) -> None:
         """p0f has answered; call it when `outage.down`."""
@@ -193,7 +201,7 @@ class Health:
                 return
             self.outage.end()
         if self._reported:
-            logger.info(
+            logger().info(
                 "p0f at %s is back after %.1f s; %d lookups were skipped",
                 self._socket_path,
                 time.monotonic() - self.outage.began,
@@ -205,7 +213,7 @@ class Health:
         self.stats.errors += 1
         if not self._warned_of_answer:
             self._warned_of_answer = True
-            logger.warning("p0f at %s: %s (said once)", self._socket_path, error)
+            logger().warning("p0f at %s: %s (said once)", self._socket_path, error)
 
 
 _all: weakref.WeakSet[Health] = weakref.WeakSet()
@@ -227,7 +235,7 @@ def lookup_failed(error: Exception) -> None:
     if isinstance(error, P0fError) or type(error) in _said:
         return
     _said.add(type(error))
-    logger.error("the source of p0f.info failed; requests go on without it", exc_info=error)
+    logger().error("the source of p0f.info failed; requests go on without it", exc_info=error)
 
 
 _said: set[type[Exception]] = set()

@@ -24,7 +24,7 @@ def query(ip_address: str, socket_path: str | None, *, as_json: bool) -> int:
     """Print the host; returns the exit status."""
     if not socket_path:
         return _fail("where is p0f? Set P0F_SOCKET or give --socket: the path of p0f's socket (-s)")
-    logger.addHandler(logging.NullHandler())  # what it would log is told in the one line of ours
+    logger().addHandler(logging.NullHandler())  # what it would log is told in the one line of ours
     try:
         with P0f(socket_path, timeout=TIMEOUT) as p0f:
             info = p0f.lookup(ip_address)

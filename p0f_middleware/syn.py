@@ -59,7 +59,7 @@ def when_ready(server: Any) -> None:
         try:
             save_syn(listener.sock)
         except OSError as error:
-            logger.warning("the SYNs of connections to %s are not kept: %s", listener, error)
+            logger().warning("the SYNs of connections to %s are not kept: %s", listener, error)
 
 
 class _Seen(NamedTuple):
@@ -234,7 +234,7 @@ class Syn:
         """The outcome of a lookup that failed; the log says so for the first of its kind."""
         if kind not in self._said and len(self._said) < _MOST_KINDS:
             self._said.add(kind)
-            logger.log(level, "no fingerprint for this request: %s (said once)", reason)
+            logger().log(level, "no fingerprint for this request: %s (said once)", reason)
         return None, P0fStatus.UNAVAILABLE, reason
 
 

@@ -263,7 +263,7 @@ def test_a_program_may_end_without_closing(fake_p0f: FakeP0f) -> None:
 def test_an_answer_that_comes_after_the_client_is_forgotten_is_still_read(
     fake_p0f: FakeP0f, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_outage.logger, "disabled", True)  # a kept record would keep the client
+    monkeypatch.setattr(_outage.logger(), "disabled", True)  # a kept record would keep the client
     busy = threading.Event()
     client = P0f(fake_p0f.socket_path, timeout=0.1)
     client.lookup(HOST)

@@ -21,7 +21,7 @@ from pathlib import Path
 from p0f_middleware import AsyncP0f, P0f
 
 from .contenders import TIMEOUT, c_client, repeat
-from .p0f_here import HOST, introduce, loopback_addresses, running_p0f
+from .p0f_here import HOST, introduce, loopback_addresses, placed, placements, running_p0f
 from .ratios import Spread, spread
 from .rounds import Contender, alternate, progress
 
@@ -86,7 +86,12 @@ def _knowing(size: int, first: str) -> Iterator[dict[str, Contender]]:
     with running_p0f("-m", f"1000,{size + 1000}", rule) as (p0f, folder):
         introduce(addresses, p0f.socket_path)
         asked = random.sample(addresses, min(size, ASKED))
-        with c_client(p0f.socket_path, folder, asked) as c, P0f(p0f.socket_path) as client:
+        place = next(iter(placements().values()))
+        with (
+            placed(p0f, *place),
+            c_client(p0f.socket_path, folder, asked) as c,
+            P0f(p0f.socket_path) as client,
+        ):
             endless = itertools.cycle(asked)
             yield {f"C {size}": c["C"], f"P0f {size}": repeat(lambda: _name(client, next(endless)))}
 
@@ -110,7 +115,7 @@ def memory(lookups: int, addresses: int) -> dict[str, tuple[int, int]]:
 
 def _endless(addresses: int) -> Iterator[str]:
     """Addresses that p0f does not know."""
-    numbers = itertools.cycle(range(addresses))
+    numbers = (number % addresses for number in itertools.count())  # cycle() would keep them all
     return (f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in numbers)
 
 
