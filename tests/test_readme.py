@@ -95,6 +95,9 @@ def test_every_snippet_is_run() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")  # Pyramid's WebOb
+@pytest.mark.filterwarnings(
+    "ignore::UserWarning:pyramid", "ignore::DeprecationWarning:pkg_resources"
+)
 @pytest.mark.parametrize("framework", DRIVERS)
 def test_the_fingerprint_arrives(framework: str, fake_p0f: FakeP0f) -> None:
     fake_p0f.hosts[CLIENT] = P0fInfo(os_name="Linux")

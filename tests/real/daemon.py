@@ -92,6 +92,7 @@ class RealP0f:
 
     def pause(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # it takes a moment
 
     def resume(self) -> None:
         if self.alive:

@@ -63,7 +63,7 @@ def test_it_says_that_p0f_has_ended(example: str, real_p0f: RealP0f, tmp_path: P
 def test_without_a_socket_it_says_what_to_set(example: str) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "P0F_SOCKET"}
     ended = subprocess.run(
-        [sys.executable, str(EXAMPLES / example)],
+        [sys.executable, "-W", "ignore:pkg_resources:UserWarning", str(EXAMPLES / example)],
         env=environ,
         capture_output=True,
         text=True,

@@ -30,7 +30,10 @@ def test_every_answer_reaches_the_query_that_caused_it(
     with echo_server(tmp_path) as socket_path:
         began = time.monotonic()
         asking = subprocess.run(
-            [sys.executable, "-m", "tests.real.asking", way, socket_path, str(lookups)],
+            [
+                *(sys.executable, "-W", "ignore::DeprecationWarning"),  # 3.12 warns of fork
+                *("-m", "tests.real.asking", way, socket_path, str(lookups)),
+            ],
             capture_output=True,
             text=True,
             timeout=60 + lookups / 500,
