@@ -1,7 +1,9 @@
 """AsyncP0f: the asyncio client. One pipelined connection for each event loop, no threads.
 
-The queries of one turn of the loop are written together, one read yields many answers, and one
-timer watches the oldest query. An abandoned query is a future that is done before its answer comes.
+The queries of one turn of the loop are written together, once for all who ask the same; one read
+yields many answers, and one timer watches the oldest query. A query that is alone is sent at once,
+and its answer looked for before the loop goes to sleep. What nobody waits for any more is a query
+whose futures are all done before its answer comes.
 Where no asyncio loop runs, but trio does, `_trio` takes over.
 """
 

@@ -120,19 +120,22 @@ def package_of_2014(socket_path: str) -> Iterator[dict[str, Contender]]:
     kept.close()
 
 
-def blocking(client: P0f) -> dict[str, Contender]:
+def blocking(client: P0f, with_cache: P0f) -> dict[str, Contender]:
     """P0f, and a WSGI application without and with the middleware."""
 
-    def look_up() -> None:
+    def look_up(client: P0f = client) -> None:
         info = client.lookup(HOST)
         assert info is not None
         assert info.os_name
+
+    look_up(with_cache)
 
     def call(app: Callable[[dict[str, Any], Any], Any]) -> Contender:
         return repeat(lambda: app({"REMOTE_ADDR": HOST}, _start_response))
 
     return {
         "P0f": repeat(look_up),
+        "P0f, from its cache": repeat(lambda: look_up(with_cache)),
         "WSGI, bare": call(wsgi_app),
         "WSGI, wrapped": call(P0fWSGIMiddleware(wsgi_app, client)),
     }
@@ -202,9 +205,10 @@ def all_contenders(socket_path: str, folder: Path) -> Iterator[dict[str, Contend
         bare_python(socket_path) as python,
         package_of_2014(socket_path) as old,
         P0f(socket_path, timeout=TIMEOUT) as client,
+        P0f(socket_path, timeout=TIMEOUT, cache_ttl=3600) as with_cache,
         event_loops(socket_path) as asynchronous,
     ):
-        yield c | python | old | blocking(client) | asynchronous
+        yield c | python | old | blocking(client, with_cache) | asynchronous
 
 
 def repeat(work: Callable[[], object]) -> Contender:
