@@ -248,7 +248,8 @@ async def sleep(seconds: float) -> None:
 
 
 def _waited_for(query: _Query) -> bool:
-    return not all(future.done() for future in query[0])
+    futures = query[0]
+    return not futures[0].done() or not all(future.done() for future in futures)
 
 
 class _Line:
@@ -340,11 +341,12 @@ class _Line:
 
     def _flush(self) -> None:
         """Send what was asked for and is still waited for, as far as there is room on the wire."""
-        room = max(self.link.pipeline.room, 0)
-        queries = [self._unsent.pop(key) for key in list(itertools.islice(self._unsent, room))]
-        waited_for = [query for query in queries if not query[0][0].done() or _waited_for(query)]
-        if waited_for and not self.closed:
-            self._send(waited_for)
+        queries: list[_Query] = []
+        while self._unsent and (room := self.link.pipeline.room - len(queries)) > 0:
+            taken = [self._unsent.pop(key) for key in list(itertools.islice(self._unsent, room))]
+            queries += filter(_waited_for, taken)
+        if queries and not self.closed:
+            self._send(queries)
 
     def _send(self, queries: Sequence[_Query]) -> None:
         pipeline = self.link.pipeline
@@ -394,8 +396,8 @@ class _Line:
         stats = self._health.stats
         with stats.lock:
             for query, answer in answers:
-                futures = query[0]
-                if futures[0].done() and not _waited_for(query):
+                waiting = [future for future in query[0] if not future.done()]
+                if not waiting:
                     stats.dropped += 1
                     continue
                 try:
@@ -403,12 +405,9 @@ class _Line:
                 except P0fError as error:
                     stats.errors += self._fail([query], error) - 1
                     continue
-                others = -1
-                for future in futures:
-                    if not future.done():
-                        future.set_result(result)
-                        others += 1
-                stats.cached += others
+                for future in waiting:
+                    future.set_result(result)
+                stats.cached += len(waiting) - 1
 
     def _distrust(self, error: P0fProtocolError) -> None:
         """What came is none of p0f's answers: every lookup under way fails for that."""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from p0f_middleware import AsyncP0f, P0fBadQuery, P0fError, P0fTimeout, P0fUnavailable, _link
+from p0f_middleware._protocol import MOST_OWED
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .clients import named_after
@@ -232,6 +233,24 @@ def test_what_is_cancelled_before_it_is_sent_is_not_asked(fake_p0f: FakeP0f) -> 
 
     run(fake_p0f, main)
     assert fake_p0f.queries == [HOST]
+
+
+def test_lookups_go_on_after_more_were_cancelled_than_fit_on_the_wire(fake_p0f: FakeP0f) -> None:
+    fake_p0f.answer_with(named_after)
+    addresses = [f"198.51.{number // 250}.{number % 250}" for number in range(3 * MOST_OWED)]
+
+    async def main(client: AsyncP0f) -> tuple[str | None, str | None]:
+        await client.lookup(HOST)
+        fake_p0f.stall()
+        given_up = [asyncio.create_task(client.lookup(address)) for address in addresses]
+        patient = asyncio.create_task(os_name(client, OTHER))
+        await asyncio.sleep(0)  # they have asked, and nothing but the first was sent
+        for task in given_up:
+            task.cancel()
+        fake_p0f.resume()
+        return await patient, await os_name(client, HOST)
+
+    assert run(fake_p0f, main, timeout=1) == (OTHER, HOST)
 
 
 # Event loops
