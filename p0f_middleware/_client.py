@@ -142,9 +142,7 @@ class P0f(BaseClient):
             reader: makes something of the answer.
             found_meanwhile: what another thread's turn may have brought; then nothing is asked.
         """
-        turn = self._turn
-        if turn.pid != os.getpid():
-            turn = self._turn_here()
+        turn = self._turn_here()
         health = self._health
         outage = health.outage
         started = time.monotonic()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from p0f_middleware import _outage
@@ -11,3 +13,10 @@ from p0f_middleware import _outage
 def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every lookup may try again while p0f is down: for tests of what comes after an outage."""
     monkeypatch.setattr(_outage, "FIRST_DELAY", 0.0)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if sys.version_info < (3, 11):  # its TLS leaves transports unclosed where the peer hangs up
+        config.addinivalue_line(
+            "filterwarnings", "ignore:unclosed transport <asyncio.sslproto:ResourceWarning"
+        )
