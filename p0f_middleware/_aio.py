@@ -396,8 +396,7 @@ class _Line:
         stats = self._health.stats
         with stats.lock:
             for query, answer in answers:
-                waiting = [future for future in query[0] if not future.done()]
-                if not waiting:
+                if not _waited_for(query):
                     stats.dropped += 1
                     continue
                 try:
@@ -405,9 +404,12 @@ class _Line:
                 except P0fError as error:
                     stats.errors += self._fail([query], error) - 1
                     continue
-                for future in waiting:
-                    future.set_result(result)
-                stats.cached += len(waiting) - 1
+                told = 0
+                for future in query[0]:
+                    if not future.done():
+                        future.set_result(result)
+                        told += 1
+                stats.cached += told - 1
 
     def _distrust(self, error: P0fProtocolError) -> None:
         """What came is none of p0f's answers: every lookup under way fails for that."""
