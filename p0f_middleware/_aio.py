@@ -16,12 +16,13 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 from ._base import BaseClient, keeping, known
-from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
+from ._errors import P0fError, P0fProtocolError, P0fUnavailable
 from ._info import P0fInfo
 from ._link import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer, no_p0f
 from ._protocol import Reader, make_query, read_answer, read_raw_answer
@@ -37,8 +38,9 @@ _MOST_LOOKS = 4
 """Lone queries to look for the answers of, in one turn of the loop; then others have theirs."""
 
 
-_Query: TypeAlias = "tuple[list[asyncio.Future[Any]], bytes, Reader[Any], float]"
-"""A query on its way, the ticket of its answer: who waits, for what, and until when."""
+_Query: TypeAlias = "tuple[list[asyncio.Future[Any]], bytes, Reader[Any], float, bool]"
+"""A query on its way, the ticket of its answer: who waits, for what, until when, and whether it
+was sent before, on a connection that turned out dead."""
 
 
 class _Outcome(NamedTuple):
@@ -77,13 +79,17 @@ class AsyncP0f(BaseClient):
         query = make_query(ip_address)
         cache = self._cache
         info: P0fInfo | None
-        if cache is None:
-            info = await self._exchange(query, read_answer)
+        if cache is not None:
+            info = cache.get(query)
+            if info is None:
+                return await self._ask_once(query, keeping(cache, query))
+            self.stats.add("cached")
             return info
-        info = cache.get(query)
-        if info is None:
-            return await self._ask_once(query, keeping(cache, query))
-        self.stats.add("cached")
+        try:
+            info = await self._ask(query, read_answer)
+        except asyncio.CancelledError:
+            self.stats.add("abandoned")
+            raise
         return info
 
     @overload
@@ -169,33 +175,34 @@ class AsyncP0f(BaseClient):
             others.set_result(outcome)
 
     async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
-        """Send a query and wait for its answer; once more if the connection turns out dead."""
+        """What `reader` makes of the answer to `query`. `lookup` has a copy, for want of time."""
+        try:
+            return await self._ask(query, reader)
+        except asyncio.CancelledError:
+            self.stats.add("abandoned")
+            raise
+
+    def _ask(self, query: bytes, reader: Reader[Any]) -> Awaitable[Any]:
+        """Send a query, now or with others of this turn of the loop; await what `reader` makes of
+        the answer."""
         loop = _running_loop()
         if loop is None:
-            return await self._under_trio().exchange(query, reader)
-        deadline = time.monotonic() + self.timeout
-        outage = self._health.outage
-        retried = False
-        while True:
-            if outage.down:
-                self._health.admit(time.monotonic())
-            try:
-                line = self._line
-                if line is None or line.loop is not loop or line.closed:
-                    line = self._line_here(loop)
-                return await line.ask(query, reader, deadline)
-            except ConnectionLost as error:
-                if retried:
-                    self._health.failed(error)
-                    self.stats.add("errors")
-                    raise
-                retried = True
-            except P0fUnavailable as error:
-                self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
-                raise
-            except asyncio.CancelledError:
-                self.stats.add("abandoned")
-                raise
+            return self._under_trio().exchange(query, reader)
+        if self._health.outage.down:
+            self._health.admit(time.monotonic())
+        line = self._line
+        if line is None or line.loop is not loop or line.closed:
+            line = self._line_here(loop)
+        return line.ask(query, reader)
+
+    def _ask_again(self, loop: asyncio.AbstractEventLoop, queries: Sequence[_Query]) -> None:
+        """Ask on a new connection what was asked on one that turned out dead."""
+        try:
+            line = self._line_here(loop)
+        except P0fUnavailable as error:
+            self.stats.add("errors", _fail(queries, error) - 1)
+        else:
+            line.put(queries)
 
     def _line_here(self, loop: asyncio.AbstractEventLoop) -> _Line:
         """The running loop's connection."""
@@ -214,6 +221,7 @@ class AsyncP0f(BaseClient):
             link: Link[_Query] = self._open_link(0.0)
         except P0fUnavailable as error:
             self._health.failed(error)
+            self.stats.add("errors")
             raise
         line = _Line(link, loop, self)
         with self._health.lock:  # loops come and go in several threads
@@ -252,6 +260,14 @@ def _waited_for(query: _Query) -> bool:
     return not futures[0].done() or not all(future.done() for future in futures)
 
 
+def _fail(queries: Iterable[_Query], error: P0fError) -> int:
+    """Have lookups raise a copy of the error. Returns how many."""
+    waiting = [future for query in queries for future in query[0] if not future.done()]
+    for future in waiting:
+        future.set_exception(type(error)(*error.args))
+    return len(waiting)
+
+
 class _Line:
     """The connection of one event loop: what is asked but not yet sent, and who waits for what."""
 
@@ -266,92 +282,119 @@ class _Line:
         self._socket_path = client.socket_path
         self._timeout = client.timeout
         self._idle = client.idle
-        self._unsent: dict[tuple[bytes, Reader[Any]], _Query] = {}
+        self._asked: dict[tuple[bytes, Reader[Any]], list[asyncio.Future[Any]]] = {}
+        """What was asked in this turn of the loop."""
+        self._unsent: deque[_Query] = deque()
+        """What waits for room on the wire."""
         self._crowded = False
-        self._together = False
+        self._shared = False
         self._looks_left = _MOST_LOOKS
         self._nothing_owed: asyncio.Future[None] | None = None
         loop.add_reader(link.sock, self._receive)
-        self._set_timer(self._idle, for_idling=True)
+        self._watch()
 
-    def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
+    def ask(self, query: bytes, reader: Reader[Any]) -> asyncio.Future[Any]:
         """What `reader` makes of the answer, in future; or a P0fError."""
         future: asyncio.Future[Any] = self.loop.create_future()
-        if self._looks_left and not (self._crowded or self._unsent or self.link.pipeline.owed):
-            self._looks_left -= 1
-            self._send([([future], query, reader, deadline)])
+        asked = self._asked
+        if not asked:
+            if self._looks_left and not (self._crowded or self._unsent or self.link.pipeline.owed):
+                self._looks_left -= 1
+                deadline = time.monotonic() + self._timeout
+                self.put([([future], query, reader, deadline, False)])
+                return future
+            self.loop.call_soon(self._end_turn)
+        key = query, reader
+        if key in asked:
+            asked[key].append(future)
+            self._shared = True
         else:
-            self._queue(future, query, reader, deadline)
-        if self._timer_is_for_idling and not (future.done() or self.closed):
-            self._timer.cancel()
-            self._set_timer(self._timeout, for_idling=False)
+            asked[key] = [future]
         return future
 
-    def _queue(
-        self, future: asyncio.Future[Any], query: bytes, reader: Reader[Any], deadline: float
-    ) -> None:
-        """Have it asked at the end of this turn of the loop, once for all who ask the same."""
-        if not self._unsent:
-            self.loop.call_soon(self._end_turn)
-        same = self._unsent.get((query, reader))
-        if same is None:
-            self._unsent[query, reader] = [future], query, reader, deadline
-        else:
-            same[0].append(future)
-            self._together = True
-
     def _end_turn(self) -> None:
-        """All that was asked in this turn of the loop has been asked: send it together."""
-        self._crowded = len(self._unsent) > 1 or self._together
-        self._together = False
+        """All that was asked in this turn of the loop has been asked: send it together, and once
+        for all who ask the same."""
+        asked, self._asked = self._asked, {}
+        self._crowded = len(asked) > 1 or self._shared
+        self._shared = False
         self._looks_left = _MOST_LOOKS
-        self._flush()
+        deadline = time.monotonic() + self._timeout
+        self.put(
+            [(futures, query, read, deadline, False) for (query, read), futures in asked.items()]
+        )
+
+    def put(self, queries: Sequence[_Query]) -> None:
+        """Send queries, or have them wait until there is room on the wire."""
+        if self.closed:
+            self._client._ask_again(self.loop, queries)
+            return
+        if not self._unsent and len(queries) <= self.link.pipeline.room:
+            self._send(queries)
+        else:
+            self._unsent.extend(queries)
+            self._flush()
+        if self._idling and self.link.pipeline.owed and not self.closed:
+            self._timer.cancel()
+            self._watch()
 
     async def finish(self, patience: float) -> None:
         """Shut when nothing is owed or asked any more, or after `patience` seconds."""
-        if not self.closed and (self.link.pipeline.owed or self._unsent):
+        if not self.closed and self._busy:
             self._nothing_owed = self.loop.create_future()
             await asyncio.wait([self._nothing_owed], timeout=patience)
         self.shut()
 
+    @property
+    def _busy(self) -> bool:
+        return bool(self.link.pipeline.owed or self._unsent or self._asked)
+
     def shut(self) -> None:
-        """Let the link go. Lookups still waiting fail with ConnectionLost."""
+        """Let the link go. What is still waited for is asked again elsewhere, unless it was."""
         if self.closed:
             return
         self.closed = True
         if self._nothing_owed and not self._nothing_owed.done():
             self._nothing_owed.set_result(None)
-        waiting = [*self.link.pipeline.owed, *self._unsent.values()]
+        waiting = list(self._waiting())
         self._unsent.clear()
-        if self.link.pid == os.getpid() and not self.loop.is_closed():
+        here = self.link.pid == os.getpid() and not self.loop.is_closed()
+        if here:
             self.loop.remove_reader(self.link.sock)
             self._timer.cancel()
-            self._fail(waiting, ConnectionLost(f"p0f closed its connection on {self._socket_path}"))
         self.link.let_go()
+        if here:
+            self._lose(waiting)
+
+    def _lose(self, queries: Sequence[_Query]) -> None:
+        """The connection turned out dead: ask again on a fresh one, but once only."""
+        lost = [query for query in queries if query[4]]
+        if lost:
+            error = ConnectionLost(f"p0f closed its connection on {self._socket_path}")
+            self._health.failed(error)
+            self._health.stats.add("errors", _fail(lost, error))
+        again = [(*query[:4], True) for query in queries if not query[4]]
+        if again:
+            self._client._ask_again(self.loop, again)
 
     def __del__(self) -> None:
         if not self.closed:  # the loop was closed, or forgot us, and so did the client
             self.link.let_go()
 
-    def _fail(self, queries: Iterable[_Query], error: P0fError) -> int:
-        waiting = [future for query in queries for future in query[0] if not future.done()]
-        for future in waiting:
-            future.set_exception(type(error)(*error.args))
-        return len(waiting)
-
     def _flush(self) -> None:
-        """Send what was asked for and is still waited for, as far as there is room on the wire."""
+        """Send what has waited for room and is still waited for, as far as there is room."""
         queries: list[_Query] = []
-        while self._unsent and (room := self.link.pipeline.room - len(queries)) > 0:
-            taken = [self._unsent.pop(key) for key in list(itertools.islice(self._unsent, room))]
-            queries += filter(_waited_for, taken)
-        if queries and not self.closed:
+        room = self.link.pipeline.room
+        while self._unsent and len(queries) < room:
+            query = self._unsent.popleft()
+            if _waited_for(query):
+                queries.append(query)
+        if queries:
             self._send(queries)
 
     def _send(self, queries: Sequence[_Query]) -> None:
         pipeline = self.link.pipeline
-        for query in queries:
-            pipeline.ask(query)
+        pipeline.ask(queries)
         self.link.last_used = time.monotonic()
         data = b"".join([query[1] for query in queries])
         try:
@@ -384,7 +427,7 @@ class _Line:
             self._hand_out(answers)
         if self._unsent:
             self._flush()
-        if self._nothing_owed and not (pipeline.owed or self._unsent or self._nothing_owed.done()):
+        if self._nothing_owed and not (self._busy or self._nothing_owed.done()):
             self._nothing_owed.set_result(None)
 
     def _hand_out(self, answers: list[tuple[_Query, bytes]]) -> None:
@@ -402,47 +445,47 @@ class _Line:
                 try:
                     result = read(answer, dialect, query[2])
                 except P0fError as error:
-                    stats.errors += self._fail([query], error) - 1
+                    stats.errors += _fail([query], error) - 1
                     continue
                 told = 0
                 for future in query[0]:
                     if not future.done():
                         future.set_result(result)
                         told += 1
-                stats.cached += told - 1
+                if told > 1:
+                    stats.cached += told - 1
 
     def _distrust(self, error: P0fProtocolError) -> None:
         """What came is none of p0f's answers: every lookup under way fails for that."""
         self._health.failed(error)
-        waiting = [*self.link.pipeline.owed, *self._unsent.values()]
+        waiting = list(self._waiting())
         self.link.pipeline.owed.clear()
-        self._health.stats.add("errors", self._fail(waiting, error))
+        self._unsent.clear()
+        self._health.stats.add("errors", _fail(waiting, error))
         self.shut()
 
-    def _set_timer(self, delay: float, *, for_idling: bool) -> None:
+    def _watch(self) -> None:
+        """Set the timer for the oldest query, or for idling if there is none."""
+        oldest = next(self._waiting(), None)
+        self._idling = oldest is None
+        delay = self._idle if oldest is None else max(oldest[3] - time.monotonic(), 0.001)
         self._timer = self.loop.call_later(delay, self._tick)
-        self._timer_is_for_idling = for_idling
 
     def _tick(self) -> None:
         """Fail the lookups whose time is up, and set the timer for the next; or stop idling."""
         self._receive()  # the loop may have been busy while the answers came
-        if self.closed:
-            return
         now = time.monotonic()
-        self._expire(now)
-        if self.closed:
-            return
-        oldest = next(self._waiting(), None)
-        if oldest is not None:
-            self._set_timer(max(oldest[3] - now, 0.001), for_idling=False)
-        elif now - self.link.last_used < self._idle or self.link.pipeline.owed:
-            self._set_timer(self._idle, for_idling=True)
-        else:
-            self.shut()
+        if not self.closed:
+            self._expire(now)
+        if not self.closed:
+            if self._busy or now - self.link.last_used < self._idle:
+                self._watch()
+            else:
+                self.shut()
 
     def _waiting(self) -> Iterator[_Query]:
         """Queries that somebody waits for, oldest first."""
-        return filter(_waited_for, itertools.chain(self.link.pipeline.owed, self._unsent.values()))
+        return filter(_waited_for, itertools.chain(self.link.pipeline.owed, self._unsent))
 
     def _expire(self, now: float) -> None:
         expired = list(itertools.takewhile(lambda query: query[3] <= now, self._waiting()))
@@ -453,6 +496,6 @@ class _Line:
             self._distrust(error)
             return
         self._health.failed(error)
-        self._fail(expired, error)
+        self._health.stats.add("timeouts", _fail(expired, error))
         if self.link.useless:
             self.shut()

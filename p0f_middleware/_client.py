@@ -221,7 +221,7 @@ class P0f(BaseClient):
         try:
             while pipeline.owed and pipeline.room <= 0:
                 self.stats.dropped += len(_receive(link, deadline))
-            pipeline.ask(ticket)
+            pipeline.ask((ticket,))
             link.sock.send(query)
             sent = True
             link.last_used = time.monotonic()

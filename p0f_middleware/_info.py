@@ -17,7 +17,8 @@ from typing import Any, Literal, TypeAlias
 __all__ = ["BadSoftware", "MatchQuality", "P0fInfo", "P0fStatus"]
 
 Record: TypeAlias = tuple[Any, ...]
-"""The fields in `WIRE_FIELDS` order, as p0f sends them: ints, NUL-padded bytes, one float."""
+"""The fields in `WIRE_FIELDS` order, as p0f sends them: ints, NUL-padded bytes, one float; b"" where
+it sends none."""
 
 WIRE_FIELDS = (
     "first_seen",
@@ -126,12 +127,6 @@ class P0fInfo(Mapping[str, Any]):
         given = {name: _to_wire(name, value) for name, value in fields.items() if value is not None}
         record = tuple((_NOTHING_KNOWN | given).values())
         _set_record(self, record if raw_sig is None else (*record, raw_sig))
-
-    @classmethod
-    def _from_record(cls, record: Record) -> P0fInfo:
-        info = _new(cls)
-        _set_record(info, record)
-        return info
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"P0fInfo is immutable: cannot set {name}")
@@ -247,8 +242,8 @@ class P0fInfo(Mapping[str, Any]):
     @property
     def tick_rate(self) -> float | None:
         """Rate of the host's timestamp clock in Hz; None if not known (p0f-v3-api2 sends it)."""
-        rate: float = self._record[17]
-        return float(rate) if 0 < rate < math.inf else None
+        rate = self._record[17]
+        return float(rate) if rate and 0 < rate < math.inf else None
 
     @property
     def raw_sig(self) -> str | None:
@@ -293,7 +288,7 @@ class P0fInfo(Mapping[str, Any]):
         return tuple(map(_comparable, self._record))
 
     def __reduce__(self) -> tuple[Callable[[Record], P0fInfo], tuple[Record]]:
-        return P0fInfo._from_record, (self._record,)
+        return from_record, (self._record,)
 
     def __repr__(self) -> str:
         known = (f"{name}={value!r}" for name, value in self.items() if value is not None)
@@ -304,11 +299,21 @@ _new = object.__new__
 _set_record = vars(P0fInfo)["_record"].__set__
 
 
+def from_record(record: Record) -> P0fInfo:
+    """A host as p0f sent it."""
+    info = _new(P0fInfo)
+    _set_record(info, record)
+    return info
+
+
 def _comparable(value: object) -> object:
-    """A field without what is left behind a NUL, and without NaN, which equals nothing."""
+    """A field without what is left behind a NUL, and without NaN, which equals nothing; whatever
+    stands for 'not known' as 0."""
     if isinstance(value, bytes):
-        return value.split(b"\0", 1)[0]
-    return 0.0 if isinstance(value, float) and math.isnan(value) else value
+        value = value.split(b"\0", 1)[0]
+    elif isinstance(value, float) and math.isnan(value):
+        return 0
+    return value or 0
 
 
 FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))

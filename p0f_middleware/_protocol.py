@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from operator import itemgetter
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from ._errors import P0fBadQuery, P0fProtocolError
-from ._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, Record, text
+from ._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, Record, from_record, text
 
 QUERY_SIZE = 21
 MOST_OWED = 128
@@ -38,35 +39,38 @@ _ASK_V4 = struct.Struct("=IB4s12x")
 _ASK_V6 = struct.Struct("=IB16s")
 
 
-class Dialect(NamedTuple):
-    """One daemon's layout of an answer; all have the same magic and differ in size."""
+class Dialect:
+    """One daemon's layout of an answer; all have the same magic and differ in size.
 
-    name: str
-    fields: struct.Struct
-    names: tuple[str, ...]
-    """Those of WIRE_FIELDS that it sends, in the order of `fields`."""
+    Args:
+        name: of the daemon.
+        layout: of the answer, as `struct` has it.
+        names: those of WIRE_FIELDS that it sends, in the order of the layout.
+    """
 
-    @property
-    def size(self) -> int:
-        return self.fields.size
-
-    def record(self, answer: bytes) -> Record:
-        values = self.fields.unpack(answer)
-        if self.names is _COMMON:
-            return values + _NO_EXTRA
-        sent = dict(zip(self.names, values, strict=True))
-        return tuple(sent.get(name, 0) for name in WIRE_FIELDS)
+    def __init__(self, name: str, layout: str, names: Sequence[str]) -> None:
+        self.name = name
+        self.names = names
+        self.fields = struct.Struct(layout)
+        self.size = self.fields.size
+        missing = [field for field in WIRE_FIELDS if field not in names]
+        unpack = struct.Struct(layout + "0s" * len(missing)).unpack  # those read as b""
+        order = (*names, *missing)
+        self.record: Callable[[bytes], Record] = unpack
+        """The fields of an answer in the order of WIRE_FIELDS."""
+        if order != WIRE_FIELDS:
+            in_order = itemgetter(*map(order.index, WIRE_FIELDS))
+            self.record = lambda answer: in_order(unpack(answer))
 
 
 _COMMON, _EXTRA = WIRE_FIELDS[:16], WIRE_FIELDS[16:]
-_NO_EXTRA = (0, 0.0)
-P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), _COMMON)
+P0F_3 = Dialect("p0f 3.0x", "=8x7IhBB" + "32s" * 6, _COMMON)
 P0F_MTU = Dialect(
     "p0f-mtu",
-    struct.Struct("=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2),
+    "=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2,
     (*_COMMON[:14], "link_mtu", *_COMMON[14:]),
 )
-P0F_API2 = Dialect("p0f-v3-api2", struct.Struct("=8xxHd7IhBB" + "32s" * 6), (*_EXTRA, *_COMMON))
+P0F_API2 = Dialect("p0f-v3-api2", "=8xxHd7IhBB" + "32s" * 6, (*_EXTRA, *_COMMON))
 DIALECTS = {dialect.size: dialect for dialect in (P0F_3, P0F_MTU, P0F_API2)}
 _LARGEST = max(DIALECTS)
 
@@ -119,7 +123,7 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
                 f"p0f sent bad_sw {record[8]} (0 to 2 are known), os_match_q {record[9]} (0 to 3),"
                 f" up_mod_days {record[4]}"
             )
-        return P0fInfo._from_record(record)
+        return from_record(record)
     if answer.startswith(_NO_MATCH_HEAD):
         return None
     status = _HEAD.unpack_from(answer)[1]
@@ -148,6 +152,7 @@ def write_answer(info: P0fInfo | None, dialect: Dialect) -> bytes:
         return _NO_MATCH_HEAD.ljust(dialect.size, b"\0")
     answer = bytearray(dialect.size)
     known = dict(zip(WIRE_FIELDS, info._record, strict=True))
+    known |= {name: known[name] or 0 for name in _EXTRA}
     dialect.fields.pack_into(answer, 0, *(known[name] for name in dialect.names))
     answer[: _HEAD.size] = _OK_HEAD
     if dialect is P0F_API2:
@@ -186,9 +191,9 @@ class Pipeline(Generic[TicketT]):
         """Whether part of an answer has come and the rest has not."""
         return bool(self._buffer)
 
-    def ask(self, ticket: TicketT) -> None:
-        """Take note that a query is sent, in the order of sending."""
-        self.owed.append(ticket)
+    def ask(self, tickets: Iterable[TicketT]) -> None:
+        """Take note that queries are sent, in the order of sending."""
+        self.owed.extend(tickets)
 
     def receive(self, data: bytes) -> list[tuple[TicketT, bytes]]:
         """Take bytes as they come; returns the answers now complete with their tickets.
@@ -210,12 +215,15 @@ class Pipeline(Generic[TicketT]):
         whole = len(data) // size
         if len(data) > size * len(self.owed):
             raise P0fProtocolError(f"p0f sent more than the {len(self.owed)} answers asked for")
-        starts = range(0, whole * size, size)
-        for start in starts:
-            if not data.startswith(_MAGIC_BYTES, start):
-                raise P0fProtocolError(f"no p0f answer: it begins with {data[start : start + 4]!r}")
-        answers = [(self.owed.popleft(), data[start : start + size]) for start in starts]
-        self._buffer = data[whole * size :]
+        end = whole * size
+        for offset, byte in enumerate(_MAGIC_BYTES):  # of all answers together
+            if data[offset:end:size].count(byte) != whole:
+                heads = (data[start : start + 4] for start in range(0, end, size))
+                wrong = next(head for head in heads if head != _MAGIC_BYTES)
+                raise P0fProtocolError(f"no p0f answer: it begins with {wrong!r}")
+        next_owed = self.owed.popleft
+        answers = [(next_owed(), data[start : start + size]) for start in range(0, end, size)]
+        self._buffer = data[end:]
         return answers
 
     def _recognise(self, data: bytes) -> Dialect | None:

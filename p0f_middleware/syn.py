@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ._address import Trusted, TrustedProxies, client_address
 from ._arming import armer
-from ._info import STRING_SIZE, MatchQuality, P0fInfo, P0fStatus, Record
+from ._info import STRING_SIZE, MatchQuality, P0fInfo, P0fStatus, Record, from_record
 from ._lookup import NO_ADDRESS, Outcome
 from ._match import Matcher, Verdict
 from ._outage import logger
@@ -227,7 +227,7 @@ class Syn:
             return _NO_SYN
         record, reason = _told(match.verdict)
         now = int(time.time())
-        info = P0fInfo._from_record((now, now, *record[2:]))
+        info = from_record((now, now, *record[2:]))
         return _Seen(str(ip_address(match.source)), match.port, (info, P0fStatus.OK, reason))
 
     def _unavailable(self, kind: str, reason: str, level: int = logging.WARNING) -> Outcome:
