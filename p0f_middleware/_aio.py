@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import os
 import sys
 import time
@@ -38,9 +39,18 @@ _MOST_LOOKS = 4
 """Lone queries to look for the answers of, in one turn of the loop; then others have theirs."""
 
 
-_Query: TypeAlias = "tuple[list[asyncio.Future[Any]], bytes, Reader[Any], float, bool]"
-"""A query on its way, the ticket of its answer: who waits, for what, until when, and whether it
-was sent before, on a connection that turned out dead."""
+_Query: TypeAlias = "tuple[list[asyncio.Future[Any]], bytes, Reader[Any], _Turn]"
+"""A query on its way, the ticket of its answer: who waits, for what, and since when."""
+
+
+class _Turn:
+    """The turn of the event loop in which queries are asked."""
+
+    def __init__(self, deadline: float = math.inf) -> None:
+        self.deadline = deadline
+        """Of the lookups; it is known when the turn ends."""
+        self.again = False
+        """Whether they were asked before, on a connection that turned out dead."""
 
 
 class _Outcome(NamedTuple):
@@ -282,8 +292,9 @@ class _Line:
         self._socket_path = client.socket_path
         self._timeout = client.timeout
         self._idle = client.idle
-        self._asked: dict[tuple[bytes, Reader[Any]], list[asyncio.Future[Any]]] = {}
-        """What was asked in this turn of the loop."""
+        self._turn = _Turn()
+        self._asked: dict[object, _Query] = {}
+        """What was asked in this turn of the loop, by what makes the answers the same."""
         self._unsent: deque[_Query] = deque()
         """What waits for room on the wire."""
         self._crowded = False
@@ -300,29 +311,29 @@ class _Line:
         if not asked:
             if self._looks_left and not (self._crowded or self._unsent or self.link.pipeline.owed):
                 self._looks_left -= 1
-                deadline = time.monotonic() + self._timeout
-                self.put([([future], query, reader, deadline, False)])
+                turn = _Turn(time.monotonic() + self._timeout)
+                self.put([([future], query, reader, turn)])
                 return future
             self.loop.call_soon(self._end_turn)
-        key = query, reader
-        if key in asked:
-            asked[key].append(future)
+        mine = [future], query, reader, self._turn
+        first = asked.setdefault(query, mine)
+        if first is not mine and first[2] is not reader:
+            first = asked.setdefault((query, reader), mine)
+        if first is not mine:
+            first[0].append(future)
             self._shared = True
-        else:
-            asked[key] = [future]
         return future
 
     def _end_turn(self) -> None:
         """All that was asked in this turn of the loop has been asked: send it together, and once
         for all who ask the same."""
         asked, self._asked = self._asked, {}
+        turn, self._turn = self._turn, _Turn()
+        turn.deadline = time.monotonic() + self._timeout
         self._crowded = len(asked) > 1 or self._shared
         self._shared = False
         self._looks_left = _MOST_LOOKS
-        deadline = time.monotonic() + self._timeout
-        self.put(
-            [(futures, query, read, deadline, False) for (query, read), futures in asked.items()]
-        )
+        self.put(list(asked.values()))
 
     def put(self, queries: Sequence[_Query]) -> None:
         """Send queries, or have them wait until there is room on the wire."""
@@ -368,12 +379,14 @@ class _Line:
 
     def _lose(self, queries: Sequence[_Query]) -> None:
         """The connection turned out dead: ask again on a fresh one, but once only."""
-        lost = [query for query in queries if query[4]]
+        lost = [query for query in queries if query[3].again]
         if lost:
             error = ConnectionLost(f"p0f closed its connection on {self._socket_path}")
             self._health.failed(error)
             self._health.stats.add("errors", _fail(lost, error))
-        again = [(*query[:4], True) for query in queries if not query[4]]
+        again = [query for query in queries if not query[3].again]
+        for query in again:
+            query[3].again = True
         if again:
             self._client._ask_again(self.loop, again)
 
@@ -395,7 +408,7 @@ class _Line:
     def _send(self, queries: Sequence[_Query]) -> None:
         pipeline = self.link.pipeline
         pipeline.ask(queries)
-        self.link.last_used = time.monotonic()
+        self._last_used = time.monotonic()
         data = b"".join([query[1] for query in queries])
         try:
             whole = self.link.sock.send(data) == len(data)
@@ -403,19 +416,21 @@ class _Line:
             whole = False
         if not whole:  # there is room for MOST_OWED queries, so the connection is dead
             self.shut()
-        elif len(pipeline.owed) == 1 and not self._crowded and self.link.look():
-            self._receive()
+        elif len(pipeline.owed) == 1 and not self._crowded:
+            self._receive(soon=True)
 
-    def _receive(self) -> None:
-        """Hand out the answers that have come."""
+    def _receive(self, *, soon: bool = False) -> None:
+        """Hand out the answers that have come; or `soon`, within a moment, will have."""
+        data: bytes | None
         try:
-            data = self.link.sock.recv(RECEIVE_SIZE)
+            data = self.link.look() if soon else self.link.sock.recv(RECEIVE_SIZE)
         except BlockingIOError:
-            return
+            data = None
         except OSError:
             data = b""
         if not data:
-            self.shut()
+            if data is not None:
+                self.shut()
             return
         pipeline = self.link.pipeline
         try:
@@ -468,7 +483,7 @@ class _Line:
         """Set the timer for the oldest query, or for idling if there is none."""
         oldest = next(self._waiting(), None)
         self._idling = oldest is None
-        delay = self._idle if oldest is None else max(oldest[3] - time.monotonic(), 0.001)
+        delay = self._idle if oldest is None else max(oldest[3].deadline - time.monotonic(), 0.001)
         self._timer = self.loop.call_later(delay, self._tick)
 
     def _tick(self) -> None:
@@ -478,7 +493,7 @@ class _Line:
         if not self.closed:
             self._expire(now)
         if not self.closed:
-            if self._busy or now - self.link.last_used < self._idle:
+            if self._busy or now - self._last_used < self._idle:
                 self._watch()
             else:
                 self.shut()
@@ -488,7 +503,7 @@ class _Line:
         return filter(_waited_for, itertools.chain(self.link.pipeline.owed, self._unsent))
 
     def _expire(self, now: float) -> None:
-        expired = list(itertools.takewhile(lambda query: query[3] <= now, self._waiting()))
+        expired = list(itertools.takewhile(lambda query: query[3].deadline <= now, self._waiting()))
         if not expired:
             return
         error = no_answer(self.link, self._socket_path, self._timeout)

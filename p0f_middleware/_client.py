@@ -224,7 +224,6 @@ class P0f(BaseClient):
             pipeline.ask((ticket,))
             link.sock.send(query)
             sent = True
-            link.last_used = time.monotonic()
             while True:
                 for owner, answer in _receive(link, deadline):
                     if owner is ticket and pipeline.dialect is not None:
@@ -258,9 +257,10 @@ class P0f(BaseClient):
 
 def _receive(link: Link[object], deadline: float) -> list[tuple[object, bytes]]:
     """Wait for bytes; returns the answers that are complete with them, and their tickets."""
-    if not link.look():
+    data = link.look()
+    if data is None:
         link.wait(deadline - time.monotonic())
-    data = link.sock.recv(RECEIVE_SIZE)
+        data = link.sock.recv(RECEIVE_SIZE)
     if not data:
         raise ConnectionLost
     return link.pipeline.receive(data)
@@ -272,7 +272,7 @@ def _release_when_idle(turn: _Turn, idle: float) -> None:
         turn.dropped.clear()
         with turn.lock:
             link = turn.link
-            left = 0.0 if link is None else link.last_used + idle - time.monotonic()
+            left = 0.0 if link is None else turn.taken + idle - time.monotonic()
             if link is not None and left <= 0 and link.drop_owed():
                 turn.drop_link()
             if turn.link is None:

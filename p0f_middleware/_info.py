@@ -1,24 +1,21 @@
 """P0fInfo: one host as p0f describes it, and the constants its fields use.
 
-Field names are those of p0f's API (section 4 of p0f's README). Values are kept as p0f sent them
-and turned into Python's types when they are read: most requests read one or two fields, and
+Field names are those of p0f's API (section 4 of p0f's README). A host is kept as the bytes that p0f
+sent, and a field turned into Python's types when it is read: most requests read one or two, and
 decoding all of them would cost more than asking p0f does beyond the system calls.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum, IntEnum, IntFlag
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 __all__ = ["BadSoftware", "MatchQuality", "P0fInfo", "P0fStatus"]
-
-Record: TypeAlias = tuple[Any, ...]
-"""The fields in `WIRE_FIELDS` order, as p0f sends them: ints, NUL-padded bytes, one float; b"" where
-it sends none."""
 
 WIRE_FIELDS = (
     "first_seen",
@@ -40,12 +37,20 @@ WIRE_FIELDS = (
     "link_mtu",
     "tick_rate",
 )
-_RAW_SIG = len(WIRE_FIELDS)
-"""Where a record that was made from a SYN has one more field, the signature of that SYN."""
 STRING_SIZE = 32
 """Bytes p0f sends for a string."""
-MOST_DAYS = timedelta.max.days
-"""The largest `up_mod_days` there can be; p0f's field has room for more than a timedelta has."""
+LAYOUT = struct.Struct("=8x7IhBB" + "32s" * 6 + "Hd")
+"""How a P0fInfo keeps its host: as an answer of p0f 3.0x, followed by the two fields that only other
+daemons send. Behind that may be a SYN's signature."""
+_FIRST_SEEN, _LAST_SEEN, _TOTAL_CONN, _UPTIME_MIN, _UP_MOD_DAYS, _LAST_NAT, _LAST_CHG = range(
+    8, 36, 4
+)
+_DISTANCE, BAD_SW, OS_MATCH_Q = 36, 38, 39
+_OS_NAME, _OS_FLAVOR, _HTTP_NAME, _HTTP_FLAVOR, _LINK_TYPE, _LANGUAGE = (
+    slice(start, start + STRING_SIZE) for start in range(40, 232, STRING_SIZE)
+)
+_LINK_MTU, _TICK_RATE = 232, 234
+_u32, _u16, _s16, _double = (struct.Struct(f"={kind}").unpack_from for kind in "IHhd")
 
 _NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
     "distance": -1,
@@ -102,7 +107,8 @@ def text(raw: bytes) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in decoded)
 
 
-def _moment(seconds: int) -> datetime | None:
+def _moment(answer: bytes, offset: int) -> datetime | None:
+    seconds: int = _u32(answer, offset)[0]
     return datetime.fromtimestamp(seconds, timezone.utc) if seconds else None
 
 
@@ -117,16 +123,16 @@ class P0fInfo(Mapping[str, Any]):
         ValueError: a value that p0f's API has no room for.
     """
 
-    __slots__ = ("_record",)
-    _record: Record
+    __slots__ = ("_answer",)
+    _answer: bytes
 
     def __init__(self, *, raw_sig: str | None = None, **fields: Any) -> None:
         unknown = fields.keys() - _NOTHING_KNOWN.keys()
         if unknown:
             raise TypeError(f"P0fInfo has no settable field {', '.join(sorted(unknown))}")
         given = {name: _to_wire(name, value) for name, value in fields.items() if value is not None}
-        record = tuple((_NOTHING_KNOWN | given).values())
-        _set_record(self, record if raw_sig is None else (*record, raw_sig))
+        answer = LAYOUT.pack(*(_NOTHING_KNOWN | given).values())
+        _set_answer(self, answer + (raw_sig or "").encode())
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"P0fInfo is immutable: cannot set {name}")
@@ -134,17 +140,17 @@ class P0fInfo(Mapping[str, Any]):
     @property
     def first_seen(self) -> datetime | None:
         """When p0f first saw the host (UTC, to the second)."""
-        return _moment(self._record[0])
+        return _moment(self._answer, _FIRST_SEEN)
 
     @property
     def last_seen(self) -> datetime | None:
         """When p0f last saw traffic of the host (UTC, to the second)."""
-        return _moment(self._record[1])
+        return _moment(self._answer, _LAST_SEEN)
 
     @property
     def total_conn(self) -> int:
         """Connections p0f has seen from the host."""
-        count: int = self._record[2]
+        count: int = _u32(self._answer, _TOTAL_CONN)[0]
         return count
 
     @property
@@ -153,50 +159,53 @@ class P0fInfo(Mapping[str, Any]):
 
         Hosts that randomise their timestamps (most do today) give a wrong or no uptime.
         """
-        return self._record[3] or None
+        return _u32(self._answer, _UPTIME_MIN)[0] or None
 
     @property
     def uptime_sec(self) -> int | None:
         """`uptime_min` in seconds; None if not known."""
-        return self._record[3] * 60 or None
+        return _u32(self._answer, _UPTIME_MIN)[0] * 60 or None
 
     @property
     def uptime(self) -> timedelta | None:
         """`uptime_min` as a timedelta; None if not known."""
-        return timedelta(minutes=self._record[3]) if self._record[3] else None
+        minutes = self.uptime_min
+        return timedelta(minutes=minutes) if minutes else None
 
     @property
     def up_mod_days(self) -> timedelta | None:
         """The span after which the host's timestamps, and so `uptime`, wrap; None if not known."""
-        days: int = min(self._record[4], timedelta.max.days)
+        days: int = min(_u32(self._answer, _UP_MOD_DAYS)[0], timedelta.max.days)
         return timedelta(days=days) if days else None
 
     @property
     def last_nat(self) -> datetime | None:
         """When p0f last saw signs of several machines behind the address (NAT, load balancer,
         proxy); UTC; None if never."""
-        return _moment(self._record[5])
+        return _moment(self._answer, _LAST_NAT)
 
     @property
     def last_chg(self) -> datetime | None:
         """When the operating system behind the address last changed (another machine, dual boot);
         UTC; None if never."""
-        return _moment(self._record[6])
+        return _moment(self._answer, _LAST_CHG)
 
     @property
     def distance(self) -> int | None:
         """Network hops to the host, from its TTL; None if not known."""
-        return self._record[7] if self._record[7] >= 0 else None
+        hops: int = _s16(self._answer, _DISTANCE)[0]
+        return hops if hops >= 0 else None
 
     @property
     def bad_sw(self) -> BadSoftware | None:
         """Whether User-Agent or Server lie; None if p0f saw no lie (or no such header)."""
-        return BadSoftware(self._record[8]) if self._record[8] else None
+        code = self._answer[BAD_SW]
+        return BadSoftware(code) if code else None
 
     @property
     def os_match_q(self) -> MatchQuality:
         """How well the signature behind `os_name` fits; NORMAL also where os_name is None."""
-        return MatchQuality(self._record[9])
+        return MatchQuality(self._answer[OS_MATCH_Q])
 
     @property
     def os_name(self) -> str | None:
@@ -204,12 +213,12 @@ class P0fInfo(Mapping[str, Any]):
 
         p0f keeps the name when the host later sends something it does not recognise.
         """
-        return text(self._record[10]) or None
+        return text(self._answer[_OS_NAME]) or None
 
     @property
     def os_flavor(self) -> str | None:
         """The version or variant, such as '3.11 and newer'; None if the signature names none."""
-        return text(self._record[11]) or None
+        return text(self._answer[_OS_FLAVOR]) or None
 
     @property
     def http_name(self) -> str | None:
@@ -217,44 +226,44 @@ class P0fInfo(Mapping[str, Any]):
 
         p0f reads this from plain HTTP on the wire: over TLS it is None.
         """
-        return text(self._record[12]) or None
+        return text(self._answer[_HTTP_NAME]) or None
 
     @property
     def http_flavor(self) -> str | None:
         """The version of `http_name`, such as '10.x or newer'; None if not known."""
-        return text(self._record[13]) or None
+        return text(self._answer[_HTTP_FLAVOR]) or None
 
     @property
     def link_type(self) -> str | None:
         """The kind of link, from the MTU: 'Ethernet or modem', 'DSL'; None if not recognised."""
-        return text(self._record[14]) or None
+        return text(self._answer[_LINK_TYPE]) or None
 
     @property
     def language(self) -> str | None:
         """The language of the host's HTTP requests, such as 'English'; None if not known."""
-        return text(self._record[15]) or None
+        return text(self._answer[_LANGUAGE]) or None
 
     @property
     def link_mtu(self) -> int | None:
         """The link's MTU in bytes; None if not known (only p0f-mtu and p0f-v3-api2 send it)."""
-        return self._record[16] or None
+        return _u16(self._answer, _LINK_MTU)[0] or None if self._has_extra else None
 
     @property
     def tick_rate(self) -> float | None:
         """Rate of the host's timestamp clock in Hz; None if not known (p0f-v3-api2 sends it)."""
-        rate = self._record[17]
-        return float(rate) if rate and 0 < rate < math.inf else None
+        rate: float = _double(self._answer, _TICK_RATE)[0] if self._has_extra else 0.0
+        return rate if 0 < rate < math.inf else None
 
     @property
     def raw_sig(self) -> str | None:
         """The SYN itself in p0f's notation (section 5 of p0f's README), such as
         '4:58+6:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0'; None from p0f, which keeps it."""
-        return self._record[_RAW_SIG] if len(self._record) > _RAW_SIG else None
+        return self._answer[LAYOUT.size :].decode() or None
 
     @property
     def source(self) -> Literal["p0f", "syn"]:
         """Who says so: the p0f daemon, or the SYN of the request's own connection."""
-        return "syn" if len(self._record) > _RAW_SIG else "p0f"
+        return "syn" if len(self._answer) > LAYOUT.size else "p0f"
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """Every field as `json.dumps` takes it: times in ISO 8601, spans in seconds (`up_mod_days`
@@ -284,11 +293,15 @@ class P0fInfo(Mapping[str, Any]):
     def __hash__(self) -> int:
         return hash(self._comparable())
 
-    def _comparable(self) -> Record:
-        return tuple(map(_comparable, self._record))
+    @property
+    def _has_extra(self) -> bool:
+        return len(self._answer) >= LAYOUT.size
 
-    def __reduce__(self) -> tuple[Callable[[Record], P0fInfo], tuple[Record]]:
-        return from_record, (self._record,)
+    def _comparable(self) -> tuple[object, ...]:
+        return *map(_comparable, wire_fields(self).values()), self.raw_sig
+
+    def __reduce__(self) -> tuple[Callable[[bytes], P0fInfo], tuple[bytes]]:
+        return from_answer, (self._answer,)
 
     def __repr__(self) -> str:
         known = (f"{name}={value!r}" for name, value in self.items() if value is not None)
@@ -296,27 +309,40 @@ class P0fInfo(Mapping[str, Any]):
 
 
 _new = object.__new__
-_set_record = vars(P0fInfo)["_record"].__set__
+_set_answer = vars(P0fInfo)["_answer"].__set__
 
 
-def from_record(record: Record) -> P0fInfo:
-    """A host as p0f sent it."""
+def from_answer(answer: bytes) -> P0fInfo:
+    """A host from bytes as `LAYOUT` has them; the two fields at its end may be missing."""
     info = _new(P0fInfo)
-    _set_record(info, record)
+    _set_answer(info, answer)
     return info
 
 
+def seen_once(host: P0fInfo, seconds: int) -> P0fInfo:
+    """The host with `seconds` since 1970 as both its first_seen and its last_seen."""
+    moment = struct.pack("=I", seconds)
+    return from_answer(host._answer[:_FIRST_SEEN] + 2 * moment + host._answer[_TOTAL_CONN:])
+
+
+def wire_fields(info: P0fInfo) -> dict[str, Any]:
+    """The fields as p0f sends them: ints, NUL-padded bytes, and a float."""
+    answer = info._answer[: LAYOUT.size].ljust(LAYOUT.size, b"\0")
+    return dict(zip(WIRE_FIELDS, LAYOUT.unpack(answer), strict=True))
+
+
 def _comparable(value: object) -> object:
-    """A field without what is left behind a NUL, and without NaN, which equals nothing; whatever
-    stands for 'not known' as 0."""
+    """A field without what is left behind a NUL, and without NaN, which equals nothing."""
     if isinstance(value, bytes):
-        value = value.split(b"\0", 1)[0]
-    elif isinstance(value, float) and math.isnan(value):
-        return 0
-    return value or 0
+        return value.split(b"\0", 1)[0]
+    return 0.0 if isinstance(value, float) and math.isnan(value) else value
 
 
-FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))
+FIELDS = tuple(
+    name
+    for name, value in vars(P0fInfo).items()
+    if isinstance(value, property) and not name.startswith("_")
+)
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
 
 
@@ -342,7 +368,7 @@ def _to_wire(name: str, value: Any) -> int | float | bytes:
 
 _MOMENTS = ("first_seen", "last_seen", "last_nat", "last_chg")
 _RANGES = {name: range(2**32) for name in WIRE_FIELDS[:7]} | {
-    "up_mod_days": range(MOST_DAYS + 1),
+    "up_mod_days": range(timedelta.max.days + 1),
     "distance": range(-(2**15), 2**15),
     "bad_sw": range(3),
     "os_match_q": range(4),

@@ -37,8 +37,8 @@ RECEIVE_SIZE = 32768
 _A_MOMENT = 0.0001
 """Seconds to look for an answer before going to sleep: p0f takes a fifth of that to write it, and
 to be woken up from another processor takes longer than to look again and again."""
-_NO_LOOK = 0.01
-"""Seconds not to do so after p0f took longer, so that at most 1 % of the time is spent in vain."""
+_MOST_IN_VAIN = 0.01
+"""Share of the time to spend on looks that find nothing; after one there is none for a while."""
 
 _let_others_run = getattr(os, "sched_yield", lambda: None)
 
@@ -63,7 +63,6 @@ class Link(Generic[TicketT]):
         settle()
         self.pid = os.getpid()
         self.pipeline: Pipeline[TicketT] = Pipeline()
-        self.last_used = time.monotonic()
         self.sock = socket.socket(socket.AF_UNIX)
         self.cooperative = type(self.sock).__module__ != "socket"
         """Whether gevent or the like has put its own socket in place of Python's."""
@@ -94,18 +93,20 @@ class Link(Generic[TicketT]):
         closed = self.sock.fileno() < 0
         return closed or not self.pipeline.owed or self.useless
 
-    def look(self) -> bool:
-        """Whether there is something to receive within a moment, during which nobody sleeps."""
+    def look(self) -> bytes | None:
+        """What comes within a moment, during which nobody sleeps; None if nothing does."""
         began = time.monotonic()
         if began < self._look_from:
-            return False
-        while not self._input.poll(0):
-            now = time.monotonic()
-            if now - began > _A_MOMENT:
-                self._look_from = now + _NO_LOOK
-                return False
+            return None
+        while True:
             _let_others_run()  # p0f may be waiting for this very processor
-        return True
+            try:
+                return self.sock.recv(RECEIVE_SIZE)
+            except BlockingIOError:
+                now = time.monotonic()
+                if now - began > _A_MOMENT:
+                    self._look_from = now + (now - began) / _MOST_IN_VAIN
+                    return None
 
     def wait(self, seconds: float) -> None:
         """Sleep until there is something to receive (or have `sock.recv` do so, if cooperative).

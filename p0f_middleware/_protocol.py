@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from operator import itemgetter
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ._errors import P0fBadQuery, P0fProtocolError
-from ._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, Record, from_record, text
+from ._info import BAD_SW, OS_MATCH_Q, WIRE_FIELDS, P0fInfo, from_answer, text, wire_fields
 
 QUERY_SIZE = 21
 MOST_OWED = 128
@@ -39,38 +38,35 @@ _ASK_V4 = struct.Struct("=IB4s12x")
 _ASK_V6 = struct.Struct("=IB16s")
 
 
-class Dialect:
-    """One daemon's layout of an answer; all have the same magic and differ in size.
+class Dialect(NamedTuple):
+    """One daemon's layout of an answer; all have the same magic and differ in size."""
 
-    Args:
-        name: of the daemon.
-        layout: of the answer, as `struct` has it.
-        names: those of WIRE_FIELDS that it sends, in the order of the layout.
-    """
+    name: str
+    fields: struct.Struct
+    names: tuple[str, ...]
+    """Those of WIRE_FIELDS that it sends, in the order of `fields`."""
+    as_p0f_3: Callable[[bytes], bytes]
+    """Puts the bytes of an answer in the order of P0fInfo's LAYOUT."""
 
-    def __init__(self, name: str, layout: str, names: Sequence[str]) -> None:
-        self.name = name
-        self.names = names
-        self.fields = struct.Struct(layout)
-        self.size = self.fields.size
-        missing = [field for field in WIRE_FIELDS if field not in names]
-        unpack = struct.Struct(layout + "0s" * len(missing)).unpack  # those read as b""
-        order = (*names, *missing)
-        self.record: Callable[[bytes], Record] = unpack
-        """The fields of an answer in the order of WIRE_FIELDS."""
-        if order != WIRE_FIELDS:
-            in_order = itemgetter(*map(order.index, WIRE_FIELDS))
-            self.record = lambda answer: in_order(unpack(answer))
+    @property
+    def size(self) -> int:
+        return self.fields.size
 
 
 _COMMON, _EXTRA = WIRE_FIELDS[:16], WIRE_FIELDS[16:]
-P0F_3 = Dialect("p0f 3.0x", "=8x7IhBB" + "32s" * 6, _COMMON)
+P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), _COMMON, lambda answer: answer)
 P0F_MTU = Dialect(
     "p0f-mtu",
-    "=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2,
+    struct.Struct("=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2),
     (*_COMMON[:14], "link_mtu", *_COMMON[14:]),
+    lambda answer: answer[:168] + answer[170:] + answer[168:170] + bytes(8),
 )
-P0F_API2 = Dialect("p0f-v3-api2", "=8xxHd7IhBB" + "32s" * 6, (*_EXTRA, *_COMMON))
+P0F_API2 = Dialect(
+    "p0f-v3-api2",
+    struct.Struct("=8xxHd7IhBB" + "32s" * 6),
+    (*_EXTRA, *_COMMON),
+    lambda answer: answer[:8] + answer[19:] + answer[9:19],
+)
 DIALECTS = {dialect.size: dialect for dialect in (P0F_3, P0F_MTU, P0F_API2)}
 _LARGEST = max(DIALECTS)
 
@@ -117,13 +113,14 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
         P0fProtocolError: an unknown status or constant.
     """
     if answer.startswith(_OK_HEAD):
-        record = dialect.record(answer)
-        if record[8] > 2 or record[9] > 3 or record[4] > MOST_DAYS:
+        if dialect is not P0F_3:
+            answer = dialect.as_p0f_3(answer)
+        if answer[BAD_SW] > 2 or answer[OS_MATCH_Q] > 3:
             raise P0fProtocolError(
-                f"p0f sent bad_sw {record[8]} (0 to 2 are known), os_match_q {record[9]} (0 to 3),"
-                f" up_mod_days {record[4]}"
+                f"p0f sent bad_sw {answer[BAD_SW]} (0 to 2 are known) and"
+                f" os_match_q {answer[OS_MATCH_Q]} (0 to 3)"
             )
-        return from_record(record)
+        return from_answer(answer)
     if answer.startswith(_NO_MATCH_HEAD):
         return None
     status = _HEAD.unpack_from(answer)[1]
@@ -151,8 +148,7 @@ def write_answer(info: P0fInfo | None, dialect: Dialect) -> bytes:
     if info is None:
         return _NO_MATCH_HEAD.ljust(dialect.size, b"\0")
     answer = bytearray(dialect.size)
-    known = dict(zip(WIRE_FIELDS, info._record, strict=True))
-    known |= {name: known[name] or 0 for name in _EXTRA}
+    known = wire_fields(info)
     dialect.fields.pack_into(answer, 0, *(known[name] for name in dialect.names))
     answer[: _HEAD.size] = _OK_HEAD
     if dialect is P0F_API2:

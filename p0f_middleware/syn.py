@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ._address import Trusted, TrustedProxies, client_address
 from ._arming import armer
-from ._info import STRING_SIZE, MatchQuality, P0fInfo, P0fStatus, Record, from_record
+from ._info import STRING_SIZE, MatchQuality, P0fInfo, P0fStatus, seen_once
 from ._lookup import NO_ADDRESS, Outcome
 from ._match import Matcher, Verdict
 from ._outage import logger
@@ -225,9 +225,8 @@ class Syn:
         match = self._matcher.match(syn)
         if match is None:
             return _NO_SYN
-        record, reason = _told(match.verdict)
-        now = int(time.time())
-        info = from_record((now, now, *record[2:]))
+        host, reason = _told(match.verdict)
+        info = seen_once(host, int(time.time()))
         return _Seen(str(ip_address(match.source)), match.port, (info, P0fStatus.OK, reason))
 
     def _unavailable(self, kind: str, reason: str, level: int = logging.WARNING) -> Outcome:
@@ -244,8 +243,8 @@ def _matcher(database: str) -> Matcher:
 
 
 @lru_cache(1024)
-def _told(verdict: Verdict) -> tuple[Record, str]:
-    """A verdict as a P0fInfo's record, but for the two moments it begins with, and in words."""
+def _told(verdict: Verdict) -> tuple[P0fInfo, str]:
+    """A verdict as a P0fInfo, but for the two moments in it, and in words."""
     fields: dict[str, Any] = {
         "raw_sig": verdict.raw_sig,
         "total_conn": 1,
@@ -261,7 +260,7 @@ def _told(verdict: Verdict) -> tuple[Record, str]:
         fields["os_match_q"] = MatchQuality.FUZZY * verdict.fuzzy | (
             MatchQuality.GENERIC * verdict.generic
         )
-    return P0fInfo(**fields)._record, _words(verdict)
+    return P0fInfo(**fields), _words(verdict)
 
 
 def _words(verdict: Verdict) -> str:
