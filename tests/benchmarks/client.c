@@ -2,8 +2,8 @@
 
    Usage: client SOCKET ADDRESS..., with IPv4 addresses that p0f knows, which are asked for in turn.
    Each line "DEPTH COUNT" on standard input has it make COUNT lookups with DEPTH of them in flight
-   at all times, and print the nanoseconds they took. Every answer is checked and its operating
-   system's name is copied out. */
+   at all times, on a connection of their own, and print the nanoseconds they took without the time
+   to connect. Every answer is checked and its operating system's name is copied out. */
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -45,8 +45,9 @@ static void make_queries(char **ip_addresses, int addresses) {
     }
 }
 
+static long next = 0;
+
 static void ask(int sock, long count) {
-    static long next = 0;
     if (count > 0 && write(sock, queries + next * QUERY, count * QUERY) != count * QUERY)
         die("write");
     next = (next + count) % MOST;
@@ -90,12 +91,14 @@ int main(int argc, char **argv) {
     struct timespec from, to;
     if (argc < 3)
         return 2;
-    int sock = connect_to(argv[1]);
     make_queries(argv + 2, argc - 2);
     while (scanf("%ld %ld", &depth, &count) == 2) {
+        int sock = connect_to(argv[1]);
+        look_up(sock, 1, 1); /* p0f has taken the connection */
         clock_gettime(CLOCK_MONOTONIC, &from);
         look_up(sock, depth < MOST ? depth : MOST, count);
         clock_gettime(CLOCK_MONOTONIC, &to);
+        close(sock);
         printf("%lld\n", (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec);
         fflush(stdout);
     }

@@ -4,6 +4,9 @@ Each contender is a function that does its work `count` times and returns the se
 they ask for `HOST`, and where many ask at once, each asks for one of `HOSTS`. All read the name of
 the operating system, except the middlewares (there the application is to do nothing, so that the
 difference is the middleware's) and Python's bare `send` and `recv`, the least Python can do.
+
+Everybody is connected to p0f while being measured, and nobody else is: before each answer p0f looks
+at all of its connections, so those of the others would slow down everybody's lookups.
 """
 
 from __future__ import annotations
@@ -75,22 +78,25 @@ def c_client(
         times.close()
 
 
-@contextlib.contextmanager
-def bare_python(socket_path: str) -> Iterator[dict[str, Contender]]:
+def bare_python(socket_path: str) -> dict[str, Contender]:
     """A query sent and its answer received, not even looked at."""
     query = make_query(HOST)
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(socket_path)
 
-        def ask() -> None:
-            sock.send(query)
-            sock.recv(4096)
+    def run(count: int) -> float:
+        with socket.socket(socket.AF_UNIX) as sock:
 
-        yield {"Python, send and recv": repeat(ask)}
+            def ask() -> None:
+                sock.send(query)
+                sock.recv(4096)
+
+            sock.connect(socket_path)
+            ask()
+            return repeat(ask)(count)
+
+    return {"Python, send and recv": run}
 
 
-@contextlib.contextmanager
-def package_of_2014(socket_path: str) -> Iterator[dict[str, Contender]]:
+def package_of_2014(socket_path: str) -> dict[str, Contender]:
     """`p0f` 1.0.0 from PyPI, if it is installed.
 
     Written for Python 2, its get_info works on Python 3 as published (for IPv4), but leaves strings
@@ -101,43 +107,52 @@ def package_of_2014(socket_path: str) -> Iterator[dict[str, Contender]]:
     try:
         old: Any = importlib.import_module("p0f")
     except ImportError:
-        yield {}
-        return
+        return {}
 
     def look_up(client: Any) -> None:
         assert client.get_info(HOST)["os_name"].rstrip(b"\0").decode()
 
     def look_up_anew() -> None:
-        client = old.P0f(socket_path, timeout=TIMEOUT)
-        look_up(client)
-        client.close()
+        with contextlib.closing(old.P0f(socket_path, timeout=TIMEOUT)) as client:
+            look_up(client)
 
-    kept = old.P0f(socket_path, timeout=TIMEOUT)
-    yield {
-        "p0f 1.0.0, connection kept": repeat(lambda: look_up(kept)),
+    def on_one_connection(count: int) -> float:
+        with contextlib.closing(old.P0f(socket_path, timeout=TIMEOUT)) as client:
+            look_up(client)
+            return repeat(lambda: look_up(client))(count)
+
+    return {
+        "p0f 1.0.0, connection kept": on_one_connection,
         "p0f 1.0.0 as in Django": repeat(look_up_anew),
     }
-    kept.close()
 
 
-def blocking(client: P0f, with_cache: P0f) -> dict[str, Contender]:
+def blocking(socket_path: str) -> dict[str, Contender]:
     """P0f, and a WSGI application without and with the middleware."""
+    client = P0f(socket_path, timeout=TIMEOUT)
+    with_cache = P0f(socket_path, timeout=TIMEOUT, cache_ttl=3600)
 
     def look_up(client: P0f = client) -> None:
         info = client.lookup(HOST)
         assert info is not None
         assert info.os_name
 
-    look_up(with_cache)
+    def connected(work: Callable[[], object], client: P0f = client) -> Contender:
+        def run(count: int) -> float:
+            with client:
+                look_up(client)
+                return repeat(work)(count)
 
-    def call(app: Callable[[dict[str, Any], Any], Any]) -> Contender:
-        return repeat(lambda: app({"REMOTE_ADDR": HOST}, _start_response))
+        return run
+
+    def call(app: Callable[[dict[str, Any], Any], Any]) -> Callable[[], object]:
+        return lambda: app({"REMOTE_ADDR": HOST}, _start_response)
 
     return {
-        "P0f": repeat(look_up),
-        "P0f, from its cache": repeat(lambda: look_up(with_cache)),
-        "WSGI, bare": call(wsgi_app),
-        "WSGI, wrapped": call(P0fWSGIMiddleware(wsgi_app, client)),
+        "P0f": connected(look_up),
+        "P0f, from its cache": connected(lambda: look_up(with_cache), with_cache),
+        "WSGI, bare": repeat(call(wsgi_app)),
+        "WSGI, wrapped": connected(call(P0fWSGIMiddleware(wsgi_app, client))),
     }
 
 
@@ -157,9 +172,12 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
 
     def run(work: Callable[[int], Coroutine[Any, Any, None]]) -> Contender:
         def timed(count: int) -> float:
+            loop.run_until_complete(look_up(HOST, 1))
             began = perf_counter()
             loop.run_until_complete(work(count))
-            return perf_counter() - began
+            seconds = perf_counter() - began
+            loop.run_until_complete(client.close())
+            return seconds
 
         return timed
 
@@ -187,28 +205,17 @@ def event_loops(socket_path: str) -> Iterator[dict[str, Contender]]:
     with contextlib.ExitStack() as stack:
         contenders: dict[str, Contender] = {}
         for name, make in LOOPS.items():
-            loop = make()
-            stack.callback(loop.close)
-            client = AsyncP0f(socket_path, timeout=TIMEOUT)
-            stack.callback(
-                lambda loop, client: loop.run_until_complete(client.close()), loop, client
-            )
-            contenders |= on_loop(loop, name, client)
+            loop = stack.enter_context(contextlib.closing(make()))
+            contenders |= on_loop(loop, name, AsyncP0f(socket_path, timeout=TIMEOUT))
         yield contenders
 
 
 @contextlib.contextmanager
 def all_contenders(socket_path: str, folder: Path) -> Iterator[dict[str, Contender]]:
     """Everybody by name; the names are those in the table."""
-    with (
-        c_client(socket_path, folder, HOSTS[:64]) as c,
-        bare_python(socket_path) as python,
-        package_of_2014(socket_path) as old,
-        P0f(socket_path, timeout=TIMEOUT) as client,
-        P0f(socket_path, timeout=TIMEOUT, cache_ttl=3600) as with_cache,
-        event_loops(socket_path) as asynchronous,
-    ):
-        yield c | python | old | blocking(client, with_cache) | asynchronous
+    with c_client(socket_path, folder, HOSTS[:64]) as c, event_loops(socket_path) as asynchronous:
+        python = bare_python(socket_path) | package_of_2014(socket_path) | blocking(socket_path)
+        yield c | python | asynchronous
 
 
 def repeat(work: Callable[[], object]) -> Contender:
