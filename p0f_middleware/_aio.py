@@ -185,7 +185,7 @@ class AsyncP0f(BaseClient):
             others.set_result(outcome)
 
     async def _exchange(self, query: bytes, reader: Reader[Any]) -> Any:
-        """What `reader` makes of the answer to `query`. `lookup` has a copy, for want of time."""
+        """What `reader` makes of the answer to `query`. (`lookup` saves itself this coroutine.)"""
         try:
             return await self._ask(query, reader)
         except asyncio.CancelledError:
@@ -193,8 +193,8 @@ class AsyncP0f(BaseClient):
             raise
 
     def _ask(self, query: bytes, reader: Reader[Any]) -> Awaitable[Any]:
-        """Send a query, now or with others of this turn of the loop; await what `reader` makes of
-        the answer."""
+        """Have a query sent; what is returned is to be awaited for what `reader` makes of the
+        answer."""
         loop = _running_loop()
         if loop is None:
             return self._under_trio().exchange(query, reader)
@@ -300,6 +300,7 @@ class _Line:
         self._crowded = False
         self._shared = False
         self._looks_left = _MOST_LOOKS
+        self._last_used = time.monotonic()
         self._nothing_owed: asyncio.Future[None] | None = None
         loop.add_reader(link.sock, self._receive)
         self._watch()
@@ -377,17 +378,19 @@ class _Line:
         if here:
             self._lose(waiting)
 
-    def _lose(self, queries: Sequence[_Query]) -> None:
+    def _lose(self, queries: Iterable[_Query]) -> None:
         """The connection turned out dead: ask again on a fresh one, but once only."""
-        lost = [query for query in queries if query[3].again]
+        lost: list[_Query] = []
+        again: list[_Query] = []
+        for query in queries:
+            (lost if query[3].again else again).append(query)
         if lost:
             error = ConnectionLost(f"p0f closed its connection on {self._socket_path}")
             self._health.failed(error)
             self._health.stats.add("errors", _fail(lost, error))
-        again = [query for query in queries if not query[3].again]
-        for query in again:
-            query[3].again = True
         if again:
+            for query in again:
+                query[3].again = True
             self._client._ask_again(self.loop, again)
 
     def __del__(self) -> None:

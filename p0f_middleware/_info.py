@@ -40,17 +40,16 @@ WIRE_FIELDS = (
 STRING_SIZE = 32
 """Bytes p0f sends for a string."""
 LAYOUT = struct.Struct("=8x7IhBB" + "32s" * 6 + "Hd")
-"""How a P0fInfo keeps its host: as an answer of p0f 3.0x, followed by the two fields that only other
-daemons send. Behind that may be a SYN's signature."""
-_FIRST_SEEN, _LAST_SEEN, _TOTAL_CONN, _UPTIME_MIN, _UP_MOD_DAYS, _LAST_NAT, _LAST_CHG = range(
-    8, 36, 4
-)
+"""How a P0fInfo keeps its host: as p0f 3.0x answers, and then the two fields that only others send.
+Behind those there may be the signature of a SYN."""
+_FIRST_SEEN, _LAST_SEEN, _TOTAL_CONN, _UPTIME_MIN = range(8, 24, 4)
+_UP_MOD_DAYS, _LAST_NAT, _LAST_CHG = range(24, 36, 4)
 _DISTANCE, BAD_SW, OS_MATCH_Q = 36, 38, 39
 _OS_NAME, _OS_FLAVOR, _HTTP_NAME, _HTTP_FLAVOR, _LINK_TYPE, _LANGUAGE = (
     slice(start, start + STRING_SIZE) for start in range(40, 232, STRING_SIZE)
 )
 _LINK_MTU, _TICK_RATE = 232, 234
-_u32, _u16, _s16, _double = (struct.Struct(f"={kind}").unpack_from for kind in "IHhd")
+_u32, _s16, _u16, _double = (struct.Struct(f"={kind}").unpack_from for kind in "IhHd")
 
 _NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
     "distance": -1,

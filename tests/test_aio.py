@@ -7,6 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -98,6 +99,48 @@ def test_lookups_under_way_when_p0f_restarts_are_asked_again(fake_p0f: FakeP0f) 
         return await asyncio.gather(*lookups)
 
     assert run(fake_p0f, main) == [HOST, OTHER, HOST]
+
+
+def test_each_lookup_that_fails_when_p0f_ends_says_why_and_counts_once(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> tuple[set[str], dict[str, int]]:
+        await client.lookup(HOST)
+        fake_p0f.stall()
+        lookups = [asyncio.create_task(client.lookup(f"192.0.2.{n}")) for n in range(5)]
+        await asyncio.sleep(0.01)
+        fake_p0f.refuse()
+        errors = await asyncio.gather(*lookups, return_exceptions=True)
+        return {str(error) for error in errors}, client.stats.as_dict()
+
+    said, stats = run(fake_p0f, main)
+    assert said == {f"nobody listens on {fake_p0f.socket_path}; p0f has ended: start it again"}
+    assert (stats["lookups"], stats["errors"], stats["outages"]) == (6, 5, 1)
+
+
+def test_a_lookup_that_is_asked_again_has_no_more_time_than_others(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> float:
+        await client.lookup(HOST)
+        fake_p0f.stall()
+        began = time.monotonic()
+        lookup = asyncio.create_task(client.lookup(HOST))
+        await asyncio.sleep(0.8)
+        fake_p0f.restart()
+        with pytest.raises(P0fTimeout):
+            await lookup
+        fake_p0f.resume()
+        return time.monotonic() - began
+
+    assert run(fake_p0f, main, timeout=1) < 1.5
+
+
+def test_time_that_the_loop_spends_elsewhere_before_it_sends_is_not_p0fs(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> list[Any]:
+        await client.lookup(HOST)
+        lookups = [asyncio.create_task(client.lookup(f"192.0.2.{n}")) for n in range(20)]
+        asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+        return await asyncio.gather(*lookups)
+
+    fake_p0f.default = SAMPLE
+    assert run(fake_p0f, main, timeout=0.2) == [SAMPLE] * 20
 
 
 # Tasks that ask the same in one turn of the event loop
