@@ -23,8 +23,9 @@ QUERY_SIZE = 21
 MOST_OWED = 128
 """Queries to have on the wire at once.
 
-p0f writes each answer without waiting for room: 128 answers are under half of what Linux lets an
-unread Unix socket hold by default (212,992 bytes, 768 for an answer).
+Sending never has to wait then: of the 212,992 bytes that Linux grants the sender on a Unix socket by
+default, a query that p0f has not read takes 768. p0f in turn waits when some 42 of its answers lie
+unread, and goes on when they are read.
 """
 
 _QUERY_MAGIC = 0x50304601

@@ -394,7 +394,7 @@ def test_later_queries_travel_together() -> None:
     assert (asked(0).room, asked(MOST_OWED).room) == (MOST_OWED, 0)
 
 
-def test_all_that_may_be_owed_fits_into_the_buffer_of_an_unread_socket() -> None:
+def test_all_that_may_be_owed_fits_into_the_buffer_of_a_sender() -> None:
     assert MOST_OWED * 768 <= 212_992 // 2
 
 

@@ -43,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
     main.set_defaults(run=compare)
     main.add_argument("--check", action="store_true", help="exit with 1 where a bar was missed")
     main.add_argument("--rounds", type=int, default=60, help="of lookups (default: %(default)s)")
-    main.add_argument("--web-rounds", type=int, default=6, help="of wrk (default: %(default)s)")
-    main.add_argument("--seconds", type=int, default=2, help="of one wrk run (%(default)s)")
+    main.add_argument("--web-rounds", type=int, default=10, help="of wrk (default: %(default)s)")
+    main.add_argument("--seconds", type=int, default=1, help="of one wrk run (%(default)s)")
     main.add_argument("--figure", type=Path, default=FIGURE, help="where to write the picture")
     kinds = main.add_subparsers(title="instead of lookups beside C")
     growth.add_options(

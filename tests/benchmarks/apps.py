@@ -1,6 +1,6 @@
 """The least that an application can do, for the middlewares to be seen beside it.
 
-The servers are started with `P0F_SOCKET` in their environment and serve all four from here.
+The servers are started with `P0F_SOCKET` in their environment and serve all six from here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from p0f_middleware import P0fASGIMiddleware, P0fWSGIMiddleware
+from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fWSGIMiddleware
 
 BODY = b"hello\n"
 
@@ -34,3 +34,5 @@ async def asgi_app(
 _socket_path = os.environ.get("P0F_SOCKET", "/nonexistent")
 wrapped_wsgi_app = P0fWSGIMiddleware(wsgi_app, _socket_path)
 wrapped_asgi_app = P0fASGIMiddleware(asgi_app, _socket_path)
+cached_wsgi_app = P0fWSGIMiddleware(wsgi_app, P0f(_socket_path, cache_ttl=60))
+cached_asgi_app = P0fASGIMiddleware(asgi_app, AsyncP0f(_socket_path, cache_ttl=60))

@@ -48,13 +48,13 @@ def _times(heading: str, names: Sequence[str], base: str, rounds: Sequence[Round
 def _rates(loads: Loads) -> Panel:
     rows = []
     for name, rounds in loads.items():
-        for kind in ("bare", "wrapped"):
+        for kind in rounds[0]:
             rate = spread([one[kind].requests_per_second for one in rounds])
             share = spread(
                 [one[kind].requests_per_second / one["bare"].requests_per_second for one in rounds]
             )
             figure = f"{rate.median:,.0f}, {share.median:.0%}"
-            row = Row(f"{_short(name)}, {kind}", rate.median, rate.noise, figure, kind == "wrapped")
+            row = Row(f"{_short(name)}, {kind}", rate.median, rate.noise, figure, kind != "bare")
             rows.append(row)
     return Panel("Requests per second, 64 connections (wrk), and share of the bare app's", rows)
 

@@ -13,7 +13,7 @@ C, C_64 = "C", "C, 64 in flight"
 PlacedRounds = Mapping[str, Sequence[Round]]
 """The rounds of lookups for each place of p0f."""
 Loads = Mapping[str, Sequence[Mapping[str, Load]]]
-"""For each server its rounds, each with what wrk saw of 'bare' and 'wrapped'."""
+"""For each server its rounds, each with what wrk saw of 'bare', 'wrapped' and so on."""
 
 
 def yardstick(name: str) -> str:
@@ -62,8 +62,11 @@ def judge(rounds: PlacedRounds, loads: Loads) -> Iterator[tuple[Bar, Spread]]:
                 yield replace(bar, name=f"{bar.name}, {place}"), bar.of(here)
     for name, each in loads.items():
         bar = _server_bar(name)
-        rates = [{kind: load.requests_per_second for kind, load in one.items()} for one in each]
-        yield bar, bar.of(rates)
+        yield bar, bar.of(_rates(each))
+
+
+def _rates(rounds: Sequence[Mapping[str, Load]]) -> list[Round]:
+    return [{kind: load.requests_per_second for kind, load in one.items()} for one in rounds]
 
 
 def lookups_table(rounds: Sequence[Round]) -> str:
@@ -79,14 +82,17 @@ def lookups_table(rounds: Sequence[Round]) -> str:
 
 def servers_table(loads: Loads) -> str:
     """What wrk saw; the ratio is taken round by round."""
-    lines = [f"{'':40}{'requests/s':>11}{'p50 ms':>8}{'p99 ms':>8}"]
+    lines = [f"{'':48}{'requests/s':>11}{'p50 ms':>8}{'p99 ms':>8}   times bare (95 %)"]
     for name, rounds in loads.items():
-        for kind in ("bare", "wrapped"):
+        rates = _rates(rounds)
+        for kind in rounds[0]:
             rate, p50, p99 = (
                 spread([getattr(one[kind], field) for one in rounds]).median
                 for field in ("requests_per_second", "p50", "p99")
             )
-            lines.append(f"{f'{name}, {kind}':40}{rate:11.0f}{p50 * 1e3:8.2f}{p99 * 1e3:8.2f}")
+            kept = spread([one[kind] / one["bare"] for one in rates])
+            figures = f"{rate:11.0f}{p50 * 1e3:8.2f}{p99 * 1e3:8.2f}   {kept}"
+            lines.append(f"{f'{name}, {kind}':48}{figures}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Whole requests: gunicorn and uvicorn under wrk, bare and wrapped, in alternation.
+"""Whole requests: gunicorn and uvicorn under wrk, bare, wrapped, and with a cache, in alternation.
 
 wrk, the server and p0f (which reads every packet that wrk sends, in both cases) share the machine's
 cores, so these ratios are worse than those of a server whose clients are elsewhere.
@@ -21,6 +21,8 @@ from tests.servers import BIN, fetch, free_port, serve
 from .rounds import progress
 
 CONNECTIONS = 64
+KINDS = {"bare": "", "wrapped": "wrapped_", "wrapped, cached": "cached_"}
+"""The prefixes of the applications' names in `apps`."""
 ROOT = Path(__file__).parents[2]
 SERVERS = {
     "gunicorn gthread": [
@@ -62,16 +64,17 @@ def available() -> dict[str, list[str]]:
 def measure(
     name: str, command: list[str], socket_path: str, folder: Path, rounds: int, seconds: int
 ) -> list[dict[str, Load]]:
-    """The loads of 'bare' and 'wrapped', for each round."""
+    """The loads of each of `KINDS`, for each round."""
     results = []
     with contextlib.ExitStack() as stack:
         ports = {
             kind: stack.enter_context(_running(command, app, socket_path, folder))
-            for kind, app in (("bare", ""), ("wrapped", "wrapped_"))
+            for kind, app in KINDS.items()
         }
         for number in progress(range(rounds), f"{name}, rounds"):
             order = list(ports.items())[:: 1 if number % 2 else -1]
-            results.append({kind: press(port, seconds) for kind, port in order})
+            loads = {kind: press(port, seconds) for kind, port in order}
+            results.append({kind: loads[kind] for kind in KINDS})
     return results
 
 
