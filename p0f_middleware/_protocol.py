@@ -23,9 +23,9 @@ QUERY_SIZE = 21
 MOST_OWED = 128
 """Queries to have on the wire at once.
 
-Sending never has to wait then: of the 212,992 bytes that Linux grants the sender on a Unix socket by
-default, a query that p0f has not read takes 768. p0f in turn waits when some 42 of its answers lie
-unread, and goes on when they are read.
+Sending never has to wait then: of the 212,992 bytes that Linux grants the sender on a Unix socket
+by default, a query that p0f has not read takes 768. p0f in turn waits when some 42 of its answers
+lie unread, and goes on when they are read.
 """
 
 _QUERY_MAGIC = 0x50304601
