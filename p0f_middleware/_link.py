@@ -195,8 +195,8 @@ def _register(link: Link[Any]) -> None:
         _exit_hooks_of = link.pid
     atexit.unregister(_let_all_go)
     atexit.register(_let_all_go)
-    # multiprocessing's children end without atexit. They have its `util`; to import it here could wait
-    # for ever, in a child of a fork that came while another thread was importing it.
+    # multiprocessing's children end without atexit. They have its `util`; to import it here could
+    # wait for ever, in a child of a fork that came while another thread was importing it.
     finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
     if finalize is not None:
         finalize(None, _let_all_go, exitpriority=0)

@@ -183,6 +183,41 @@ def test_a_child_does_not_keep_its_parents_connection_open(fake_p0f: FakeP0f) ->
     subprocess.run([sys.executable, "-c", FORKED_AND_IDLE, fake_p0f.socket_path], check=True)
 
 
+FORKED_WHILE_IMPORTING = """
+import multiprocessing, os, signal, sys, threading
+from importlib.machinery import ModuleSpec
+from p0f_middleware import P0f
+
+class Endless:
+    def find_spec(self, name, path=None, target=None):
+        return ModuleSpec(name, self) if name == "multiprocessing.util" else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        importing.set()
+        threading.Event().wait()
+
+importing = threading.Event()
+sys.modules.pop("multiprocessing.util", None)
+sys.meta_path.insert(0, Endless())
+threading.Thread(target=__import__, args=("multiprocessing.util",), daemon=True).start()
+importing.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    P0f(sys.argv[1], timeout=5).lookup("192.0.2.1")
+    os._exit(0)
+os._exit(abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+"""
+
+
+def test_a_child_does_not_wait_for_what_its_parent_was_importing(fake_p0f: FakeP0f) -> None:
+    command = [sys.executable, "-c", FORKED_WHILE_IMPORTING, fake_p0f.socket_path]
+    subprocess.run(command, check=True, timeout=30)
+
+
 # Interruptions
 
 
