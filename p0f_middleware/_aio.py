@@ -40,7 +40,7 @@ _MOST_LOOKS = 4
 
 
 _Query: TypeAlias = "tuple[list[asyncio.Future[Any]], bytes, Reader[Any], _Turn]"
-"""A query on its way, the ticket of its answer: who waits, for what, and since when."""
+"""A query on its way, the ticket of its answer: who waits, for what, and since which turn."""
 
 
 class _Turn:
@@ -198,10 +198,8 @@ class AsyncP0f(BaseClient):
         loop = _running_loop()
         if loop is None:
             return self._under_trio().exchange(query, reader)
-        if self._health.outage.down:
-            self._health.admit(time.monotonic())
         line = self._line
-        if line is None or line.loop is not loop or line.closed:
+        if self._health.outage.down or line is None or line.loop is not loop or line.closed:
             line = self._line_here(loop)
         return line.ask(query, reader)
 
@@ -210,12 +208,18 @@ class AsyncP0f(BaseClient):
         try:
             line = self._line_here(loop)
         except P0fUnavailable as error:
-            self.stats.add("errors", _fail(queries, error) - 1)
+            self.stats.add("errors", _fail(queries, error) - 1)  # one is counted
         else:
             line.put(queries)
 
     def _line_here(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        """The running loop's connection."""
+        """The running loop's connection.
+
+        Raises:
+            P0fUnavailable: p0f is down or cannot be reached; one lookup is counted for that.
+        """
+        if self._health.outage.down:
+            self._health.admit(time.monotonic())
         line = self._lines.get(loop)
         if line is None or line.closed:
             line = self._connect(loop)
@@ -428,12 +432,13 @@ class _Line:
         try:
             data = self.link.look() if soon else self.link.sock.recv(RECEIVE_SIZE)
         except BlockingIOError:
-            data = None
+            return
         except OSError:
             data = b""
+        if data is None:
+            return
         if not data:
-            if data is not None:
-                self.shut()
+            self.shut()
             return
         pipeline = self.link.pipeline
         try:

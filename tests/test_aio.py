@@ -116,6 +116,20 @@ def test_each_lookup_that_fails_when_p0f_ends_says_why_and_counts_once(fake_p0f:
     assert (stats["lookups"], stats["errors"], stats["outages"]) == (6, 5, 1)
 
 
+def test_what_waits_for_a_p0f_that_takes_no_query_is_not_asked_again(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> tuple[list[type], int]:
+        fake_p0f.stall()
+        first = asyncio.create_task(client.lookup(HOST))
+        await asyncio.sleep(0.25)
+        others = [asyncio.create_task(client.lookup(ip)) for ip in (HOST, OTHER)]
+        errors = await asyncio.gather(first, *others, return_exceptions=True)
+        fake_p0f.resume()
+        return [type(error) for error in errors], client.stats.lookups
+
+    expected = [P0fTimeout, P0fUnavailable, P0fUnavailable], 3
+    assert run(fake_p0f, main, timeout=0.5) == expected
+
+
 def test_a_lookup_that_is_asked_again_has_no_more_time_than_others(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> float:
         await client.lookup(HOST)
