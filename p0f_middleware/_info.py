@@ -44,12 +44,16 @@ LAYOUT = struct.Struct("=8x7IhBB" + "32s" * 6 + "Hd")
 Behind those there may be the signature of a SYN."""
 _FIRST_SEEN, _LAST_SEEN, _TOTAL_CONN, _UPTIME_MIN = range(8, 24, 4)
 _UP_MOD_DAYS, _LAST_NAT, _LAST_CHG = range(24, 36, 4)
-_DISTANCE, BAD_SW, OS_MATCH_Q = 36, 38, 39
+_DISTANCE, _BAD_SW, _OS_MATCH_Q = 36, 38, 39
 _OS_NAME, _OS_FLAVOR, _HTTP_NAME, _HTTP_FLAVOR, _LINK_TYPE, _LANGUAGE = (
     slice(start, start + STRING_SIZE) for start in range(40, 232, STRING_SIZE)
 )
 _LINK_MTU, _TICK_RATE = 232, 234
 _u32, _s16, _u16, _double = (struct.Struct(f"={kind}").unpack_from for kind in "IhHd")
+constants = struct.Struct("=24xI10xBB").unpack_from
+"""The fields that not every value makes sense for: `up_mod_days`, `bad_sw` and `os_match_q`."""
+MOST_DAYS = timedelta.max.days
+"""The largest `up_mod_days` there can be; p0f's field has room for more than a timedelta has."""
 
 _NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
     "distance": -1,
@@ -131,7 +135,7 @@ class P0fInfo(Mapping[str, Any]):
             raise TypeError(f"P0fInfo has no settable field {', '.join(sorted(unknown))}")
         given = {name: _to_wire(name, value) for name, value in fields.items() if value is not None}
         answer = LAYOUT.pack(*(_NOTHING_KNOWN | given).values())
-        _set_answer(self, answer + (raw_sig or "").encode())
+        _set_answer(self, answer + bytes(raw_sig or "", "utf-8"))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"P0fInfo is immutable: cannot set {name}")
@@ -174,7 +178,7 @@ class P0fInfo(Mapping[str, Any]):
     @property
     def up_mod_days(self) -> timedelta | None:
         """The span after which the host's timestamps, and so `uptime`, wrap; None if not known."""
-        days: int = min(_u32(self._answer, _UP_MOD_DAYS)[0], timedelta.max.days)
+        days: int = min(_u32(self._answer, _UP_MOD_DAYS)[0], MOST_DAYS)
         return timedelta(days=days) if days else None
 
     @property
@@ -198,13 +202,13 @@ class P0fInfo(Mapping[str, Any]):
     @property
     def bad_sw(self) -> BadSoftware | None:
         """Whether User-Agent or Server lie; None if p0f saw no lie (or no such header)."""
-        code = self._answer[BAD_SW]
+        code = self._answer[_BAD_SW]
         return BadSoftware(code) if code else None
 
     @property
     def os_match_q(self) -> MatchQuality:
         """How well the signature behind `os_name` fits; NORMAL also where os_name is None."""
-        return MatchQuality(self._answer[OS_MATCH_Q])
+        return MatchQuality(self._answer[_OS_MATCH_Q])
 
     @property
     def os_name(self) -> str | None:
@@ -245,12 +249,12 @@ class P0fInfo(Mapping[str, Any]):
     @property
     def link_mtu(self) -> int | None:
         """The link's MTU in bytes; None if not known (only p0f-mtu and p0f-v3-api2 send it)."""
-        return _u16(self._answer, _LINK_MTU)[0] or None if self._has_extra else None
+        return self._extra(_u16, _LINK_MTU) or None
 
     @property
     def tick_rate(self) -> float | None:
         """Rate of the host's timestamp clock in Hz; None if not known (p0f-v3-api2 sends it)."""
-        rate: float = _double(self._answer, _TICK_RATE)[0] if self._has_extra else 0.0
+        rate: float = self._extra(_double, _TICK_RATE)
         return rate if 0 < rate < math.inf else None
 
     @property
@@ -292,9 +296,9 @@ class P0fInfo(Mapping[str, Any]):
     def __hash__(self) -> int:
         return hash(self._comparable())
 
-    @property
-    def _has_extra(self) -> bool:
-        return len(self._answer) >= LAYOUT.size
+    def _extra(self, unpack_from: Callable[[bytes, int], tuple[Any, ...]], offset: int) -> Any:
+        """A field that p0f 3.0x does not send; then 0."""
+        return unpack_from(self._answer, offset)[0] if len(self._answer) >= LAYOUT.size else 0
 
     def _comparable(self) -> tuple[object, ...]:
         return *map(_comparable, wire_fields(self).values()), self.raw_sig
@@ -337,11 +341,7 @@ def _comparable(value: object) -> object:
     return 0.0 if isinstance(value, float) and math.isnan(value) else value
 
 
-FIELDS = tuple(
-    name
-    for name, value in vars(P0fInfo).items()
-    if isinstance(value, property) and not name.startswith("_")
-)
+FIELDS = tuple(name for name, value in vars(P0fInfo).items() if isinstance(value, property))
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
 
 
@@ -367,7 +367,7 @@ def _to_wire(name: str, value: Any) -> int | float | bytes:
 
 _MOMENTS = ("first_seen", "last_seen", "last_nat", "last_chg")
 _RANGES = {name: range(2**32) for name in WIRE_FIELDS[:7]} | {
-    "up_mod_days": range(timedelta.max.days + 1),
+    "up_mod_days": range(MOST_DAYS + 1),
     "distance": range(-(2**15), 2**15),
     "bad_sw": range(3),
     "os_match_q": range(4),

@@ -17,7 +17,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ._errors import P0fBadQuery, P0fProtocolError
-from ._info import BAD_SW, OS_MATCH_Q, WIRE_FIELDS, P0fInfo, from_answer, text, wire_fields
+from ._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, constants, from_answer, text, wire_fields
 
 QUERY_SIZE = 21
 MOST_OWED = 128
@@ -46,8 +46,8 @@ class Dialect(NamedTuple):
     fields: struct.Struct
     names: tuple[str, ...]
     """Those of WIRE_FIELDS that it sends, in the order of `fields`."""
-    as_p0f_3: Callable[[bytes], bytes]
-    """Puts the bytes of an answer in the order of P0fInfo's LAYOUT."""
+    as_p0f_3: Callable[[bytes], bytes] | None = None
+    """Puts the bytes of an answer in the order of P0fInfo's LAYOUT; None if they are."""
 
     @property
     def size(self) -> int:
@@ -55,7 +55,7 @@ class Dialect(NamedTuple):
 
 
 _COMMON, _EXTRA = WIRE_FIELDS[:16], WIRE_FIELDS[16:]
-P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), _COMMON, lambda answer: answer)
+P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), _COMMON)
 P0F_MTU = Dialect(
     "p0f-mtu",
     struct.Struct("=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2),
@@ -114,12 +114,13 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
         P0fProtocolError: an unknown status or constant.
     """
     if answer.startswith(_OK_HEAD):
-        if dialect is not P0F_3:
+        if dialect.as_p0f_3 is not None:
             answer = dialect.as_p0f_3(answer)
-        if answer[BAD_SW] > 2 or answer[OS_MATCH_Q] > 3:
+        up_mod_days, bad_sw, os_match_q = constants(answer)
+        if bad_sw > 2 or os_match_q > 3 or up_mod_days > MOST_DAYS:
             raise P0fProtocolError(
-                f"p0f sent bad_sw {answer[BAD_SW]} (0 to 2 are known) and"
-                f" os_match_q {answer[OS_MATCH_Q]} (0 to 3)"
+                f"p0f sent bad_sw {bad_sw} (0 to 2 are known), os_match_q {os_match_q} (0 to 3),"
+                f" up_mod_days {up_mod_days}"
             )
         return from_answer(answer)
     if answer.startswith(_NO_MATCH_HEAD):

@@ -35,7 +35,7 @@ from .benchmarks.rounds import alternate
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 LOADS = {
     "gunicorn gthread": [
-        {"bare": web.Load(1000.0, 0.001, 0.002), "wrapped": web.Load(950.0, 0.001, 0.002)}
+        {"bare": web.Load(1000.0, 0.001, 0.002), "wrapped": web.Load(950.0, 0.001, 0.002)},
     ]
 }
 

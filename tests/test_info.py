@@ -108,15 +108,6 @@ def test_the_longest_uptime_is_a_span() -> None:
     assert P0fInfo(uptime_min=2**32 - 1).uptime == timedelta(minutes=2**32 - 1)
 
 
-def test_a_span_that_python_has_no_room_for_is_its_longest() -> None:
-    answer = bytearray(write_answer(P0fInfo(), P0F_3))
-    answer[24:28] = b"\xff" * 4
-    info = read_answer(bytes(answer), P0F_3)
-
-    assert info is not None
-    assert info.up_mod_days == timedelta(timedelta.max.days)
-
-
 @pytest.mark.parametrize("distance", [-1, -(2**15)])
 def test_a_negative_distance_is_not_known(distance: int) -> None:
     assert P0fInfo(distance=distance).distance is None

@@ -39,7 +39,7 @@ def link(fake_p0f: FakeP0f) -> Iterator[Link[None]]:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """Grows with each look that finds nothing."""
+    """Grows with each look."""
     looks: list[None] = []
     monkeypatch.setattr(_link, "_let_others_run", lambda: looks.append(None))
     return looks

@@ -273,6 +273,7 @@ def test_that_p0f_called_the_query_bad_is_told(read: Any) -> None:
         (38, "B", 255, "bad_sw 255"),
         (39, "B", 4, "os_match_q 4"),
         (39, "B", 255, "os_match_q 255"),
+        (24, "I", 1_000_000_000, "up_mod_days 1000000000"),
     ],
 )
 def test_a_constant_out_of_range_is_an_error(

@@ -45,9 +45,8 @@ static void make_queries(char **ip_addresses, int addresses) {
     }
 }
 
-static long next = 0;
-
 static void ask(int sock, long count) {
+    static long next = 0;
     if (count > 0 && write(sock, queries + next * QUERY, count * QUERY) != count * QUERY)
         die("write");
     next = (next + count) % MOST;

@@ -1,6 +1,6 @@
 """Whole requests: gunicorn and uvicorn under wrk, bare, wrapped, and with a cache, in alternation.
 
-wrk, the server and p0f (which reads every packet that wrk sends, in both cases) share the machine's
+wrk, the server and p0f (which reads every packet that wrk sends, in all cases) share the machine's
 cores, so these ratios are worse than those of a server whose clients are elsewhere.
 """
 
