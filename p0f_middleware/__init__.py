@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._client import P0f
+from ._daemon.blocking import P0f
+from ._daemon.health import P0fStats
 from ._errors import (
     P0fBadQuery,
     P0fError,
@@ -20,12 +21,12 @@ from ._errors import (
     P0fTimeout,
     P0fUnavailable,
 )
-from ._info import BadSoftware, MatchQuality, P0fInfo, P0fStatus
-from ._outage import P0fStats
+from ._info import BadSoftware, MatchQuality, P0fInfo
+from ._outcome import P0fStatus
 from .wsgi import P0fWSGIMiddleware
 
 if TYPE_CHECKING:
-    from ._aio import AsyncP0f
+    from ._daemon.aio import AsyncP0f
     from .asgi import P0fASGIMiddleware
     from .syn import Syn, save_syn
 
@@ -55,7 +56,7 @@ __version__ = "1.0.0"
 
 def __getattr__(name: str) -> Any:
     if name == "AsyncP0f":
-        from ._aio import AsyncP0f
+        from ._daemon.aio import AsyncP0f
 
         return AsyncP0f
     if name == "P0fASGIMiddleware":

@@ -21,19 +21,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(argv)
     if options.command == "demo":
-        from ._demo import demo
+        from ._commands.demo import demo
 
         return demo(options.socket, options.source, options.host, options.port)
     if options.command == "query":
-        from ._query import query
+        from ._commands.query import query
 
         return query(options.ip, options.socket, as_json=options.json)
     if options.command == "doctor":
-        from ._doctor import doctor
+        from ._commands.doctor import doctor
 
         return doctor(options.ip, options.socket)
     if options.command == "signatures":
-        from ._signatures_file import signatures
+        from ._commands.signatures import signatures
 
         return signatures(options.merge)
     parser.print_help()

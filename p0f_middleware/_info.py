@@ -11,11 +11,11 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
-from enum import Enum, IntEnum, IntFlag
+from enum import IntEnum, IntFlag
 from functools import lru_cache
 from typing import Any, Literal
 
-__all__ = ["BadSoftware", "MatchQuality", "P0fInfo", "P0fStatus"]
+__all__ = ["BadSoftware", "MatchQuality", "P0fInfo"]
 
 WIRE_FIELDS = (
     "first_seen",
@@ -59,26 +59,6 @@ _NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
     "distance": -1,
     **dict.fromkeys(WIRE_FIELDS[10:16], b""),
 }
-
-
-class P0fStatus(str, Enum):
-    """What became of a request's lookup; equal to the plain strings."""
-
-    OK = "ok"
-    """p0f knows the client."""
-    NO_MATCH = "no_match"
-    """p0f answered that it has not seen the client."""
-    UNAVAILABLE = "unavailable"
-    """p0f could not be asked, or did not answer in time."""
-    NO_ADDRESS = "no_address"
-    """The request has no client address that could be asked for."""
-
-    def __str__(self) -> str:
-        return self.value
-
-    def describe(self) -> str:
-        """What it means and what to do about it, in words for people."""
-        return _STATUS_IN_WORDS[self]
 
 
 class MatchQuality(IntFlag):
@@ -416,22 +396,6 @@ def _link_in_words(info: P0fInfo) -> str | None:
 def _time_in_words(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else None
 
-
-_STATUS_IN_WORDS = {
-    P0fStatus.OK: "p0f knows the client.",
-    P0fStatus.NO_MATCH: (
-        "p0f has not seen the client. It knows those that connected since it started, over the"
-        " interface it listens on (its -i)."
-    ),
-    P0fStatus.UNAVAILABLE: (
-        "p0f could not be asked. Is it running, and its socket (its -s) open to this process? The"
-        " application's log has the reason."
-    ),
-    P0fStatus.NO_ADDRESS: (
-        "The request has no client address. If it came through a proxy on this machine, name the"
-        " proxy in trusted_proxies."
-    ),
-}
 
 _BAD_SW_IN_WORDS = {
     None: None,

@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 
-from ._link import Link, explain
+from ._daemon.connection import Link, explain
 from .django import P0fMiddleware, read_settings
 
 PATIENCE = 0.5

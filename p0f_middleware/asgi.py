@@ -12,17 +12,17 @@ from typing import Any, TypeAlias
 
 from asgiref.compatibility import guarantee_single_callable
 
-from ._address import Trusted
-from ._aio import AsyncP0f
-from ._base import TIMEOUT
-from ._grace import GRACE
-from ._lookup import (
+from ._daemon.aio import AsyncP0f
+from ._daemon.base import TIMEOUT
+from ._request.grace import GRACE
+from ._request.lookup import (
     AsyncLookup,
     AsyncSource,
     RequestSource,
     default_source,
     refuse_trusted_proxies,
 )
+from ._request.proxies import Trusted
 
 __all__ = ["P0fASGIMiddleware"]
 

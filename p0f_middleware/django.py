@@ -22,11 +22,11 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
 from . import asgi, wsgi
-from ._aio import AsyncP0f
-from ._base import TIMEOUT
-from ._client import P0f
-from ._grace import GRACE
-from ._lookup import AsyncLookup, Lookup
+from ._daemon.aio import AsyncP0f
+from ._daemon.base import TIMEOUT
+from ._daemon.blocking import P0f
+from ._request.grace import GRACE
+from ._request.lookup import AsyncLookup, Lookup
 
 __all__ = ["SETTINGS", "P0fMiddleware"]
 

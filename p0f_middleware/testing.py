@@ -27,8 +27,8 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from ._daemon.protocol import DIALECTS, P0F_3, QUERY_SIZE, write_answer
 from ._info import P0fInfo
-from ._protocol import DIALECTS, P0F_3, QUERY_SIZE, write_answer
 
 __all__ = ["SAMPLE", "FakeP0f"]
 

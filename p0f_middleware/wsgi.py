@@ -9,18 +9,18 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ._address import Trusted
-from ._base import TIMEOUT
-from ._client import P0f
-from ._grace import GRACE
-from ._lookup import (
+from ._daemon.base import TIMEOUT
+from ._daemon.blocking import P0f
+from ._outcome import Outcome
+from ._request.grace import GRACE
+from ._request.lookup import (
     Lookup,
-    Outcome,
     RequestSource,
     Source,
     default_source,
     refuse_trusted_proxies,
 )
+from ._request.proxies import Trusted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -8,16 +8,9 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import (
-    AsyncP0f,
-    P0fASGIMiddleware,
-    P0fInfo,
-    P0fStatus,
-    P0fUnavailable,
-    _aio,
-    _link,
-    _outage,
-)
+from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fInfo, P0fStatus, P0fUnavailable
+from p0f_middleware._daemon import aio, connection
+from p0f_middleware._request import failure
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 HOST = "192.0.2.1"
@@ -98,7 +91,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(_aio, "sleep", sleep)
+    monkeypatch.setattr(aio, "sleep", sleep)
     return pauses
 
 
@@ -254,7 +247,7 @@ def test_without_grace_it_is_asked_once(pauses: list[float]) -> None:
 
 @pytest.fixture
 def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_outage, "_said", set())
+    monkeypatch.setattr(failure, "_said", set())
 
 
 @pytest.mark.usefixtures("nothing_said_yet")
@@ -359,7 +352,7 @@ def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
     fake_p0f: FakeP0f,
 ) -> None:
     sent: list[str] = []
-    open_before = set(_link._open)
+    open_before = set(connection._open)
 
     async def main() -> None:
         middleware = P0fASGIMiddleware(lifespan_app, fake_p0f.socket_path)
@@ -371,19 +364,19 @@ def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
         lifespan = asyncio.create_task(middleware({"type": "lifespan"}, messages.get, note))
         await messages.put({"type": "lifespan.startup"})
         await middleware(make_scope(), receive, send)
-        assert _link._open > open_before
+        assert connection._open > open_before
         await messages.put({"type": "lifespan.shutdown"})
         await lifespan
 
     asyncio.run(main())
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert _link._open <= open_before
+    assert connection._open <= open_before
 
 
 def test_an_application_without_lifespan_gets_its_connection_closed_all_the_same(
     fake_p0f: FakeP0f,
 ) -> None:
-    open_before = set(_link._open)
+    open_before = set(connection._open)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -396,7 +389,7 @@ def test_an_application_without_lifespan_gets_its_connection_closed_all_the_same
             await middleware({"type": "lifespan"}, receive, send)
 
     asyncio.run(main())
-    assert _link._open <= open_before
+    assert connection._open <= open_before
 
 
 def test_a_client_of_the_users_own_is_left_open(fake_p0f: FakeP0f) -> None:

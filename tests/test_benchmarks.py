@@ -14,11 +14,9 @@ import pytest
 
 from p0f_middleware import P0f
 from p0f_middleware.testing import SAMPLE, FakeP0f
-
-from .benchmarks import growth, lag, web
-from .benchmarks.__main__ import parser
-from .benchmarks.contenders import LEAST_FOR_A_TASK, TASKS, all_contenders, c_client
-from .benchmarks.p0f_here import (
+from tests.benchmarks.__main__ import parser
+from tests.benchmarks.contenders import LEAST_FOR_A_TASK, TASKS, all_contenders, c_client
+from tests.benchmarks.p0f_here import (
     HOST,
     introduce,
     loopback_addresses,
@@ -27,10 +25,12 @@ from .benchmarks.p0f_here import (
     running_p0f,
     syn,
 )
-from .benchmarks.picture import picture
-from .benchmarks.ratios import Bar, spread
-from .benchmarks.report import BARS, bars_table, judge, lookups_table, servers_table
-from .benchmarks.rounds import alternate
+from tests.benchmarks.picture import picture
+from tests.benchmarks.ratios import Bar, spread
+from tests.benchmarks.report import BARS, bars_table, judge, lookups_table, servers_table
+from tests.benchmarks.rounds import alternate
+
+from .benchmarks import growth, lag, web
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 LOADS = {

@@ -11,8 +11,15 @@ from typing import Any
 import pytest
 
 from p0f_middleware import BadSoftware, MatchQuality, P0fInfo, P0fStatus
+from p0f_middleware._daemon.protocol import (
+    P0F_3,
+    P0F_API2,
+    P0F_MTU,
+    Dialect,
+    read_answer,
+    write_answer,
+)
 from p0f_middleware._info import WIRE_FIELDS, text
-from p0f_middleware._protocol import P0F_3, P0F_API2, P0F_MTU, Dialect, read_answer, write_answer
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

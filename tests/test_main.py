@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, __version__, _source
+from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, __version__
 from p0f_middleware.__main__ import main, make_parser
-from p0f_middleware._demo import PORT, make_app, make_server
-from p0f_middleware._page import render
-from p0f_middleware._source import Source, open_source
+from p0f_middleware._commands import demo_source
+from p0f_middleware._commands.demo import PORT, make_app, make_server
+from p0f_middleware._commands.demo_page import render
+from p0f_middleware._commands.demo_source import Source, open_source
 from p0f_middleware.syn import Syn
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
@@ -148,7 +149,7 @@ def test_demo_reads_syns_where_no_p0f_is_given(listener: socket.socket) -> None:
 
 
 def test_demo_offers_every_source_there_is() -> None:
-    for kind in _source.WAYS:
+    for kind in demo_source.WAYS:
         assert make_parser().parse_args(["demo", "--source", kind]).source == kind
 
 
@@ -161,7 +162,7 @@ def pretend(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Put a shell script in p0f's place."""
     (folder / "p0f").write_text(f"#!/bin/sh\n{program}\n")
     (folder / "p0f").chmod(0o755)
-    monkeypatch.setattr(_source, "P0F_FOLDERS", ())
+    monkeypatch.setattr(demo_source, "P0F_FOLDERS", ())
     monkeypatch.setenv("PATH", str(folder))
 
 
@@ -182,7 +183,7 @@ def test_a_p0f_that_does_not_start_gives_the_reason_for_the_sample(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pretend(program, tmp_path, monkeypatch)
-    monkeypatch.setattr(_source, "STARTING", 0.1 if "sleep" in program else 10)
+    monkeypatch.setattr(demo_source, "STARTING", 0.1 if "sleep" in program else 10)
     with open_source(listener, kind="p0f") as source:
         assert reason in (source.sample_because or "")
 
@@ -190,7 +191,7 @@ def test_a_p0f_that_does_not_start_gives_the_reason_for_the_sample(
 def test_without_p0f_the_sample_says_how_to_get_it(
     listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_source, "P0F_FOLDERS", ())
+    monkeypatch.setattr(demo_source, "P0F_FOLDERS", ())
     monkeypatch.setenv("PATH", str(tmp_path))
     with open_source(listener, kind="p0f") as source:
         assert "apt-get install p0f" in (source.sample_because or "")

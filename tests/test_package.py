@@ -16,7 +16,8 @@ import p0f_middleware
 
 PACKAGE = Path(p0f_middleware.__file__).parent
 NOT_CORE = {"django", "apps", "testing", "_pytest", "__main__"}
-CORE = sorted(path for path in PACKAGE.glob("*.py") if path.stem not in NOT_CORE)
+MODULES = sorted(PACKAGE.rglob("*.py"))
+CORE = [path for path in MODULES if path.stem not in NOT_CORE]
 
 
 def imported_by(statements: str) -> set[str]:
@@ -91,7 +92,7 @@ def test_importing_the_package_brings_nothing_that_takes_long() -> None:
         "asgiref",
         "django",
         "argparse",
-        "p0f_middleware._aio",
+        "p0f_middleware._daemon.aio",
         "p0f_middleware.asgi",
         "p0f_middleware.django",
         "p0f_middleware.testing",
@@ -104,13 +105,25 @@ def test_what_needs_asyncio_brings_it_when_asked_for(name: str) -> None:
     assert "asyncio" in imported_by(f"from p0f_middleware import {name}")
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CORE, ids=str)
 def test_the_core_needs_the_standard_library_and_asgiref_alone(path: Path) -> None:
     # trio is imported where it runs already, and by nobody else
     assert imports_of(path) - sys.stdlib_module_names <= {"asgiref", "trio"}
 
 
-@pytest.mark.parametrize("name", ["_protocol", "_address", "_info", "_errors", "_grace"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_daemon/protocol",
+        "_address",
+        "_info",
+        "_errors",
+        "_outcome",
+        "_visitor",
+        "_request/grace",
+        "_request/proxies",
+    ],
+)
 def test_what_does_no_io_imports_nothing_to_do_it_with(name: str) -> None:
     assert not imports_of(PACKAGE / f"{name}.py") & {
         "asyncio",
@@ -124,6 +137,6 @@ def test_what_does_no_io_imports_nothing_to_do_it_with(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=str)
 def test_every_module_opens_with_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from p0f_middleware import P0f, P0fException, P0fInfo, P0fTimeout
-from p0f_middleware._protocol import P0F_3, write_answer
+from p0f_middleware._daemon.protocol import P0F_3, write_answer
 from p0f_middleware.testing import FakeP0f
 
 HOST = "192.168.0.1"

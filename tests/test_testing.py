@@ -12,7 +12,14 @@ from types import SimpleNamespace
 import pytest
 
 from p0f_middleware import P0fInfo
-from p0f_middleware._protocol import DIALECTS, P0F_3, Dialect, make_query, read_answer, write_answer
+from p0f_middleware._daemon.protocol import (
+    DIALECTS,
+    P0F_3,
+    Dialect,
+    make_query,
+    read_answer,
+    write_answer,
+)
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 HOST = "192.0.2.1"

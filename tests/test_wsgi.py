@@ -13,15 +13,8 @@ from wsgiref.validate import validator
 
 import pytest
 
-from p0f_middleware import (
-    P0f,
-    P0fInfo,
-    P0fStatus,
-    P0fUnavailable,
-    P0fWSGIMiddleware,
-    _lookup,
-    _outage,
-)
+from p0f_middleware import P0f, P0fInfo, P0fStatus, P0fUnavailable, P0fWSGIMiddleware
+from p0f_middleware._request import failure, lookup
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 HOST = "192.0.2.1"
@@ -71,7 +64,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses the middleware makes, instead of making them."""
     pauses: list[float] = []
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=pauses.append)
-    monkeypatch.setattr(_lookup, "time", clock)
+    monkeypatch.setattr(lookup, "time", clock)
     return pauses
 
 
@@ -243,7 +236,7 @@ def test_a_failure_while_waiting_is_unavailable(pauses: list[float]) -> None:
 
 @pytest.fixture
 def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_outage, "_said", set())
+    monkeypatch.setattr(failure, "_said", set())
 
 
 @pytest.mark.usefixtures("nothing_said_yet")

@@ -24,7 +24,7 @@ from time import perf_counter
 from typing import Any
 
 from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fWSGIMiddleware
-from p0f_middleware._protocol import make_query
+from p0f_middleware._daemon.protocol import make_query
 
 from .apps import asgi_app, wsgi_app
 from .p0f_here import HOST, loopback_addresses

@@ -24,9 +24,8 @@ atheris = importlib.import_module("atheris") if __name__ == "__main__" else None
 
 with atheris.instrument_imports() if atheris else contextlib.nullcontext():
     from p0f_middleware import P0fBadQuery, P0fInfo, P0fProtocolError
-    from p0f_middleware._address import TrustedProxies, client_address
-    from p0f_middleware._info import FIELDS
-    from p0f_middleware._protocol import (
+    from p0f_middleware._address import client_address
+    from p0f_middleware._daemon.protocol import (
         DIALECTS,
         P0F_3,
         Pipeline,
@@ -34,6 +33,8 @@ with atheris.instrument_imports() if atheris else contextlib.nullcontext():
         read_answer,
         read_raw_answer,
     )
+    from p0f_middleware._info import FIELDS
+    from p0f_middleware._request.proxies import TrustedProxies
 
 _MAGIC = struct.pack("=I", 0x50304602)
 _STATUSES = (0x10, 0x10, 0x10, 0x20, 0x00)

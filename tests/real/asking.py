@@ -29,7 +29,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from p0f_middleware import AsyncP0f, P0f, P0fError, P0fInfo, _outage
+from p0f_middleware import AsyncP0f, P0f, P0fError, P0fInfo
+from p0f_middleware._daemon import health
 
 TIMEOUT = 0.05
 
@@ -72,7 +73,7 @@ class Tally:
 
 def retry_at_once() -> None:
     """Make the shortest and longest delays of an outage almost nothing."""
-    _outage.FIRST_DELAY = _outage.LONGEST_DELAY = 0.0001
+    health.FIRST_DELAY = health.LONGEST_DELAY = 0.0001
     logging.getLogger("p0f_middleware").addHandler(logging.NullHandler())
 
 

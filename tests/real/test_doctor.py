@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware import _proc
-from p0f_middleware._doctor import Finding, doctor, examine
+from p0f_middleware._commands import p0f_process
+from p0f_middleware._commands.doctor import Finding, doctor, examine
 
 from .daemon import RealP0f, unavailable
 
@@ -74,7 +74,7 @@ def as_nobody(socket_path: str) -> subprocess.CompletedProcess[str]:
         unavailable("only root can become nobody")
     program = f"""
 import os, sys
-from p0f_middleware._doctor import doctor
+from p0f_middleware._commands.doctor import doctor
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.exit(doctor(None, {socket_path!r}))
 """
@@ -159,7 +159,7 @@ def test_p0f_that_is_full_is_not_bothered(real_p0f: RealP0f) -> None:
 def test_p0f_that_is_full_where_proc_is_not_to_be_seen(
     real_p0f: RealP0f, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_proc, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(p0f_process, "PROC", tmp_path / "proc")
     with filled(real_p0f):
         found = diagnosis(real_p0f.socket_path)
     assert found.ok is False
@@ -196,7 +196,7 @@ def test_p0f_on_another_interface(tmp_path: Path) -> None:
     program = f"""
 import subprocess
 from pathlib import Path
-from p0f_middleware._doctor import examine
+from p0f_middleware._commands.doctor import examine
 from tests.real.daemon import RealP0f
 for command in ("link set lo up", "link add eth9 type veth peer eth8", "link set eth9 up"):
     subprocess.run(["ip", *command.split()], check=True)

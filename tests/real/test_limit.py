@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware import AsyncP0f, P0f, P0fTimeout, P0fUnavailable
-from p0f_middleware._protocol import make_query
+from p0f_middleware._daemon.protocol import make_query
 
 from .daemon import RealP0f
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from p0f_middleware._arming import POLL
-from p0f_middleware._saved_syn import read_saved_syn, save_syn
+from p0f_middleware.syn._kernel import read_saved_syn, save_syn
+from p0f_middleware.syn._listeners import POLL
 from tests.servers import BIN, Place, exchange, free_port, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")

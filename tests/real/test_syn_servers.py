@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from p0f_middleware._arming import POLL
+from p0f_middleware.syn._listeners import POLL
 from tests.servers import BIN, free_port, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware._saved_syn import MOST_CONNECTIONS
+from p0f_middleware.syn._kernel import MOST_CONNECTIONS
 from tests.servers import BIN, free_port, serve
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")

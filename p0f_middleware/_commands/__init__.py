@@ -1,0 +1,1 @@
+"""The command line's commands, a module each. `__main__` alone imports them."""

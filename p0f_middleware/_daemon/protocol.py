@@ -1,0 +1,237 @@
+"""The p0f API on the wire (section 4 of p0f's README), without I/O.
+
+Makes the bytes of a query, reads answers, and knows which answer belongs to which query. It knows
+no sockets, clocks or threads; the clients do the waiting.
+
+An answer names no address: only the order on the connection tells whose it is. So a query, once
+sent, stays owed until its answer has come, also when nobody waits for it any more.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from .._errors import P0fBadQuery, P0fProtocolError
+from .._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, constants, from_answer, text, wire_fields
+
+QUERY_SIZE = 21
+MOST_OWED = 128
+"""Queries to have on the wire at once.
+
+Sending never has to wait then: of the 212,992 bytes that Linux grants the sender on a Unix socket
+by default, a query that p0f has not read takes 768. p0f in turn waits when some 42 of its answers
+lie unread, and goes on when they are read.
+"""
+
+_QUERY_MAGIC = 0x50304601
+_ANSWER_MAGIC = 0x50304602
+_BAD_QUERY, _OK, _NO_MATCH = 0x00, 0x10, 0x20
+_HEAD = struct.Struct("=II")
+_OK_HEAD = _HEAD.pack(_ANSWER_MAGIC, _OK)
+_NO_MATCH_HEAD = _HEAD.pack(_ANSWER_MAGIC, _NO_MATCH)
+_MAGIC_BYTES = _OK_HEAD[:4]
+_ASK_V4 = struct.Struct("=IB4s12x")
+_ASK_V6 = struct.Struct("=IB16s")
+
+
+class Dialect(NamedTuple):
+    """One daemon's layout of an answer; all have the same magic and differ in size."""
+
+    name: str
+    fields: struct.Struct
+    names: tuple[str, ...]
+    """Those of WIRE_FIELDS that it sends, in the order of `fields`."""
+    as_p0f_3: Callable[[bytes], bytes] | None = None
+    """Puts the bytes of an answer in the order of P0fInfo's LAYOUT; None if they are."""
+
+    @property
+    def size(self) -> int:
+        return self.fields.size
+
+
+_COMMON, _EXTRA = WIRE_FIELDS[:16], WIRE_FIELDS[16:]
+P0F_3 = Dialect("p0f 3.0x", struct.Struct("=8x7IhBB" + "32s" * 6), _COMMON)
+P0F_MTU = Dialect(
+    "p0f-mtu",
+    struct.Struct("=8x7IhBB" + "32s" * 4 + "H" + "32s" * 2),
+    (*_COMMON[:14], "link_mtu", *_COMMON[14:]),
+    lambda answer: answer[:168] + answer[170:] + answer[168:170] + bytes(8),
+)
+P0F_API2 = Dialect(
+    "p0f-v3-api2",
+    struct.Struct("=8xxHd7IhBB" + "32s" * 6),
+    (*_EXTRA, *_COMMON),
+    lambda answer: answer[:8] + answer[19:] + answer[9:19],
+)
+DIALECTS = {dialect.size: dialect for dialect in (P0F_3, P0F_MTU, P0F_API2)}
+_LARGEST = max(DIALECTS)
+
+
+def make_query(ip_address: str) -> bytes:
+    """The 21 bytes that ask for `ip_address`, an IPv4 or IPv6 address as text.
+
+    Raises:
+        P0fBadQuery: it is no such text (p0f knows no zones, so `fe80::1%eth0` is none either).
+    """
+    if isinstance(ip_address, str):
+        return _make_query(ip_address)
+    raise P0fBadQuery(f"an IP address is given as text, not as {_shown(ip_address)}")
+
+
+@lru_cache(4096)  # what raises is not kept, so nobody can fill it with anything but addresses
+def _make_query(ip_address: str) -> bytes:
+    try:
+        if ":" in ip_address:
+            packed = IPv6Address(ip_address)
+            if packed.scope_id is None:
+                return _ASK_V6.pack(_QUERY_MAGIC, 6, packed.packed)
+        else:
+            return _ASK_V4.pack(_QUERY_MAGIC, 4, IPv4Address(ip_address).packed)
+    except AddressValueError:
+        pass
+    raise P0fBadQuery(f"not an IPv4 or IPv6 address: {_shown(ip_address)}")
+
+
+def _shown(value: object) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+ReadT = TypeVar("ReadT")
+Reader: TypeAlias = Callable[[bytes, Dialect], ReadT | None]
+
+
+def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
+    """What an answer says: a host, or None for 'no match'.
+
+    Raises:
+        P0fBadQuery: p0f called the query bad.
+        P0fProtocolError: an unknown status or constant.
+    """
+    if answer.startswith(_OK_HEAD):
+        if dialect.as_p0f_3 is not None:
+            answer = dialect.as_p0f_3(answer)
+        up_mod_days, bad_sw, os_match_q = constants(answer)
+        if bad_sw > 2 or os_match_q > 3 or up_mod_days > MOST_DAYS:
+            raise P0fProtocolError(
+                f"p0f sent bad_sw {bad_sw} (0 to 2 are known), os_match_q {os_match_q} (0 to 3),"
+                f" up_mod_days {up_mod_days}"
+            )
+        return from_answer(answer)
+    if answer.startswith(_NO_MATCH_HEAD):
+        return None
+    status = _HEAD.unpack_from(answer)[1]
+    if status == _BAD_QUERY:
+        raise P0fBadQuery("p0f called the query bad: is it a p0f v3?")
+    raise P0fProtocolError(f"p0f sent status {status:#x}; 0x0, 0x10 and 0x20 are known")
+
+
+def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
+    """The same with the fields as p0f sent them: ints and str, magic and status included.
+
+    Constants are not validated; otherwise it raises what `read_answer` raises.
+    """
+    if not answer.startswith(_OK_HEAD):
+        read_answer(answer, dialect)
+        return None
+    raw: dict[str, Any] = dict(zip(("magic", "status"), _HEAD.unpack_from(answer), strict=True))
+    for name, value in zip(dialect.names, dialect.fields.unpack(answer), strict=True):
+        raw[name] = text(value) if isinstance(value, bytes) else value
+    return raw
+
+
+def write_answer(info: P0fInfo | None, dialect: Dialect) -> bytes:
+    """The answer p0f would send about a host; None: 'no match'."""
+    if info is None:
+        return _NO_MATCH_HEAD.ljust(dialect.size, b"\0")
+    answer = bytearray(dialect.size)
+    known = wire_fields(info)
+    dialect.fields.pack_into(answer, 0, *(known[name] for name in dialect.names))
+    answer[: _HEAD.size] = _OK_HEAD
+    if dialect is P0F_API2:
+        answer[_HEAD.size] = 2
+    return bytes(answer)
+
+
+TicketT = TypeVar("TicketT")
+
+
+class Pipeline(Generic[TicketT]):
+    """The queries and answers of one connection, in order.
+
+    A ticket is whatever the caller gives to `ask`; it comes back beside its answer. The first
+    query has to travel alone: p0f writes an answer at once, so what arrives for a lone query is one
+    answer, and its size tells the dialect.
+    """
+
+    __slots__ = ("_buffer", "_size", "dialect", "owed")
+
+    def __init__(self) -> None:
+        self.owed: deque[TicketT] = deque()
+        """Tickets of the queries on the wire, oldest first, abandoned ones included."""
+        self.dialect: Dialect | None = None
+        """None until the first answer."""
+        self._buffer = b""
+        self._size = 0  # of an answer, once the dialect is known
+
+    @property
+    def room(self) -> int:
+        """How many queries may be sent now."""
+        return (MOST_OWED if self.dialect else 1) - len(self.owed)
+
+    @property
+    def mid_answer(self) -> bool:
+        """Whether part of an answer has come and the rest has not."""
+        return bool(self._buffer)
+
+    def ask(self, tickets: Iterable[TicketT]) -> None:
+        """Take note that queries are sent, in the order of sending."""
+        self.owed.extend(tickets)
+
+    def receive(self, data: bytes) -> list[tuple[TicketT, bytes]]:
+        """Take bytes as they come; returns the answers now complete with their tickets.
+
+        Raises:
+            P0fProtocolError: this is not p0f's API. Nothing more can be told of this connection;
+                every ticket not returned yet is still in `owed`.
+        """
+        if self._buffer:
+            data = self._buffer + data
+        if len(data) == self._size and len(self.owed) == 1 and data.startswith(_MAGIC_BYTES):
+            self._buffer = b""
+            return [(self.owed.popleft(), data)]  # what nearly always comes
+        dialect = self.dialect or self._recognise(data)
+        if dialect is None:
+            self._buffer = data
+            return []
+        size = dialect.size
+        whole = len(data) // size
+        if len(data) > size * len(self.owed):
+            raise P0fProtocolError(f"p0f sent more than the {len(self.owed)} answers asked for")
+        end = whole * size
+        for offset, byte in enumerate(_MAGIC_BYTES):  # of all answers together
+            if data[offset:end:size].count(byte) != whole:
+                heads = (data[start : start + 4] for start in range(0, end, size))
+                wrong = next(head for head in heads if head != _MAGIC_BYTES)
+                raise P0fProtocolError(f"no p0f answer: it begins with {wrong!r}")
+        next_owed = self.owed.popleft
+        answers = [(next_owed(), data[start : start + size]) for start in range(0, end, size)]
+        self._buffer = data[end:]
+        return answers
+
+    def _recognise(self, data: bytes) -> Dialect | None:
+        if not _MAGIC_BYTES.startswith(data[:4]):
+            raise P0fProtocolError(f"no p0f answer: it begins with {data[:4]!r}")
+        if len(data) > _LARGEST:
+            raise P0fProtocolError(
+                f"p0f sent {len(data)} bytes for one query; answers of"
+                f" {', '.join(map(str, DIALECTS))} bytes are known"
+            )
+        self.dialect = DIALECTS.get(len(data))
+        self._size = self.dialect.size if self.dialect else 0
+        return self.dialect

@@ -1,0 +1,75 @@
+"""What a request's lookup yields, whatever the source: `Outcome` and `P0fStatus`.
+
+This is the ground that adapters, `_request` and sources share. It knows no request and no source.
+The fact a reader would get wrong: `status` OK means that a fingerprint was found, not that a
+signature matched it; `info.os_name` may be None.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ._info import P0fInfo
+
+__all__ = ["NO_ADDRESS", "Outcome", "P0fStatus", "unavailable"]
+
+
+class P0fStatus(str, Enum):
+    """What became of a request's lookup; equal to the plain strings."""
+
+    OK = "ok"
+    """There is a fingerprint."""
+    NO_MATCH = "no_match"
+    """The source has not seen this client."""
+    UNAVAILABLE = "unavailable"
+    """The source could not be asked, did not answer in time, or cannot see this connection."""
+    NO_ADDRESS = "no_address"
+    """The request has no client address to ask about."""
+
+    def __str__(self) -> str:
+        return self.value
+
+    def describe(self) -> str:
+        """What it means and what to do about it, in words for people."""
+        return _STATUS_IN_WORDS[self]
+
+
+_STATUS_IN_WORDS = {
+    P0fStatus.OK: "There is a fingerprint of the client.",
+    P0fStatus.NO_MATCH: (
+        "The source has not seen the client. p0f knows clients that connected since it started,"
+        " over the interface it captures on (its -i)."
+    ),
+    P0fStatus.UNAVAILABLE: (
+        "The source could not be asked, or cannot see this connection. p0f.reason and the log of"
+        " p0f_middleware say why; p0f-middleware doctor checks p0f."
+    ),
+    P0fStatus.NO_ADDRESS: (
+        "The request has no client address. If it came through a proxy, name the proxy in"
+        " trusted_proxies and the header it writes in client_header."
+    ),
+}
+
+
+class Outcome(NamedTuple):
+    """What a source says of one request.
+
+    Attributes:
+        info: the fingerprint; None if there is none.
+        status: what became of the lookup.
+        reason: why there is no fingerprint, in a sentence; None if there is one.
+    """
+
+    info: P0fInfo | None
+    status: P0fStatus
+    reason: str | None
+
+
+NO_ADDRESS = Outcome(None, P0fStatus.NO_ADDRESS, "the request has no client address")
+
+
+def unavailable(reason: str) -> Outcome:
+    """The outcome of a lookup that could not be done."""
+    return Outcome(None, P0fStatus.UNAVAILABLE, reason)

@@ -1,0 +1,96 @@
+"""Both clients behind the same methods, for tests of what both promise."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from p0f_middleware import AsyncP0f, P0f, P0fInfo, P0fStats
+from p0f_middleware._daemon.protocol import P0F_3, write_answer
+
+
+class Blocking:
+    """P0f."""
+
+    def __init__(self, socket_path: str, **options: Any) -> None:
+        self.client = P0f(socket_path, **options)
+
+    @property
+    def stats(self) -> P0fStats:
+        return self.client.stats
+
+    def lookup(self, ip_address: Any) -> P0fInfo | None:
+        return self.client.lookup(ip_address)
+
+    def get_info(self, *args: Any) -> Any:
+        return self.client.get_info(*args)
+
+    def lookup_at_once(self, count: int, ip_address: str) -> list[Any]:
+        """What becomes of lookups from as many threads."""
+        with ThreadPoolExecutor(count) as pool:
+            lookups = [pool.submit(self.client.lookup, ip_address) for _ in range(count)]
+        return [lookup.exception() or lookup.result() for lookup in lookups]
+
+    def close(self) -> None:
+        self.client.close()
+
+    def let_time_pass_until(self, happened: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 5
+        while not happened():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.005)
+
+    def end(self) -> None:
+        self.client.close()
+
+
+class InALoop:
+    """AsyncP0f, each method run by one event loop from outside."""
+
+    def __init__(self, socket_path: str, **options: Any) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.client = AsyncP0f(socket_path, **options)
+
+    @property
+    def stats(self) -> P0fStats:
+        return self.client.stats
+
+    def lookup(self, ip_address: Any) -> P0fInfo | None:
+        return self.loop.run_until_complete(self.client.lookup(ip_address))
+
+    def get_info(self, *args: Any) -> Any:
+        return self.loop.run_until_complete(self.client.get_info(*args))
+
+    def lookup_at_once(self, count: int, ip_address: str) -> list[Any]:
+        """What becomes of lookups from as many tasks."""
+
+        async def main() -> list[Any]:
+            lookups = [self.client.lookup(ip_address) for _ in range(count)]
+            return await asyncio.gather(*lookups, return_exceptions=True)
+
+        return self.loop.run_until_complete(main())
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.client.close())
+
+    def let_time_pass_until(self, happened: Callable[[], bool]) -> None:
+        async def main() -> None:
+            while not happened():
+                await asyncio.sleep(0.005)
+
+        self.loop.run_until_complete(asyncio.wait_for(main(), 5))
+
+    def end(self) -> None:
+        self.close()
+        self.loop.close()
+
+
+Client = Blocking | InALoop
+
+
+def named_after(ip_address: str) -> bytes:
+    """p0f's answer about a host whose operating system has the name of its address."""
+    return write_answer(P0fInfo(os_name=ip_address), P0F_3)

@@ -1,0 +1,623 @@
+"""What P0f and AsyncP0f promise alike: answers, outages, and that p0f comes to no harm."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p0f_middleware import (
+    AsyncP0f,
+    P0f,
+    P0fBadQuery,
+    P0fError,
+    P0fInfo,
+    P0fNoMatch,
+    P0fProtocolError,
+    P0fTimeout,
+    P0fUnavailable,
+)
+from p0f_middleware._daemon import connection, health, protocol
+from p0f_middleware._daemon.protocol import DIALECTS, P0F_3, Dialect, write_answer
+from p0f_middleware.testing import SAMPLE, FakeP0f
+
+from .clients import Blocking, Client, InALoop, named_after
+from .test_protocol import NO_ADDRESSES
+
+HOST, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "2001:db8::3"
+OK = struct.pack("=II", 0x50304602, 0x10)
+
+SHORT = 0.1
+"""The timeout of clients that are to use it up; others get one that a busy machine does not."""
+
+Connect = Callable[..., Client]
+
+
+@pytest.fixture(params=[Blocking, InALoop], ids=["P0f", "AsyncP0f"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Makes clients of a p0f and ends them with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(p0f: FakeP0f | str, **options: Any) -> Client:
+            socket_path = p0f if isinstance(p0f, str) else p0f.socket_path
+            client: Client = request.param(socket_path, **{"timeout": 5} | options)
+            stack.callback(client.end)
+            if isinstance(p0f, FakeP0f):
+                stack.callback(p0f.resume)  # `end` waits for what is owed
+            return client
+
+        yield connect
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "p0f_middleware")
+    return caplog
+
+
+def os_name(client: Client, ip_address: str) -> str | None:
+    info = client.lookup(ip_address)
+    return info.os_name if info else None
+
+
+def time_out(client: Client, ip_address: str) -> None:
+    with pytest.raises(P0fTimeout):
+        client.lookup(ip_address)
+
+
+# Answers
+
+
+def test_a_known_host_is_found(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+
+    assert connect(fake_p0f).lookup(HOST) == SAMPLE
+
+
+def test_an_unknown_host_is_none(connect: Connect, fake_p0f: FakeP0f) -> None:
+    assert connect(fake_p0f).lookup(HOST) is None
+
+
+def test_get_info_finds_a_known_host(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+
+    assert connect(fake_p0f).get_info(HOST) == SAMPLE
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_get_info_raises_for_an_unknown_host(
+    connect: Connect, fake_p0f: FakeP0f, raw: bool
+) -> None:
+    with pytest.raises(P0fNoMatch, match=r"^p0f knows nothing about 192\.0\.2\.1$"):
+        connect(fake_p0f).get_info(HOST, raw)
+
+
+def test_raw_data_are_p0fs_numbers_and_strings(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+
+    assert connect(fake_p0f).get_info(HOST, True) == {
+        "magic": 0x50304602,
+        "status": 0x10,
+        "first_seen": 1767225600,
+        "last_seen": 1767229200,
+        "total_conn": 7,
+        "uptime_min": 4321,
+        "up_mod_days": 49,
+        "last_nat": 0,
+        "last_chg": 0,
+        "distance": 9,
+        "bad_sw": 0,
+        "os_match_q": 0,
+        "os_name": "Linux",
+        "os_flavor": "3.11 and newer",
+        "http_name": "Firefox",
+        "http_flavor": "10.x or newer",
+        "link_type": "Ethernet or modem",
+        "language": "English",
+    }
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda d: d.name)
+def test_every_dialect_is_understood(connect: Connect, dialect: Dialect) -> None:
+    info = P0fInfo(
+        os_name="Linux",
+        link_mtu=1500 if "link_mtu" in dialect.names else 0,
+        tick_rate=250.0 if "tick_rate" in dialect.names else 0,
+    )
+    with FakeP0f(dialect=dialect.name, default=info) as p0f:
+        client = connect(p0f)
+        assert [client.lookup(address) for address in (HOST, OTHER)] == [info, info]
+        client.close()
+
+
+@pytest.mark.parametrize("ip_address", NO_ADDRESSES, ids=lambda value: ascii(value)[:30])
+def test_what_is_no_address_is_not_asked_for(
+    connect: Connect, fake_p0f: FakeP0f, ip_address: Any
+) -> None:
+    client = connect(fake_p0f)
+    for ask in (client.lookup, client.get_info):
+        with pytest.raises(P0fBadQuery):
+            ask(ip_address)
+
+    assert (fake_p0f.queries, fake_p0f.connections, client.stats.lookups) == ([], 0, 0)
+
+
+def test_one_connection_serves_many_lookups(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f)
+    for _ in range(50):
+        client.lookup(HOST)
+
+    assert fake_p0f.connections == 1
+
+
+def test_lookups_at_once_share_the_connection(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+
+    assert connect(fake_p0f, timeout=5).lookup_at_once(16, HOST) == [SAMPLE] * 16
+    assert fake_p0f.connections == 1
+
+
+def test_every_lookup_is_counted_by_its_ending(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+    client = connect(fake_p0f)
+    for address in (HOST, HOST, OTHER):
+        client.lookup(address)
+
+    assert client.stats.as_dict() == dict.fromkeys(client.stats.as_dict(), 0) | {
+        "lookups": 3,
+        "matches": 2,
+        "no_matches": 1,
+    }
+
+
+# Timeouts
+
+
+@pytest.mark.usefixtures("retry_at_once")
+@pytest.mark.parametrize("timeouts", [1, 3])
+def test_after_a_timeout_the_next_lookup_gets_its_own_answer(
+    connect: Connect, fake_p0f: FakeP0f, timeouts: int
+) -> None:
+    fake_p0f.answer_with(named_after)
+    client = connect(fake_p0f, timeout=SHORT)
+    client.lookup(HOST)
+    fake_p0f.stall()
+    for _ in range(timeouts):
+        time_out(client, OTHER)
+    fake_p0f.resume()
+
+    assert os_name(client, THIRD) == THIRD
+    assert fake_p0f.queries == [HOST, *[OTHER] * timeouts, THIRD]
+
+
+@pytest.mark.usefixtures("retry_at_once")
+def test_late_answers_are_dropped_and_the_connection_is_kept(
+    connect: Connect, fake_p0f: FakeP0f
+) -> None:
+    client = connect(fake_p0f, timeout=SHORT)
+    client.lookup(HOST)
+    fake_p0f.stall()
+    for _ in range(3):
+        time_out(client, OTHER)
+    fake_p0f.resume()
+    client.lookup(THIRD)
+
+    assert (client.stats.timeouts, client.stats.dropped, fake_p0f.connections) == (3, 3, 1)
+
+
+@pytest.mark.usefixtures("retry_at_once")
+def test_a_stalled_p0f_is_never_owed_more_than_it_can_write(
+    connect: Connect, fake_p0f: FakeP0f, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "MOST_OWED", 3)
+    fake_p0f.answer_with(named_after)
+    client = connect(fake_p0f, timeout=SHORT)
+    client.lookup(HOST)
+    fake_p0f.stall()
+    for _ in range(5):
+        time_out(client, OTHER)
+    fake_p0f.resume()
+
+    assert os_name(client, THIRD) == THIRD
+    assert fake_p0f.queries == [HOST, OTHER, OTHER, OTHER, THIRD]
+
+
+def test_a_timeout_says_what_may_be_wrong(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f, timeout=SHORT)
+    client.lookup(HOST)
+    fake_p0f.stall()
+
+    with pytest.raises(P0fTimeout, match=r"did not answer within 0.1 s; is it stopped or busy\?"):
+        client.lookup(HOST)
+
+
+@pytest.mark.usefixtures("retry_at_once")
+def test_a_connection_that_p0f_never_accepted_is_let_go(
+    connect: Connect, fake_p0f: FakeP0f
+) -> None:
+    fake_p0f.fill()
+    before, owing = set(connection._open), set(connection._owing)
+    client = connect(fake_p0f, timeout=SHORT)
+    time_out(client, HOST)
+
+    assert connection._open <= before
+    assert connection._owing <= owing
+
+
+# Outages
+
+
+def nothing_there(fake_p0f: FakeP0f) -> None:
+    fake_p0f.refuse()
+    os.unlink(fake_p0f.socket_path)
+
+
+def a_file_there(fake_p0f: FakeP0f) -> None:
+    nothing_there(fake_p0f)
+    Path(fake_p0f.socket_path).touch()
+
+
+def a_folder_there(fake_p0f: FakeP0f) -> None:
+    nothing_there(fake_p0f)
+    Path(fake_p0f.socket_path).mkdir()
+
+
+def answers_of(size: int) -> Callable[[FakeP0f], None]:
+    return lambda fake_p0f: fake_p0f.answer_with(OK.ljust(size, b"\0"))
+
+
+OUTAGES = [
+    pytest.param(nothing_there, P0fUnavailable, "there is no socket .* is p0f running", id="gone"),
+    pytest.param(a_file_there, P0fUnavailable, "is not a socket; name the one", id="file"),
+    pytest.param(a_folder_there, P0fUnavailable, "is not a socket; name the one", id="folder"),
+    pytest.param(FakeP0f.refuse, P0fUnavailable, "nobody listens on .*; p0f has ended", id="ended"),
+    pytest.param(FakeP0f.fill, P0fTimeout, "took no query .* raise it, at most 100", id="full"),
+    pytest.param(FakeP0f.stall, P0fTimeout, "took no query .* or p0f is stopped", id="stopped"),
+    pytest.param(
+        lambda p0f: p0f.answer_with(b"HTTP/1.1 400 Bad Request"),
+        P0fProtocolError,
+        "no p0f answer: it begins with b'HTTP'",
+        id="not p0f",
+    ),
+    pytest.param(
+        lambda p0f: p0f.answer_with(write_answer(None, P0F_3) * 2),
+        P0fProtocolError,
+        "p0f sent 464 bytes for one query",
+        id="chatter",
+    ),
+    pytest.param(
+        answers_of(100), P0fProtocolError, "answers in an unknown size", id="short answer"
+    ),
+    pytest.param(
+        answers_of(233), P0fProtocolError, "answers in an unknown size", id="unknown answer"
+    ),
+    pytest.param(
+        lambda p0f: p0f.answer_with(b""), P0fUnavailable, "p0f closed its connection", id="hangs up"
+    ),
+]
+
+
+@pytest.mark.parametrize(("fail", "error", "reason"), OUTAGES)
+def test_a_lookup_that_fails_says_why(
+    connect: Connect, fake_p0f: FakeP0f, fail: Any, error: type[P0fError], reason: str
+) -> None:
+    fail(fake_p0f)
+
+    with pytest.raises(error, match=reason):
+        connect(fake_p0f, timeout=SHORT).lookup(HOST)
+
+
+@pytest.mark.parametrize(("fail", "error", "reason"), OUTAGES)
+def test_the_log_says_it_once(
+    connect: Connect,
+    fake_p0f: FakeP0f,
+    log: pytest.LogCaptureFixture,
+    fail: Any,
+    error: type[P0fError],
+    reason: str,
+) -> None:
+    fail(fake_p0f)
+    client = connect(fake_p0f, timeout=SHORT)
+    for _ in range(2):
+        with pytest.raises(P0fError):
+            client.lookup(HOST)
+
+    [record] = log.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage().startswith("p0f is down, requests go on without p0f.info: ")
+
+
+@pytest.mark.parametrize(("fail", "error", "reason"), OUTAGES)
+def test_while_it_is_down_p0f_is_left_alone(
+    connect: Connect,
+    fake_p0f: FakeP0f,
+    monkeypatch: pytest.MonkeyPatch,
+    fail: Any,
+    error: type[P0fError],
+    reason: str,
+) -> None:
+    monkeypatch.setattr(health, "FIRST_DELAY", 60.0)
+    fail(fake_p0f)
+    client = connect(fake_p0f, timeout=SHORT)
+    with pytest.raises(error):
+        client.lookup(HOST)
+    before = (fake_p0f.connections, len(fake_p0f.queries))
+    for _ in range(3):
+        with pytest.raises(P0fUnavailable, match=r"is down; next try in \d\d\.\d s"):
+            client.lookup(HOST)
+
+    assert client.stats.skipped == 3
+    assert (fake_p0f.connections, len(fake_p0f.queries)) == before
+
+
+@pytest.mark.usefixtures("retry_at_once")
+@pytest.mark.parametrize(("fail", "error", "reason"), OUTAGES)
+def test_when_p0f_is_back_so_are_the_answers(
+    connect: Connect,
+    fake_p0f: FakeP0f,
+    log: pytest.LogCaptureFixture,
+    fail: Any,
+    error: type[P0fError],
+    reason: str,
+) -> None:
+    fail(fake_p0f)
+    client = connect(fake_p0f, timeout=SHORT)
+    with pytest.raises(error, match=reason):
+        client.lookup(HOST)
+    with contextlib.suppress(OSError):
+        os.rmdir(fake_p0f.socket_path)
+    fake_p0f.resume()
+    fake_p0f.restart()
+    fake_p0f.answer_with(named_after)
+
+    assert os_name(client, OTHER) == OTHER
+    assert [record.levelname for record in log.records] == ["WARNING", "INFO"]
+    assert "is back after" in log.messages[1]
+
+
+@pytest.fixture
+def as_another_user(fake_p0f: FakeP0f) -> Iterator[None]:
+    """The socket is nobody's to write to, and we are not root, whom that would not stop."""
+    os.chmod(fake_p0f.socket_path, 0)
+    we = os.geteuid()
+    if we == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(we)
+
+
+@pytest.mark.usefixtures("as_another_user")
+def test_a_socket_that_is_forbidden_is_named_so(connect: Connect, fake_p0f: FakeP0f) -> None:
+    with pytest.raises(P0fUnavailable, match=r"not permitted to open .*; let this process's user"):
+        connect(fake_p0f).lookup(HOST)
+
+
+@pytest.mark.parametrize(
+    "socket_path", ["/nonexistent/p0f.sock", "/dev/null/p0f.sock", "/tmp/" + "p" * 200, ""]
+)
+def test_a_path_that_leads_nowhere_is_unavailable(connect: Connect, socket_path: str) -> None:
+    with pytest.raises(P0fUnavailable):
+        connect(socket_path).lookup(HOST)
+
+
+def test_a_restart_of_p0f_costs_no_lookup(
+    connect: Connect, fake_p0f: FakeP0f, log: pytest.LogCaptureFixture
+) -> None:
+    fake_p0f.answer_with(named_after)
+    client = connect(fake_p0f)
+    client.lookup(HOST)
+    fake_p0f.restart()
+
+    assert os_name(client, OTHER) == OTHER
+    assert (client.stats.errors, client.stats.reconnects, log.records) == (0, 1, [])
+
+
+def test_of_many_lookups_one_tries_again(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f, timeout=SHORT)
+    fake_p0f.fill()
+    time_out(client, HOST)
+    client.client._health.outage._retry_at = 0
+    ended = client.lookup_at_once(8, HOST)
+
+    assert sorted(type(error).__name__ for error in ended) == ["P0fTimeout"] + 7 * [
+        "P0fUnavailable"
+    ]
+    assert client.stats.skipped == 7
+
+
+# Answers that make no sense
+
+
+def with_status(status: int) -> bytes:
+    return struct.pack("=II", 0x50304602, status).ljust(232, b"\0")
+
+
+def with_bad_sw(bad_sw: int) -> bytes:
+    return (OK + b"\0" * 30 + bytes([bad_sw])).ljust(232, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (with_status(0x99), P0fProtocolError),
+        (with_status(0), P0fBadQuery),
+        (with_bad_sw(9), P0fProtocolError),
+    ],
+)
+def test_one_odd_answer_is_no_outage(
+    connect: Connect,
+    fake_p0f: FakeP0f,
+    log: pytest.LogCaptureFixture,
+    answer: bytes,
+    error: type[P0fError],
+) -> None:
+    client = connect(fake_p0f)
+    fake_p0f.answer_with(lambda ip: answer if ip == HOST else named_after(ip))
+    for _ in range(2):
+        with pytest.raises(error):
+            client.lookup(HOST)
+        assert os_name(client, OTHER) == OTHER
+
+    assert (client.stats.errors, client.stats.matches, fake_p0f.connections) == (2, 2, 1)
+    assert [record.levelname for record in log.records] == ["WARNING"]
+
+
+@pytest.mark.usefixtures("retry_at_once")
+def test_after_garbage_the_connection_is_not_used_again(
+    connect: Connect, fake_p0f: FakeP0f
+) -> None:
+    client = connect(fake_p0f)
+    client.lookup(HOST)
+    fake_p0f.answer_with(named_after(HOST) + named_after(OTHER))
+    with pytest.raises(P0fProtocolError):
+        client.lookup(HOST)
+    fake_p0f.answer_with(named_after)
+
+    assert os_name(client, THIRD) == THIRD
+    assert fake_p0f.connections == 2
+
+
+# Opening and closing
+
+
+def test_a_client_connects_when_it_is_first_used(connect: Connect, fake_p0f: FakeP0f) -> None:
+    connect(fake_p0f)
+
+    assert fake_p0f.connections == 0
+
+
+def test_closing_lets_the_connection_go(connect: Connect, fake_p0f: FakeP0f) -> None:
+    before = set(connection._open)
+    client = connect(fake_p0f)
+    client.lookup(HOST)
+    client.close()
+
+    assert connection._open <= before
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_closing_what_was_never_opened_is_nothing(
+    connect: Connect, fake_p0f: FakeP0f, times: int
+) -> None:
+    client = connect(fake_p0f)
+    for _ in range(times):
+        client.close()
+
+    assert fake_p0f.connections == 0
+
+
+def test_closing_twice_is_as_good_as_once(connect: Connect, fake_p0f: FakeP0f) -> None:
+    before = set(connection._open)  # other tests' clients may still be there
+    client = connect(fake_p0f)
+    client.lookup(HOST)
+    client.close()
+    client.close()
+
+    assert connection._open <= before
+    assert not connection._owing
+
+
+def test_a_closed_client_opens_again(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f)
+    client.lookup(HOST)
+    client.close()
+    fake_p0f.hosts[HOST] = SAMPLE
+
+    assert client.lookup(HOST) == SAMPLE
+    assert (fake_p0f.connections, client.stats.reconnects) == (2, 1)
+
+
+def test_closing_waits_for_what_p0f_owes_and_no_longer(connect: Connect, fake_p0f: FakeP0f) -> None:
+    before = set(connection._open)  # other tests' clients may still be there
+    busy = threading.Event()
+    client = connect(fake_p0f, timeout=SHORT)
+    client.lookup(HOST)
+    fake_p0f.answer_with(lambda ip: named_after(ip) if busy.wait(5) else b"")
+    time_out(client, HOST)
+    late = threading.Timer(0.05, busy.set)
+    late.start()
+    began = time.monotonic()
+    client.close()
+    took = time.monotonic() - began
+    late.join()
+
+    assert connection._open <= before
+    assert not connection._owing
+    assert 0.02 < took < connection.PATIENCE / 2
+
+
+def test_closing_does_not_wait_for_a_p0f_that_ends(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f, timeout=SHORT)
+    client.lookup(HOST)
+    fake_p0f.stall()
+    time_out(client, HOST)
+    fake_p0f.refuse()
+    began = time.monotonic()
+    client.close()
+
+    assert time.monotonic() - began < connection.PATIENCE / 2
+
+
+def test_after_a_full_p0f_closing_has_nothing_to_wait_for(
+    connect: Connect, fake_p0f: FakeP0f
+) -> None:
+    fake_p0f.fill()
+    client = connect(fake_p0f, timeout=SHORT)
+    time_out(client, HOST)
+    began = time.monotonic()
+    client.close()
+
+    assert time.monotonic() - began < connection.PATIENCE / 2
+
+
+def test_an_idle_connection_is_let_go(connect: Connect, fake_p0f: FakeP0f) -> None:
+    before = set(connection._open)
+    client = connect(fake_p0f, timeout=0.5, idle=0.05)
+    client.lookup(HOST)
+    client.let_time_pass_until(lambda: connection._open == before)
+    client.lookup(HOST)
+
+    assert (fake_p0f.connections, client.stats.matches, client.stats.no_matches) == (2, 0, 2)
+
+
+def test_a_connection_in_use_is_not_idle(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f, idle=1)
+    for _ in range(20):
+        client.lookup(HOST)
+        client.let_time_pass_until(lambda: True)
+
+    assert fake_p0f.connections == 1
+
+
+# Options
+
+
+@pytest.mark.parametrize("client", [P0f, AsyncP0f])
+@pytest.mark.parametrize("option", ["timeout", "idle"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_a_time_that_makes_no_sense_is_an_error(
+    client: type[P0f | AsyncP0f], option: str, seconds: float
+) -> None:
+    options: dict[str, Any] = {option: seconds}
+    with pytest.raises(ValueError, match="timeout and idle are seconds above 0"):
+        client("/run/p0f.sock", **options)
+
+
+@pytest.mark.parametrize("client", [P0f, AsyncP0f])
+def test_a_path_may_be_a_path(client: type[P0f | AsyncP0f]) -> None:
+    assert client(Path("/run/p0f.sock")).socket_path == "/run/p0f.sock"
+
+
+@pytest.mark.parametrize("client", [P0f, AsyncP0f])
+def test_its_repr_names_the_socket(client: type[P0f | AsyncP0f]) -> None:
+    assert repr(client("/run/p0f.sock")) == f"{client.__name__}('/run/p0f.sock', timeout=0.1)"
