@@ -22,8 +22,12 @@ def seconds(option: str, value: object, *, zero: bool = False) -> float:
     Raises:
         ValueError: it is no finite number, or too small.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if math.isfinite(value) and (value > 0 or (zero and value == 0)):
-            return value
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and (value > 0 or (zero and value == 0))
+    ):
+        return value
     least = "0 or more" if zero else "above 0"
     raise ValueError(f"{option} is a number of seconds, {least}, not {value!r}")

@@ -52,7 +52,8 @@ class P0fWSGIMiddleware:
         client_port_header: the header in which they name the client's port; None for none.
         hold: seconds for which later requests of the same connection (the client's address and
             port) get what the first was told; 0 to ask each time.
-        claims: whether to compare the User-Agent with the fingerprint; False leaves `p0f.claim` out.
+        claims: whether to compare the User-Agent with the fingerprint; without, there is no key
+            `p0f.claim`.
 
     Raises:
         ValueError: an option makes no sense, or the given source would ignore it.

@@ -84,5 +84,5 @@ def _handler_code(number: int) -> CodeType | None:
     handler = getattr(handler, "__func__", handler)
     code = getattr(handler, "__code__", None)
     if code is None and callable(handler):
-        code = getattr(getattr(type(handler), "__call__", None), "__code__", None)
+        code = getattr(vars(type(handler)).get("__call__"), "__code__", None)
     return code if isinstance(code, CodeType) else None

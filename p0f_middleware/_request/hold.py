@@ -77,7 +77,9 @@ class Hold:
         """Remember what a connection was told, which is a fingerprint: the rest is asked again."""
         before = self._told.get(key)
         told.again = _too_early(told.outcome) and not (before is not None and before.again)
-        told.until = now + (min(ASK_ONCE_MORE_AFTER, self._seconds) if told.again else self._seconds)
+        told.until = now + (
+            min(ASK_ONCE_MORE_AFTER, self._seconds) if told.again else self._seconds
+        )
         self._told[key] = told
         try:
             self._told.move_to_end(key)

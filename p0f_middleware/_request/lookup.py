@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._options import seconds
-from .._outcome import NO_ADDRESS, Outcome, P0fStatus
+from .._outcome import Outcome, P0fStatus
 from ..claim import check_request
 from .failure import failed
 from .grace import Grace

@@ -10,7 +10,7 @@ The fact a reader would get wrong: `Syn` answers at once, so it serves ASGI with
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,13 +22,7 @@ from .grace import GRACE
 __all__ = ["AnySource", "Asked", "resolve"]
 
 AnySource = (
-    str
-    | os.PathLike[str]
-    | Source
-    | AsyncSource
-    | VisitorSource
-    | AsyncVisitorSource
-    | None
+    str | os.PathLike[str] | Source | AsyncSource | VisitorSource | AsyncVisitorSource | None
 )
 _NOT_SEEN = Outcome(None, P0fStatus.NO_MATCH, "the source has not seen this client")
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; `inspect` takes milliseconds to import
@@ -82,7 +76,8 @@ def resolve(
     if callable(getattr(source, "lookup", None)) and not isinstance(source, type):
         _refuse_timeout(timeout, source)
         _require_kind(source, "lookup", awaited)
-        fingerprint = partial(_look_up_async if awaited else _look_up, source)
+        look_up: Any = _look_up_async if awaited else _look_up
+        fingerprint = partial(look_up, source)
         return Asked(source, fingerprint, TIMEOUT, waits=True, foreign=True)
     raise TypeError(
         "source is the path of p0f's socket, a client such as P0f or AsyncP0f, a Syn, or an object"
@@ -122,7 +117,9 @@ def _path(source: Any) -> str:
     if path.startswith(("redis:", "rediss:", "valkey:", "valkeys:")):
         raise ValueError("source is a URL of a store: give SharedSyn(url), or AsyncSharedSyn(url)")
     if path.startswith("unix:") or "://" in path:
-        raise ValueError(f"source is a path such as '/run/p0f.sock', without a scheme: not {path!r}")
+        raise ValueError(
+            f"source is a path such as '/run/p0f.sock', without a scheme: not {path!r}"
+        )
     return path
 
 
@@ -156,7 +153,7 @@ def _is_coroutine_function(function: Any) -> bool:
         function = function.func
     code = getattr(function, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        code = getattr(vars(type(function)).get("__call__"), "__code__", None)
     return bool(getattr(code, "co_flags", 0) & _CO_COROUTINE)
 
 
