@@ -63,19 +63,16 @@ class UserAgent(NamedTuple):
     """What a User-Agent claims.
 
     Attributes:
-        family: the family of the system it names; None for none.
+        family: the family of the system it names; None if it names none, says that it is a bot, or
+            says that a server fetches its pages.
         safari: whether it is Apple's Safari, which may come through iCloud Private Relay.
-        visitor: whether it is a person's own program; False if it says that it is a bot, or that
-            a server fetches its pages.
     """
 
     family: Family | None
     safari: bool = False
-    visitor: bool = True
 
 
-SILENT = UserAgent(None)
-BOT = UserAgent(None, visitor=False)
+NO_CLAIM = UserAgent(None)
 
 
 def read_user_agent(header: str | None) -> UserAgent:
@@ -84,7 +81,7 @@ def read_user_agent(header: str | None) -> UserAgent:
     Any string will do. Of a long one the first `LONGEST` characters are read.
     """
     if header is None:
-        return SILENT
+        return NO_CLAIM
     return _read(header if len(header) <= LONGEST else header[:LONGEST])
 
 
@@ -92,7 +89,7 @@ def read_user_agent(header: str | None) -> UserAgent:
 def _read(header: str) -> UserAgent:
     words = header.lower()
     if _BOT(words) or any(word in words for word in _NOT_A_VISITOR):
-        return BOT
+        return NO_CLAIM
     found = _FIRST_WORD(words)
     family = _FAMILIES[found[0]] if found else None
     return UserAgent(family, safari=family == APPLE and _SAFARI(words) is not None)

@@ -12,9 +12,8 @@ UNSURE. A lie that passes costs a site less than an honest visitor who is accuse
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo, os_evidence, with_bad_sw
@@ -37,26 +36,26 @@ class ClaimVerdict(str, Enum):
     UNSURE = "unsure"
     """There is no fingerprint, or one that does not tell enough."""
     NO_CLAIM = "no_claim"
-    """The headers name no system, or say that the visitor is a bot."""
+    """The User-Agent names no system (curl), says that it is a bot, or was not sent."""
 
     def __str__(self) -> str:
         return self.value
 
 
 @public
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """What a request's headers claim, what its fingerprint shows, and whether the two agree.
 
     Immutable, hashable and picklable; `str()` gives a sentence for people.
 
     Attributes:
         verdict: whether they agree.
-        claimed: the family of systems that the User-Agent names ("Windows", "Apple", "Linux"), or
-            Sec-CH-UA-Platform where the User-Agent names none; None if neither does.
+        claimed: the family of systems that the User-Agent names ("Windows", "Apple", "Linux"); None
+            if it names none, says that it is a bot, or was not sent.
         seen: the family of the fingerprint; for other systems and relays their name ("FreeBSD",
             "Proxy or VPN"); None if there is no fingerprint or no signature matches it.
-        platform: the family that Sec-CH-UA-Platform names; None if it names none or is not sent.
+        platform: the family that Sec-CH-UA-Platform names beside `claimed`; None if it names none,
+            was not sent, or `claimed` is None.
     """
 
     verdict: ClaimVerdict
@@ -66,13 +65,13 @@ class Claim:
 
     @property
     def contradictory(self) -> bool:
-        """Whether User-Agent and Sec-CH-UA-Platform name different families: one of them lies,
+        """Whether User-Agent and Sec-CH-UA-Platform name different families. One of them lies then,
         whatever the fingerprint says."""
         return self.platform is not None and self.claimed != self.platform
 
     def as_dict(self) -> dict[str, str | None]:
         """The four attributes as `json.dumps` takes them."""
-        return asdict(self) | {"verdict": self.verdict.value}
+        return self._asdict() | {"verdict": self.verdict.value}
 
     def __str__(self) -> str:
         if self.claimed is None:
@@ -168,8 +167,8 @@ def _judge(
     info: P0fInfo | None, agent: UserAgent, platform: Family | None
 ) -> tuple[Claim, BadSoftware | None]:
     seen = _seen(info)
-    claimed = agent.family or platform
-    if claimed is None or not agent.visitor:
+    claimed = agent.family
+    if claimed is None:
         return Claim(ClaimVerdict.NO_CLAIM, None, seen), None
     verdict = _verdict(info, seen, {claimed, platform or claimed}, agent.safari)
     claim = Claim(verdict, claimed, seen, platform)
