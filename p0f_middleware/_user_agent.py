@@ -15,7 +15,7 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "UserAgent", "platform_family", "read_user_agent"]
+__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "Headers", "UserAgent", "read_headers"]
 
 Family: TypeAlias = Literal["Windows", "Apple", "Linux"]
 WINDOWS: Family = "Windows"
@@ -74,13 +74,22 @@ class UserAgent(NamedTuple):
 
 NO_CLAIM = UserAgent(None)
 
+Headers: TypeAlias = "tuple[UserAgent, Family | None]"
+"""What User-Agent and Sec-CH-UA-Platform claim; the second is None if it names no family. There are
+few such pairs, and they are small, so that they can be kept where the headers cannot."""
+
+
+def read_headers(user_agent: str | None, platform: str | None) -> Headers:
+    """What these two headers claim; None stands for one that was not sent.
+
+    Any strings will do, of any length; what a server gives in place of a string claims nothing.
+    """
+    return read_user_agent(user_agent), platform_family(platform)
+
 
 def read_user_agent(header: str | None) -> UserAgent:
-    """What the User-Agent `header` claims; None stands for no such header.
-
-    Any string will do. Of a long one the first `LONGEST` characters are read.
-    """
-    if header is None:
+    """What a User-Agent claims. Of a long one the first `LONGEST` characters are read."""
+    if not isinstance(header, str):
         return NO_CLAIM
     return _read(header if len(header) <= LONGEST else header[:LONGEST])
 
@@ -95,7 +104,7 @@ def _read(header: str) -> UserAgent:
     return UserAgent(family, safari=family == APPLE and _SAFARI(words) is not None)
 
 
-_PLATFORMS: dict[str | None, Family] = {
+_PLATFORMS: dict[str, Family] = {
     '"Windows"': WINDOWS,
     '"macOS"': APPLE,
     '"iOS"': APPLE,
@@ -107,6 +116,5 @@ _PLATFORMS: dict[str | None, Family] = {
 
 
 def platform_family(header: str | None) -> Family | None:
-    """The family that the Sec-CH-UA-Platform `header` names; None if it names none of the three,
-    and None stands for no such header."""
-    return _PLATFORMS.get(header)
+    """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
+    return _PLATFORMS.get(header) if isinstance(header, str) else None

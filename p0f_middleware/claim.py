@@ -18,9 +18,9 @@ from typing import NamedTuple, TypeVar
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo, os_evidence, with_bad_sw
 from ._public import public
-from ._user_agent import APPLE, LINUX, WINDOWS, Family, UserAgent, platform_family, read_user_agent
+from ._user_agent import APPLE, LINUX, WINDOWS, Family, Headers, read_headers
 
-__all__ = ["Claim", "ClaimVerdict", "check_claim", "check_request"]
+__all__ = ["Claim", "ClaimVerdict", "check_claim", "check_request", "read_headers"]
 
 
 @public
@@ -109,7 +109,7 @@ _REWRITTEN = re.compile(
     re.IGNORECASE,
 ).search
 
-_Key = tuple[object, UserAgent, "Family | None"]
+_Key = tuple[object, Headers]
 _KeyT = TypeVar("_KeyT")
 _ValueT = TypeVar("_ValueT")
 _REMEMBERED = 1024
@@ -129,18 +129,16 @@ def check_claim(info: P0fInfo | None, user_agent: str | None, platform: str | No
         user_agent: the User-Agent header; None if it was not sent.
         platform: the Sec-CH-UA-Platform header, with its quotes; None if it was not sent.
     """
-    return _check(info, user_agent, platform)[0]
+    return _check(info, read_headers(user_agent, platform))[0]
 
 
-def check_request(
-    info: P0fInfo | None, user_agent: str | None, platform: str | None
-) -> tuple[Claim, P0fInfo | None]:
+def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInfo | None]:
     """The claim, as `check_claim` has it, and `info` with the `bad_sw` that follows from it.
 
     `info` itself is returned where nothing follows, or where p0f has set `bad_sw`. The changed copy
     is remembered, so that the same `info` gives the same copy.
     """
-    claim, bad_sw = _check(info, user_agent, platform)
+    claim, bad_sw = _check(info, headers)
     if bad_sw is None or not isinstance(info, P0fInfo) or info.bad_sw is not None:
         return claim, info
     key = id(info), bad_sw
@@ -151,26 +149,21 @@ def check_request(
     return claim, kept[1]
 
 
-def _check(
-    info: P0fInfo | None, user_agent: str | None, platform: str | None
-) -> tuple[Claim, BadSoftware | None]:
-    evidence = os_evidence(info) if isinstance(info, P0fInfo) else None
-    key = evidence, read_user_agent(user_agent), platform_family(platform)
+def _check(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware | None]:
+    key = os_evidence(info) if isinstance(info, P0fInfo) else None, headers
     result = _results.get(key)
     if result is None:
-        result = _judge(info, key[1], key[2])
+        result = _judge(info, headers)
         _keep(_results, key, result)
     return result
 
 
-def _judge(
-    info: P0fInfo | None, agent: UserAgent, platform: Family | None
-) -> tuple[Claim, BadSoftware | None]:
+def _judge(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware | None]:
+    (claimed, safari), platform = headers
     seen = _seen(info)
-    claimed = agent.family
     if claimed is None:
         return Claim(ClaimVerdict.NO_CLAIM, None, seen), None
-    verdict = _verdict(info, seen, {claimed, platform or claimed}, agent.safari)
+    verdict = _verdict(info, seen, {claimed, platform or claimed}, safari)
     claim = Claim(verdict, claimed, seen, platform)
     if claim.contradictory:
         return claim, BadSoftware.MISMATCH

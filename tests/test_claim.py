@@ -20,7 +20,8 @@ from p0f_middleware import (
     P0fInfo,
     check_claim,
 )
-from p0f_middleware.claim import check_request
+from p0f_middleware.claim import check_request as check_headers
+from p0f_middleware.claim import read_headers
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36"
 WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}"
@@ -48,6 +49,13 @@ def syn(
 ) -> P0fInfo:
     """The fingerprint of the request's own connection."""
     return P0fInfo(os_name=os_name, os_flavor=os_flavor, **{"source": "syn", **fields})  # type: ignore[arg-type]
+
+
+def check_request(
+    info: P0fInfo | None, user_agent: str | None, platform: str | None
+) -> tuple[Claim, P0fInfo | None]:
+    """What the middleware makes of a request."""
+    return check_headers(info, read_headers(user_agent, platform))
 
 
 def verdict(info: P0fInfo | None, user_agent: str | None, platform: str | None = None) -> str:
