@@ -77,6 +77,9 @@ class Syn:
         OSError: the signature file cannot be read.
     """
 
+    answers_at_once = True
+    """It never waits, so it serves ASGI too."""
+
     def __new__(cls, **options: Any) -> Syn:
         if "trusted_proxies" in options:
             raise TypeError(
