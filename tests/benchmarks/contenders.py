@@ -215,8 +215,8 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
     wrapped = P0fASGIMiddleware(asgi_app, client, hold=0)
     contenders: dict[str, Contender] = {}
     for tasks in TASKS:
-        label = f"AsyncP0f, {tasks} task{'s' if tasks > 1 else ''}, {name}"
-        contenders[label] = functools.partial(with_tasks, tasks)
+        plural = "s" * (tasks > 1)
+        contenders[f"AsyncP0f, {tasks} task{plural}, {name}"] = functools.partial(with_tasks, tasks)
     contenders[f"ASGI, bare, {name}"] = run(lambda count: call(asgi_app, count))
     contenders[f"ASGI, wrapped, {name}"] = run(lambda count: call(wrapped, count))
     for suffix, options in HELD.items():
