@@ -25,12 +25,28 @@ import threading
 import time
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from ._libc import get_bytes, get_number, get_peer, get_u64, set_number
+from ._libc import get_bytes, get_number, get_peer, set_number
+from ._libc import get_cookie as socket_cookie
+
+__all__ = [
+    "MOST_CONNECTIONS",
+    "HasFileno",
+    "Recent",
+    "SavedSyn",
+    "is_armed",
+    "is_tcp_listener",
+    "is_unix",
+    "peer_name",
+    "read_saved_syn",
+    "read_syn_once",
+    "save_syn",
+    "socket_cookie",
+]
 
 # From Linux's include/uapi/linux/tcp.h (the first two; `socket` has them from Python 3.12) and
 # include/uapi/asm-generic/socket.h.
 TCP_SAVE_SYN, TCP_SAVED_SYN = 27, 28
-SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, SO_COOKIE = 30, 38, 39, 57
+SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN = 30, 38, 39
 # `socket` has enumerations for these; plain numbers make a call cheaper.
 _SOL_SOCKET, _TCP = int(socket.SOL_SOCKET), int(socket.IPPROTO_TCP)
 _IP_DOMAINS = int(socket.AF_INET), int(socket.AF_INET6)
@@ -110,15 +126,6 @@ def is_unix(fd: int) -> bool | None:
         return get_number(fd, _SOL_SOCKET, SO_DOMAIN) == _UNIX_DOMAIN
     except OSError:
         return None
-
-
-def socket_cookie(fd: int) -> int:
-    """A number that no other socket has, or had since the system started.
-
-    Raises:
-        OSError: `fd` is not a socket, or the system is not Linux.
-    """
-    return get_u64(fd, _SOL_SOCKET, SO_COOKIE)
 
 
 def peer_name(fd: int) -> tuple[str, int] | None:
