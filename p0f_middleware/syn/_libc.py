@@ -102,7 +102,8 @@ def get_bytes(fd: int, level: int, option: int) -> bytes:
 
 def set_number(fd: int, level: int, option: int, number: int) -> None:
     """Set a socket option that is an int. Raises what `get_number` does."""
-    if _setsockopt(fd, level, option, byref(_new_int(number)), 4):
+    value = _new_int(number)
+    if _setsockopt(fd, level, option, byref(value), 4):
         _fail()
 
 
