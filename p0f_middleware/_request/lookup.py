@@ -81,10 +81,10 @@ class BaseLookup:
         has told of another machine behind the address, and would have an honest client accused.
         """
         claim = self._keys(visitor, told).get("p0f.claim")
-        if claim is None or claim.verdict is not ClaimVerdict.MISMATCH:
+        if claim is None or claim.verdict is not ClaimVerdict.MISMATCH or not self._grace.seconds:
             return 0.0
-        info, address = told.outcome.info, visitor.address
-        if info is None or info.source != "p0f" or address is None:
+        info = told.outcome.info
+        if info is None or info.source != "p0f" or (address := visitor.address) is None:
             return 0.0
         now = time.monotonic()
         return max(0.0, min(self._grace.once(address, now), deadline - now))
@@ -94,7 +94,7 @@ class BaseLookup:
         self._unnamed_proxy.look(visitor)
         if key is not None and told.outcome.status is P0fStatus.OK and visitor.port:
             self._hold.put(key, told, now)
-        return self._keys(visitor, told)
+        return told.keys or self._keys(visitor, told)
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
         """The application's keys; made anew only if the client claims to be something else."""
