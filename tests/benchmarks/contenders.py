@@ -185,10 +185,6 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
         for _ in range(count):
             _read(await client.lookup(address))
 
-    async def call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
-        for _ in range(count):
-            await app({**SCOPE}, _receive, _send)
-
     def run(work: Callable[[int], Coroutine[Any, Any, None]]) -> Contender:
         def timed(count: int) -> float:
             loop.run_until_complete(look_up(HOST, 1))
@@ -213,11 +209,11 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
     for tasks in TASKS:
         label = f"AsyncP0f, {tasks} {'task' if tasks == 1 else 'tasks'}, {name}"
         contenders[label] = functools.partial(with_tasks, tasks)
-    contenders[f"ASGI, bare, {name}"] = run(lambda count: call(asgi_app, count))
-    contenders[f"ASGI, wrapped, {name}"] = run(lambda count: call(wrapped, count))
+    contenders[f"ASGI, bare, {name}"] = run(lambda count: _call(asgi_app, count))
+    contenders[f"ASGI, wrapped, {name}"] = run(lambda count: _call(wrapped, count))
     for suffix, options in HELD.items():
         held = P0fASGIMiddleware(asgi_app, client, **options)
-        contenders[f"ASGI, held{suffix}, {name}"] = run(functools.partial(call, held))
+        contenders[f"ASGI, held{suffix}, {name}"] = run(functools.partial(_call, held))
     return contenders
 
 
@@ -258,6 +254,11 @@ def _read(info: P0fInfo | None) -> None:
 
 def _start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
     return None
+
+
+async def _call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
+    for _ in range(count):
+        await app({**SCOPE}, _receive, _send)
 
 
 async def _receive() -> MutableMapping[str, Any]:
