@@ -80,9 +80,11 @@ def _visit(environ: WSGIEnvironment) -> Visit:
 
 def _lie(visit: Visit, source: DemoSource) -> str:
     """The page as it would be, had the visitor sent a User-Agent of another system."""
-    seen = visit.claim and visit.claim.seen
-    user_agent = MACOS if seen == "Windows" else WINDOWS
+    user_agent = WINDOWS
     claim, info = check_request(visit.info, user_agent, None)
+    if claim.seen == claim.claimed:
+        user_agent = MACOS
+        claim, info = check_request(visit.info, user_agent, None)
     command = shlex.join(["curl", "-A", user_agent, f"{visit.url}/json"])
     return render(
         replace(visit, info=info, claim=claim, user_agent=user_agent, platform=None),

@@ -102,7 +102,7 @@ def test_every_verdict_is_told_in_words(verdict: ClaimVerdict) -> None:
     told = shown(claim=claim).partition('<p class="verdict">')[2].partition("</p>")[0]
     sentence = str(claim).replace("'", "&#x27;")
     assert sentence[1:] in told
-    assert re.match("<strong>[A-Z][a-z ]+[.]</strong>", told)
+    assert re.match("<strong>[A-Z][A-Za-z ]+[.]</strong>", told)
 
 
 def test_the_verdicts_are_told_apart() -> None:
