@@ -273,10 +273,12 @@ def test_a_client_that_leaves_while_it_is_being_stopped_does_no_harm() -> None:
     peers = [Peer(p0f.socket_path) for _ in range(5)]
     for peer in peers:
         peer.ask()
-    leaving = threading.Thread(target=lambda: [peer.close() for peer in peers])
-    leaving.start()
+    leaving = [threading.Thread(target=peer.close) for peer in peers]
+    for thread in leaving:
+        thread.start()
     p0f.stop()
-    leaving.join()
+    for thread in leaving:
+        thread.join()
 
     with closing(Peer(p0f.start().socket_path)) as again:
         assert len(again.ask()) == 232

@@ -222,7 +222,7 @@ _VERDICTS = {
         "A false alarm is worse than a lie that passes, so there is no verdict.",
     ),
     ClaimVerdict.NO_CLAIM: _Verdict(
-        "mild", "There is nothing to compare.", "Programs and bots often name no system."
+        "mild", "There is nothing to compare.", "That alone speaks against nobody."
     ),
 }
 _CONTRADICTORY = _Verdict(

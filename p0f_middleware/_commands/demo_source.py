@@ -20,6 +20,7 @@ from pathlib import Path
 
 from .._info import P0fInfo
 from .._socket_folder import SOCKET_NAME, make_socket_folder
+from .._visitor import Source, VisitorSource
 from ..syn import Syn, save_syn
 from ..testing import SAMPLE
 
@@ -46,7 +47,7 @@ class DemoSource:
         sample_because: why they are a sample; None if they are the visitor's own.
     """
 
-    source: str | Syn | SampleHost
+    source: str | Source | VisitorSource
     origin: str
     sample_because: str | None = None
 

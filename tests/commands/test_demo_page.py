@@ -179,6 +179,7 @@ def test_what_a_source_says_is_escaped(field: str) -> None:
 
 @pytest.mark.parametrize("field", ["address", "user_agent", "platform"])
 def test_what_a_request_says_is_escaped(field: str) -> None:
-    page = shown(**{field: "<u>&"})
+    changes: dict[str, Any] = {field: "<u>&"}
+    page = shown(**changes)
     assert "&lt;u&gt;&amp;" in page
     assert "<u>" not in page

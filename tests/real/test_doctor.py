@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware._commands import p0f_process
-from p0f_middleware._commands.doctor import Finding, doctor, examine
+from p0f_middleware._commands.doctor import doctor, examine
+from p0f_middleware._commands.doctor_finding import Finding
 
 from .daemon import RealP0f, unavailable
 
