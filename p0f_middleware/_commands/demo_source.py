@@ -144,7 +144,10 @@ SOURCE_MAKERS = {"syn": saved_syns, "p0f": own_p0f, "sample": no_source}
 
 @contextlib.contextmanager
 def _socket_folder() -> Iterator[Path]:
-    folder = make_socket_folder("p0f-demo-")
+    try:
+        folder = make_socket_folder("p0f-demo-")
+    except OSError as error:
+        raise CannotStart(str(error)) from error
     try:
         yield Path(folder)
     finally:
