@@ -41,8 +41,8 @@ class Told:
         """When it expires, by `time.monotonic()`."""
         self.again = False
         """Whether it expires early, so that p0f is asked once more for what HTTP told it."""
-        self.keys: dict[str, Any] | None = None
-        """What the application finds, if the client claims to be what it claimed to be then."""
+        self.keys: dict[str, Any] = {}
+        """What the application finds, for a client that claims to be what `claims` has."""
         self.claims: tuple[str | None, str | None] | None = None
 
 
