@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,10 +108,22 @@ def test_a_user_agent_that_lies_is_seen(folder: Path) -> None:
     assert "They disagree." in pretended
 
 
+def fetch_over_ethernet(port: int, path: str) -> str:
+    """Fetch a page with the SYN that Linux sends over Ethernet, not that of the loopback."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    with socket.socket() as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", port))
+        connection.sock = sock
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+
+
 def test_it_shows_how_often_which_families_sent_such_a_syn(folder: Path) -> None:
     with running(folder, *DEMO) as demo:
-        page = fetch(demo.port)[1]
-        info = json.loads(fetch(demo.port, "/json")[1])["info"]
+        page = fetch_over_ethernet(demo.port, "/")
+        info = json.loads(fetch_over_ethernet(demo.port, "/json"))["info"]
     assert info["seen_as"], info["signature"]
     for family, count in info["seen_as"].items():
         assert f"<span>{family}</span>" in page
