@@ -19,6 +19,7 @@ from collections import OrderedDict
 from typing import Any
 
 from .._outcome import Outcome
+from .._user_agent import Headers
 
 __all__ = ["HOLD", "Hold", "Told"]
 
@@ -43,7 +44,8 @@ class Told:
         """Whether it expires early, so that p0f is asked once more for what HTTP told it."""
         self.keys: dict[str, Any] = {}
         """What the application finds, for a client that claims to be what `claims` has."""
-        self.claims: tuple[str | None, str | None] | None = None
+        self.claims: Headers | None = None
+        """What the client claimed to be; not the headers, which may be long."""
 
 
 class Hold:

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from ..claim import check_request
+from ..claim import check_claim, check_request, read_headers
 from .failure import failed
 from .grace import Grace
 from .hold import Hold, Told
@@ -87,10 +87,10 @@ class BaseLookup:
         if not self._claims:
             told.keys = told.keys or _without_claim(told.outcome)
             return told.keys
-        claims = visitor.claims()
+        claims = read_headers(*visitor.claims())
         if told.claims != claims:
             info, status, reason = told.outcome
-            claim, info = check_request(info, *claims)
+            claim, info = check_request(info, claims)
             told.keys = {
                 "p0f.info": info,
                 "p0f.status": status,
@@ -104,7 +104,7 @@ class BaseLookup:
         """The keys where something of ours raised. Call it in the `except` clause."""
         keys = _without_claim(failed(error))
         if self._claims:
-            keys["p0f.claim"] = check_request(None, None, None)[0]
+            keys["p0f.claim"] = check_claim(None, None)
         return keys
 
 
