@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from p0f_middleware._commands.demo_app import MACOS, WINDOWS
-from tests.servers import BIN, free_port, serve_all
+from tests.servers import BIN, Place, free_port, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
@@ -67,7 +67,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     ports = {name: free_port() for name in SERVERS if importlib.util.find_spec(name)}
-    commands = {}
+    commands: dict[Place, list[str]] = {}
     for name, port in ports.items():
         program, *arguments = SERVERS[name].command.format(port=port, cert=cert).split()
         commands[port] = [str(BIN / program), *arguments]
