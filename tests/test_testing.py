@@ -318,3 +318,25 @@ def test_where_there_are_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPa
     with pytest.raises(OSError, match="needs Unix sockets"):
         p0f.start()
     p0f.stop()
+
+
+def test_it_is_imported_on_windows_and_says_what_is_missing_there() -> None:
+    """Windows has none of these modules and names; development machines may run it."""
+    script = """
+import os, select, socket, sys
+for name in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules[name] = None
+for module, name in ((os, "register_at_fork"), (select, "poll"), (socket, "AF_UNIX"),
+                     (socket, "MSG_NOSIGNAL")):
+    delattr(module, name)
+import p0f_middleware._pytest
+from p0f_middleware.testing import FakeP0f
+p0f = FakeP0f()
+try:
+    p0f.start()
+except OSError as error:
+    print(error)
+p0f.stop()
+"""
+    printed = subprocess.check_output([sys.executable, "-c", script], text=True, timeout=30)
+    assert "needs Unix sockets" in printed
