@@ -323,7 +323,7 @@ def test_where_there_are_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPa
 def test_it_is_imported_on_windows_and_says_what_is_missing_there() -> None:
     """Windows has none of these modules and names; development machines may run it."""
     script = """
-import os, select, socket, sys
+import os, pytest, select, socket, sys, tempfile
 for name in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[name] = None
 for module, name in ((os, "register_at_fork"), (select, "poll"), (socket, "AF_UNIX"),

@@ -188,7 +188,7 @@ def test_it_asks_the_p0f_it_is_given(folder: Path, real_p0f: RealP0f) -> None:
 def test_the_page_says_that_p0f_has_ended(folder: Path, real_p0f: RealP0f) -> None:
     with running(folder, *DEMO, "--socket", real_p0f.socket_path) as demo:
         real_p0f.kill()
-        assert "Nobody listens on" in fetch(demo.port)[1]
+        assert f"listens on {real_p0f.socket_path}" in fetch(demo.port)[1]
 
 
 def assert_sample(demo: Demo, reason: str) -> None:
