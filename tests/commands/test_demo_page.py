@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from p0f_middleware import P0fInfo, P0fStatus
 from p0f_middleware._commands.demo_page import Pretence, Visit, render
@@ -183,3 +185,14 @@ def test_what_a_request_says_is_escaped(field: str) -> None:
     page = shown(**changes)
     assert "&lt;u&gt;&amp;" in page
     assert "<u>" not in page
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_no_text_of_a_request_adds_markup(header: str, reason: str) -> None:
+    def markup(page: str) -> int:
+        return sum(page.count(character) for character in "<>\"'")
+
+    page = shown(address=header, user_agent=header, platform=header)
+    assert markup(page) == markup(shown(address="x", user_agent="x", platform="x"))
+    page = shown(because=reason, pretence=Pretence(reason))
+    assert markup(page) == markup(shown(because="x", pretence=Pretence("x")))
