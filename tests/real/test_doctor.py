@@ -59,7 +59,7 @@ def test_missing_file_and_the_socket_that_is_there(real_p0f: RealP0f) -> None:
     found = diagnosis(real_p0f.socket_path + ".other")
     assert found.ok is False
     assert f"there is no {real_p0f.socket_path}.other" in found.text
-    assert real_p0f.socket_path in found.text.partition("a p0f runs with -s")[2]
+    assert real_p0f.socket_path in found.text.partition("use the socket of a p0f that runs")[2]
 
 
 def test_file_that_is_no_socket(tmp_path: Path) -> None:
