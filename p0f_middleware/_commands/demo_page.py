@@ -184,6 +184,8 @@ def _seen_as(counts: Mapping[str, int]) -> Html:
 def _table(info: P0fInfo) -> Html:
     facts = info.describe()
     facts.pop("User-Agents seen with it", None)  # shown as a picture
+    if info.source != "p0f":
+        facts.pop("Honesty", None)  # shown as the verdict; p0f's own says more
     rows = [_fill("<dt>{label}</dt><dd>{text}</dd>", label=la, text=t) for la, t in facts.items()]
     return _fill("<h2>All that is known</h2><dl>{rows}</dl>", rows=_join(rows))
 

@@ -118,6 +118,14 @@ def test_a_browser_that_contradicts_itself_is_not_said_to_agree() -> None:
     assert "They agree." not in page
 
 
+@pytest.mark.parametrize(("source", "shows"), [("p0f", True), ("syn", False)])
+def test_only_what_p0f_itself_says_of_honesty_stands_beside_the_verdict(
+    source: Any, shows: bool
+) -> None:
+    info = P0fInfo(os_name="Linux", bad_sw=1, source=source)
+    assert ("<dt>Honesty</dt>" in shown(info=info)) is shows
+
+
 def test_it_leads_to_the_page_of_a_lie_and_that_one_leads_back() -> None:
     assert '<a href="/lie">' in shown()
     page = shown(pretence=Pretence("curl <b>"))
