@@ -124,7 +124,7 @@ SERVERS = [
         "uWSGI",
         f"uwsgi --master --die-on-term --need-app {{listen}} --home {_HOME} --module {WSGI}",
         UWSGI,
-        "uwsgi",
+        "pyuwsgi",
         "wsgi",
         mapped="127.0.0.1",
         unix_peer="0.0.0.0",
