@@ -7,6 +7,9 @@ The reference comes from the package's docstrings; their single backticks are co
 
 from __future__ import annotations
 
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+
 import p0f_middleware
 
 project = "p0f_middleware"
@@ -28,9 +31,16 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_custom_sections = [("Settings", "params_style")]
 
 html_theme = "furo"
 html_title = "p0f_middleware"
 html_show_sourcelink = False
 html_show_copyright = False
 pygments_style = "tango"
+
+
+def setup(app: Sphinx) -> None:
+    """Languages that pygments does not know are shown as plain text."""
+    for language in ("haproxy", "haproxy-3.4", "caddyfile"):
+        app.add_lexer(language, TextLexer)

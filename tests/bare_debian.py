@@ -110,7 +110,7 @@ def copy_pip_configuration(root: Path) -> None:
     """pip's configuration files, the files that they name, and how names are resolved here."""
     pip = [sys.executable, "-m", "pip", "config"]
     debug, values = (subprocess.check_output([*pip, how], text=True) for how in ("debug", "list"))
-    files = {path for path in re.findall(r"(/\S+), exists: True", debug)}
+    files = set(re.findall(r"(/\S+), exists: True", debug))
     files |= {path for path in re.findall(r"'(/[^']+)'", values) if Path(path).is_file()}
     for path in (*files, "/etc/resolv.conf", "/etc/hosts"):
         target = root / path.lstrip("/")
