@@ -6,12 +6,20 @@ import ast
 import importlib.util
 import inspect
 import re
+from enum import Enum
 from pathlib import Path
 
 import pytest
 
 import p0f_middleware
-from p0f_middleware import P0fInfo, P0fWSGIMiddleware
+from p0f_middleware import (
+    BadSoftware,
+    ClaimVerdict,
+    MatchQuality,
+    P0fInfo,
+    P0fStatus,
+    P0fWSGIMiddleware,
+)
 from p0f_middleware.__main__ import make_parser
 
 from .pages import MANUAL, PAGES, README, ROOT, text_of
@@ -62,6 +70,18 @@ def test_the_reference_has_every_option_with_its_default() -> None:
 
 def _shown(default: object) -> str:
     return f'"{default}"' if isinstance(default, str) else repr(default)
+
+
+@pytest.mark.parametrize("enumeration", [MatchQuality, BadSoftware, ClaimVerdict])
+def test_the_reference_has_every_constant_with_its_value(enumeration: type[Enum]) -> None:
+    rows = re.findall(rf"^\| `{enumeration.__name__}\.(\w+)` \| `?([^|`]*)`? \|", REFERENCE, re.M)
+    members = enumeration.__members__.items()
+    assert rows == [(name, _shown(member.value)) for name, member in members]
+
+
+def test_the_reference_has_every_status() -> None:
+    statuses = REFERENCE.partition("## Statuses")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", statuses, re.M) == [str(status) for status in P0fStatus]
 
 
 def test_the_reference_has_every_command(capsys: pytest.CaptureFixture[str]) -> None:
