@@ -35,6 +35,8 @@ napoleon_custom_sections = [("Settings", "params_style")]
 smartquotes = False
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 html_title = "p0f_middleware"
 html_show_sourcelink = False
 html_show_copyright = False
