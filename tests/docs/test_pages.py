@@ -49,6 +49,13 @@ def test_readme_is_short() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 130
 
 
+@pytest.mark.parametrize("program", ["p0f-middleware demo", "python -m pytest"])
+def test_readme_has_each_of_its_two_commands_on_one_line(program: str) -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    commands = [line for line in lines if line.startswith("python3 -m venv ")]
+    assert len([line for line in commands if line.endswith(program)]) == 1
+
+
 @pytest.mark.parametrize("name", p0f_middleware.__all__)
 def test_the_reference_has_every_public_name(name: str) -> None:
     assert re.search(rf"^.*:: p0f_middleware\.{name}$", REFERENCE, re.M)

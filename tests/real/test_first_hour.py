@@ -21,6 +21,12 @@ PROGRAMS = {
     for framework in ("flask", "fastapi")
     if f"from {framework} import" in snippet.code
 }
+QUICKSTART = [snippet.code for snippet in SNIPPETS if snippet.page == "quickstart.md"]
+SHOWN = {
+    "README.md": {"system": "Linux", "why not": None},
+    "quickstart.md": json.loads(next(code for code in QUICKSTART if code.startswith("{"))),
+}
+"""The answers that the pages promise to a client on the same Linux machine."""
 COMMANDS = {
     "flask": ["-m", "flask", "--app", "app", "run", "--port"],
     "fastapi": ["-m", "uvicorn", "app:app", "--port"],
@@ -40,6 +46,8 @@ def test_it_shows_the_system_of_its_visitor(program: str, tmp_path: Path) -> Non
         deadline = time.monotonic() + 10  # the very first connection may come too early
         while json.loads(fetch(port)[1]).get("system") != "Linux":
             assert time.monotonic() < deadline, fetch(port)
+        answer = json.loads(fetch(port)[1])
+    assert answer == SHOWN[program.partition(",")[0]]
 
 
 def test_both_pages_have_both_programs() -> None:
