@@ -3,16 +3,18 @@
     python -m tests.bare_debian bookworm trixie        # as root; needs debootstrap and unshare
 
 For each release it makes a minimal system in a folder, copies the tracked files of this repository
-into it, and types README's commands there: the first must serve its visitor's fingerprint, the
-second must pass the tests. It takes some minutes for each, so it is not part of every CI run.
+into it, and types README's commands there as an ordinary user: the first must serve its visitor's
+fingerprint, the second must pass the tests. It takes some minutes for each, so it is not part of
+every CI run.
 
 The mounts are made in a mount namespace of each command's own, so they are gone when it ends,
-whatever ends it. pip uses the configuration of this machine: its files are copied.
+whatever ends it. pip is configured there as it is on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import json
 import os
@@ -34,12 +36,15 @@ DEMO, TESTS = (
 )
 PACKAGES = "ca-certificates,python3-venv"
 SCRIPTS = Path("/usr/share/debootstrap/scripts")
-HOME = "root/p0f_middleware"
-"""Where the copy of the repository is, inside of the system."""
+USER = 1000
+HOME = Path("/home/newcomer")
+"""Of the ordinary user who types the commands, inside of the system."""
+COPY = HOME / "p0f_middleware"
+"""The copy of the repository there."""
 _ENTER = """
-mount --bind /dev {root}/dev && mount -t proc proc {root}/proc && mount -t sysfs sys {root}/sys
-exec chroot {root} /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \\
-    {environment} bash -c {command}
+mount --rbind /dev {root}/dev && mount -t proc proc {root}/proc && mount -t sysfs sys {root}/sys
+exec chroot --userspec={user}:{user} {root} /usr/bin/env -i HOME={home} LANG=C.UTF-8 \\
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin {environment} bash -c {command}
 """
 
 
@@ -79,7 +84,7 @@ def try_commands(release: str, root: Path) -> None:
     """
     if not (root / "usr/bin/python3").exists():
         make_system(release, root)
-    copy_repository(root / HOME)
+    copy_repository(root / COPY.relative_to("/"))
     copy_pip_configuration(root)
     assert not (root / "usr/bin/cc").exists(), "a bare system has no compiler"
     version = subprocess.check_output(_inside(root, "python3 --version"), text=True).strip()
@@ -104,15 +109,21 @@ def copy_repository(folder: Path) -> None:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
+    for path in (folder.parent, folder, *folder.rglob("*")):
+        os.chown(path, USER, USER)
 
 
 def copy_pip_configuration(root: Path) -> None:
-    """pip's configuration files, the files that they name, and how names are resolved here."""
-    pip = [sys.executable, "-m", "pip", "config"]
-    debug, values = (subprocess.check_output([*pip, how], text=True) for how in ("debug", "list"))
-    files = set(re.findall(r"(/\S+), exists: True", debug))
-    files |= {path for path in re.findall(r"'(/[^']+)'", values) if Path(path).is_file()}
-    for path in (*files, "/etc/resolv.conf", "/etc/hosts"):
+    """What pip is told here, as the system's configuration of pip; and how names are resolved."""
+    listed = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
+    options = {
+        name: ast.literal_eval(value)
+        for name, value in re.findall(r"^(?:global|install)\.([\w-]+)=(.*)$", listed, re.M)
+    }
+    lines = [f"{name} = {value}" for name, value in options.items()]
+    (root / "etc/pip.conf").write_text("\n".join(["[global]", *lines, ""]))
+    named = [value for value in options.values() if Path(value).is_file()]
+    for path in (*named, "/etc/resolv.conf", "/etc/hosts"):
         target = root / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
@@ -139,12 +150,14 @@ def show_fingerprint(root: Path) -> str:
 
 
 def _inside(root: Path, command: str) -> list[str]:
-    """A command line that runs `command` inside of the system, in the copy of the repository."""
+    """A command line that runs `command` inside of the system, as an ordinary user, in the copy."""
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     script = _ENTER.format(
         root=shlex.quote(str(root)),
+        user=USER,
+        home=HOME,
         environment=" ".join(f"{name}={shlex.quote(value)}" for name, value in pip.items()),
-        command=shlex.quote(f"cd /{HOME} && {command}"),
+        command=shlex.quote(f"cd {COPY} && {command}"),
     )
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", f"set -e\n{script}"]
 
