@@ -30,7 +30,7 @@ from tests.benchmarks.ratios import Bar, spread
 from tests.benchmarks.report import BARS, bars_table, judge, lookups_table, servers_table
 from tests.benchmarks.rounds import alternate
 
-from .benchmarks import growth, lag, web
+from .benchmarks import claims, growth, lag, web
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 LOADS = {
@@ -222,3 +222,11 @@ def test_memory_is_measured_for_both_clients() -> None:
 )
 def test_the_command_line_names_what_to_run(words: list[str], run: str) -> None:
     assert parser().parse_args(words).run.__name__ == run
+
+
+def test_what_claims_cost_is_measured_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert claims.main(["--calls", "20", "--user-agents", "100"]) == 0
+
+    printed = capsys.readouterr().out
+    assert printed.count(" us (bar: ") == 5
+    assert "memory of 100 User-Agents" in printed

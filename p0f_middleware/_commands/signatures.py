@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ..syn._fingerprint import SIGNATURES
 from ..syn._signatures import merge
-from ..syn._syn import SIGNATURES
 
 
 def signatures(installed: str | None) -> int:
