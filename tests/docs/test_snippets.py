@@ -18,7 +18,7 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from p0f_middleware import P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
+from p0f_middleware import P0f, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import make_parser
 from p0f_middleware.testing import FakeP0f
 
@@ -51,9 +51,23 @@ async def asgi_app(scope: Namespace, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": f"{info and info.os_name}".encode()})
 
 
-def get_by_wsgi(app: Any) -> str:
+def a_request() -> Namespace:
     environ: Namespace = {"REMOTE_ADDR": CLIENT}
     setup_testing_defaults(environ)
+    return environ
+
+
+def environ_behind(fake_p0f: FakeP0f) -> Namespace:
+    """What an application gets behind the middleware."""
+    environ = a_request()
+    with P0f(fake_p0f.socket_path) as p0f:
+        P0fWSGIMiddleware(wsgi_app, p0f)(environ, lambda status, headers, *_: None)
+    fake_p0f.queries.clear()
+    return environ
+
+
+def get_by_wsgi(app: Any) -> str:
+    environ = a_request()
     return b"".join(app(environ, lambda status, headers, *_: None)).decode()
 
 
@@ -115,6 +129,7 @@ def test_a_snippet_runs_and_the_fingerprint_arrives(snippet: Snippet, fake_p0f: 
     fake_p0f.hosts[CLIENT] = P0fInfo(os_name="Linux")
     namespace: Namespace = {
         "__name__": "__main__",
+        "environ": environ_behind(fake_p0f),
         "app": asgi_app if re.search("asgi", snippet.code, re.I) else wsgi_app,
         "P0fASGIMiddleware": P0fASGIMiddleware,
         "P0fWSGIMiddleware": P0fWSGIMiddleware,
