@@ -61,7 +61,8 @@ def environ_behind(fake_p0f: FakeP0f) -> Namespace:
     """What an application gets behind the middleware."""
     environ = a_request()
     with P0f(fake_p0f.socket_path) as p0f:
-        P0fWSGIMiddleware(wsgi_app, p0f)(environ, lambda status, headers, *_: None)
+        wrapped: Any = P0fWSGIMiddleware(wsgi_app, p0f)
+        wrapped(environ, lambda status, headers: None)
     fake_p0f.queries.clear()
     return environ
 
