@@ -198,6 +198,8 @@ def test_p0f_in_a_container_sees_what_passes_there(tmp_path: Path) -> None:
 
 
 def test_p0f_on_another_interface(tmp_path: Path) -> None:
+    if shutil.which("ip") is None:
+        unavailable("ip (Debian's iproute2) is not installed")
     program = f"""
 import subprocess
 from pathlib import Path
