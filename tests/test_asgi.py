@@ -266,7 +266,7 @@ def test_without_grace_it_is_asked_once(pauses: list[float]) -> None:
 
 @pytest.fixture
 def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failure, "_said", set())
+    monkeypatch.setattr(failure, "_logged", set())
 
 
 @pytest.mark.usefixtures("nothing_said_yet")

@@ -262,7 +262,7 @@ def test_a_failure_while_waiting_is_unavailable(pauses: list[float]) -> None:
 
 @pytest.fixture
 def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failure, "_said", set())
+    monkeypatch.setattr(failure, "_logged", set())
 
 
 @pytest.mark.usefixtures("nothing_said_yet")
