@@ -17,7 +17,8 @@ from typing import Any
 
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from ..claim import check_claim, check_request, read_headers
+from .._user_agent import Headers
+from ..claim import check_request, read_headers
 from .failure import failed
 from .grace import Grace
 from .hold import Hold, Told
@@ -30,6 +31,7 @@ __all__ = ["BaseLookup", "Keys", "Lookup"]
 
 Keys = dict[str, Any]
 """What an application finds in environ or scope. It is shared between requests: copy it."""
+_NO_HEADERS = read_headers(None, None)
 
 
 class BaseLookup:
@@ -84,28 +86,15 @@ class BaseLookup:
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
         """The application's keys; made anew only if the client claims to be something else."""
-        if not self._claims:
-            told.keys = told.keys or _without_claim(told.outcome)
-            return told.keys
-        claims = read_headers(*visitor.claims())
-        if told.claims != claims:
-            info, status, reason = told.outcome
-            claim, info = check_request(info, claims)
-            told.keys = {
-                "p0f.info": info,
-                "p0f.status": status,
-                "p0f.reason": reason,
-                "p0f.claim": claim,
-            }
-            told.claims = claims
-        return told.keys
+        claims = read_headers(*visitor.claims()) if self._claims else None
+        kept = told.keys_by_claims
+        if kept is None or kept[0] != claims:
+            kept = told.keys_by_claims = claims, _keys_of(told.outcome, claims)
+        return kept[1]
 
     def _keys_of_failure(self, error: Exception) -> Keys:
         """The keys where something of ours raised. Call it in the `except` clause."""
-        keys = _without_claim(failed(error))
-        if self._claims:
-            keys["p0f.claim"] = check_claim(None, None)
-        return keys
+        return _keys_of(failed(error), _NO_HEADERS if self._claims else None)
 
 
 class Lookup(BaseLookup):
@@ -137,5 +126,10 @@ class Lookup(BaseLookup):
         return outcome
 
 
-def _without_claim(outcome: Outcome) -> Keys:
-    return {"p0f.info": outcome.info, "p0f.status": outcome.status, "p0f.reason": outcome.reason}
+def _keys_of(outcome: Outcome, claims: Headers | None) -> Keys:
+    """The keys of an outcome; without a claim if `claims` is None."""
+    info, status, reason = outcome
+    if claims is None:
+        return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason}
+    claim, info = check_request(info, claims)
+    return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason, "p0f.claim": claim}
