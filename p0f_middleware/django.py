@@ -142,7 +142,7 @@ def read_settings() -> dict[str, Any]:
 
 def _resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup | AsyncLookup]:
     """The source that the settings name, and what looks up by it."""
-    timeout, grace = options["timeout"], options["grace"]
+    timeout, grace, hold = options["timeout"], options["grace"], options["hold"]
     rules = ProxyRules(
         options["trusted_proxies"], options["client_header"], options["client_port_header"]
     )
@@ -150,9 +150,9 @@ def _resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup 
     if callable(source) and not hasattr(source, "lookup") and not hasattr(source, "fingerprint"):
         source = _made(source)
     client = _async_client if awaited else _client
-    asked = resolve(source, client, timeout=timeout, grace=grace, awaited=awaited)
+    asked = resolve(source, client, rules, timeout=timeout, grace=grace, hold=hold, awaited=awaited)
     make: Any = AsyncLookup if awaited else Lookup
-    lookup = make(asked, rules, grace=grace, hold=options["hold"], claims=options["claims"])
+    lookup = make(asked, rules, grace=grace, hold=hold, claims=options["claims"])
     return asked, lookup
 
 

@@ -116,5 +116,5 @@ def _code(handler: Any) -> CodeType | None:
     handler = getattr(handler, "__func__", handler)  # a method's function
     code = getattr(handler, "__code__", None)
     if not isinstance(code, CodeType):
-        code = getattr(getattr(type(handler), "__call__", None), "__code__", None)
+        code = getattr(type(handler).__call__, "__code__", None)
     return code if isinstance(code, CodeType) else None
