@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from .._errors import P0fTimeout
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
 from .._user_agent import Headers
@@ -116,13 +117,22 @@ class Lookup(BaseLookup):
         try:
             outcome: Outcome = self._fingerprint(visitor, deadline)
             if outcome.status is P0fStatus.NO_MATCH:
-                for pause in self._pauses(visitor, deadline):
-                    time.sleep(pause)
-                    outcome = self._fingerprint(visitor, deadline)
-                    if outcome.status is not P0fStatus.NO_MATCH:
-                        break
+                outcome = self._ask_again(visitor, deadline, outcome)
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
+        return outcome
+
+    def _ask_again(self, visitor: BaseVisitor, deadline: float, outcome: Outcome) -> Outcome:
+        for pause in self._pauses(visitor, deadline):
+            time.sleep(pause)
+            try:
+                outcome = self._fingerprint(visitor, deadline)
+            except P0fTimeout:
+                if time.monotonic() < deadline:
+                    raise
+                continue  # p0f has said "no match", and the time left was too short to say more
+            if outcome.status is not P0fStatus.NO_MATCH:
+                break
         return outcome
 
 
