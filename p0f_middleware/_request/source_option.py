@@ -5,7 +5,7 @@ that names the option and the remedy, and not at each request in `p0f.reason`.
 
 The fact a reader would get wrong: an object's class decides by which method it is asked, not the
 object. A wrapper that hands on every attribute, a subclass of `P0f` that overrides `lookup` and a
-Mock all seem to have `fingerprint`, but it is their `lookup` that somebody wrote.
+Mock (which is a path, too) all seem to have `fingerprint`, but somebody wrote their `lookup`.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ def resolve(
     option = "source"
     if source is None:
         option, source = "P0F_SOCKET", os.environ.get("P0F_SOCKET") or _syn()
-    if isinstance(source, (str, bytes, os.PathLike)):
+    method = _method(source)
+    if isinstance(source, (str, bytes)) or (method is None and isinstance(source, os.PathLike)):
         made = client(_path(option, source), timeout=timeout)
         return Asked(made, made.fingerprint, made.timeout, waits=True, foreign=False)
-    method = _method(source)
     if method is not None and isinstance(source, type):
         raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
     if method == "fingerprint":

@@ -84,10 +84,10 @@ def raised_out_of_the_blue(error: Exception) -> None:
 
 
 def test_what_code_that_we_called_has_raised_is_a_failure() -> None:
-    try:
+    with pytest.raises(TimeLimit) as raised:
         raised_by_called_code(TimeLimit())
-    except TimeLimit as error:
-        assert failed(error).status is P0fStatus.UNAVAILABLE
+
+    assert failed(raised.value).status is P0fStatus.UNAVAILABLE
 
 
 def test_what_nobody_at_hand_can_have_raised_is_let_pass() -> None:
