@@ -101,7 +101,7 @@ def test_a_failure_while_waiting_is_unavailable(wrap: Wrap) -> None:
     assert status(wrap(Telling(lambda *_: raise_or_return(next(outcomes))))) == "unavailable"
 
 
-def raise_or_return(outcome: Any) -> Outcome:
+def raise_or_return(outcome: Any) -> Any:
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
