@@ -1,140 +1,94 @@
-"""How well a signature file names systems: scored on a table of SYN shapes with the system their
-sender claimed.
+"""How well a signature file names systems, scored on a table of shapes.
 
-``python -m tests.syn.score TABLE [SIGNATURES] [--altered N]``. TABLE is tab-separated: os,
-initial TTL, option layout, window, scale, IP id (0 or nonzero), ECN (yes or no), count. With
---altered, N random changes of one or two properties of each row are scored instead, as a measure
-for shapes that are not in the table.
+``python -m tests.syn.score [TABLE] [SIGNATURES]``
 """
 
 from __future__ import annotations
 
 import argparse
-import random
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from p0f_middleware.syn._match import Matcher
+from p0f_middleware.syn._match import Matcher, Verdict
 from p0f_middleware.syn._signatures import load
 
-from .syns import CWR, ECE, SYN, ipv4, options, tcp
+from .shapes import FAMILIES, TABLE, Shape, by_family, packets, read_table
 
 OURS = Path(__file__).parents[2] / "p0f_middleware" / "syn" / "signatures.fp"
-FAMILIES = {
-    "Linux": ("linux", "android", "chrom"),
+RELAY = "Proxy or VPN"
+NAMES = {
     "Windows": ("windows",),
     "Apple": ("mac", "ios"),
-    "BSD": ("bsd", "solaris", "illumos"),
+    "Linux": ("linux", "android", "chrom"),
 }
-MSS = (1460, 1452, 1440, 1412, 1400, 1380, 1360, 1330)
-
-
-class Row(NamedTuple):
-    os: str
-    ttl: int
-    layout: str
-    window: str
-    scale: int
-    ident: int
-    ecn: bool
-    seen: int
+RESULTS = ("right", "wrong", "relay", "unknown")
+QUALITIES = ("specific", "generic", "fuzzy", "none")
 
 
 def family(name: str | None) -> str | None:
-    """The family of an operating system by words in its *name*; None for none, or for a proxy."""
     words = (name or "").lower()
-    return next((one for one, keys in FAMILIES.items() if any(key in words for key in keys)), None)
+    return next((one for one, keys in NAMES.items() if any(key in words for key in keys)), None)
 
 
-def read_table(path: str) -> list[Row]:
-    rows = []
-    for line in Path(path).read_text().splitlines():
-        if line.startswith(("#", "os\t")):
-            continue
-        os, ttl, layout, window, scale, ident, ecn, count = line.split("\t")
-        layout = layout.replace("eol,eol", "eol+1")
-        width = 0 if scale == "None" else int(scale)
-        rows.append(
-            Row(os, int(ttl), layout, window, width, int(ident != "0"), ecn == "yes", int(count))
-        )
-    return rows
+class Judged(NamedTuple):
+    shape: Shape
+    mss: int
+    quality: str
+    name: str
+    verdict: Verdict
+    counts: dict[str, float]
 
 
-def syn(row: Row, mss: int) -> bytes:
-    window = int(row.window.removeprefix("mss*")) * (mss if row.window.startswith("mss*") else 1)
-    flags = SYN | (ECE | CWR if row.ecn else 0)
-    segment = tcp(
-        options(row.layout, mss=mss, scale=row.scale), window=min(window, 0xFFFF), flags=flags
-    )
-    return ipv4(segment, ttl=row.ttl - 11, ident=row.ident)
+def quality(verdict: Verdict) -> str:
+    if verdict.label is None:
+        return "none"
+    return "fuzzy" if verdict.fuzzy else "generic" if verdict.generic else "specific"
 
 
-def altered(row: Row, draw: random.Random) -> Row:
-    """*row* with one or two of its properties changed as middleboxes and other versions change
-    them.
-    """
-    for change in draw.sample(
-        ("ttl", "scale", "ecn", "ident", "window", "blank"), draw.choice((1, 1, 2))
-    ):
-        if change == "ttl":
-            row = row._replace(ttl=draw.choice((64, 128, 255)))
-        elif change == "scale" and row.scale:
-            row = row._replace(scale=draw.choice((2, 4, 5, 6, 7, 8, 9, 10, 11, 12)))
-        elif change == "ecn":
-            row = row._replace(ecn=not row.ecn)
-        elif change == "ident":
-            row = row._replace(ident=1 - row.ident)
-        elif change == "window":
-            row = row._replace(
-                window=draw.choice(("65535", "64240", "mss*45", "mss*47", "32768", "62000"))
-            )
-        elif change == "blank":
-            row = row._replace(layout=draw.choice(blanked(row.layout)))
-    return row
+def result(name: str | None, claimed: str) -> str:
+    if name is None:
+        return "unknown"
+    if name == RELAY:
+        return "relay"
+    return "right" if family(name) == claimed else "wrong"
 
 
-def blanked(layout: str) -> list[str]:
-    """*layout* with one of its options overwritten by nops."""
-    sizes = {"ts": 10, "sok": 2, "ws": 3}
-    names = layout.split(",")
-    changed = [
-        ",".join([*names[:at], *["nop"] * sizes[name], *names[at + 1 :]])
-        for at, name in enumerate(names)
-        if name in sizes
-    ]
-    return [one for one in changed if one.count(",") < 24] or [layout]
+def judge(matcher, shapes, counts_of):
+    for shape in shapes:
+        made = list(packets(shape))
+        for packet, size in zip(made, shape.sizes):
+            v = matcher.match(packet).verdict
+            c = {f: n / len(made) for f, n in by_family(counts_of(shape)).items()}
+            yield Judged(shape, size, quality(v), v.label and v.label.name, v, c)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table")
-    parser.add_argument("signatures", nargs="?", default=OURS)
-    parser.add_argument("--altered", type=int, default=0, metavar="N")
-    given = parser.parse_args()
-    matcher, draw = Matcher(load(given.signatures)), random.Random(1)
-    score: Counter[str] = Counter()
-    missed: Counter[tuple[object, ...]] = Counter()
-    for row in read_table(given.table):
-        for shape in [altered(row, draw) for _ in range(given.altered)] or [row]:
-            for mss in MSS:
-                found = matcher.match(syn(shape, mss))
-                label = found and found.verdict.label
-                said = family(label.name if label else None)
-                result = (
-                    "unknown" if said is None else "right" if said == family(row.os) else "wrong"
-                )
-                score[result] += row.seen
-                if result != "right":
-                    named = f"{label.name} {label.flavor}" if label else "-"
-                    case = (result, *shape[:7], named)
-                    missed[case] += row.seen
-    total = sum(score.values())
-    print(
-        ", ".join(f"{result} {100 * count / total:.2f} %" for result, count in score.most_common())
-    )
-    for miss, count in missed.most_common(25):
-        print(f"{100 * count / total:.2f} %", *miss, sep="\t")
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("table", nargs="?", default=TABLE, type=Path)
+    ap.add_argument("signatures", nargs="?", default=OURS)
+    ap.add_argument("--missed", type=int, default=0)
+    a = ap.parse_args()
+    m = Matcher(load(a.signatures)); shapes = read_table(a.table)
+    for what in ("variants", "connections"):
+        tot = Counter(); byq = Counter(); rel = Counter(); missed = Counter()
+        for j in judge(m, shapes, lambda s: getattr(s, what)):
+            for f, n in j.counts.items():
+                r = result(j.name, f)
+                tot[r] += n; byq[j.quality, r] += n
+                if r == "relay": rel[f] += n
+                if r != "right":
+                    s = j.shape
+                    missed[r, s.ttl, s.layout, s.window, s.scale, s.df, s.ident, s.ecn, str(j.verdict.label and j.verdict.label[2:4]), j.quality] += n
+        n = sum(tot.values())
+        print(what, n, {r: round(100 * tot[r] / n, 2) for r in RESULTS})
+        for q in QUALITIES:
+            k = sum(byq[q, r] for r in RESULTS)
+            if k: print("   ", q, round(100*k/n, 1), {r: round(100 * byq[q, r] / k, 1) for r in RESULTS})
+        print("   relays linux:", rel["Linux"] / max(1e-9, sum(rel.values())), {f: round(x,1) for f,x in rel.items()})
+        for k, v in missed.most_common(a.missed):
+            print("      ", round(v, 1), *k)
 
 
 if __name__ == "__main__":
