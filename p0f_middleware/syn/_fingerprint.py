@@ -17,10 +17,11 @@ from typing import NamedTuple, TypeAlias
 
 from .._fields import MOST_MTU, STRING_SIZE, MatchQuality
 from .._info import P0fInfo
+from ._database import Label
 from ._match import Matcher, Verdict
 from ._native_thread import run_off_loop
 from ._packet import ShapeFields, read_syn, without_ethernet
-from ._signatures import Label, load
+from ._signatures import load
 
 __all__ = ["Fingerprint", "Fingerprinter", "SignatureFile", "fingerprint_syn", "fingerprinter"]
 

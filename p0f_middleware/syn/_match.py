@@ -17,6 +17,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from ._database import Database, Label, Signature
+from ._notation import QUIRKS
 from ._packet import (
     DISTANCES,
     MAX_DISTANCE,
@@ -27,7 +29,6 @@ from ._packet import (
     without_ethernet,
 )
 from ._raw_sig import Traits, Window, raw_sig, read_raw_sig, traits_of
-from ._signatures import QUIRKS, Database, Label, Signature
 
 _SENDSYN = (1331, 1337)  # MSS and window of p0f-sendsyn's probes, which p0f passes over
 

@@ -338,7 +338,7 @@ sig   = 6:64:0:*:8192,0:mss,nop,nop,sok:flow:0
 sig   = 6:64:0:*:8192,0:mss,nop,nop,sok:ecn,flow:0
 
 ; collected: with Tcp1323Opts timestamps come last, as on FreeBSD, whose TTL is 64; at that TTL, 44 or 47 segments
-; with scale 8 and 8192 with scale 2 come from Windows alone (collected).
+; (45 or 48 over IPv6) with scale 8 and 8192 with scale 2 come from Windows alone (collected).
 
 label = s:win:Windows:with timestamps
 sig   = *:128:0:*:8192,8:mss,nop,ws,sok,ts:df,id+:0
@@ -355,8 +355,11 @@ sig   = *:128:0:*:mss*44,2:mss,nop,ws,sok,ts:df,id+:0
 sig   = 6:128:0:*:mss*44,2:mss,nop,ws,sok,ts:flow:0
 sig   = *:64:0:*:mss*44,8:mss,nop,ws,sok,ts:df,id+:0
 sig   = 6:64:0:*:mss*44,8:mss,nop,ws,sok,ts:flow:0
-sig   = *:64:0:*:mss*47,8:mss,nop,ws,sok,ts:df,id+:0
-sig   = 6:64:0:*:mss*47,8:mss,nop,ws,sok,ts:flow:0
+sig   = 4:64:0:*:mss*47,8:mss,nop,ws,sok,ts:df,id+:0
+sig   = 6:64:0:*:mss*45,8:mss,nop,ws,sok,ts::0
+sig   = 6:64:0:*:mss*45,8:mss,nop,ws,sok,ts:flow:0
+sig   = 6:64:0:*:mss*48,8:mss,nop,ws,sok,ts::0
+sig   = 6:64:0:*:mss*48,8:mss,nop,ws,sok,ts:flow:0
 sig   = *:64:0:*:8192,2:mss,nop,ws,sok,ts:df,id+:0
 sig   = 6:64:0:*:8192,2:mss,nop,ws,sok,ts:flow:0
 sig   = *:128:0:*:8192,0:mss,sok,ts:df,id+:0
@@ -371,6 +374,26 @@ sig   = 6:128:0:*:mss*44,0:mss,sok,ts:flow:0
 label = s:win:Windows:padded options
 sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,sok,nop,eol+6:df,id+:0
 sig   = 6:128:0:*:*,*:mss,nop,ws,nop,nop,sok,nop,eol+6:flow:0
+
+; derived: the scale or SACK taken out, or the nops; the latter collected of Apple.
+
+label = s:win:Windows:options removed
+sig   = *:128:0:*:65535,8:mss,nop,ws:df,id+:0
+sig   = 6:128:0:*:65535,8:mss,nop,ws:flow:0
+sig   = *:128:0:*:mss*44,8:mss,nop,ws:df,id+:0
+sig   = 6:128:0:*:mss*44,8:mss,nop,ws:flow:0
+sig   = *:128:0:*:65535,0:mss,sok,eol+1:df,id+:0
+sig   = 6:128:0:*:65535,0:mss,sok,eol+1:flow:0
+sig   = *:128:0:*:mss*44,0:mss,sok,eol+1:df,id+:0
+sig   = 6:128:0:*:mss*44,0:mss,sok,eol+1:flow:0
+sig   = *:128:0:*:65535,8:mss,ws,sok,eol+2:df,id+:0
+sig   = 6:128:0:*:65535,8:mss,ws,sok,eol+2:flow:0
+sig   = *:128:0:*:mss*44,8:mss,ws,sok,eol+2:df,id+:0
+sig   = 6:128:0:*:mss*44,8:mss,ws,sok,eol+2:flow:0
+sig   = *:64:0:*:65535,8:mss,ws,sok,eol+2:df,id+:0
+sig   = 6:64:0:*:65535,8:mss,ws,sok,eol+2:flow:0
+sig   = *:64:0:*:mss*44,8:mss,ws,sok,eol+2:df,id+:0
+sig   = 6:64:0:*:mss*44,8:mss,ws,sok,eol+2:flow:0
 
 ; --- Apple ---
 
@@ -427,8 +450,11 @@ sig   = 6:64:0:*:65535,4:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 
 label = s:unix:macOS or iOS:2005 or earlier
 sig   = *:64:0:*:65535,0:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:65535,0:mss,nop,ws,nop,nop,ts:flow:0
 sig   = *:64:0:*:33304,0:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:33304,0:mss,nop,ws,nop,nop,ts:flow:0
 sig   = *:64:0:*:32768,0:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:32768,0:mss,nop,ws,nop,nop,ts:flow:0
 
 ; collected: the same SYN with a TTL of 255, 128 or 32.
 
@@ -502,7 +528,7 @@ sig   = 6:64:0:*:65535,0:mss,sok,eol+1:flow:0
 sig   = *:64:0:*:65535,5:mss,sok,nop,nop,nop,ws:df:0
 sig   = 6:64:0:*:65535,5:mss,sok,nop,nop,nop,ws:flow:0
 
-; derived: the SACK or scale option blanked instead, or everything behind the scale.
+; derived: the SACK or scale option blanked or taken out instead, or everything behind the scale.
 
 label = s:unix:macOS or iOS:options blanked
 sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,nop,nop,eol+1:df:0
@@ -517,6 +543,18 @@ sig   = 6:64:0:*:65535,*:mss,nop,nop,nop,nop,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,nop,nop:df:0
 sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,nop,nop:df,id+:0
 sig   = 6:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,nop,nop:flow:0
+sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,ts:df:0
+sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:65535,5:mss,nop,ws,nop,nop,ts:flow:0
+sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,ts:df:0
+sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:65535,6:mss,nop,ws,nop,nop,ts:flow:0
+sig   = *:64:0:*:65535,7:mss,nop,ws,nop,nop,ts:df:0
+sig   = *:64:0:*:65535,7:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:65535,7:mss,nop,ws,nop,nop,ts:flow:0
+sig   = *:64:0:*:65535,0:mss,nop,nop,ts,sok,eol+1:df:0
+sig   = *:64:0:*:65535,0:mss,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = 6:64:0:*:65535,0:mss,nop,nop,ts,sok,eol+1:flow:0
 
 ; documented in Apple's published kernel: Multipath TCP (option 30) goes before the timestamps, TCP Fast Open
 ; (option 34) last, in place of the padding. The other two orders are derived.
@@ -674,9 +712,17 @@ sig   = 6:64:0:*:65535,11:mss,sok,nop,ws,eol+1:flow:0
 sig   = *:64:0:*:65535,12:mss,sok,nop,ws,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,12:mss,sok,nop,ws,eol+1:flow:0
 
-; collected: 29 segments with scales 8 to 10, 33 with scale 12. Observed: Linux 6.18 sends 29 segments of 1460
-; bytes, 30 of 1440, 31 of 1400, 33 of 1300 (the largest multiple below 43690) when the tcp_rmem default is 87380,
-; that of kernels before 4.20.
+; derived: the nops taken out as well.
+
+label = s:unix:Linux:or Android
+sig   = *:64:0:*:65535,*:mss,sok,ws,eol+2:df,id+:0
+sig   = 6:64:0:*:65535,*:mss,sok,ws,eol+2:flow:0
+sig   = *:64:0:*:mss*44,*:mss,sok,ws,eol+2:df,id+:0
+sig   = 6:64:0:*:mss*44,*:mss,sok,ws,eol+2:flow:0
+
+; collected: 29 segments with scales 8 to 10, 33 of 1300 bytes with scale 12. Observed: Linux 6.18 sends 29 segments
+; of 1460 bytes, 30 of 1440, 31 of 1400, 33 of 1300 (the largest multiple below 43690) when the tcp_rmem default is
+; 87380, that of kernels before 4.20.
 
 label = s:unix:Linux:or Android
 sig   = *:64:0:*:mss*29,8:mss,sok,ts,nop,ws:df,id+:0
@@ -709,8 +755,10 @@ sig   = *:64:0:*:mss*33,9:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*33,9:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*33,10:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*33,10:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*33,12:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*33,12:mss,sok,ts,nop,ws:flow:0
+sig   = *:64:0:1300:mss*33,12:mss,sok,ts,nop,ws:df,id+:0
+sig   = 6:64:0:1280:mss*33,12:mss,sok,ts,nop,ws:flow:0
+sig   = 6:64:0:1280:mss*34,12:mss,sok,ts,nop,ws::0
+sig   = 6:64:0:1280:mss*34,12:mss,sok,ts,nop,ws:flow:0
 
 ; collected: SACK and timestamps with nops of their own, behind the scale; without DF as well. DragonFly's layout,
 ; but not its window.
@@ -741,11 +789,11 @@ sig   = *:64:0:65495:43690,*:mss,sok,ts,nop,ws:df,id+:0
 
 label = s:unix:Linux:4.19 or older, jumbo Ethernet
 sig   = *:64:0:8961:mss*3,*:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:8961:mss*3,*:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:8941:mss*3,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:8941:mss*3,*:mss,sok,ts,nop,ws:flow:0
+sig   = *:64:0:8941:mss*3,*:mss,sok,ts,nop,ws:df,id+:0
+sig   = 6:64:0:8921:mss*3,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:8941:26883,*:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:8941:26883,*:mss,sok,ts,nop,ws:flow:0
+sig   = 6:64:0:8921:26883,*:mss,sok,ts,nop,ws:flow:0
 
 label = s:unix:Linux:or Android, 2013 or earlier
 sig   = *:64:0:*:mss*44,1:mss,sok,ts,nop,ws:df,id+:0
@@ -822,6 +870,8 @@ sig   = *:64:0:*:mss*31,12:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*31,12:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*32,12:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*32,12:mss,sok,ts,nop,ws:flow:0
+sig   = *:64:0:*:mss*33,12:mss,sok,ts,nop,ws:df,id+:0
+sig   = 6:64:0:*:mss*33,12:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*44,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*44,0:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*44,2:mss,sok,ts,nop,ws:df,id+:0
@@ -1049,7 +1099,9 @@ sig   = 6:64:0:*:65535,10:mss,nop,ws,sok,ts:flow:0
 
 label = s:unix:FreeBSD:4 or 5
 sig   = *:64:0:*:57344,0:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:57344,0:mss,nop,ws,nop,nop,ts:flow:0
 sig   = *:64:0:*:57344,1:mss,nop,ws,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:57344,1:mss,nop,ws,nop,nop,ts:flow:0
 
 label = s:unix:FreeBSD:7 or 8
 sig   = *:64:0:*:65535,3:mss,nop,ws,sok,ts:df,id+:0
@@ -1279,6 +1331,12 @@ sig   = 6:128:0:*:*,*:mss,nop,nop,ts,nop,nop,sok:flow,ts1-:0
 ; collected at 64: the layout with the scales of current systems; older ones are FreeBSD's and its appliances' too.
 
 label = g:unix:macOS or iOS:
+sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = 6:64:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
+sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = 6:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:64:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:64:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
@@ -1288,6 +1346,15 @@ sig   = 6:64:0:*:*,6:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:64:0:*:*,7:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:64:0:*:*,7:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,7:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
+sig   = *:64:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+sig   = *:64:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = 6:64:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
+sig   = *:255:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+sig   = *:255:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = 6:255:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
+sig   = *:255:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+sig   = *:255:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = 6:255:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:255:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:255:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:255:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
@@ -1297,6 +1364,15 @@ sig   = 6:255:0:*:*,6:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:255:0:*:*,7:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:255:0:*:*,7:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:255:0:*:*,7:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
+sig   = *:255:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+sig   = *:255:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = 6:255:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
+sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
+sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
+sig   = 6:64:0:*:*,3:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
+sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
+sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
+sig   = 6:64:0:*:*,4:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
 sig   = *:64:0:*:*,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
 sig   = *:64:0:*:*,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
@@ -1306,6 +1382,9 @@ sig   = 6:64:0:*:*,6:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,
 sig   = *:64:0:*:*,7:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
 sig   = *:64:0:*:*,7:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,7:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
+sig   = *:64:0:*:*,8:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
+sig   = *:64:0:*:*,8:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
+sig   = 6:64:0:*:*,8:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
 
 label = g:unix:macOS or iOS:timestamps zeroed
 sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ts1-:0
@@ -1345,6 +1424,8 @@ sig   = *:128:0:*:*,*:mss,sok,ts,nop,ws:df:0
 sig   = *:128:0:*:*,*:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = 6:128:0:*:*,*:mss,sok,ts,nop,ws:flow:0
 sig   = 6:128:0:*:*,*:mss,sok,ts,nop,ws:ecn,flow:0
+sig   = *:64:0:*:*,6:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:*,6:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 sig   = *:64:0:*:*,7:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:*,7:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 sig   = *:64:0:*:*,8:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
@@ -1353,6 +1434,10 @@ sig   = *:64:0:*:*,9:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:*,9:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 sig   = *:64:0:*:*,10:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:*,10:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
+sig   = *:64:0:*:*,11:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:*,11:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
+sig   = *:64:0:*:*,12:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:*,12:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 
 ; derived from the groups above; own timestamps set to zero on the way.
 
