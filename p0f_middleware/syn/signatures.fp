@@ -150,14 +150,18 @@ sig   = 2800
 
 label = s:win:Windows:10 or 11
 sig   = *:128:0:*:65535,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=29 Apple=0 Linux=0
 sig   = *:128:0:*:65535,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:65535,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:65535,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:mss*44,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=159 Apple=0 Linux=0
 sig   = *:128:0:*:mss*44,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
+;; seen Windows=16 Apple=0 Linux=0
 sig   = 6:128:0:*:mss*44,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*44,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:mss*45,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=6 Apple=0 Linux=0
 sig   = *:128:0:*:mss*45,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:mss*45,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*45,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
@@ -166,10 +170,12 @@ sig   = *:128:0:*:mss*46,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:mss*46,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*46,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:mss*47,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=4 Apple=0 Linux=0
 sig   = *:128:0:*:mss*47,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:mss*47,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*47,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:mss*48,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=5 Apple=0 Linux=0
 sig   = *:128:0:*:mss*48,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:mss*48,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*48,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
@@ -186,6 +192,7 @@ sig   = *:128:0:*:mss*51,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:mss*51,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*51,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:mss*52,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=2 Apple=0 Linux=0
 sig   = *:128:0:*:mss*52,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:mss*52,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*52,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
@@ -231,14 +238,18 @@ sig   = 6:64:0:*:mss*53,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
 
 label = s:win:Windows:Vista to 10, 8 KB window
 sig   = *:128:0:*:8192,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=31 Apple=0 Linux=0
 sig   = *:128:0:*:8192,8:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
+;; seen Windows=9 Apple=0 Linux=0
 sig   = 6:128:0:*:8192,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:8192,8:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:8192,2:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=38 Apple=0 Linux=0
 sig   = *:128:0:*:8192,2:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:8192,2:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:8192,2:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:8192,0:mss,nop,nop,sok:df,id+:0
+;; seen Windows=6 Apple=0 Linux=0
 sig   = *:128:0:*:8192,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:8192,0:mss,nop,nop,sok:flow:0
 sig   = 6:128:0:*:8192,0:mss,nop,nop,sok:ecn,flow:0
@@ -268,11 +279,14 @@ sig   = 6:128:0:*:16384,0:mss,nop,nop,sok:flow:0
 
 label = s:win:Windows:no window scaling
 sig   = *:128:0:*:65535,0:mss,nop,nop,sok:df,id+:0
+;; seen Windows=2 Apple=1 Linux=1
 sig   = *:128:0:*:65535,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:65535,0:mss,nop,nop,sok:flow:0
 sig   = 6:128:0:*:65535,0:mss,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:mss*44,0:mss,nop,nop,sok:df,id+:0
+;; seen Windows=26 Apple=1 Linux=0
 sig   = *:128:0:*:mss*44,0:mss,nop,nop,sok:df,id+,ecn:0
+;; seen Windows=4 Apple=0 Linux=0
 sig   = 6:128:0:*:mss*44,0:mss,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*44,0:mss,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:mss*45,0:mss,nop,nop,sok:df,id+:0
@@ -297,12 +311,15 @@ sig   = 6:128:0:*:mss*48,0:mss,nop,nop,sok:ecn,flow:0
 
 label = s:win:Windows:TTL rewritten
 sig   = 4:64:0:*:*,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=98 Apple=0 Linux=0
 sig   = 4:64:0:*:*,2:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=7 Apple=0 Linux=0
 sig   = 6:64:0:*:*,8:mss,nop,ws,nop,nop,sok::0
 sig   = 6:64:0:*:*,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:64:0:*:*,2:mss,nop,ws,nop,nop,sok::0
 sig   = 6:64:0:*:*,2:mss,nop,ws,nop,nop,sok:flow:0
 sig   = *:255:0:*:*,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=13 Apple=0 Linux=0
 sig   = 6:255:0:*:*,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = *:255:0:*:*,2:mss,nop,ws,nop,nop,sok:df,id+:0
 sig   = 6:255:0:*:*,2:mss,nop,ws,nop,nop,sok:flow:0
@@ -313,7 +330,9 @@ sig   = *:64:0:*:65535,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:64:0:*:65535,0:mss,nop,nop,sok:flow:0
 sig   = 6:64:0:*:65535,0:mss,nop,nop,sok:ecn,flow:0
 sig   = *:64:0:*:mss*44,0:mss,nop,nop,sok:df,id+:0
+;; seen Windows=8 Apple=0 Linux=0
 sig   = *:64:0:*:mss*44,0:mss,nop,nop,sok:df,id+,ecn:0
+;; seen Windows=3 Apple=0 Linux=0
 sig   = 6:64:0:*:mss*44,0:mss,nop,nop,sok:flow:0
 sig   = 6:64:0:*:mss*44,0:mss,nop,nop,sok:ecn,flow:0
 sig   = *:64:0:*:mss*45,0:mss,nop,nop,sok:df,id+:0
@@ -333,6 +352,7 @@ sig   = *:64:0:*:mss*48,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:64:0:*:mss*48,0:mss,nop,nop,sok:flow:0
 sig   = 6:64:0:*:mss*48,0:mss,nop,nop,sok:ecn,flow:0
 sig   = *:64:0:*:8192,0:mss,nop,nop,sok:df,id+:0
+;; seen Windows=1 Apple=0 Linux=0
 sig   = *:64:0:*:8192,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:64:0:*:8192,0:mss,nop,nop,sok:flow:0
 sig   = 6:64:0:*:8192,0:mss,nop,nop,sok:ecn,flow:0
@@ -342,18 +362,22 @@ sig   = 6:64:0:*:8192,0:mss,nop,nop,sok:ecn,flow:0
 
 label = s:win:Windows:with timestamps
 sig   = *:128:0:*:8192,8:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=3 Apple=0 Linux=0
 sig   = 6:128:0:*:8192,8:mss,nop,ws,sok,ts:flow:0
 sig   = *:128:0:*:8192,2:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=6 Apple=0 Linux=0
 sig   = 6:128:0:*:8192,2:mss,nop,ws,sok,ts:flow:0
 sig   = *:128:0:*:65535,8:mss,nop,ws,sok,ts:df,id+:0
 sig   = 6:128:0:*:65535,8:mss,nop,ws,sok,ts:flow:0
 sig   = *:128:0:*:65535,2:mss,nop,ws,sok,ts:df,id+:0
 sig   = 6:128:0:*:65535,2:mss,nop,ws,sok,ts:flow:0
 sig   = *:128:0:*:mss*44,8:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=8 Apple=0 Linux=0
 sig   = 6:128:0:*:mss*44,8:mss,nop,ws,sok,ts:flow:0
 sig   = *:128:0:*:mss*44,2:mss,nop,ws,sok,ts:df,id+:0
 sig   = 6:128:0:*:mss*44,2:mss,nop,ws,sok,ts:flow:0
 sig   = *:64:0:*:mss*44,8:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=10 Apple=0 Linux=0
 sig   = 6:64:0:*:mss*44,8:mss,nop,ws,sok,ts:flow:0
 sig   = 4:64:0:*:mss*47,8:mss,nop,ws,sok,ts:df,id+:0
 sig   = 6:64:0:*:mss*45,8:mss,nop,ws,sok,ts::0
@@ -361,8 +385,10 @@ sig   = 6:64:0:*:mss*45,8:mss,nop,ws,sok,ts:flow:0
 sig   = 6:64:0:*:mss*48,8:mss,nop,ws,sok,ts::0
 sig   = 6:64:0:*:mss*48,8:mss,nop,ws,sok,ts:flow:0
 sig   = *:64:0:*:8192,2:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=2 Apple=0 Linux=0
 sig   = 6:64:0:*:8192,2:mss,nop,ws,sok,ts:flow:0
 sig   = *:128:0:*:8192,0:mss,sok,ts:df,id+:0
+;; seen Windows=2 Apple=0 Linux=0
 sig   = 6:128:0:*:8192,0:mss,sok,ts:flow:0
 sig   = *:128:0:*:65535,0:mss,sok,ts:df,id+:0
 sig   = 6:128:0:*:65535,0:mss,sok,ts:flow:0
@@ -373,6 +399,7 @@ sig   = 6:128:0:*:mss*44,0:mss,sok,ts:flow:0
 
 label = s:win:Windows:padded options
 sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,sok,nop,eol+6:df,id+:0
+;; seen Windows=6 Apple=0 Linux=0
 sig   = 6:128:0:*:*,*:mss,nop,ws,nop,nop,sok,nop,eol+6:flow:0
 
 ; derived: the scale or SACK taken out, or the nops; the latter collected of Apple.
@@ -402,18 +429,27 @@ sig   = 6:64:0:*:mss*44,8:mss,ws,sok,eol+2:flow:0
 
 label = s:unix:macOS or iOS:
 sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+;; seen Windows=0 Apple=162 Linux=0
 sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
+;; seen Windows=0 Apple=69 Linux=0
 sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+;; seen Windows=0 Apple=28 Linux=0
 sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
+;; seen Windows=0 Apple=7 Linux=0
 sig   = 6:64:0:*:65535,5:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,5:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
 sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+;; seen Windows=0 Apple=293 Linux=0
 sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
+;; seen Windows=0 Apple=188 Linux=0
 sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+;; seen Windows=0 Apple=35 Linux=0
 sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
+;; seen Windows=0 Apple=12 Linux=0
 sig   = 6:64:0:*:65535,6:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,6:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
 sig   = *:64:0:*:65535,7:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+;; seen Windows=0 Apple=7 Linux=0
 sig   = *:64:0:*:65535,7:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
 sig   = *:64:0:*:65535,7:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = *:64:0:*:65535,7:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
@@ -460,18 +496,25 @@ sig   = 6:64:0:*:32768,0:mss,nop,ws,nop,nop,ts:flow:0
 
 label = s:unix:macOS or iOS:TTL rewritten
 sig   = *:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+;; seen Windows=0 Apple=30 Linux=0
 sig   = *:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
+;; seen Windows=0 Apple=10 Linux=0
 sig   = *:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+;; seen Windows=0 Apple=3 Linux=0
 sig   = *:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
+;; seen Windows=0 Apple=2 Linux=0
 sig   = 6:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = 6:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
 sig   = *:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
 sig   = *:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+;; seen Windows=0 Apple=2 Linux=0
 sig   = *:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
+;; seen Windows=0 Apple=2 Linux=0
 sig   = 6:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = 6:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
 sig   = *:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+;; seen Windows=0 Apple=2 Linux=0
 sig   = 6:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 
 ; collected: an Apple SYN whose timestamps a carrier or VPN replaced by nops, or took out, with the scale or
@@ -479,12 +522,16 @@ sig   = 6:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 
 label = s:unix:macOS or iOS:timestamps blanked
 sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
+;; seen Windows=0 Apple=9 Linux=0
 sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,ecn:0
+;; seen Windows=0 Apple=3 Linux=0
 sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:ecn,flow:0
 sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
+;; seen Windows=0 Apple=19 Linux=0
 sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,ecn:0
+;; seen Windows=0 Apple=10 Linux=0
 sig   = *:64:0:*:65535,6:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,6:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,6:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:ecn,flow:0
@@ -494,12 +541,16 @@ sig   = *:64:0:*:65535,7:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,
 sig   = 6:64:0:*:65535,7:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,7:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:ecn,flow:0
 sig   = *:64:0:*:65535,5:mss,nop,ws,sok,eol+1:df:0
+;; seen Windows=0 Apple=12 Linux=0
 sig   = *:64:0:*:65535,5:mss,nop,ws,sok,eol+1:df,ecn:0
+;; seen Windows=0 Apple=2 Linux=0
 sig   = *:64:0:*:65535,5:mss,nop,ws,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,5:mss,nop,ws,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,5:mss,nop,ws,sok,eol+1:ecn,flow:0
 sig   = *:64:0:*:65535,6:mss,nop,ws,sok,eol+1:df:0
+;; seen Windows=0 Apple=13 Linux=0
 sig   = *:64:0:*:65535,6:mss,nop,ws,sok,eol+1:df,ecn:0
+;; seen Windows=0 Apple=6 Linux=0
 sig   = *:64:0:*:65535,6:mss,nop,ws,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,6:mss,nop,ws,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,6:mss,nop,ws,sok,eol+1:ecn,flow:0
@@ -522,10 +573,13 @@ sig   = 6:64:0:*:65535,5:mss,ws,sok,eol+2:flow:0
 sig   = *:64:0:*:65535,6:mss,ws,sok,eol+2:df:0
 sig   = 6:64:0:*:65535,6:mss,ws,sok,eol+2:flow:0
 sig   = *:64:0:*:65535,7:mss,ws,sok,eol+2:df:0
+;; seen Windows=0 Apple=5 Linux=0
 sig   = 6:64:0:*:65535,7:mss,ws,sok,eol+2:flow:0
 sig   = *:64:0:*:65535,0:mss,sok,eol+1:df:0
+;; seen Windows=0 Apple=3 Linux=0
 sig   = 6:64:0:*:65535,0:mss,sok,eol+1:flow:0
 sig   = *:64:0:*:65535,5:mss,sok,nop,nop,nop,ws:df:0
+;; seen Windows=0 Apple=2 Linux=0
 sig   = 6:64:0:*:65535,5:mss,sok,nop,nop,nop,ws:flow:0
 
 ; derived: the SACK or scale option blanked or taken out instead, or everything behind the scale.
@@ -586,39 +640,55 @@ sig   = 6:64:0:*:65535,*:mss,nop,ws,?30,nop,nop,ts,sok,?34:flow:*
 
 label = s:unix:Android:
 sig   = *:64:0:*:65535,5:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=2
 sig   = *:64:0:*:65535,5:mss,sok,ts,nop,ws:df:0
 sig   = *:64:0:*:65535,5:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = *:64:0:*:65535,5:mss,sok,ts,nop,ws:df,ecn:0
 sig   = 6:64:0:*:65535,5:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:65535,5:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:64:0:*:65535,6:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=32
 sig   = *:64:0:*:65535,6:mss,sok,ts,nop,ws:df:0
 sig   = *:64:0:*:65535,6:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = *:64:0:*:65535,6:mss,sok,ts,nop,ws:df,ecn:0
 sig   = 6:64:0:*:65535,6:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:65535,6:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:64:0:*:65535,7:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=52
 sig   = *:64:0:*:65535,7:mss,sok,ts,nop,ws:df:0
+;; seen Windows=0 Apple=0 Linux=6
 sig   = *:64:0:*:65535,7:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = *:64:0:*:65535,7:mss,sok,ts,nop,ws:df,ecn:0
 sig   = 6:64:0:*:65535,7:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:65535,7:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:64:0:*:65535,8:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=178
 sig   = *:64:0:*:65535,8:mss,sok,ts,nop,ws:df:0
+;; seen Windows=0 Apple=0 Linux=32
 sig   = *:64:0:*:65535,8:mss,sok,ts,nop,ws:df,id+,ecn:0
+;; seen Windows=0 Apple=0 Linux=6
 sig   = *:64:0:*:65535,8:mss,sok,ts,nop,ws:df,ecn:0
+;; seen Windows=0 Apple=0 Linux=4
 sig   = 6:64:0:*:65535,8:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:65535,8:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:64:0:*:65535,9:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=176
 sig   = *:64:0:*:65535,9:mss,sok,ts,nop,ws:df:0
+;; seen Windows=0 Apple=0 Linux=41
 sig   = *:64:0:*:65535,9:mss,sok,ts,nop,ws:df,id+,ecn:0
+;; seen Windows=0 Apple=0 Linux=9
 sig   = *:64:0:*:65535,9:mss,sok,ts,nop,ws:df,ecn:0
+;; seen Windows=0 Apple=0 Linux=5
 sig   = 6:64:0:*:65535,9:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:65535,9:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:64:0:*:65535,10:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=124
 sig   = *:64:0:*:65535,10:mss,sok,ts,nop,ws:df:0
+;; seen Windows=0 Apple=0 Linux=35
 sig   = *:64:0:*:65535,10:mss,sok,ts,nop,ws:df,id+,ecn:0
+;; seen Windows=0 Apple=0 Linux=4
 sig   = *:64:0:*:65535,10:mss,sok,ts,nop,ws:df,ecn:0
+;; seen Windows=0 Apple=0 Linux=4
 sig   = 6:64:0:*:65535,10:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:65535,10:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:64:0:*:65535,11:mss,sok,ts,nop,ws:df,id+:0
@@ -628,7 +698,9 @@ sig   = *:64:0:*:65535,11:mss,sok,ts,nop,ws:df,ecn:0
 sig   = 6:64:0:*:65535,11:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:65535,11:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:64:0:*:65535,12:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=36
 sig   = *:64:0:*:65535,12:mss,sok,ts,nop,ws:df:0
+;; seen Windows=0 Apple=0 Linux=4
 sig   = *:64:0:*:65535,12:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = *:64:0:*:65535,12:mss,sok,ts,nop,ws:df,ecn:0
 sig   = 6:64:0:*:65535,12:mss,sok,ts,nop,ws:flow:0
@@ -639,10 +711,13 @@ sig   = 6:64:0:*:65535,12:mss,sok,ts,nop,ws:ecn,flow:0
 
 label = s:unix:Android:timestamps blanked
 sig   = *:64:0:*:65535,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=81
 sig   = *:64:0:*:65535,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df:0
+;; seen Windows=0 Apple=0 Linux=4
 sig   = 6:64:0:*:65535,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:flow:0
 sig   = *:255:0:*:65535,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+:0
 sig   = *:255:0:*:65535,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+,ecn:0
+;; seen Windows=0 Apple=0 Linux=2
 sig   = 6:255:0:*:65535,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:flow:0
 sig   = 6:255:0:*:65535,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:ecn,flow:0
 
@@ -672,13 +747,19 @@ sig   = 6:64:0:*:65535,*:mss,sok,ts,nop,ws,?34,nop,nop:flow:*
 
 label = s:unix:Linux:or Android
 sig   = *:255:0:*:65535,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=32
 sig   = *:255:0:*:65535,*:mss,sok,ts,nop,ws:df:0
+;; seen Windows=1 Apple=3 Linux=102
 sig   = *:255:0:*:65535,*:mss,sok,ts,nop,ws:df,id+,ecn:0
+;; seen Windows=0 Apple=0 Linux=4
 sig   = *:255:0:*:65535,*:mss,sok,ts,nop,ws:df,ecn:0
+;; seen Windows=0 Apple=0 Linux=13
 sig   = 6:255:0:*:65535,*:mss,sok,ts,nop,ws:flow:0
 sig   = 6:255:0:*:65535,*:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:128:0:*:65535,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=10
 sig   = *:128:0:*:65535,*:mss,sok,ts,nop,ws:df:0
+;; seen Windows=1 Apple=1 Linux=1
 sig   = *:128:0:*:65535,*:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = *:128:0:*:65535,*:mss,sok,ts,nop,ws:df,ecn:0
 sig   = 6:128:0:*:65535,*:mss,sok,ts,nop,ws:flow:0
@@ -688,10 +769,13 @@ sig   = 6:64:0:*:65535,6:mss,sok,nop,nop,nop,ws:flow:0
 sig   = *:64:0:*:65535,7:mss,sok,nop,nop,nop,ws:df,id+:0
 sig   = 6:64:0:*:65535,7:mss,sok,nop,nop,nop,ws:flow:0
 sig   = *:64:0:*:65535,8:mss,sok,nop,nop,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=22
 sig   = 6:64:0:*:65535,8:mss,sok,nop,nop,nop,ws:flow:0
 sig   = *:64:0:*:65535,9:mss,sok,nop,nop,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=22
 sig   = 6:64:0:*:65535,9:mss,sok,nop,nop,nop,ws:flow:0
 sig   = *:64:0:*:65535,10:mss,sok,nop,nop,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=12
 sig   = 6:64:0:*:65535,10:mss,sok,nop,nop,nop,ws:flow:0
 sig   = *:64:0:*:65535,11:mss,sok,nop,nop,nop,ws:df,id+:0
 sig   = 6:64:0:*:65535,11:mss,sok,nop,nop,nop,ws:flow:0
@@ -726,22 +810,28 @@ sig   = 6:64:0:*:mss*44,*:mss,sok,ws,eol+2:flow:0
 
 label = s:unix:Linux:or Android
 sig   = *:64:0:*:mss*29,8:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=8
 sig   = 6:64:0:*:mss*29,8:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*29,9:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=6
 sig   = 6:64:0:*:mss*29,9:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*29,10:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=4
 sig   = 6:64:0:*:mss*29,10:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*30,8:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*30,8:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*30,9:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*30,9:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*30,10:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=2
 sig   = 6:64:0:*:mss*30,10:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*31,8:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*31,8:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*31,9:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=2
 sig   = 6:64:0:*:mss*31,9:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*31,10:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=3
 sig   = 6:64:0:*:mss*31,10:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*32,8:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*32,8:mss,sok,ts,nop,ws:flow:0
@@ -756,6 +846,7 @@ sig   = 6:64:0:*:mss*33,9:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*33,10:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*33,10:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:1300:mss*33,12:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=1
 sig   = 6:64:0:1280:mss*33,12:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:1280:mss*34,12:mss,sok,ts,nop,ws::0
 sig   = 6:64:0:1280:mss*34,12:mss,sok,ts,nop,ws:flow:0
@@ -765,10 +856,13 @@ sig   = 6:64:0:1280:mss*34,12:mss,sok,ts,nop,ws:flow:0
 
 label = s:unix:Linux:or Android
 sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
+;; seen Windows=0 Apple=0 Linux=8
 sig   = 6:64:0:*:65535,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 sig   = *:64:0:*:mss*29,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
+;; seen Windows=0 Apple=0 Linux=2
 sig   = 6:64:0:*:mss*29,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 sig   = *:64:0:*:mss*44,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
+;; seen Windows=0 Apple=0 Linux=2
 sig   = 6:64:0:*:mss*44,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 sig   = 4:64:0:*:65535,*:mss,nop,ws,nop,nop,sok,nop,nop,ts::0
 sig   = 4:64:0:*:mss*44,*:mss,nop,ws,nop,nop,sok,nop,nop,ts::0
@@ -782,6 +876,7 @@ sig   = 4:64:0:*:mss*44,*:mss,nop,ws,nop,nop,sok,nop,nop,ts::0
 
 label = s:unix:Linux:3.11 to 4.19
 sig   = *:64:0:*:mss*20,7:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=2 Apple=2 Linux=35
 sig   = 6:64:0:*:mss*20,7:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*20,10:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*20,10:mss,sok,ts,nop,ws:flow:0
@@ -807,8 +902,10 @@ sig   = 6:64:0:*:mss*10,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*10,5:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*10,5:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*10,6:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=10
 sig   = 6:64:0:*:mss*10,6:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*10,7:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=0 Linux=1
 sig   = 6:64:0:*:mss*10,7:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*10,8:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*10,8:mss,sok,ts,nop,ws:flow:0
@@ -832,8 +929,10 @@ label = s:unix:Linux:2.4 or 2.6
 sig   = *:64:0:*:mss*4,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*4,0:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*4,1:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=1 Linux=1
 sig   = 6:64:0:*:mss*4,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*4,2:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=2 Apple=0 Linux=1
 sig   = 6:64:0:*:mss*4,2:mss,sok,ts,nop,ws:flow:0
 
 label = s:unix:Linux:2.2
@@ -853,22 +952,29 @@ sig   = 6:64:0:*:mss*11,0:mss,sok,ts,nop,ws:flow:0
 
 label = s:other:Proxy or VPN:tuned server
 sig   = *:64:0:*:mss*4,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=2 Linux=3
 sig   = 6:64:0:*:mss*4,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*10,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=5 Apple=2 Linux=6
 sig   = 6:64:0:*:mss*10,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*20,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=2 Linux=3
 sig   = 6:64:0:*:mss*20,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*29,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=4 Apple=2 Linux=10
 sig   = 6:64:0:*:mss*29,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*30,6:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*30,6:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*30,7:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=2 Linux=3
 sig   = 6:64:0:*:mss*30,7:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*30,12:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*30,12:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*31,12:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=1 Linux=1
 sig   = 6:64:0:*:mss*31,12:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*32,12:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=0 Linux=1
 sig   = 6:64:0:*:mss*32,12:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*33,12:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*33,12:mss,sok,ts,nop,ws:flow:0
@@ -921,12 +1027,15 @@ sig   = 6:64:0:*:mss*48,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:*,5:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:*,5:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:*,11:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=2 Linux=0
 sig   = 6:64:0:*:*,11:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:*,13:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=1 Linux=0
 sig   = 6:64:0:*:*,13:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:*,14:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:*,14:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:32688,7:mss,sok,ts,nop,ws:df:0
+;; seen Windows=2 Apple=3 Linux=2
 sig   = 6:64:0:*:32688,7:mss,sok,ts,nop,ws:flow:0
 
 ; --- Linux since 4.20 ---
@@ -937,22 +1046,28 @@ sig   = 6:64:0:*:32688,7:mss,sok,ts,nop,ws:flow:0
 
 label = s:unix:Linux:4.20 or newer
 sig   = *:64:0:*:mss*44,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=7 Apple=6 Linux=87
 sig   = 6:64:0:*:mss*44,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=0 Linux=1
 sig   = 6:64:0:*:mss*45,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=1
 sig   = 6:64:0:*:mss*46,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=2
 sig   = 6:64:0:*:mss*47,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*48,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*49,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*49,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*50,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=3
 sig   = 6:64:0:*:mss*50,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*51,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*51,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*52,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=1
 sig   = 6:64:0:*:mss*52,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*53,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*53,*:mss,sok,ts,nop,ws:flow:0
@@ -1003,6 +1118,7 @@ sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws,?34,nop,nop,?30:flow:*
 
 label = s:unix:Linux:no SACK
 sig   = *:64:0:*:*,*:mss,nop,nop,ts,nop,ws:df,id+:0
+;; seen Windows=1 Apple=0 Linux=1
 sig   = 6:64:0:*:*,*:mss,nop,nop,ts,nop,ws:flow:0
 
 label = s:unix:Linux:no window scaling
@@ -1063,9 +1179,11 @@ sig   = 6:64:0:*:mss*10,0:mss,nop,nop,ts:flow:0
 
 label = s:unix:Linux:timestamps blanked
 sig   = *:64:0:*:mss*44,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=4
 sig   = *:64:0:*:mss*44,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df:0
 sig   = 6:64:0:*:mss*44,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:flow:0
 sig   = *:64:0:*:mss*20,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=1
 sig   = *:64:0:*:mss*20,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df:0
 sig   = 6:64:0:*:mss*20,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:flow:0
 sig   = *:64:0:*:mss*10,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+:0
@@ -1089,6 +1207,7 @@ sig   = 6:64:0:*:mss*10,*:mss,sok,nop,nop,nop,ws:flow:0
 label = s:unix:FreeBSD:9 or newer
 sig   = *:64:0:*:65535,6:mss,nop,ws,sok,ts:df,id+:0
 sig   = *:64:0:*:65535,6:mss,nop,ws,sok,ts:df:0
+;; seen Windows=1 Apple=1 Linux=0
 sig   = 6:64:0:*:65535,6:mss,nop,ws,sok,ts:flow:0
 sig   = *:64:0:*:65535,7:mss,nop,ws,sok,ts:df,id+:0
 sig   = *:64:0:*:65535,7:mss,nop,ws,sok,ts:df:0
@@ -1186,6 +1305,7 @@ sig   = 4:64:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1::0
 
 label = s:other:Proxy or VPN:load balancer
 sig   = *:255:0:*:mss*10,0:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=2 Apple=2 Linux=11
 sig   = 6:255:0:*:mss*10,0:mss,nop,ws,sok,ts:flow:0
 
 ; collected, from every system: FreeBSD's layout with a window that is neither FreeBSD's nor Windows's, or at TTL
@@ -1194,26 +1314,34 @@ sig   = 6:255:0:*:mss*10,0:mss,nop,ws,sok,ts:flow:0
 
 label = s:other:Proxy or VPN:gateway
 sig   = *:64:0:*:*,*:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=7 Apple=19 Linux=23
 sig   = *:64:0:*:*,*:mss,nop,ws,sok,ts:df:0
+;; seen Windows=1 Apple=2 Linux=6
 sig   = *:64:0:*:*,*:mss,nop,ws,sok,ts:df,ecn:0
+;; seen Windows=1 Apple=10 Linux=8
 sig   = *:64:0:*:*,*:mss,nop,ws,sok,ts:df,id+,ecn:0
 sig   = 6:64:0:*:*,*:mss,nop,ws,sok,ts:flow:0
 sig   = 6:64:0:*:*,*:mss,nop,ws,sok,ts:ecn,flow:0
 sig   = *:255:0:*:*,*:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=3 Apple=22 Linux=27
 sig   = *:255:0:*:*,*:mss,nop,ws,sok,ts:df:0
 sig   = *:255:0:*:*,*:mss,nop,ws,sok,ts:df,ecn:0
 sig   = *:255:0:*:*,*:mss,nop,ws,sok,ts:df,id+,ecn:0
 sig   = 6:255:0:*:*,*:mss,nop,ws,sok,ts:flow:0
 sig   = 6:255:0:*:*,*:mss,nop,ws,sok,ts:ecn,flow:0
 sig   = *:64:0:*:*,*:mss,nop,ws,sok,eol+1:df,id+:0
+;; seen Windows=1 Apple=1 Linux=3
 sig   = *:64:0:*:*,*:mss,nop,ws,sok,eol+1:df:0
 sig   = 6:64:0:*:*,*:mss,nop,ws,sok,eol+1:flow:0
 sig   = *:255:0:*:*,*:mss,nop,ws,sok,eol+1:df,id+:0
+;; seen Windows=6 Apple=6 Linux=9
 sig   = *:255:0:*:*,*:mss,nop,ws,sok,eol+1:df:0
 sig   = 6:255:0:*:*,*:mss,nop,ws,sok,eol+1:flow:0
 sig   = *:255:0:*:65535,0:mss:df,id+:0
+;; seen Windows=0 Apple=4 Linux=5
 sig   = 6:255:0:*:65535,0:mss:flow:0
 sig   = *:255:0:*:mss*44,0:mss:df,id+:0
+;; seen Windows=2 Apple=0 Linux=0
 sig   = 6:255:0:*:mss*44,0:mss:flow:0
 sig   = *:255:0:*:mss*45,0:mss:df,id+:0
 sig   = 6:255:0:*:mss*45,0:mss:flow:0
@@ -1234,6 +1362,7 @@ sig   = 6:255:0:*:mss*52,0:mss:flow:0
 sig   = *:255:0:*:mss*53,0:mss:df,id+:0
 sig   = 6:255:0:*:mss*53,0:mss:flow:0
 sig   = *:128:0:*:mss*4,0:mss,nop,nop,sok:df,id+:0
+;; seen Windows=1 Apple=1 Linux=0
 sig   = 6:128:0:*:mss*4,0:mss,nop,nop,sok:flow:0
 
 ; collected, from every system: what several systems are left with once their timestamps are gone; observed: a Linux
@@ -1241,11 +1370,14 @@ sig   = 6:128:0:*:mss*4,0:mss,nop,nop,sok:flow:0
 
 label = s:other:Proxy or VPN:no timestamps
 sig   = *:64:0:*:*,*:mss,nop,nop,sok,nop,ws:df,id+:0
+;; seen Windows=9 Apple=5 Linux=6
 sig   = *:64:0:*:*,*:mss,nop,nop,sok,nop,ws:df:0
 sig   = *:64:0:*:*,*:mss,nop,nop,sok,nop,ws:df,id+,ecn:0
+;; seen Windows=1 Apple=0 Linux=3
 sig   = 6:64:0:*:*,*:mss,nop,nop,sok,nop,ws:flow:0
 sig   = 6:64:0:*:*,*:mss,nop,nop,sok,nop,ws:ecn,flow:0
 sig   = *:255:0:*:*,*:mss,nop,nop,sok,nop,ws:df,id+:0
+;; seen Windows=1 Apple=2 Linux=5
 sig   = *:255:0:*:*,*:mss,nop,nop,sok,nop,ws:df:0
 sig   = *:255:0:*:*,*:mss,nop,nop,sok,nop,ws:df,id+,ecn:0
 sig   = 6:255:0:*:*,*:mss,nop,nop,sok,nop,ws:flow:0
@@ -1257,26 +1389,36 @@ sig   = 6:255:0:*:*,*:mss,nop,nop,sok,nop,ws:ecn,flow:0
 
 label = g:win:Windows:
 sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=70 Apple=0 Linux=0
 sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,sok:df:0
+;; seen Windows=11 Apple=0 Linux=0
 sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,sok:df,ecn:0
 sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:*,*:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:128:0:*:*,*:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=5 Apple=0 Linux=0
 sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,sok:df:0
+;; seen Windows=25 Apple=0 Linux=0
 sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,sok:df,ecn:0
+;; seen Windows=2 Apple=0 Linux=0
 sig   = *:64:0:*:*,*:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
+;; seen Windows=5 Apple=0 Linux=0
 sig   = 6:64:0:*:*,*:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:64:0:*:*,*:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:255:0:*:*,*:mss,nop,ws,nop,nop,sok:df,id+:0
 sig   = *:255:0:*:*,*:mss,nop,ws,nop,nop,sok:df:0
+;; seen Windows=22 Apple=0 Linux=0
 sig   = *:255:0:*:*,*:mss,nop,ws,nop,nop,sok:df,ecn:0
+;; seen Windows=3 Apple=0 Linux=0
 sig   = *:255:0:*:*,*:mss,nop,ws,nop,nop,sok:df,id+,ecn:0
 sig   = 6:255:0:*:*,*:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:255:0:*:*,*:mss,nop,ws,nop,nop,sok:ecn,flow:0
 sig   = *:128:0:*:*,*:mss,nop,ws,sok,ts:df,id+:0
+;; seen Windows=5 Apple=0 Linux=0
 sig   = *:128:0:*:*,*:mss,nop,ws,sok,ts:df:0
 sig   = *:128:0:*:*,*:mss,nop,ws,sok,ts:df,ecn:0
+;; seen Windows=3 Apple=0 Linux=0
 sig   = *:128:0:*:*,*:mss,nop,ws,sok,ts:df,id+,ecn:0
 sig   = 6:128:0:*:*,*:mss,nop,ws,sok,ts:flow:0
 sig   = 6:128:0:*:*,*:mss,nop,ws,sok,ts:ecn,flow:0
@@ -1338,6 +1480,7 @@ sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:64:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+;; seen Windows=0 Apple=4 Linux=0
 sig   = *:64:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,5:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:64:0:*:*,6:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
@@ -1410,12 +1553,17 @@ sig   = 6:64:0:*:*,4:mss,sok,ts,nop,ws:flow:0
 
 label = g:unix:Linux:or Android
 sig   = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=10
 sig   = *:64:0:*:*,*:mss,sok,ts,nop,ws:df:0
+;; seen Windows=1 Apple=0 Linux=18
 sig   = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+,ecn:0
+;; seen Windows=0 Apple=1 Linux=0
 sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=3
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df:0
+;; seen Windows=0 Apple=0 Linux=5
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = 6:255:0:*:*,*:mss,sok,ts,nop,ws:flow:0
 sig   = 6:255:0:*:*,*:mss,sok,ts,nop,ws:ecn,flow:0

@@ -16,8 +16,8 @@ NOISE = 0.1
 """The share of a family's own SYNs that come with the User-Agent of any system."""
 FACTOR = 10.0
 """How many times likelier the best explanation must be than the next, to count."""
-FACTOR_IN_RELAYS = 100.0
-"""The same for a shape whose layout is that of relays: of so many shapes some look pure."""
+FACTOR_IN_GROUP = 100.0
+"""The same for a shape to depart from the label of its layout: of many, some do by chance."""
 LEAST = 3
 """Variants below which nothing is named by the table alone."""
 

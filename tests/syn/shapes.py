@@ -1,23 +1,24 @@
 """A table of SYN shapes: how often each came with a User-Agent of each system.
 
-What lives here is the table's format, and how its rows become SYN packets again. How a signature
-file does on it is in score.py.
+What lives here is the table's format, and how its rows become SYN packets again. How a table is
+made is in collection.py, how a signature file does on one in score.py.
 
-The fact a reader would get wrong: the same shape has two kinds of counts. `variants` counts each
-distinct SYN of the collection once, so a stray label weighs as much as a thousand visitors;
-`connections` counts visitors. Do not add them up.
+The fact a reader would get wrong: a shape has two kinds of counts. `variants` counts each distinct
+SYN of the collection once, so a stray label weighs as much as a thousand visitors; `connections`
+counts visitors. They come from different samples: do not add them up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from .syns import CWR, DF, ECE, SYN, ipv4, options, tcp
 
 TABLE = Path(__file__).with_name("vectors") / "shapes.tsv"
-HOPS = 11  # from sender to collection, in the SYNs made of a row
+HOPS = 11
+"""Routers passed by the SYNs that are made of a row."""
 
 FAMILIES = {
     "Windows": ("Windows",),
@@ -26,19 +27,21 @@ FAMILIES = {
 }
 """The families that a SYN can tell apart, and the User-Agent labels of each."""
 
-VARIANT_LABELS = ("Android", "Linux", "ChromiumOS", "Windows", "MacOS", "iOS")
-CONNECTION_LABELS = ("Android", "Linux", "Windows", "MacOS", "iOS")
+LABELS = ("Android", "Linux", "ChromiumOS", "Windows", "MacOS", "iOS")
+_SHAPE = ("ttl", "layout", "window", "scale", "df", "id", "ecn", "quirks", "mss")
 COLUMNS = (
-    *("ttl", "layout", "window", "scale", "df", "id", "ecn", "quirks", "mss"),
-    *(f"v_{label}" for label in VARIANT_LABELS),
-    *(f"c_{label}" for label in CONNECTION_LABELS),
+    *_SHAPE,
+    *(f"v_{label}" for label in LABELS),
+    *(f"c_{label}" for label in LABELS if label != "ChromiumOS"),
 )
 
 
 class Shape(NamedTuple):
-    """One row. `window` is in p0f's notation, `sizes` are the most frequent MSS values.
+    """One row of a table.
 
-    `variants` and `connections` give counts by User-Agent label; absent labels count 0.
+    `ttl` is the guessed initial TTL, `window` is in p0f's notation, `zero_timestamp` is p0f's
+    quirk ts1-, `sizes` are the most frequent MSS values. `variants` and `connections` give counts
+    by User-Agent label.
     """
 
     ttl: int
@@ -48,12 +51,13 @@ class Shape(NamedTuple):
     df: bool
     ident: bool
     ecn: bool
+    zero_timestamp: bool
     sizes: tuple[int, ...]
-    variants: dict[str, int]
-    connections: dict[str, int]
+    variants: Mapping[str, int]
+    connections: Mapping[str, int]
 
 
-def by_family(counts: dict[str, int]) -> dict[str, int]:
+def by_family(counts: Mapping[str, int]) -> dict[str, int]:
     """Counts by User-Agent label, added up to counts by family."""
     return {
         family: sum(counts.get(label, 0) for label in labels) for family, labels in FAMILIES.items()
@@ -73,11 +77,14 @@ def collection_shares(shapes: Iterable[Shape]) -> dict[str, float]:
 def read_table(path: Path = TABLE) -> list[Shape]:
     """The rows of the table at *path*; lines that begin with '#' are comments."""
     lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-    assert tuple(lines[0].split("\t")) == COLUMNS, f"{path} has other columns"
-    return [_row(dict(zip(COLUMNS, line.split("\t"), strict=True))) for line in lines[1:]]
+    if tuple(lines[0].split("\t")) != COLUMNS:
+        raise ValueError(f"{path} has other columns than {', '.join(COLUMNS)}")
+    return [_read_row(dict(zip(COLUMNS, line.split("\t"), strict=True))) for line in lines[1:]]
 
 
-def _row(cells: dict[str, str]) -> Shape:
+def _read_row(cells: dict[str, str]) -> Shape:
+    if cells["quirks"] not in ("-", "ts1-"):
+        raise ValueError(f"a row has the quirks {cells['quirks']}, which no packet is made with")
     return Shape(
         ttl=int(cells["ttl"]),
         layout=cells["layout"],
@@ -86,9 +93,10 @@ def _row(cells: dict[str, str]) -> Shape:
         df=cells["df"] == "yes",
         ident=cells["id"] == "nonzero",
         ecn=cells["ecn"] == "yes",
+        zero_timestamp=cells["quirks"] == "ts1-",
         sizes=tuple(int(size) for size in cells["mss"].split() if not size.startswith("+")),
-        variants={label: int(cells[f"v_{label}"]) for label in VARIANT_LABELS},
-        connections={label: int(cells[f"c_{label}"]) for label in CONNECTION_LABELS},
+        variants={label: int(cells[f"v_{label}"]) for label in LABELS},
+        connections={label: int(cells.get(f"c_{label}", "0")) for label in LABELS},
     )
 
 
@@ -96,7 +104,7 @@ def packets(shape: Shape) -> Iterator[bytes]:
     """SYNs of that shape over IPv4, one for each of its MSS values."""
     for size in shape.sizes:
         segment = tcp(
-            options(shape.layout, mss=size, scale=shape.scale),
+            options(shape.layout, mss=size, scale=shape.scale, own=not shape.zero_timestamp),
             window=window_bytes(shape.window, size),
             flags=SYN | (ECE | CWR if shape.ecn else 0),
         )
