@@ -11,6 +11,7 @@ import time
 from .._async_library import sleep
 from .._outcome import Outcome, P0fStatus
 from .failure import failed
+from .hold import Told
 from .lookup import BaseLookup, Keys
 from .visitor import BaseVisitor
 
@@ -28,7 +29,13 @@ class AsyncLookup(BaseLookup):
             told = self._hold.get(key, now)
             if told is not None:
                 return self._keys(visitor, told)
-            return self._tell(visitor, key, await self._ask(visitor, now + self._budget), now)
+            deadline = now + self._budget
+            told = Told(await self._ask(visitor, deadline))
+            pause = self._pause_to_confirm(visitor, told, deadline)
+            if pause:
+                await sleep(pause)
+                told = Told(await self._ask(visitor, deadline))
+            return self._tell(visitor, key, told, now)
         except Exception as error:
             return self._keys_of_failure(error)
 

@@ -99,6 +99,7 @@ def _written_links(links: dict[int, str]) -> Iterator[str]:
 def _written_requests(signatures: Sequence[Signature], lines: Sequence[str]) -> Iterator[str]:
     if signatures:
         yield _HEADING
+
     def label_of(signature: Signature) -> Label:
         return signature.label
 

@@ -29,6 +29,7 @@ from p0f_middleware._daemon.protocol import make_query
 from .apps import asgi_app, wsgi_app
 from .p0f_here import HOST, loopback_addresses
 from .rounds import Contender
+from .web import USER_AGENT
 
 TASKS = (1, 8, 64, 512)
 HOSTS = loopback_addresses(max(TASKS), HOST)
@@ -38,6 +39,26 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.
 """What makes the event loops: asyncio's, and uvloop's if it is installed."""
 with contextlib.suppress(ImportError):
     LOOPS["uvloop"] = importlib.import_module("uvloop").new_event_loop
+ENVIRON = {
+    "REMOTE_ADDR": HOST,
+    "REMOTE_PORT": "40000",
+    "HTTP_USER_AGENT": USER_AGENT,
+    "HTTP_SEC_CH_UA_PLATFORM": '"Linux"',
+}
+SCOPE = {
+    "type": "http",
+    "client": (HOST, 40000),
+    "headers": [
+        *((name, b"x") for name in (b"host", b"accept", b"accept-language", b"accept-encoding")),
+        (b"user-agent", USER_AGENT.encode()),
+        (b"sec-ch-ua-platform", b'"Linux"'),
+    ],
+}
+HELD: dict[str, dict[str, Any]] = {
+    "": {"hold": 3600},
+    ", claims=False": {"hold": 3600, "claims": False},
+}
+"""Options under which a request after the first asks nobody."""
 TIMEOUT = 5.0
 """Seconds; nobody's lookups may fail because the machine is busy."""
 
@@ -146,13 +167,16 @@ def blocking(socket_path: str) -> dict[str, Contender]:
         return run
 
     def call(app: Callable[[dict[str, Any], Any], Any]) -> Callable[[], object]:
-        return lambda: app({"REMOTE_ADDR": HOST}, _start_response)
+        return lambda: app({**ENVIRON}, _start_response)
 
     return {
         "P0f": connected(look_up),
         "P0f, from its cache": connected(lambda: look_up(with_cache), with_cache),
         "WSGI, bare": repeat(call(wsgi_app)),
-        "WSGI, wrapped": connected(call(P0fWSGIMiddleware(wsgi_app, client))),
+        "WSGI, wrapped": connected(call(P0fWSGIMiddleware(wsgi_app, client, hold=0))),
+    } | {
+        f"WSGI, held{name}": connected(call(P0fWSGIMiddleware(wsgi_app, client, **options)))
+        for name, options in HELD.items()
     }
 
 
@@ -167,8 +191,7 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
 
     async def call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
         for _ in range(count):
-            scope = {"type": "http", "client": (HOST, 1), "headers": []}
-            await app(scope, _receive, _send)
+            await app({**SCOPE}, _receive, _send)
 
     def run(work: Callable[[int], Coroutine[Any, Any, None]]) -> Contender:
         def timed(count: int) -> float:
@@ -189,13 +212,16 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
 
         return run(lambda _: together())(count) * count / (each * tasks)
 
-    wrapped = P0fASGIMiddleware(asgi_app, client)
+    wrapped = P0fASGIMiddleware(asgi_app, client, hold=0)
     contenders: dict[str, Contender] = {}
     for tasks in TASKS:
-        label = f"AsyncP0f, {tasks} task{'s' if tasks > 1 else ''}, {name}"
-        contenders[label] = functools.partial(with_tasks, tasks)
+        plural = "s" * (tasks > 1)
+        contenders[f"AsyncP0f, {tasks} task{plural}, {name}"] = functools.partial(with_tasks, tasks)
     contenders[f"ASGI, bare, {name}"] = run(lambda count: call(asgi_app, count))
     contenders[f"ASGI, wrapped, {name}"] = run(lambda count: call(wrapped, count))
+    for suffix, options in HELD.items():
+        held = P0fASGIMiddleware(asgi_app, client, **options)
+        contenders[f"ASGI, held{suffix}, {name}"] = run(functools.partial(call, held))
     return contenders
 
 
