@@ -236,7 +236,9 @@ def test_another_comment_below_a_signature_is_no_evidence(comment: str) -> None:
     assert parse(text).requests[0].seen is None
 
 
-@pytest.mark.parametrize("between", ["label = s:unix:Other:\n", "[mtu]\n[tcp:request]\n"])
+@pytest.mark.parametrize(
+    "between", ["label = s:unix:Other:\n", "[mtu]\nlabel = Link\n[tcp:request]\n"]
+)
 def test_evidence_belongs_to_the_signature_of_its_own_label(between: str) -> None:
     text = request("*:64:0:*:*,0:mss::0") + between + ";; seen Windows=1\n"
     assert parse(text).requests[0].seen is None
