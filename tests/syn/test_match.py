@@ -84,10 +84,17 @@ def test_the_whole_result_of_one_syn() -> None:
         random_ttl=False,
         link="Ethernet",
         link_mtu=1500,
+        seen=(("Windows", 7), ("Apple", 6), ("Linux", 87)),
     )
     assert found.verdict.label is not None
     assert found.verdict.label[:4] == (False, "unix", "Linux", "4.20 or newer")
     assert (found.verdict.generic, found.verdict.excess_distance) == (False, False)
+
+
+def test_a_fuzzy_match_has_no_evidence_because_its_shape_is_another() -> None:
+    assert verdict(ipv4(tcp(LINUX))).seen
+    fuzzy = verdict(ipv4(tcp(LINUX, flags=SYN | ECE | CWR), fragment=0))
+    assert (fuzzy.fuzzy, fuzzy.seen) == (True, None)
 
 
 def test_an_ipv6_source_is_told_in_its_short_form() -> None:
