@@ -387,13 +387,6 @@ sig   = 6:64:0:*:mss*48,8:mss,nop,ws,sok,ts:flow:0
 sig   = *:64:0:*:8192,2:mss,nop,ws,sok,ts:df,id+:0
 ;; seen Windows=2 Apple=0 Linux=0
 sig   = 6:64:0:*:8192,2:mss,nop,ws,sok,ts:flow:0
-sig   = *:128:0:*:8192,0:mss,sok,ts:df,id+:0
-;; seen Windows=2 Apple=0 Linux=0
-sig   = 6:128:0:*:8192,0:mss,sok,ts:flow:0
-sig   = *:128:0:*:65535,0:mss,sok,ts:df,id+:0
-sig   = 6:128:0:*:65535,0:mss,sok,ts:flow:0
-sig   = *:128:0:*:mss*44,0:mss,sok,ts:df,id+:0
-sig   = 6:128:0:*:mss*44,0:mss,sok,ts:flow:0
 
 ; collected: the layout of Windows with eight bytes of padding behind it.
 
@@ -946,7 +939,7 @@ sig   = 6:64:0:*:mss*11,0:mss,sok,ts,nop,ws:flow:0
 ; --- Proxies and VPNs with Linux's layout ---
 
 ; collected, from every system: 29 to 32 segments with a scale other than a handset's; 4, 10 and 20 segments with a
-; scale that those kernels do not choose by themselves; 44 and more with a scale under 6 that no system is known to
+; scale that those kernels do not choose by themselves; 44 to 48 with a scale under 5 that no system is known to
 ; send. Derived: the scales 5, 11, 13 and 14 with any window that is not named above. Somebody set the receive
 ; buffer of these servers.
 
@@ -986,8 +979,6 @@ sig   = *:64:0:*:mss*44,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*44,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,0:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*45,1:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*45,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,2:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,3:mss,sok,ts,nop,ws:df,id+:0
@@ -996,8 +987,6 @@ sig   = *:64:0:*:mss*45,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,0:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*46,1:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*46,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,2:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,3:mss,sok,ts,nop,ws:df,id+:0
@@ -1006,8 +995,6 @@ sig   = *:64:0:*:mss*46,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,0:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*47,1:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*47,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,2:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,3:mss,sok,ts,nop,ws:df,id+:0
@@ -1016,8 +1003,6 @@ sig   = *:64:0:*:mss*47,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*48,0:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*48,1:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*48,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*48,2:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,3:mss,sok,ts,nop,ws:df,id+:0
@@ -1174,6 +1159,8 @@ sig   = *:64:0:*:mss*20,0:mss,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:mss*20,0:mss,nop,nop,ts:flow:0
 sig   = *:64:0:*:mss*10,0:mss,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:mss*10,0:mss,nop,nop,ts:flow:0
+sig   = *:64:0:*:65535,0:mss,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:65535,0:mss,nop,nop,ts:flow:0
 
 ; collected: the timestamps of a Linux SYN replaced by nops; derived: other windows and options.
 
@@ -1448,6 +1435,23 @@ label = g:other:Proxy or VPN:options removed
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok:df,id+:0
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok:df:0
 
+; derived: Linux's layout without scaling, with another window.
+
+label = g:unix:Linux:no window scaling
+sig   = *:64:0:*:*,0:mss,sok,ts:df,id+:0
+sig   = 6:64:0:*:*,0:mss,sok,ts:flow:0
+
+; derived: Windows with timestamps and without scaling (collected: 8192).
+
+label = g:win:Windows:with timestamps
+sig   = *:128:0:*:8192,0:mss,sok,ts:df,id+:0
+;; seen Windows=2 Apple=0 Linux=0
+sig   = 6:128:0:*:8192,0:mss,sok,ts:flow:0
+sig   = *:128:0:*:65535,0:mss,sok,ts:df,id+:0
+sig   = 6:128:0:*:65535,0:mss,sok,ts:flow:0
+sig   = *:128:0:*:mss*44,0:mss,sok,ts:df,id+:0
+sig   = 6:128:0:*:mss*44,0:mss,sok,ts:flow:0
+
 ; derived: other options of a Windows SYN blanked.
 
 label = g:win:Windows:options blanked
@@ -1588,10 +1592,6 @@ sig   = *:64:0:*:*,12:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:*,12:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 
 ; derived from the groups above; own timestamps set to zero on the way.
-
-label = g:unix:Linux:no window scaling
-sig   = *:64:0:*:*,0:mss,sok,ts:df,id+:0
-sig   = 6:64:0:*:*,0:mss,sok,ts:flow:0
 
 label = g:unix:Linux:options blanked
 sig   = *:64:0:*:*,*:mss,sok,ts,nop,nop,nop,nop:df,id+:0
