@@ -252,7 +252,7 @@ def in_wrapped(receive: Any, send: Any) -> Pair:
     def traced(function: Any) -> Any:
         @wraps(function)
         async def wrapper(*arguments: Any) -> Any:
-            return await wrapper.__wrapped__(*arguments)  # type: ignore[attr-defined]
+            return await wrapper.__wrapped__(*arguments)
 
         return wrapper
 
@@ -320,8 +320,10 @@ def wide() -> Any:
 
 
 def unset() -> Any:
+    value: object
+
     async def receive() -> Any:
-        return value
+        return value  # noqa: F821  which is not set yet
 
     if nothing is None:
         value = 0
@@ -439,8 +441,11 @@ def test_a_search_in_vain_is_not_repeated_at_once(
     sock: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[int] = []
-    peer_name = _server_sockets.peer_name
-    monkeypatch.setattr(_server_sockets, "peer_name", lambda fd: looked.append(fd) or peer_name(fd))
+
+    def look(fd: int) -> None:
+        looked.append(fd)
+
+    monkeypatch.setattr(_server_sockets, "peer_name", look)
     monkeypatch.setattr(_server_sockets, "MOST_DESCRIPTORS", 3)
     for _ in range(5):
         with pytest.raises(NoConnection, match="none of the first 3 file descriptors"):
