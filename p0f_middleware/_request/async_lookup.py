@@ -11,6 +11,7 @@ import time
 from .._async_library import sleep
 from .._outcome import Outcome, P0fStatus
 from .failure import failed
+from .hold import Told
 from .lookup import BaseLookup, Keys
 from .visitor import BaseVisitor
 
@@ -23,22 +24,30 @@ class AsyncLookup(BaseLookup):
     async def keys(self, visitor: BaseVisitor) -> Keys:
         """The keys of a request. Raises nothing of ours."""
         try:
-            told = self._told_before(visitor)
-            if told is None:
-                told = self._tell(visitor, await self._ask(visitor))
-            return self._keys(visitor, told)
+            now = time.monotonic()
+            key, connection = self._connection(visitor)
+            told = self._hold.get(key, connection, now)
+            if told is not None:
+                return self._keys(visitor, told)
+            deadline = now + self._budget
+            told = Told(await self._ask(visitor, deadline))
+            pause = self._pause_to_confirm(visitor, told, deadline)
+            if pause:
+                await sleep(pause)
+                told = Told(await self._ask(visitor, deadline))
+            return self._tell(visitor, key, connection, told, now)
         except Exception as error:
             return self._keys_of_failure(error)
 
-    async def _ask(self, visitor: BaseVisitor) -> Outcome:
-        deadline = time.monotonic() + self._budget
+    async def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
         try:
             outcome: Outcome = await self._fingerprint(visitor, deadline)
-            for pause in self._pauses(visitor, outcome, deadline):
-                await sleep(pause)
-                outcome = await self._fingerprint(visitor, deadline)
-                if outcome.status is not P0fStatus.NO_MATCH:
-                    break
+            if outcome.status is P0fStatus.NO_MATCH:
+                for pause in self._pauses(visitor, deadline):
+                    await sleep(pause)
+                    outcome = await self._fingerprint(visitor, deadline)
+                    if outcome.status is not P0fStatus.NO_MATCH:
+                        break
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
         return outcome

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from ..claim import check_request
+from ..claim import ClaimVerdict, check_claim, check_request, read_headers
 from .failure import failed
 from .grace import Grace
 from .hold import Hold, Told
@@ -55,22 +55,16 @@ class BaseLookup:
         self._foreign = asked.foreign
         self._grace = Grace(grace if asked.waits else 0)
         self._budget = asked.timeout + self._grace.seconds
-        self._hold_seconds = seconds("hold", hold, zero=True)
-        # A source that answers at once reads the connection itself, which is surer than its peer's
-        # address and port, and remembers what it has read.
-        self._hold = Hold(hold) if hold and asked.waits else None
+        self._holds = seconds("hold", hold, zero=True) > 0
+        self._hold = Hold(hold)
+        self._reads_connection = not asked.waits
         self._claims = claims
         self._unnamed_proxy = UnnamedProxy(rules.client_header)
 
-    def _told_before(self, visitor: BaseVisitor) -> Told | None:
-        if self._hold is None:
-            return None
-        return self._hold.get(visitor.key, time.monotonic())
-
-    def _pauses(self, visitor: BaseVisitor, outcome: Outcome, deadline: float) -> Iterator[float]:
+    def _pauses(self, visitor: BaseVisitor, deadline: float) -> Iterator[float]:
         """Seconds to wait before each further question about a client that nobody knows yet."""
         address = visitor.address
-        if outcome.status is not P0fStatus.NO_MATCH or address is None or not self._grace.seconds:
+        if address is None or not self._grace.seconds:
             return
         for pause in self._grace.pauses(address, time.monotonic()):
             left = deadline - time.monotonic()
@@ -79,24 +73,54 @@ class BaseLookup:
             yield min(pause, left)
         self._grace.stayed_unknown(address, time.monotonic())
 
-    def _tell(self, visitor: BaseVisitor, outcome: Outcome) -> Told:
-        """What a connection is told of this outcome, now and, if it is held, later."""
-        told = Told(outcome)
+    def _pause_to_confirm(self, visitor: BaseVisitor, told: Told, deadline: float) -> float:
+        """Seconds to wait before asking p0f once more; 0 unless its answer accuses the client.
+
+        p0f answers for the address, and may not have seen the SYN of this connection yet: then it
+        has told of another machine behind the address, and would have an honest client accused.
+        """
+        claim = self._keys(visitor, told).get("p0f.claim")
+        if claim is None or claim.verdict is not ClaimVerdict.MISMATCH or not self._grace.seconds:
+            return 0.0
+        info = told.outcome.info
+        if info is None or info.source != "p0f" or (address := visitor.address) is None:
+            return 0.0
+        now = time.monotonic()
+        return max(0.0, min(self._grace.once(address, now), deadline - now))
+
+    def _connection(self, visitor: BaseVisitor) -> tuple[object, object]:
+        """Under what the connection is held, as `Hold.get` takes it; Nones if it is not."""
+        if not self._holds:
+            return None, None
+        if not self._reads_connection or visitor.behind_proxy:
+            return visitor.key, None
+        connection = visitor.server_object()
+        return (None, None) if connection is None else (visitor.peer_key(), connection)
+
+    def _tell(
+        self, visitor: BaseVisitor, key: object, connection: object, told: Told, now: float
+    ) -> Keys:
+        """What a connection is told, now and, if it is held, later."""
         self._unnamed_proxy.look(visitor)
-        if self._hold is not None and outcome.status is P0fStatus.OK and visitor.port:
-            self._hold.put(visitor.key, told, time.monotonic())
-        return told
+        if key is not None and told.outcome.status is P0fStatus.OK and visitor.port:
+            self._hold.put(key, connection, told, now)
+        return told.keys or self._keys(visitor, told)
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
         """The application's keys; made anew only if the client claims to be something else."""
         if not self._claims:
-            if told.keys is None:
-                told.keys = _without_claim(told.outcome)
+            told.keys = told.keys or _without_claim(told.outcome)
             return told.keys
-        claims = visitor.claims()
-        if told.keys is None or told.claims != claims:
-            claim, info = check_request(told.outcome.info, *claims)
-            told.keys = {**_without_claim(told.outcome), "p0f.info": info, "p0f.claim": claim}
+        claims = read_headers(*visitor.claims())
+        if told.claims != claims:
+            info, status, reason = told.outcome
+            claim, info = check_request(info, claims)
+            told.keys = {
+                "p0f.info": info,
+                "p0f.status": status,
+                "p0f.reason": reason,
+                "p0f.claim": claim,
+            }
             told.claims = claims
         return told.keys
 
@@ -104,7 +128,7 @@ class BaseLookup:
         """The keys where something of ours raised. Call it in the `except` clause."""
         keys = _without_claim(failed(error))
         if self._claims:
-            keys["p0f.claim"] = check_request(None, None, None)[0]
+            keys["p0f.claim"] = check_claim(None, None)
         return keys
 
 
@@ -114,22 +138,30 @@ class Lookup(BaseLookup):
     def keys(self, visitor: BaseVisitor) -> Keys:
         """The keys of a request. Raises nothing of ours."""
         try:
-            told = self._told_before(visitor)
-            if told is None:
-                told = self._tell(visitor, self._ask(visitor))
-            return self._keys(visitor, told)
+            now = time.monotonic()
+            key, connection = self._connection(visitor)
+            told = self._hold.get(key, connection, now)
+            if told is not None:
+                return self._keys(visitor, told)
+            deadline = now + self._budget
+            told = Told(self._ask(visitor, deadline))
+            pause = self._pause_to_confirm(visitor, told, deadline)
+            if pause:
+                time.sleep(pause)
+                told = Told(self._ask(visitor, deadline))
+            return self._tell(visitor, key, connection, told, now)
         except Exception as error:
             return self._keys_of_failure(error)
 
-    def _ask(self, visitor: BaseVisitor) -> Outcome:
-        deadline = time.monotonic() + self._budget
+    def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
         try:
             outcome: Outcome = self._fingerprint(visitor, deadline)
-            for pause in self._pauses(visitor, outcome, deadline):
-                time.sleep(pause)
-                outcome = self._fingerprint(visitor, deadline)
-                if outcome.status is not P0fStatus.NO_MATCH:
-                    break
+            if outcome.status is P0fStatus.NO_MATCH:
+                for pause in self._pauses(visitor, deadline):
+                    time.sleep(pause)
+                    outcome = self._fingerprint(visitor, deadline)
+                    if outcome.status is not P0fStatus.NO_MATCH:
+                        break
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
         return outcome

@@ -32,28 +32,26 @@ class BaseVisitor:
 
     @property
     def client(self) -> Client:
-        """Whose request it is, by the middleware's options on proxies."""
+        """Whose request it is, by the middleware's options on proxies, of which there are some."""
         client = self._client
         if client is None:
             address, port = self.peer()
-            if self._rules:
-                client = self._rules.client(address, port, self._is_unix, self.header)
-            else:
-                client = Client(address, port)
+            client = self._rules.client(address, port, self._is_unix, self.header)
             self._client = client
         return client
 
+    # Most sites have no proxy to name, and their requests need not pay for the question.
     @property
     def address(self) -> str | None:
-        return self.client.address
+        return self.client.address if self._rules.active else self.peer_address
 
     @property
     def port(self) -> int | None:
-        return self.client.port or None
+        return (self.client.port if self._rules.active else self.peer_port) or None
 
     @property
     def behind_proxy(self) -> bool:
-        return self.client.behind_proxy
+        return self._rules.active and self.client.behind_proxy
 
     @property
     def peer_address(self) -> str | None:
@@ -67,7 +65,7 @@ class BaseVisitor:
     def key(self) -> object:
         """What requests of one connection have in common, as the server gives it; None if nothing
         tells. Behind a trusted proxy it is the client's address and port, if the port is named."""
-        if not self._rules or not self.behind_proxy:
+        if not self.behind_proxy:
             return self.peer_key()
         client = self.client
         return (client.address, client.port) if client.address and client.port else None
@@ -91,6 +89,10 @@ class BaseVisitor:
 
     def connection(self) -> int:
         """The file descriptor of the request's socket. Raises NoConnection."""
+        raise NotImplementedError
+
+    def server_object(self) -> object | None:
+        """The object that the server keeps for this connection; None if it shows none."""
         raise NotImplementedError
 
     def claims(self) -> tuple[str | None, str | None]:
@@ -123,6 +125,10 @@ class WSGIVisitor(BaseVisitor):
         self._client = None
         self._environ = environ
 
+    @property
+    def peer_address(self) -> str | None:
+        return endpoint(self._environ.get("REMOTE_ADDR"))[0]
+
     def peer(self) -> Endpoint:
         address, port = endpoint(self._environ.get("REMOTE_ADDR"))
         if port is None and "REMOTE_PORT" in self._environ:
@@ -144,6 +150,10 @@ class WSGIVisitor(BaseVisitor):
     def connection(self) -> int:
         fd: int = _server_sockets().wsgi_connection(self._environ)
         return fd
+
+    def server_object(self) -> object | None:
+        found: object | None = _server_objects().wsgi_object(self._environ)
+        return found
 
     def claims(self) -> tuple[str | None, str | None]:
         environ = self._environ
@@ -194,6 +204,10 @@ class ASGIVisitor(BaseVisitor):
         fd: int = _server_sockets().asgi_connection(self._scope, self._receive, self._send)
         return fd
 
+    def server_object(self) -> object | None:
+        found: object | None = _server_objects().asgi_object(self._receive, self._send)
+        return found
+
     def claims(self) -> tuple[str | None, str | None]:
         user_agent = platform = None
         for name, value in self._headers():
@@ -231,6 +245,13 @@ def _server_sockets() -> ModuleType:
     from ..syn import _server_sockets
 
     return _server_sockets
+
+
+@cache
+def _server_objects() -> ModuleType:
+    from ..syn import _server_objects
+
+    return _server_objects
 
 
 @cache
