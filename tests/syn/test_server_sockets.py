@@ -49,7 +49,7 @@ def like(package: str, **attributes: object) -> Any:
 
 def uwsgi(sock: socket.socket, monkeypatch: pytest.MonkeyPatch, **options: bytes) -> dict[str, Any]:
     module = SimpleNamespace(opt=options, connection_fd=sock.fileno)
-    monkeypatch.setitem(sys.modules, "uwsgi", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "uwsgi", module)
     return {"uwsgi.version": b"2.0"}
 
 
@@ -105,7 +105,7 @@ WSGI_REMEDY = (
     [
         {},
         {"wsgi.input": io.BytesIO()},
-        {"wsgi.input": io.BufferedReader(io.BytesIO())},  # type: ignore[arg-type]
+        {"wsgi.input": io.BufferedReader(io.BytesIO())},
         {"wsgi.input": None},
         {"wsgi.input": like("cheroot")},
         {"wsgi.input": like("django", _read=7)},
@@ -323,7 +323,7 @@ def unset() -> Any:
     value: object
 
     async def receive() -> Any:
-        return value  # noqa: F821  which is not set yet
+        return value
 
     if nothing is None:
         value = 0
