@@ -25,8 +25,8 @@ class AsyncLookup(BaseLookup):
         """The keys of a request. Raises nothing of ours."""
         try:
             now = time.monotonic()
-            key = visitor.key if self._holds else None
-            told = self._hold.get(key, now)
+            key, connection = self._connection(visitor)
+            told = self._hold.get(key, connection, now)
             if told is not None:
                 return self._keys(visitor, told)
             deadline = now + self._budget
@@ -35,7 +35,7 @@ class AsyncLookup(BaseLookup):
             if pause:
                 await sleep(pause)
                 told = Told(await self._ask(visitor, deadline))
-            return self._tell(visitor, key, told, now)
+            return self._tell(visitor, key, connection, told, now)
         except Exception as error:
             return self._keys_of_failure(error)
 

@@ -55,10 +55,9 @@ class BaseLookup:
         self._foreign = asked.foreign
         self._grace = Grace(grace if asked.waits else 0)
         self._budget = asked.timeout + self._grace.seconds
-        # A source that answers at once reads the connection itself, which is surer than its peer's
-        # address and port, and remembers what it has read.
-        self._holds = seconds("hold", hold, zero=True) > 0 and asked.waits
+        self._holds = seconds("hold", hold, zero=True) > 0
         self._hold = Hold(hold)
+        self._reads_connection = not asked.waits
         self._claims = claims
         self._unnamed_proxy = UnnamedProxy(rules.client_header)
 
@@ -89,11 +88,22 @@ class BaseLookup:
         now = time.monotonic()
         return max(0.0, min(self._grace.once(address, now), deadline - now))
 
-    def _tell(self, visitor: BaseVisitor, key: object, told: Told, now: float) -> Keys:
+    def _connection(self, visitor: BaseVisitor) -> tuple[object, object]:
+        """Under what the connection is held, as `Hold.get` takes it; Nones if it is not."""
+        if not self._holds:
+            return None, None
+        if not self._reads_connection or visitor.behind_proxy:
+            return visitor.key, None
+        connection = visitor.server_object()
+        return (None, None) if connection is None else (visitor.peer_key(), connection)
+
+    def _tell(
+        self, visitor: BaseVisitor, key: object, connection: object, told: Told, now: float
+    ) -> Keys:
         """What a connection is told, now and, if it is held, later."""
         self._unnamed_proxy.look(visitor)
         if key is not None and told.outcome.status is P0fStatus.OK and visitor.port:
-            self._hold.put(key, told, now)
+            self._hold.put(key, connection, told, now)
         return told.keys or self._keys(visitor, told)
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
@@ -129,8 +139,8 @@ class Lookup(BaseLookup):
         """The keys of a request. Raises nothing of ours."""
         try:
             now = time.monotonic()
-            key = visitor.key if self._holds else None
-            told = self._hold.get(key, now)
+            key, connection = self._connection(visitor)
+            told = self._hold.get(key, connection, now)
             if told is not None:
                 return self._keys(visitor, told)
             deadline = now + self._budget
@@ -139,7 +149,7 @@ class Lookup(BaseLookup):
             if pause:
                 time.sleep(pause)
                 told = Told(self._ask(visitor, deadline))
-            return self._tell(visitor, key, told, now)
+            return self._tell(visitor, key, connection, told, now)
         except Exception as error:
             return self._keys_of_failure(error)
 

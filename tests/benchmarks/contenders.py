@@ -23,7 +23,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fWSGIMiddleware
+from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
 from p0f_middleware._daemon.protocol import make_query
 
 from .apps import asgi_app, wsgi_app
@@ -154,9 +154,7 @@ def blocking(socket_path: str) -> dict[str, Contender]:
     with_cache = P0f(socket_path, timeout=TIMEOUT, cache_ttl=3600)
 
     def look_up(client: P0f = client) -> None:
-        info = client.lookup(HOST)
-        assert info is not None
-        assert info.os_name
+        _read(client.lookup(HOST))
 
     def connected(work: Callable[[], object], client: P0f = client) -> Contender:
         def run(count: int) -> float:
@@ -185,13 +183,7 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
 
     async def look_up(address: str, count: int) -> None:
         for _ in range(count):
-            info = await client.lookup(address)
-            assert info is not None
-            assert info.os_name
-
-    async def call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
-        for _ in range(count):
-            await app({**SCOPE}, _receive, _send)
+            _read(await client.lookup(address))
 
     def run(work: Callable[[int], Coroutine[Any, Any, None]]) -> Contender:
         def timed(count: int) -> float:
@@ -215,13 +207,13 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
     wrapped = P0fASGIMiddleware(asgi_app, client, hold=0)
     contenders: dict[str, Contender] = {}
     for tasks in TASKS:
-        plural = "s" * (tasks > 1)
-        contenders[f"AsyncP0f, {tasks} task{plural}, {name}"] = functools.partial(with_tasks, tasks)
-    contenders[f"ASGI, bare, {name}"] = run(lambda count: call(asgi_app, count))
-    contenders[f"ASGI, wrapped, {name}"] = run(lambda count: call(wrapped, count))
+        label = f"AsyncP0f, {tasks} {'task' if tasks == 1 else 'tasks'}, {name}"
+        contenders[label] = functools.partial(with_tasks, tasks)
+    contenders[f"ASGI, bare, {name}"] = run(lambda count: _call(asgi_app, count))
+    contenders[f"ASGI, wrapped, {name}"] = run(lambda count: _call(wrapped, count))
     for suffix, options in HELD.items():
         held = P0fASGIMiddleware(asgi_app, client, **options)
-        contenders[f"ASGI, held{suffix}, {name}"] = run(functools.partial(call, held))
+        contenders[f"ASGI, held{suffix}, {name}"] = run(functools.partial(_call, held))
     return contenders
 
 
@@ -254,8 +246,19 @@ def repeat(work: Callable[[], object]) -> Contender:
     return run
 
 
+def _read(info: P0fInfo | None) -> None:
+    """What an application does with a fingerprint."""
+    assert info is not None
+    assert info.os_name
+
+
 def _start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
     return None
+
+
+async def _call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
+    for _ in range(count):
+        await app({**SCOPE}, _receive, _send)
 
 
 async def _receive() -> MutableMapping[str, Any]:
