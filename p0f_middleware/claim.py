@@ -7,6 +7,10 @@ Android and ChromeOS), because neither headers nor SYNs are reliable about more.
 The fact a reader would get wrong: the rule leans to silence. AGREE needs any match, but MISMATCH
 needs a fingerprint that honest visitors of another family hardly ever have; what lies between is
 UNSURE. A lie that passes costs a site less than an honest visitor who is accused.
+
+Theory of operation: results and changed fingerprints are remembered in two dictionaries that all
+threads share, without a lock. Each step is one operation, which is atomic. Two threads may work out
+the same result, and one may clear what another has just stored; then it is worked out once more.
 """
 
 from __future__ import annotations
