@@ -179,7 +179,8 @@ def _to_info(verdict: Verdict) -> P0fInfo:
         link_mtu=mtu if mtu and mtu <= MOST_MTU else None,
         raw_sig=verdict.raw_sig,
         signature=_clean(label.notation, _LONGEST_LABEL) if label else None,
-        seen_as=dict(verdict.seen) if verdict.seen else None,
+        seen_as={_clean(family, STRING_SIZE): count for family, count in verdict.seen or ()}
+        or None,
         source="syn",
     )
 

@@ -135,8 +135,8 @@ class Matcher:
     def match_text(self, text: str) -> Verdict | None:
         """The verdict on the SYN that a text in p0f's notation stands for.
 
-        It is the one that the SYN gets. Where different SYNs have the same text, it is the best
-        that one of them gets. Returns None for a text that is not in p0f's notation. Raises
+        It is the one that the SYN gets. A text may stand for several windows; then a signature
+        fits if it fits one of them. Returns None for a text that is not in p0f's notation. Raises
         nothing.
         """
         traits = read_raw_sig(text)
@@ -201,12 +201,13 @@ def _is_similar(quirks: int, wanted: int) -> bool:
     return not (wanted & ~quirks & ~_MAY_VANISH or quirks & ~wanted & ~_MAY_APPEAR)
 
 
-def _rank(found: _Found) -> int:
-    """The lower, the better p0f likes it."""
+def _rank(found: _Found) -> tuple[int, int]:
+    """The lower, the better p0f likes it: a specific signature, a generic one, a fuzzy match; of
+    two of a kind, the one that comes first in the file."""
     signature, fuzzy = found
     if signature is None:
-        return 3
-    return 2 if fuzzy else int(signature.label.generic)
+        return 3, 0
+    return (2 if fuzzy else int(signature.label.generic)), signature.line
 
 
 def _index(signatures: Sequence[Signature]) -> _Index:
