@@ -144,9 +144,9 @@ sig   = 2800
 ; --- Windows ---
 
 ; collected: 65535 and 44 segments, scale 8, with and without ECN; documented: from Windows 10 1703 on the window is
-; 65535 or the largest multiple of the MSS below it, 65535 alone from Windows 11 23H2 on, before that 8192. An IPv6
-; host takes its hop limit from the router's advertisement: observed by others of Windows with a global address, 64
-; and 63, which is as plain there as 128.
+; 65535 or the largest multiple of the MSS below it, from Windows 11 23H2 on 65535 alone, before 1703 8192. An IPv6
+; host takes its hop limit from the router's advertisement: Windows with a global address was captured with 64 and
+; 63, so 64 is as plain there as 128.
 
 label = s:win:Windows:10 or 11
 sig   = *:128:0:*:65535,8:mss,nop,ws,nop,nop,sok:df,id+:0
@@ -306,8 +306,8 @@ sig   = *:128:0:*:mss*48,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:128:0:*:mss*48,0:mss,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*48,0:mss,nop,nop,sok:ecn,flow:0
 
-; collected: the shapes of Windows 7 to 11 with an initial TTL of 64 or 255 and any window, as many as a router that
-; lowers the MSS makes of them. VPNs and mobile routers write a TTL of their own.
+; collected: the shapes of Windows 7 to 11 with an initial TTL of 64 or 255. VPNs and mobile routers write a TTL of
+; their own. The window may be any, because a router may lower the MSS after Windows has rounded its window.
 
 label = s:win:Windows:TTL rewritten
 sig   = 4:64:0:*:*,8:mss,nop,ws,nop,nop,sok:df,id+:0
@@ -387,13 +387,6 @@ sig   = 6:64:0:*:mss*48,8:mss,nop,ws,sok,ts:flow:0
 sig   = *:64:0:*:8192,2:mss,nop,ws,sok,ts:df,id+:0
 ;; seen Windows=2 Apple=0 Linux=0
 sig   = 6:64:0:*:8192,2:mss,nop,ws,sok,ts:flow:0
-sig   = *:128:0:*:8192,0:mss,sok,ts:df,id+:0
-;; seen Windows=2 Apple=0 Linux=0
-sig   = 6:128:0:*:8192,0:mss,sok,ts:flow:0
-sig   = *:128:0:*:65535,0:mss,sok,ts:df,id+:0
-sig   = 6:128:0:*:65535,0:mss,sok,ts:flow:0
-sig   = *:128:0:*:mss*44,0:mss,sok,ts:df,id+:0
-sig   = 6:128:0:*:mss*44,0:mss,sok,ts:flow:0
 
 ; collected: the layout of Windows with eight bytes of padding behind it.
 
@@ -402,7 +395,7 @@ sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,sok,nop,eol+6:df,id+:0
 ;; seen Windows=6 Apple=0 Linux=0
 sig   = 6:128:0:*:*,*:mss,nop,ws,nop,nop,sok,nop,eol+6:flow:0
 
-; derived: the scale or SACK taken out, or the nops; the latter collected of Apple.
+; derived: the SACK option or the nops taken out on the way.
 
 label = s:win:Windows:options removed
 sig   = *:128:0:*:65535,8:mss,nop,ws:df,id+:0
@@ -517,8 +510,8 @@ sig   = *:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 ;; seen Windows=0 Apple=2 Linux=0
 sig   = 6:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 
-; collected: an Apple SYN whose timestamps a carrier or VPN replaced by nops, or took out, with the scale or
-; without. The rest of the layout still is Apple's.
+; collected: an Apple SYN whose timestamps a carrier or VPN replaced by nops or took out, some without the nops or
+; the scale too. The rest of the layout is still Apple's.
 
 label = s:unix:macOS or iOS:timestamps blanked
 sig   = *:64:0:*:65535,5:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
@@ -610,7 +603,7 @@ sig   = *:64:0:*:65535,0:mss,nop,nop,ts,sok,eol+1:df:0
 sig   = *:64:0:*:65535,0:mss,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,0:mss,nop,nop,ts,sok,eol+1:flow:0
 
-; documented in Apple's published kernel: Multipath TCP (option 30) goes before the timestamps, TCP Fast Open
+; documented: Apple's published kernel writes Multipath TCP (option 30) before the timestamps, and TCP Fast Open
 ; (option 34) last, in place of the padding. The other two orders are derived.
 
 label = s:unix:macOS or iOS:Multipath TCP
@@ -706,8 +699,8 @@ sig   = *:64:0:*:65535,12:mss,sok,ts,nop,ws:df,ecn:0
 sig   = 6:64:0:*:65535,12:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:65535,12:mss,sok,ts,nop,ws:ecn,flow:0
 
-; collected: timestamps replaced by as many nops, mostly on mobile networks. What is left still is Linux's layout
-; with Android's window.
+; collected: timestamps replaced by as many nops, mostly on mobile networks. The rest is still Linux's layout with
+; Android's window.
 
 label = s:unix:Android:timestamps blanked
 sig   = *:64:0:*:65535,*:mss,sok,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,ws:df,id+:0
@@ -796,7 +789,7 @@ sig   = 6:64:0:*:65535,11:mss,sok,nop,ws,eol+1:flow:0
 sig   = *:64:0:*:65535,12:mss,sok,nop,ws,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,12:mss,sok,nop,ws,eol+1:flow:0
 
-; derived: the nops taken out as well.
+; derived: timestamps and nops taken out.
 
 label = s:unix:Linux:or Android
 sig   = *:64:0:*:65535,*:mss,sok,ws,eol+2:df,id+:0
@@ -851,8 +844,8 @@ sig   = 6:64:0:1280:mss*33,12:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:1280:mss*34,12:mss,sok,ts,nop,ws::0
 sig   = 6:64:0:1280:mss*34,12:mss,sok,ts,nop,ws:flow:0
 
-; collected: SACK and timestamps with nops of their own, behind the scale; without DF as well. DragonFly's layout,
-; but not its window.
+; collected: SACK and timestamps behind the scale, each after nops of its own; also without DF. It is DragonFly's
+; layout, but not its window.
 
 label = s:unix:Linux:or Android
 sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
@@ -869,10 +862,9 @@ sig   = 4:64:0:*:mss*44,*:mss,nop,ws,nop,nop,sok,nop,nop,ts::0
 
 ; --- Linux before 4.20 ---
 
-; documented: twice an initial window of 10 segments from 3.11, one from 3.0 (2.6.39), 4 segments before; loopback
-; windows follow its MTU. Handsets of that time set the receive buffer. On jumbo Ethernet, the largest multiple of
-; the MSS below 29200. The scales are those that the kernels choose by themselves: others come from every system
-; (collected), see below.
+; documented: the window is 20 segments from 3.11 on, 10 from 3.0 on (2.6.39), 4 before, 22 or 11 in 2.2; on
+; loopback it follows the MTU, on jumbo Ethernet it is the largest multiple of the MSS below 29200. Handsets of that
+; time set the receive buffer. The scales are those that these kernels choose by themselves; with others, see below.
 
 label = s:unix:Linux:3.11 to 4.19
 sig   = *:64:0:*:mss*20,7:mss,sok,ts,nop,ws:df,id+:0
@@ -945,10 +937,10 @@ sig   = 6:64:0:*:mss*11,0:mss,sok,ts,nop,ws:flow:0
 
 ; --- Proxies and VPNs with Linux's layout ---
 
-; collected, from every system: 29 to 32 segments with a scale other than a handset's; 4, 10 and 20 segments with a
-; scale that those kernels do not choose by themselves; 44 and more with a scale under 6 that no system is known to
-; send. Derived: the scales 5, 11, 13 and 14 with any window that is not named above. Somebody set the receive
-; buffer of these servers.
+; collected, from every system: 29 to 32 segments with another scale than a handset's; 4, 10 and 20 segments with a
+; scale that those kernels do not choose by themselves; 44 segments with scales 11 and 13. Derived: 44 to 48
+; segments with another scale under 5 than SO_RCVBUF makes, and the scales 5, 11, 13 and 14 with any window that is
+; not named above. Somebody set the receive buffer of these servers.
 
 label = s:other:Proxy or VPN:tuned server
 sig   = *:64:0:*:mss*4,*:mss,sok,ts,nop,ws:df,id+:0
@@ -986,8 +978,6 @@ sig   = *:64:0:*:mss*44,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*44,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,0:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*45,1:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*45,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,2:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,3:mss,sok,ts,nop,ws:df,id+:0
@@ -996,8 +986,6 @@ sig   = *:64:0:*:mss*45,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,0:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*46,1:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*46,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,2:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,3:mss,sok,ts,nop,ws:df,id+:0
@@ -1006,8 +994,6 @@ sig   = *:64:0:*:mss*46,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,0:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*47,1:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*47,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,2:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,3:mss,sok,ts,nop,ws:df,id+:0
@@ -1016,8 +1002,6 @@ sig   = *:64:0:*:mss*47,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*48,0:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*48,1:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*48,1:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*48,2:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,3:mss,sok,ts,nop,ws:df,id+:0
@@ -1083,8 +1067,8 @@ sig   = *:64:0:65495:mss*1,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:65476:mss*1,*:mss,sok,ts,nop,ws::0
 sig   = 6:64:0:65476:mss*1,*:mss,sok,ts,nop,ws:flow:0
 
-; documented: 6.6 and 6.7 (and kernels their change was taken back to) start with the largest multiple of the MSS
-; below 32 KiB: 22 segments of 1460 bytes, 23 of 1400.
+; documented: 6.6 and 6.7, and kernels with their change backported, send the largest multiple of the MSS below 32
+; KiB: 22 segments of 1460 bytes, 23 of 1400.
 
 label = s:unix:Linux:6.6 or 6.7
 sig   = *:64:0:*:mss*22,*:mss,sok,ts,nop,ws:df,id+:0
@@ -1098,8 +1082,8 @@ sig   = 6:64:0:*:mss*25,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*26,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*26,*:mss,sok,ts,nop,ws:flow:0
 
-; observed on Linux 6.18: TCP Fast Open (option 34) and Multipath TCP (option 30) put theirs last, alone and
-; together. With a cookie, or where none is asked for, the SYN carries data.
+; observed on Linux 6.18: TCP Fast Open (option 34) and Multipath TCP (option 30) come last, alone and together. The
+; SYN carries data if Linux has a cookie, or needs none.
 
 label = s:unix:Linux:TCP Fast Open
 sig   = *:64:0:*:*,*:mss,sok,ts,nop,ws,?34,nop,nop:df,id+:*
@@ -1113,8 +1097,8 @@ sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws,?30:flow:0
 sig   = *:64:0:*:*,*:mss,sok,ts,nop,ws,?34,nop,nop,?30:df,id+:*
 sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws,?34,nop,nop,?30:flow:*
 
-; observed on Linux 6.18: net.ipv4.tcp_sack and tcp_window_scaling switched off, each alone and together. With
-; timestamps alone switched off, nothing is left that would tell Linux from a relay.
+; observed on Linux 6.18: net.ipv4.tcp_sack and tcp_window_scaling switched off, alone, together and with
+; tcp_timestamps. With tcp_timestamps alone switched off, its SYN is the one that relays of every system send.
 
 label = s:unix:Linux:no SACK
 sig   = *:64:0:*:*,*:mss,nop,nop,ts,nop,ws:df,id+:0
@@ -1174,6 +1158,8 @@ sig   = *:64:0:*:mss*20,0:mss,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:mss*20,0:mss,nop,nop,ts:flow:0
 sig   = *:64:0:*:mss*10,0:mss,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:mss*10,0:mss,nop,nop,ts:flow:0
+sig   = *:64:0:*:65535,0:mss,nop,nop,ts:df,id+:0
+sig   = 6:64:0:*:65535,0:mss,nop,nop,ts:flow:0
 
 ; collected: the timestamps of a Linux SYN replaced by nops; derived: other windows and options.
 
@@ -1201,8 +1187,8 @@ sig   = 6:64:0:*:mss*10,*:mss,sok,nop,nop,nop,ws:flow:0
 
 ; --- BSD and Solaris ---
 
-; documented: FreeBSD 9 and newer scale by 6, pfSense by 7 and large buffers by 10 (kern.ipc.maxsockbuf), 7 and 8 by
-; 3; 4 and 5 know no SACK and start with 57344; consoles built on FreeBSD send the same.
+; documented: FreeBSD 9 and newer scale by 6, pfSense by 7, large buffers (kern.ipc.maxsockbuf) by 10; FreeBSD 7 and
+; 8 scale by 3; 4 and 5 send no SACK and a window of 57344. Consoles built on FreeBSD send the same.
 
 label = s:unix:FreeBSD:9 or newer
 sig   = *:64:0:*:65535,6:mss,nop,ws,sok,ts:df,id+:0
@@ -1246,8 +1232,8 @@ sig   = *:64:0:*:32768,*:mss,nop,ws,sok,nop,nop,nop,nop,ts:df,id+:0
 sig   = *:64:0:*:32768,*:mss,nop,ws,sok,nop,nop,nop,nop,ts:df:0
 sig   = 6:64:0:*:32768,*:mss,nop,ws,sok,nop,nop,nop,nop,ts:flow:0
 
-; documented in its published kernel: DragonFly writes scale, SACK and timestamps with nops before each; its window
-; is 57344.
+; documented: DragonFly's published kernel writes scale, SACK and timestamps after nops of their own; its window is
+; 57344.
 
 label = s:unix:DragonFly:
 sig   = *:64:0:*:57344,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
@@ -1273,7 +1259,7 @@ sig   = 6:64:0:*:*,*:nop,ws,nop,nop,ts,nop,nop,sok,mss:flow:0
 ; --- Devices without a general system ---
 
 ; documented: lwIP, the stack of ESP8266, ESP32 and other microcontrollers, starts with a TTL of 255 or 64, never
-; sets DF, and takes a window of four segments by default.
+; sets DF, and has a window of four segments by default.
 
 label = s:other:Embedded device:lwIP
 sig   = 4:255:0:536:mss*4,0:mss,nop,nop,sok::0
@@ -1289,8 +1275,7 @@ sig   = 4:64:0:1440:mss*4,0:mss::0
 sig   = 4:64:0:1460:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:64:0:1460:mss*4,0:mss::0
 
-; documented: VxWorks and appliances with a BSD stack from before 2005 send Apple's layout of that time without DF,
-; which Apple sets.
+; documented: VxWorks and appliances with an old BSD stack send the layouts of old Macs, but without DF.
 
 label = s:other:Embedded device:BSD stack
 sig   = 4:64:0:*:*,*:mss,nop,ws,nop,nop,ts::0
@@ -1365,8 +1350,8 @@ sig   = *:128:0:*:mss*4,0:mss,nop,nop,sok:df,id+:0
 ;; seen Windows=1 Apple=1 Linux=0
 sig   = 6:128:0:*:mss*4,0:mss,nop,nop,sok:flow:0
 
-; collected, from every system: what several systems are left with once their timestamps are gone; observed: a Linux
-; with its timestamps switched off sends it, too.
+; collected, from every system: the layout that several systems are left with once their timestamps are removed.
+; Observed: Linux sends it with tcp_timestamps switched off.
 
 label = s:other:Proxy or VPN:no timestamps
 sig   = *:64:0:*:*,*:mss,nop,nop,sok,nop,ws:df,id+:0
@@ -1385,7 +1370,7 @@ sig   = 6:255:0:*:*,*:mss,nop,nop,sok,nop,ws:ecn,flow:0
 
 ; --- Last resorts: the layout tells the family, whatever the window ---
 
-; collected: every label of this layout is Windows, at each TTL.
+; collected: this layout comes from Windows alone, at each TTL.
 
 label = g:win:Windows:
 sig   = *:128:0:*:*,*:mss,nop,ws,nop,nop,sok:df,id+:0
@@ -1441,12 +1426,29 @@ label = g:other:Embedded device:lwIP
 sig   = 4:255:0:*:*,0:mss,nop,nop,sok::0
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok::0
 
-; derived: several systems are left with this layout once the rest is gone; its window or an id of 0 is not what
-; Windows sends.
+; derived: the layout that several systems are left with once scale and timestamps are removed; Windows sends other
+; windows, and no id of 0.
 
 label = g:other:Proxy or VPN:options removed
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok:df,id+:0
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok:df:0
+
+; derived: Linux's layout without scaling, with another window.
+
+label = g:unix:Linux:no window scaling
+sig   = *:64:0:*:*,0:mss,sok,ts:df,id+:0
+sig   = 6:64:0:*:*,0:mss,sok,ts:flow:0
+
+; derived: Windows with timestamps and without scaling (collected: 8192).
+
+label = g:win:Windows:with timestamps
+sig   = *:128:0:*:8192,0:mss,sok,ts:df,id+:0
+;; seen Windows=2 Apple=0 Linux=0
+sig   = 6:128:0:*:8192,0:mss,sok,ts:flow:0
+sig   = *:128:0:*:65535,0:mss,sok,ts:df,id+:0
+sig   = 6:128:0:*:65535,0:mss,sok,ts:flow:0
+sig   = *:128:0:*:mss*44,0:mss,sok,ts:df,id+:0
+sig   = 6:128:0:*:mss*44,0:mss,sok,ts:flow:0
 
 ; derived: other options of a Windows SYN blanked.
 
@@ -1470,7 +1472,8 @@ sig   = *:128:0:*:*,*:mss,nop,nop,ts,nop,nop,sok:df,id+,ts1-:0
 sig   = 6:128:0:*:*,*:mss,nop,nop,ts,nop,nop,sok:flow:0
 sig   = 6:128:0:*:*,*:mss,nop,nop,ts,nop,nop,sok:flow,ts1-:0
 
-; collected at 64: the layout with the scales of current systems; older ones are FreeBSD's and its appliances' too.
+; collected: Apple's layout with another window, and the scales of current systems. With smaller scales it is
+; FreeBSD's of old, and its appliances'.
 
 label = g:unix:macOS or iOS:
 sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
@@ -1534,7 +1537,7 @@ sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ts1-:0
 sig   = *:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ts1-:0
 sig   = 6:64:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow,ts1-:0
 
-; observed on Linux 6.18: what SO_RCVBUF set to 64 KiB and less makes of it.
+; observed on Linux 6.18: sockets with an SO_RCVBUF of 64 KiB or less.
 
 label = g:unix:Linux:small receive buffers
 sig   = *:64:0:*:*,0:mss,sok,ts,nop,ws:df,id+:0
@@ -1587,11 +1590,7 @@ sig   = 6:64:0:*:*,11:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 sig   = *:64:0:*:*,12:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:*,12:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
 
-; derived from the groups above; own timestamps set to zero on the way.
-
-label = g:unix:Linux:no window scaling
-sig   = *:64:0:*:*,0:mss,sok,ts:df,id+:0
-sig   = 6:64:0:*:*,0:mss,sok,ts:flow:0
+; derived: options blanked, or the own timestamp set to zero on the way.
 
 label = g:unix:Linux:options blanked
 sig   = *:64:0:*:*,*:mss,sok,ts,nop,nop,nop,nop:df,id+:0

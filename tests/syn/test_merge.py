@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware.__main__ import main
 from p0f_middleware.syn._merge import merge
 from p0f_middleware.syn._signatures import parse
 
@@ -148,28 +145,3 @@ def test_merging_a_merged_file_again_changes_nothing(ours: str, other: str, kind
     assert [signature[:-2] for signature in parse(again.text).requests] == [
         signature[:-2] for signature in parse(once).requests
     ]
-
-
-def test_the_command_writes_the_file_and_says_what_it_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "theirs.fp"
-    file.write_bytes(THEIRS.encode() + "[tcp:request]\n; \u2028 Universit\xe4t\n".encode("utf-8"))
-    assert main(["signatures", "--merge", str(file)]) == 0
-    out, err = capsys.readouterr()
-    assert "Tool" in names(out)
-    assert err.splitlines()[0].endswith("theirs.fp, because our file has it already:")
-    assert "  MTU 1400, Theirs" in err.splitlines()
-
-
-@pytest.mark.parametrize("content", [b"\xef\xbb\xbf" + THEIRS.encode(), b"nonsense\n"])
-def test_the_command_says_in_one_line_why_a_file_cannot_be_merged(
-    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "theirs.fp"
-    file.write_bytes(content)
-    assert main(["signatures", "--merge", str(file)]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert len(err.splitlines()) == 1
-    assert "theirs.fp:1: " in err

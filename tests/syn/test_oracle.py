@@ -166,6 +166,49 @@ def test_every_ttl_and_every_flag_gets_the_verdict_p0f_logs(database: Path) -> N
     assert disagreements(packets, database) == []
 
 
+PLAIN = b"""classes = win,unix,other
+[mtu]
+label = Ethernet or modem
+sig   = 1500
+[tcp:request]
+label = s:unix:Linux:3.11 and newer
+sig   = *:64:0:*:mss*20,10:mss,sok,ts,nop,ws:df,id+:0
+"""
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(PLAIN, id="plain"),
+        pytest.param(PLAIN.replace(b"win,unix", b"win, \tunix"), id="blanks in classes"),
+        pytest.param(b"; page one\x0cpage two\n" + PLAIN, id="form feed in a comment"),
+        pytest.param(b"; a\x0bb\n" + PLAIN, id="vertical tab in a comment"),
+        pytest.param(b"; a\x1cb\n" + PLAIN, id="file separator in a comment"),
+        pytest.param(b"; a\rb\n" + PLAIN, id="carriage return in a comment"),
+        pytest.param("; a\u2028b\n".encode() + PLAIN, id="U+2028 in a comment"),
+        pytest.param("; a\x85b\n".encode() + PLAIN, id="U+0085 in a comment"),
+        pytest.param(b"; Universit\xe4t\n" + PLAIN, id="Latin-1 in a comment"),
+        pytest.param(PLAIN.replace(b"3.11 and", b"fran\xe7ais"), id="Latin-1 in a flavor"),
+        pytest.param(PLAIN.replace(b"3.11 and", b"fl\x0ca\x0bv"), id="controls in a flavor"),
+        pytest.param(PLAIN.replace(b"sig   =", b"sig="), id="no blanks"),
+        pytest.param(PLAIN.replace(b"sig   =", b" \tsig\t=\t"), id="tabs"),
+        pytest.param(PLAIN.replace(b"[mtu]", b"  [mtu]"), id="a blank before a heading"),
+        pytest.param(PLAIN + b";; seen Windows=1 Apple=2 Linux=3\n", id="evidence"),
+        pytest.param(PLAIN + b"\0", id="NUL at the end"),
+        pytest.param(PLAIN[:-1], id="no line feed at the end"),
+    ],
+)
+def test_what_p0f_loads_is_loaded_and_merged(file: bytes, tmp_path: Path) -> None:
+    path, merged = tmp_path / "some.fp", tmp_path / "merged.fp"
+    path.write_bytes(file)
+    assert load_complaints(path) == ""
+    assert len(load(path).requests) == 1
+    text = merge(ODD, read_text(path)).text
+    assert parse(text).requests[-1].layout == "mss,sok,ts,nop,ws"
+    merged.write_text(text, encoding="utf-8")
+    assert load_complaints(merged) == ""
+
+
 def test_p0f_loads_our_signatures_without_a_complaint() -> None:
     assert load_complaints(OURS) == ""
 
