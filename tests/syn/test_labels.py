@@ -13,11 +13,9 @@ from p0f_middleware.syn._database import Database
 from p0f_middleware.syn._match import Matcher
 from p0f_middleware.syn._signatures import load, parse, read_text
 
-from .evidence import with_evidence
 from .labels import FACTOR_IN_GROUP, RELAY, refuted, sender
 from .score import family, score
 from .shapes import (
-    FAMILIES,
     HOPS,
     TABLE,
     Shape,
@@ -259,52 +257,21 @@ def test_what_is_called_a_relay_is_as_mixed_as_the_collection() -> None:
     } == dict.fromkeys(counts, RELAY)
 
 
-def test_the_evidence_in_the_file_is_what_the_command_counts() -> None:
-    text = read_text(OURS)
-    assert with_evidence(text, SHAPES) == text
+def test_our_file_keeps_names_to_what_p0fs_api_can_carry() -> None:
+    database = load(OURS)
+    labels = {signature.label for signature in database.requests}
+    names = {text for label in labels for text in (label.name, label.flavor)} | set(
+        database.links.values()
+    )
+    assert {name for name in names if len(name) > 31 or not name.isascii()} == set()
 
 
-def test_evidence_names_every_family_in_one_order() -> None:
-    families = {
-        tuple(name for name, _ in signature.seen)
-        for signature in DATABASE.requests
-        if signature.seen
-    }
-    assert families == {tuple(FAMILIES)}
-
-
-def test_counting_evidence_again_replaces_it() -> None:
-    text = "classes = unix\n[tcp:request]\nlabel = s:unix:Linux:\n"
-    text += "sig = *:64:0:*:mss*44,7:mss,sok,ts,nop,ws:df,id+:0\n;; seen Windows=999999\n"
-    counted = with_evidence(text, SHAPES)
-    assert "999999" not in counted
-    assert counted.count(";; seen ") == 1
-    assert with_evidence(counted, SHAPES) == counted
-
-
-def test_evidence_of_a_shape_that_fits_only_fuzzily_is_not_counted() -> None:
-    text = "classes = unix\n[tcp:request]\nlabel = s:unix:Linux:\n"
-    text += "sig = *:128:0:*:mss*44,7:mss,sok,ts,nop,ws:df,id+:0\n"
-    assert with_evidence(text, SHAPES) == text
-
-
-@pytest.mark.parametrize(
-    ("windows", "apple", "linux", "expected"),
-    [
-        (9, 0, 1, "Windows"),
-        (3, 0, 0, "Windows"),
-        (2, 0, 0, None),
-        (0, 0, 3, None),
-        (0, 0, 4, "Linux"),
-        (5, 7, 10, RELAY),
-        (1, 1, 3, RELAY),
-        (1, 0, 3, None),
-    ],
-)
-def test_the_rule_names_what_is_ten_times_likelier(
-    windows: int, apple: int, linux: int, expected: str | None
-) -> None:
-    assert sender({"Windows": windows, "Apple": apple, "Linux": linux}, SHARES) == expected
+def test_our_file_says_of_each_group_where_it_is_from() -> None:
+    origins = ("observed", "collected", "documented", "derived")
+    text = read_text(OURS).split("[mtu]")[1]
+    comments = [line for line in text.split("\n\n") if line.startswith("; ")]
+    groups = [comment for comment in comments if not comment.startswith("; ---")]
+    assert [group for group in groups if not any(origin in group for origin in origins)] == []
 
 
 def test_our_file_is_read_whole() -> None:

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import p0f_middleware
 from p0f_middleware.syn._database import Label, Signature
 from p0f_middleware.syn._notation import QUIRKS
-from p0f_middleware.syn._signatures import SignatureError, load, parse, read_text
+from p0f_middleware.syn._signatures import SignatureError, load, parse
 
-OURS = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
 INSTALLED = Path("/etc/p0f/p0f.fp")
 
 FILE = """\
@@ -204,52 +202,6 @@ def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
 SEEN = request("*:64:0:*:*,0:mss::0") + ";; seen Windows=75 Apple=0 Linux=42\n"
 
 
-def test_evidence_below_a_signature_is_its_counts_by_family() -> None:
-    (signature,) = parse(SEEN).requests
-    assert signature.seen == (("Windows", 75), ("Apple", 0), ("Linux", 42))
-
-
-def test_a_signature_without_evidence_has_none() -> None:
-    assert only("*:64:0:*:*,0:mss::0").seen is None
-
-
-def test_a_signature_with_evidence_can_be_hashed() -> None:
-    assert hash(parse(SEEN).requests[0]) != hash(only("*:64:0:*:*,0:mss::0"))
-
-
-@pytest.mark.parametrize(
-    "comment",
-    [
-        "; seen Windows=1",
-        ";; seen",
-        ";; seen it work",
-        ";; seen Windows=",
-        ";; seen Windows=-1",
-        ";; seen a=b=1",
-        ";; seen Windows=1,Linux=2",
-        ";; seen Windows=\u0663",
-        ";; seen Windows=" + "9" * 5000,
-    ],
-)
-def test_another_comment_below_a_signature_is_no_evidence(comment: str) -> None:
-    text = request("*:64:0:*:*,0:mss::0") + comment + "\n"
-    assert parse(text).requests[0].seen is None
-
-
-@pytest.mark.parametrize(
-    "between", ["label = s:unix:Other:\n", "[mtu]\nlabel = Link\n[tcp:request]\n"]
-)
-def test_evidence_belongs_to_the_signature_of_its_own_label(between: str) -> None:
-    text = request("*:64:0:*:*,0:mss::0") + between + ";; seen Windows=1\n"
-    assert parse(text).requests[0].seen is None
-
-
-def test_evidence_in_another_section_is_a_comment() -> None:
-    text = ";; seen A=1\n[mtu]\n;; seen A=1\n" + SEEN + "[tcp:response]\n;; seen B=1\n"
-    (signature,) = parse("classes = unix\n" + text.replace("classes = unix\n", "")).requests
-    assert signature.seen == (("Windows", 75), ("Apple", 0), ("Linux", 42))
-
-
 @pytest.mark.parametrize(
     "odd",
     ["\f", "\v", "\x1c", "\x1e", "\x85", "\u2028", "\u2029", "\r", "\ufeff"],
@@ -311,23 +263,6 @@ def test_what_follows_a_nul_on_a_line_is_not_read() -> None:
 def test_a_label_is_written_as_it_stands_in_the_file() -> None:
     labels = {signature.label.notation for signature in parse(FILE).requests}
     assert labels == {"s:unix:Linux:3.x", "g:!:Tool:"}
-
-
-def test_our_file_keeps_names_to_what_p0fs_api_can_carry() -> None:
-    database = load(OURS)
-    labels = {signature.label for signature in database.requests}
-    names = {text for label in labels for text in (label.name, label.flavor)} | set(
-        database.links.values()
-    )
-    assert {name for name in names if len(name) > 31 or not name.isascii()} == set()
-
-
-def test_our_file_says_of_each_group_where_it_is_from() -> None:
-    origins = ("observed", "collected", "documented", "derived")
-    text = read_text(OURS).split("[mtu]")[1]
-    comments = [line for line in text.split("\n\n") if line.startswith("; ")]
-    groups = [comment for comment in comments if not comment.startswith("; ---")]
-    assert [group for group in groups if not any(origin in group for origin in origins)] == []
 
 
 @pytest.mark.skipif(not INSTALLED.exists(), reason="p0f's own signature file is not installed")
