@@ -152,7 +152,7 @@ def test_a_shape_of_every_system_is_called_a_relay(
         (v4("65535,10", FREEBSD), "unix:FreeBSD:9 or newer"),
         (v4("65535,3", FREEBSD), "unix:FreeBSD:7 or 8"),
         (v4("32768,6", "mss,nop,ws,sok,nop,nop,nop,nop,ts"), "unix:NetBSD:"),
-        (v4("57344,5", SPREAD_OUT), "unix:DragonFly:"),
+        (v4("57344,5", SPREAD_OUT), "unix:DragonFly BSD:"),
         (v4("mss*34,0", WINDOWS), "unix:Solaris:10"),
         (v4("65535,0", "mss,nop,ws,nop,nop,ts"), "unix:macOS or iOS:2005 or earlier"),
         (v4("65535,3", APPLE), "unix:macOS or iOS:2014 or earlier"),
@@ -201,6 +201,15 @@ def test_over_ipv6_windows_is_plain_windows_whatever_hop_limit_its_router_advise
     window_scale: str, mss: int, flow: bool, hops: int
 ) -> None:
     assert named(v6(window_scale, WINDOWS, hops=hops, flow=flow, mss=mss)) == "win:Windows:10 or 11"
+
+
+@pytest.mark.parametrize("hops", [255, 128, 64, 32])
+@pytest.mark.parametrize("flow", [True, False])
+@pytest.mark.parametrize(("window_scale", "layout"), [("64800,8", WINDOWS), ("65535,6", APPLE)])
+def test_over_ipv6_no_hop_limit_is_called_rewritten(
+    window_scale: str, layout: str, flow: bool, hops: int
+) -> None:
+    assert "rewritten" not in str(named(v6(window_scale, layout, hops=hops, flow=flow, mss=1400)))
 
 
 @pytest.mark.parametrize("flow", [True, False])
