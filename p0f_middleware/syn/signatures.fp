@@ -566,6 +566,8 @@ sig   = *:64:0:*:65535,7:mss,nop,ws,sok,eol+1:df,ecn:0
 sig   = *:64:0:*:65535,7:mss,nop,ws,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,7:mss,nop,ws,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,7:mss,nop,ws,sok,eol+1:ecn,flow:0
+sig   = *:64:0:*:65535,*:mss,nop,ws,sok,eol+1:df:0
+sig   = 6:64:0:*:65535,*:mss,nop,ws,sok,eol+1:flow:0
 sig   = *:255:0:*:65535,5:mss,nop,ws,sok,eol+1:df,id+:0
 sig   = *:255:0:*:65535,5:mss,nop,ws,sok,eol+1:df:0
 sig   = 6:255:0:*:65535,5:mss,nop,ws,sok,eol+1:flow:0
@@ -1289,6 +1291,12 @@ sig   = 4:64:0:1440:mss*4,0:mss::0
 sig   = 4:64:0:1460:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:64:0:1460:mss*4,0:mss::0
 
+; documented: Nintendo's consoles start with 32768.
+
+label = s:other:Embedded device:game console
+sig   = 4:64:0:*:32768,0:mss,nop,nop,sok:df,id+:0
+sig   = 4:64:0:*:32768,0:mss,nop,nop,sok::0
+
 ; documented: VxWorks and appliances with an old BSD stack send the layouts of old Macs, but without DF.
 
 label = s:other:Embedded device:VxWorks or alike
@@ -1431,8 +1439,10 @@ sig   = *:255:0:*:*,0:mss,nop,nop,sok:df,id+:0
 sig   = *:255:0:*:*,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:255:0:*:*,0:mss,nop,nop,sok:flow:0
 sig   = 6:255:0:*:*,0:mss,nop,nop,sok:ecn,flow:0
-sig   = 6:64:0:*:*,0:mss,nop,nop,sok::0
+sig   = *:64:0:*:*,0:mss,nop,nop,sok:df,id+:0
+sig   = *:64:0:*:*,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:64:0:*:*,0:mss,nop,nop,sok:flow:0
+sig   = 6:64:0:*:*,0:mss,nop,nop,sok:ecn,flow:0
 
 ; documented: lwIP with another window.
 
@@ -1440,11 +1450,10 @@ label = g:other:Embedded device:lwIP
 sig   = 4:255:0:*:*,0:mss,nop,nop,sok::0
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok::0
 
-; derived: the layout that several systems are left with once scale and timestamps are removed; Windows sends other
-; windows, and no id of 0.
+; derived: the layout that several systems are left with once scale and timestamps are removed; Windows sends no id
+; of 0.
 
 label = g:other:Proxy or VPN:options removed
-sig   = 4:64:0:*:*,0:mss,nop,nop,sok:df,id+:0
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok:df:0
 
 ; derived: Linux's layout without scaling, with another window.
