@@ -203,7 +203,8 @@ def _is_coroutine_function(function: Any) -> bool:
     code = getattr(function, "__code__", None)
     if code is None:
         code = getattr(type(function).__call__, "__code__", None)
-    return bool(getattr(code, "co_flags", 0) & _CO_COROUTINE)
+    flags = getattr(code, "co_flags", 0)
+    return isinstance(flags, int) and bool(flags & _CO_COROUTINE)  # a Mock has any attribute
 
 
 def _look_up(source: Source, visitor: Visitor, deadline: float) -> Outcome:
