@@ -181,11 +181,23 @@ def test_a_name_that_does_not_fit_is_cut_and_cleaned(
     assert (info.signature or "").startswith("s:unix:")
 
 
-def test_bytes_of_a_file_that_are_not_utf_8_are_no_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_read_as_latin_1(tmp_path: Path) -> None:
     path = tmp_path / "latin.fp"
     text = f"{NOBODY}label = s:unix:Caf\xe9:\nsig = {TEXT.replace('57+7', '64')}\n"
     path.write_bytes(text.encode("latin-1"))
-    assert info_of(LINUX, path).os_name == "Caf\ufffd"
+    assert info_of(LINUX, path).os_name == "Caf\xe9"
+
+
+def test_the_evidence_beside_a_signature_is_told_as_an_immutable_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "seen.fp"
+    text = f"{NOBODY}label = s:unix:Some:\nsig = {TEXT.replace('57+7', '64')}\n"
+    path.write_text(f"{text};; seen Windows=75 Apple=0 Linux=42\n")
+    seen_as: Any = info_of(LINUX, path).seen_as
+    assert dict(seen_as) == {"Windows": 75, "Apple": 0, "Linux": 42}
+    with pytest.raises(TypeError):
+        seen_as["Windows"] = 1
+    path.write_text(text)
+    assert info_of(LINUX, path).seen_as is None
 
 
 # From the text comes what comes from the SYN
