@@ -14,11 +14,9 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 
-from ._daemon.connection import Link, explain
+from ._daemon.connection import Connection
+from ._daemon.diagnosis import explain
 from .django import P0fMiddleware, read_settings
-
-PATIENCE = 0.5
-"""Seconds to wait for p0f to take the connection."""
 
 
 class P0fConfig(AppConfig):
@@ -42,7 +40,7 @@ def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), id="p0f_middleware.E001")]
     try:
-        Link[object](socket_path, PATIENCE).let_go()
+        Connection[object](socket_path).release()
     except OSError as error:
         why = explain(error, socket_path)
         hint = "The site works all the same; request.p0f is None until p0f can be asked."

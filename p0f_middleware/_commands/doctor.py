@@ -86,7 +86,7 @@ def examine(socket_path: str, ip_address: str | None = None) -> Iterator[Finding
     with P0f(socket_path, timeout=PATIENCE) as client:
         found = check_answers(client)
         yield found
-        link = client._turn_here().link
+        link = client.connection
         if link is None or found.ok is False:
             return
         daemon = daemon or listener(link.sock)
@@ -147,7 +147,7 @@ def check_answers(client: P0f) -> Finding:
             times.append(time.perf_counter() - began)
     except P0fError as error:
         return Finding(False, str(error))
-    link = client._turn_here().link
+    link = client.connection
     dialect = link.pipeline.dialect.name if link and link.pipeline.dialect else "p0f"
     text = (
         f"it answers as {dialect} does, in {statistics.median(times) * 1000:.2f} ms"

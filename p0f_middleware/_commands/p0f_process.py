@@ -117,7 +117,7 @@ def daemon_of(socket_path: str) -> Daemon | None:
     return None
 
 
-def listener(sock: socket.socket) -> Daemon | None:
+def listener(sock: socket.SocketType) -> Daemon | None:
     """The process that listens where `sock` is connected to, if its command line is p0f's."""
     with contextlib.suppress(OSError, AttributeError):
         size = _CREDENTIALS.size

@@ -130,7 +130,7 @@ class AsyncLookup(_BaseLookup[AsyncSource]):
         try:
             info = await self._source.lookup(address)
             if info is None:
-                from .._daemon.aio import sleep
+                from .._async_library import sleep
 
                 for pause in self._grace.pauses(address, time.monotonic()):
                     await sleep(pause)
