@@ -1,0 +1,46 @@
+"""The async side of one request's lookup; see `lookup`, which has all that does not wait.
+
+The fact a reader would get wrong: a cancelled request is not a failed lookup. CancelledError, of
+asyncio or trio, is no Exception and goes its way.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .._async_library import sleep
+from .._outcome import Outcome, P0fStatus
+from .failure import failed
+from .lookup import BaseLookup, Keys
+from .visitor import BaseVisitor
+
+__all__ = ["AsyncLookup"]
+
+
+class AsyncLookup(BaseLookup):
+    """Asks a source that is awaited."""
+
+    async def keys(self, visitor: BaseVisitor) -> Keys:
+        """The keys of a request. Raises nothing of ours."""
+        try:
+            now = time.monotonic()
+            key = visitor.key if self._holds else None
+            told = self._hold.get(key, now)
+            if told is not None:
+                return self._keys(visitor, told)
+            return self._tell(visitor, key, await self._ask(visitor, now + self._budget), now)
+        except Exception as error:
+            return self._keys_of_failure(error)
+
+    async def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
+        try:
+            outcome: Outcome = await self._fingerprint(visitor, deadline)
+            if outcome.status is P0fStatus.NO_MATCH:
+                for pause in self._pauses(visitor, deadline):
+                    await sleep(pause)
+                    outcome = await self._fingerprint(visitor, deadline)
+                    if outcome.status is not P0fStatus.NO_MATCH:
+                        break
+        except Exception as error:
+            return failed(error, foreign_code=self._foreign)
+        return outcome

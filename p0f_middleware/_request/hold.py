@@ -1,0 +1,97 @@
+"""Hold: requests of one connection get what the first of them was told.
+
+A connection's SYN does not change, and asking p0f again would be wrong as well as slow: it answers
+for the address, behind which a later visitor may use another system.
+
+Theory of operation: entries are kept under the peer's address and port, least recently used first.
+Threads may share a `Hold`: each step is one operation of an OrderedDict, which is atomic, and an
+entry that another thread has removed in between is simply not there. No lock is held, so a fork
+needs no care.
+
+The fact a reader would get wrong: the same address and port may be a new connection, if the client
+uses its port again within `hold` seconds. Sources held here answer for the address or for the pair,
+so that the answer is no worse than asking for the same pair again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from .._outcome import Outcome
+from .._user_agent import Headers
+
+__all__ = ["HOLD", "Hold", "Told"]
+
+HOLD = 10.0
+"""Seconds for which a connection gets what it was told, unless told otherwise."""
+MOST_CONNECTIONS = 8192
+"""Connections to remember; of more, those that were quiet for longest are forgotten."""
+ASK_ONCE_MORE_AFTER = 1.0
+"""Seconds until p0f is asked once more about a host of which it had seen no HTTP request yet."""
+
+
+class Told:
+    """What one connection was told: the outcome, and what was made of it for the application."""
+
+    __slots__ = ("again", "claims", "keys", "outcome", "until")
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.until = 0.0
+        """When it expires, by `time.monotonic()`."""
+        self.again = False
+        """Whether it expires early, so that p0f is asked once more for what HTTP told it."""
+        self.keys: dict[str, Any] = {}
+        """What the application finds, for a client that claims to be what `claims` has."""
+        self.claims: Headers | None = None
+        """What the client claimed to be; not the headers, which may be long."""
+
+
+class Hold:
+    """What connections were told, for a while.
+
+    Args:
+        seconds: how long.
+        most: connections to remember.
+    """
+
+    def __init__(self, seconds: float, most: int = MOST_CONNECTIONS) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._told: OrderedDict[object, Told] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def get(self, key: object, now: float) -> Told | None:
+        """What the connection was told, if that is not too long ago."""
+        try:
+            told = self._told.get(key)
+            if told is None or told.until < now:
+                return None
+            self._told.move_to_end(key)
+        except (KeyError, TypeError):  # removed meanwhile; or a server's pair that has no hash
+            return None
+        return told
+
+    def put(self, key: object, told: Told, now: float) -> None:
+        """Remember what a connection was told, which is a fingerprint: the rest is asked again."""
+        before = self._told.get(key)
+        told.again = _too_early(told.outcome) and not (before is not None and before.again)
+        told.until = now + (
+            min(ASK_ONCE_MORE_AFTER, self._seconds) if told.again else self._seconds
+        )
+        self._told[key] = told
+        try:
+            self._told.move_to_end(key)
+            while len(self._told) > self._most:
+                self._told.popitem(last=False)
+        except KeyError:  # other threads have removed it, or the last one
+            return
+
+
+def _too_early(outcome: Outcome) -> bool:
+    """Whether p0f had not seen the client's HTTP request yet when it answered."""
+    info = outcome.info
+    return info is not None and info.source == "p0f" and info.http_name is None
