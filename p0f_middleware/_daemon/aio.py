@@ -21,12 +21,14 @@ from .._async_library import Expired, require_trio, running_loop, wait_at_most
 from .._errors import P0fError, P0fTimeout
 from .._info import P0fInfo
 from .._outcome import NO_ADDRESS, Outcome
+from .._public import public
 from .._visitor import Visitor
 from .base import BaseClient, outcome, require_match
 from .cache import CachingReader, HostCache
 from .exchange import Exchanger
 from .loop_connection import LoopConnection
 from .loops import Loops
+from .pending_query import copied
 from .protocol import Reader, make_query, read_answer, read_raw_answer
 from .worker import LoopWorker
 
@@ -44,10 +46,11 @@ class _Shared(NamedTuple):
 
     def result(self) -> P0fInfo | None:
         if self.error is not None:
-            raise type(self.error)(*self.error.args)
+            raise copied(self.error)
         return self.info
 
 
+@public
 class AsyncP0f(BaseClient):
     """Asks p0f without blocking the event loop, asyncio's or trio's.
 

@@ -9,6 +9,7 @@ import os
 
 from .._errors import P0fNoMatch
 from .._info import P0fInfo
+from .._options import seconds
 from .._outcome import Outcome, P0fStatus
 from . import options
 from .cache import HostCache
@@ -54,12 +55,12 @@ class BaseClient:
         cache_size: int = CACHE_SIZE,
     ) -> None:
         self.socket_path: str = options.socket_path(socket_path)
-        self.timeout: float = options.seconds("timeout", timeout)
-        self.idle: float = options.seconds("idle", idle)
+        self.timeout: float = seconds("timeout", timeout)
+        self.idle: float = seconds("idle", idle)
         size = options.count("cache_size", cache_size)
         self._cache: HostCache | None = None
         if cache_ttl is not None:
-            self._cache = HostCache(options.seconds("cache_ttl", cache_ttl), size)
+            self._cache = HostCache(seconds("cache_ttl", cache_ttl), size)
         self._health = Health(self.socket_path)
         self._counters = self._health.counters
         self._set_up()

@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 
 from .._info import P0fInfo
 from .._outcome import NO_ADDRESS, Outcome
+from .._public import public
 from .._visitor import Visitor
 from .base import BaseClient, outcome, require_match
 from .cache import CachingReader
@@ -22,6 +23,7 @@ from .protocol import Reader, ReadT, make_query, read_answer, read_raw_answer
 __all__ = ["P0f"]
 
 
+@public
 class P0f(BaseClient):
     """Asks p0f and waits for the answer. Threads may share it; its options are `BaseClient`'s."""
 

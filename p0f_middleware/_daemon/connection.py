@@ -82,7 +82,8 @@ class Connection(Generic[TicketT]):
             raise
         self.waiting = False
         """Whether the last wait was cut short by an exception: then nothing is half received."""
-        self._spin_after = 0.0
+        self.spin_after = 0.0
+        """When to busy-poll again (`time.monotonic()`)."""
         _open_connections.add(self)
         _release_at_exit()
 
@@ -127,7 +128,7 @@ class Connection(Generic[TicketT]):
             OSError: p0f has closed the connection.
         """
         began = time.monotonic()
-        if began < self._spin_after:
+        if began < self.spin_after:
             return None
         while True:
             _yield_processor()  # p0f may be waiting for this very processor
@@ -136,7 +137,7 @@ class Connection(Generic[TicketT]):
             except BlockingIOError:
                 now = time.monotonic()
                 if now - began > _SPIN_SECONDS:
-                    self._spin_after = now + (now - began) / _MAX_SPIN_SHARE
+                    self.spin_after = now + (now - began) / _MAX_SPIN_SHARE
                     return None
             else:
                 if not data:

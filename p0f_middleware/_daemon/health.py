@@ -15,10 +15,10 @@ import threading
 import time
 from collections import deque
 
-from .._errors import P0fError
+from .._errors import P0fError, P0fUnavailable
 from .._log import logger
 from . import fork
-from .stats import Counters, Skipped
+from .stats import Counters
 
 FIRST_DELAY = 0.5
 """Seconds from a failure to the first retry."""
@@ -98,19 +98,21 @@ class Health:
         """Let the caller ask p0f, or not; to be called where `outage.down`.
 
         Raises:
-            Skipped: p0f is down, and it is not for this caller to try again.
+            P0fUnavailable: p0f is down, and it is not for this caller to try again.
         """
         with self.lock:
             if not self.outage.down or self.outage.retry(now):
                 return
             wait = self.outage.retry_in(now)
-        raise Skipped(f"p0f at {self._socket_path} is down; next try in {wait:.1f} s")
+        error = P0fUnavailable(f"p0f at {self._socket_path} is down; next try in {wait:.1f} s")
+        error.skipped = True
+        raise error
 
     def refuse_early(self, now: float) -> None:
         """Raise what `admit` would raise, without using up the retry if one is due.
 
         Raises:
-            Skipped: p0f is down, and no retry is due.
+            P0fUnavailable: p0f is down, and no retry is due.
         """
         if self.outage.down and self.outage.retry_in(now):
             self.admit(now)

@@ -1,24 +1,12 @@
-"""Checks of the clients' options, so that an error names the option and what is wrong with it.
+"""Checks of the clients' own options, so that an error names the option and the remedy.
 
-It knows no client. The fact a reader would get wrong: `True` is a number in Python, and '0.1' from
-the environment is none; both are refused.
+Seconds are checked by the package's `_options`. It knows no client. The fact a reader would get
+wrong: `True` is an int in Python; it is refused as a number.
 """
 
 from __future__ import annotations
 
-import math
 import os
-
-
-def seconds(name: str, value: object) -> float:
-    """The option's value, if it is a finite number above 0.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf:
-        return value
-    raise ValueError(f"{name} is a number of seconds above 0, not {value!r}")
 
 
 def count(name: str, value: object) -> int:

@@ -14,6 +14,13 @@ from .._errors import P0fError
 from .protocol import Reader
 
 
+def copied(error: P0fError) -> P0fError:
+    """A copy of an error, to be raised in another task: each adds its own traceback."""
+    copy = type(error)(*error.args)
+    copy.__dict__.update(error.__dict__)
+    return copy
+
+
 class Batch:
     """The queries of one iteration of the event loop."""
 
@@ -49,5 +56,5 @@ class PendingQuery(NamedTuple):
         """Have the lookups that wait for it raise a copy of the error."""
         for future in self.futures:
             if not future.done():
-                future.set_exception(type(error)(*error.args))
+                future.set_exception(copied(error))
                 future.exception()  # the task may be cancelled before it takes it: no complaint

@@ -12,8 +12,10 @@ import threading
 from typing import NamedTuple
 
 from .._errors import P0fError, P0fTimeout, P0fUnavailable
+from .._public import public
 
 
+@public
 class P0fStats(NamedTuple):
     """What became of a client's lookups until the moment this was taken, and what else happened."""
 
@@ -47,10 +49,6 @@ class P0fStats(NamedTuple):
     def as_dict(self) -> dict[str, int]:
         """The counters by name, `lookups` first."""
         return {"lookups": self.lookups, **self._asdict()}
-
-
-class Skipped(P0fUnavailable):
-    """p0f was not asked, since it is down and no retry is due."""
 
 
 class Counters:
@@ -107,7 +105,7 @@ class Counters:
         with self.lock:
             if isinstance(error, P0fTimeout):
                 self.timeouts += 1
-            elif isinstance(error, Skipped):
+            elif isinstance(error, P0fUnavailable) and error.skipped:
                 self.skipped += 1
             elif isinstance(error, P0fError):
                 self.errors += 1
