@@ -29,7 +29,6 @@ from .connection import CLOSE_TIMEOUT, Connection, ConnectionLost
 from .health import Health
 from .protocol import Dialect, Reader, ReadT
 from .shared_connection import SharedConnection
-from .waiting import acquire
 
 
 class Exchanger:
@@ -73,7 +72,7 @@ class Exchanger:
 
         Raises:
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time). It is no
-                outage of p0f if `deadline` came before the timeout.
+                outage of p0f if the lookup had less time to give than `timeout`.
             P0fProtocolError: the answer is not one of p0f's.
         """
         shared = self.shared_here()
@@ -87,8 +86,12 @@ class Exchanger:
         admitted = outage.down
         if admitted:
             health.admit(started)
-        if not shared.lock.acquire(False):
-            deadline = self._wait_for_lock(shared, started, deadline)
+        if not shared.lock.acquire_now():
+            self._wait_for_lock(shared, started, deadline)
+            started = time.monotonic()
+            deadline = max(deadline, started + 0.001)
+            # What other lookups have used up is no fault of p0f's.
+            cut_short = cut_short or deadline - started < self.timeout / 2
         try:
             shared.last_used = started
             if outage.down and not admitted:
@@ -107,7 +110,7 @@ class Exchanger:
     def close(self) -> None:
         """Close the connection; waits up to a second for answers that are pending."""
         shared = self.shared_here()
-        if acquire(shared.lock, time.monotonic() + CLOSE_TIMEOUT):
+        if shared.lock.acquire(time.monotonic() + CLOSE_TIMEOUT):
             try:
                 shared.release(CLOSE_TIMEOUT)
                 shared.stop_watch()
@@ -135,13 +138,11 @@ class Exchanger:
             shared = self._shared = self._by_process.setdefault(pid, SharedConnection())
         return shared
 
-    def _wait_for_lock(self, shared: SharedConnection, started: float, deadline: float) -> float:
-        """Wait for the lock; returns the deadline for what is to be done with it."""
-        if acquire(shared.lock, deadline):
-            return max(deadline, time.monotonic() + 0.001)
-        self._replace_if_stuck(shared)
-        seconds = max(deadline - started, 0.0)
-        raise P0fTimeout(f"other lookups used p0f's connection for {seconds:.3g} s")
+    def _wait_for_lock(self, shared: SharedConnection, started: float, deadline: float) -> None:
+        if not shared.lock.acquire(deadline):
+            self._replace_if_stuck(shared)
+            seconds = max(deadline - started, 0.0)
+            raise P0fTimeout(f"other lookups used p0f's connection for {seconds:.3g} s")
 
     def _replace_if_stuck(self, shared: SharedConnection) -> None:
         """Make another connection and lock, if nobody will ever release the lock of this one.

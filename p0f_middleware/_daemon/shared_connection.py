@@ -18,6 +18,7 @@ import time
 
 from . import fork
 from .connection import Connection
+from .waiting import Lock
 
 _END_TIMEOUT = 1.0
 """Seconds to wait for the watch to end, at most. It takes far less."""
@@ -28,7 +29,7 @@ class SharedConnection:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.lock = threading.Lock()
+        self.lock = Lock()
         """Held by whoever uses the connection."""
         self.last_used = 0.0
         """When the lock was last taken for a lookup (`time.monotonic()`)."""
@@ -104,7 +105,7 @@ class Watch:
         while not self._stop.acquire(True, min(left, threading.TIMEOUT_MAX)):
             shared = self._shared
             left = self._idle
-            if not shared.lock.acquire(False):
+            if not shared.lock.acquire_now():
                 continue  # somebody uses the connection
             try:
                 if shared.watch is not self:

@@ -7,22 +7,30 @@ is imported, after a client was made, also after it has connected, and they may 
 and not for locks (`patch_all(thread=False)`). So nothing here depends on when an object was made:
 
 - Connections are made of the C type `_socket.socket`, which is never replaced and never waits.
-- How to wait is decided at each wait, by what `socket.socket` is at that moment.
-- Where there is a hub, a lock is only ever tried (`acquire(False)`), never waited for. Its holder
-  may wait for p0f, and a lock of the threading module would stop the thread that is to wake it up.
-  So the others ask again after short sleeps of their hub. (A wakeup would need either a primitive
-  of the hub, which works in one thread only, or a descriptor for each greenlet that waits.)
+- How to wait is decided at each wait, by what sockets and locks are at that moment.
+- Where there is a hub, a lock of the threading module is only tried (`acquire(False)`), never
+  waited for. Its holder may wait for p0f, and the wait would stop the thread that is to wake the
+  holder up. So greenlets stand in a queue, and ask again after short sleeps of their hub. (A wakeup
+  would need either a primitive of the hub, which works in one thread only, or a descriptor for each
+  greenlet that waits, which may be thousands.) Nobody takes the lock past the queue.
 - Where there is no hub, threads wait in the operating system, for descriptors and for locks.
+
+The fact a reader would get wrong: a lookup whose answer comes at once takes the lock, polls and
+releases it without waiting at all, so that the queue is empty unless p0f is slow.
 """
 
 from __future__ import annotations
 
+import _thread
+import itertools
 import math
 import socket
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 try:
     # Taken now: a later patch would replace it by one that waits in the hub.
@@ -31,17 +39,13 @@ except ImportError:  # Windows has none, and eventlet removes it
     _poll = None  # type: ignore[assignment,misc]
 from select import select as _select
 
-_FIRST_PAUSE = 0.0005
-"""Seconds until a greenlet tries a lock again; each pause is a quarter longer than the last."""
+_PAUSE = 0.0001
+"""Seconds until the first greenlet of a queue tries the lock again, and the second looks whether it
+is the first; those behind sleep as many times as long as their place says."""
+_LONGEST_PAUSE = 0.02
+"""Seconds. Those in front may give up."""
 _LONGEST_WAIT = 86_400.0
 """Seconds. poll() counts in milliseconds, and in 32 bits."""
-
-
-class Lock(Protocol):
-    """As `threading.Lock()`, or what has replaced it."""
-
-    def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool: ...
-    def release(self) -> None: ...
 
 
 class Hub(NamedTuple):
@@ -75,10 +79,11 @@ _HUBS = {"gevent": _gevent, "eventlet": _eventlet}
 
 def current_hub() -> Hub | None:
     """How this process waits now; None if its threads wait in the operating system."""
-    for base in getattr(socket.socket, "__mro__", ()):  # somebody may have put a function there
-        hub = _HUBS.get(base.__module__.partition(".")[0])
-        if hub is not None:
-            return hub()
+    for replaced in (socket.socket, _thread.allocate_lock):
+        for base in getattr(replaced, "__mro__", (replaced,)):  # a class, or just a function
+            hub = _HUBS.get(str(base.__module__).partition(".")[0])
+            if hub is not None:
+                return hub()
     return None
 
 
@@ -105,25 +110,50 @@ def wait_readable(descriptor: int, seconds: float) -> None:
         raise TimeoutError
 
 
-def acquire(lock: Lock, deadline: float) -> bool:
-    """Take a lock that somebody else may hold, letting other threads and greenlets run.
+class Lock:
+    """A lock whose holder may wait for p0f. It is not re-entrant."""
 
-    Args:
-        lock: what to take.
-        deadline: `time.monotonic()` after which to wait no longer.
+    __slots__ = ("_lock", "_places", "_queue", "release")
 
-    Returns:
-        Whether the lock was taken.
-    """
-    hub = current_hub()
-    if hub is None:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: deque[int] = deque()
+        """The places of the greenlets that wait, in order."""
+        self._places = itertools.count()
+        self.release: Callable[[], None] = self._lock.release
+        """Give the lock back."""
+
+    def acquire_now(self) -> bool:
+        """Take the lock if it is free and nobody waits for it. Returns whether it was taken."""
+        return not self._queue and self._lock.acquire(False)
+
+    def acquire(self, deadline: float) -> bool:
+        """Take the lock, letting other threads and greenlets run while somebody else holds it.
+
+        Args:
+            deadline: `time.monotonic()` after which to wait no longer.
+
+        Returns:
+            Whether the lock was taken.
+        """
+        hub = current_hub()
+        if hub is not None:
+            return self._acquire_in_turn(deadline, hub.sleep)
         left = max(deadline - time.monotonic(), 0.0)
-        return lock.acquire(True, min(left, _LONGEST_WAIT))
-    pause = _FIRST_PAUSE
-    while not lock.acquire(False):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return False
-        hub.sleep(min(pause, left))
-        pause *= 1.25
-    return True
+        return self._lock.acquire(True, min(left, _LONGEST_WAIT))
+
+    def _acquire_in_turn(self, deadline: float, sleep: Callable[[float], None]) -> bool:
+        queue = self._queue
+        place = next(self._places)
+        queue.append(place)
+        try:
+            while True:
+                ahead = place - queue[0]
+                if ahead <= 0 and self._lock.acquire(False):
+                    return True
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                sleep(min(max(ahead, 1) * _PAUSE, _LONGEST_PAUSE, left))
+        finally:
+            queue.remove(place)
