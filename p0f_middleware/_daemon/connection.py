@@ -43,7 +43,7 @@ from .waiting import wait_readable
 CLOSE_TIMEOUT = 1.0
 """Seconds to wait for pending answers when closing, at most."""
 _RECEIVE_SIZE = 32768
-_SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
+SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
 """A p0f that has ended must not end this process, which may have SIGPIPE at its default."""
 _SPIN_SECONDS = 0.0001
 """How long to busy-poll for an answer before sleeping: p0f takes a fifth of that to write it, and
@@ -118,7 +118,7 @@ class Connection(Generic[TicketT]):
         Raises:
             OSError: p0f has closed the connection. (There is room for what a pipeline allows.)
         """
-        if self.sock.send(data, _SEND_FLAGS) != len(data):
+        if self.sock.send(data, SEND_FLAGS) != len(data):
             raise ConnectionLost
 
     def spin(self) -> bytes | None:

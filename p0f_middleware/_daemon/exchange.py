@@ -25,7 +25,7 @@ from collections.abc import Callable
 
 from .._errors import P0fError, P0fProtocolError, P0fTimeout
 from . import diagnosis, fork
-from .connection import CLOSE_TIMEOUT, Connection, ConnectionLost
+from .connection import CLOSE_TIMEOUT, SEND_FLAGS, Connection, ConnectionLost
 from .health import Health
 from .protocol import Dialect, Reader, ReadT
 from .shared_connection import SharedConnection
@@ -75,7 +75,9 @@ class Exchanger:
                 outage of p0f if the lookup had less time to give than `timeout`.
             P0fProtocolError: the answer is not one of p0f's.
         """
-        shared = self.shared_here()
+        shared = self._shared
+        if shared.pid != os.getpid():
+            shared = self.shared_here()
         health = self._health
         outage = health.outage
         started = time.monotonic()
@@ -86,7 +88,8 @@ class Exchanger:
         admitted = outage.down
         if admitted:
             health.admit(started)
-        if not shared.lock.acquire_now():
+        lock = shared.lock
+        if lock.queue or not lock.try_now(False):
             self._wait_for_lock(shared, started, deadline)
             started = time.monotonic()
             deadline = max(deadline, started + 0.001)
@@ -103,7 +106,11 @@ class Exchanger:
             answer, dialect = self._ask(shared, query, deadline, cut_short)
             if outage.down:
                 health.answered()
-            return self._read(answer, dialect, reader), False
+            try:
+                return reader(answer, dialect), False
+            except P0fError as error:
+                health.bad_answer(error)
+                raise
         finally:
             shared.lock.release()
 
@@ -160,61 +167,30 @@ class Exchanger:
         self, shared: SharedConnection, query: bytes, deadline: float, cut_short: bool
     ) -> tuple[bytes, Dialect]:
         """Ask on the connection; once more on a new one if it turns out to be dead."""
-        kept = shared.connection
-        try:
+        while True:
+            kept = shared.connection
+            connection = kept or self._connect(shared)
             try:
-                return self._talk(shared, kept or self._connect(shared), query, deadline, cut_short)
-            except ConnectionLost:
-                if kept is None:
+                return self._send_and_receive(connection, query, deadline)
+            except BaseException as error:
+                failure = self._failure(shared, connection, error, deadline, cut_short)
+                if failure is None:
                     raise
-            return self._talk(shared, self._connect(shared), query, deadline, cut_short)
-        except P0fError as error:
-            if not (cut_short and isinstance(error, P0fTimeout)):
-                self._health.failed(error)
-            raise
-
-    def _read(self, answer: bytes, dialect: Dialect, reader: Reader[ReadT]) -> ReadT | None:
-        try:
-            return reader(answer, dialect)
-        except P0fError as error:
-            self._health.bad_answer(error)
-            raise
+                if kept is None or not isinstance(failure, ConnectionLost):
+                    if not (cut_short and isinstance(failure, P0fTimeout)):
+                        self._health.failed(failure)
+                    raise failure from error
 
     def _connect(self, shared: SharedConnection) -> Connection[object]:
         try:
             connection: Connection[object] = Connection(self._socket_path)
         except OSError as error:
-            raise diagnosis.explain(error, self._socket_path) from error
+            failure = diagnosis.explain(error, self._socket_path)
+            self._health.failed(failure)
+            raise failure from error
         shared.connection = connection
         self._health.connected()
         return connection
-
-    def _talk(
-        self,
-        shared: SharedConnection,
-        connection: Connection[object],
-        query: bytes,
-        deadline: float,
-        cut_short: bool,
-    ) -> tuple[bytes, Dialect]:
-        """Send the query and read until its answer; release a connection that is of no more use."""
-        try:
-            return self._send_and_receive(connection, query, deadline)
-        except TimeoutError as error:
-            raise self._timed_out(shared, connection, deadline, cut_short) from error
-        except P0fProtocolError as error:
-            shared.abandon()
-            raise diagnosis.not_p0f(error, self._socket_path) from error
-        except OSError as error:
-            shared.release()
-            raise ConnectionLost(diagnosis.closed(self._socket_path, error)) from error
-        except BaseException:
-            # The caller is interrupted: a greenlet, or by a signal handler. While it waits nothing
-            # is half done: the answer stays pending and will be dropped. Anywhere else, nobody
-            # knows what was sent or read by then.
-            if not connection.waiting:
-                shared.release()
-            raise
 
     def _send_and_receive(
         self, connection: Connection[object], query: bytes, deadline: float
@@ -224,9 +200,9 @@ class Exchanger:
         ticket = object()
         asked = False
         while True:
-            if not asked and pipeline.room > 0:
+            if not asked and (not pipeline.pending or pipeline.room > 0):
                 pipeline.ask((ticket,))
-                connection.send(query)
+                connection.sock.send(query, SEND_FLAGS)
                 asked = True
             data = connection.spin()
             if data is None:
@@ -235,6 +211,31 @@ class Exchanger:
                 if owner is ticket and pipeline.dialect is not None:
                     return answer, pipeline.dialect
                 self._health.counters.dropped_answer()
+
+    def _failure(
+        self,
+        shared: SharedConnection,
+        connection: Connection[object],
+        error: BaseException,
+        deadline: float,
+        cut_short: bool,
+    ) -> P0fError | None:
+        """What an exception means, None if it is the caller's own; gives up a connection that is of
+        no more use."""
+        if isinstance(error, TimeoutError):
+            return self._timed_out(shared, connection, deadline, cut_short)
+        if isinstance(error, P0fProtocolError):
+            shared.abandon()
+            return diagnosis.not_p0f(error, self._socket_path)
+        if isinstance(error, OSError):
+            shared.release()
+            return ConnectionLost(diagnosis.closed(self._socket_path, error))
+        # The caller is interrupted: a greenlet, or by a signal handler. While it waits nothing is
+        # half done: the answer stays pending and will be dropped. Anywhere else, nobody knows what
+        # was sent or read by then.
+        if not connection.waiting:
+            shared.release()
+        return None
 
     def _timed_out(
         self,

@@ -105,7 +105,7 @@ class Watch:
         while not self._stop.acquire(True, min(left, threading.TIMEOUT_MAX)):
             shared = self._shared
             left = self._idle
-            if not shared.lock.acquire_now():
+            if not shared.lock.try_now(False):
                 continue  # somebody uses the connection
             try:
                 if shared.watch is not self:

@@ -113,19 +113,17 @@ def wait_readable(descriptor: int, seconds: float) -> None:
 class Lock:
     """A lock whose holder may wait for p0f. It is not re-entrant."""
 
-    __slots__ = ("_lock", "_places", "_queue", "release")
+    __slots__ = ("_lock", "_places", "queue", "release", "try_now")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._queue: deque[int] = deque()
-        """The places of the greenlets that wait, in order."""
         self._places = itertools.count()
+        self.queue: deque[int] = deque()
+        """The places of the greenlets that wait, in order. Leave the lock to them."""
+        self.try_now: Callable[[bool], bool] = self._lock.acquire
+        """`try_now(False)` takes the lock if it is free, and tells whether it was."""
         self.release: Callable[[], None] = self._lock.release
         """Give the lock back."""
-
-    def acquire_now(self) -> bool:
-        """Take the lock if it is free and nobody waits for it. Returns whether it was taken."""
-        return not self._queue and self._lock.acquire(False)
 
     def acquire(self, deadline: float) -> bool:
         """Take the lock, letting other threads and greenlets run while somebody else holds it.
@@ -143,7 +141,7 @@ class Lock:
         return self._lock.acquire(True, min(left, _LONGEST_WAIT))
 
     def _acquire_in_turn(self, deadline: float, sleep: Callable[[float], None]) -> bool:
-        queue = self._queue
+        queue = self.queue
         place = next(self._places)
         queue.append(place)
         try:
