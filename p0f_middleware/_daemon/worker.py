@@ -58,11 +58,13 @@ class LoopWorker:
         """
         self._health.refuse_early(time.monotonic())
         seconds = self._exchanger.timeout
-        answer = asyncio.wrap_future(self._submit(lambda: self._exchanger.exchange(query, reader)))
+        work = self._submit(lambda: self._exchanger.exchange(query, reader))
+        answer = asyncio.wrap_future(work)
         try:
             done, _ = await asyncio.wait([answer], timeout=seconds + AFTERTHOUGHT)
-        finally:
-            answer.cancel()  # if it has not come: nobody waits for it any more
+        finally:  # if the answer has not come, nobody waits for it any more
+            work.cancel()
+            answer.cancel()
         if not done:
             raise P0fTimeout(f"other lookups kept p0f busy for {seconds:.3g} s")
         return answer.result()[0]

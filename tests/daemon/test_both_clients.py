@@ -22,6 +22,7 @@ from p0f_middleware import (
     P0fInfo,
     P0fNoMatch,
     P0fProtocolError,
+    P0fStatus,
     P0fTimeout,
     P0fUnavailable,
 )
@@ -250,6 +251,100 @@ def test_a_connection_that_p0f_never_accepted_is_let_go(
 
     assert connection.opened() <= before
     assert connection.draining() <= owing
+
+
+# The fingerprint of a visitor
+
+
+class Visitor:
+    """A visitor of whom the address is known and nothing else."""
+
+    peer_address = None
+    peer_port = port = None
+    behind_proxy = False
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+
+    def header(self, name: str) -> str | None:
+        raise AssertionError
+
+    def connection(self) -> int:
+        raise AssertionError
+
+    def is_trusted(self, address: str | None) -> bool:
+        raise AssertionError
+
+
+def in_time() -> float:
+    return time.monotonic() + 10
+
+
+def test_a_visitor_that_p0f_knows_has_its_fingerprint(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+    outcome = connect(fake_p0f).fingerprint(Visitor(HOST), in_time())
+
+    assert outcome == (SAMPLE, P0fStatus.OK, None)
+
+
+def test_a_visitor_that_p0f_has_not_seen_has_none(connect: Connect, fake_p0f: FakeP0f) -> None:
+    outcome = connect(fake_p0f).fingerprint(Visitor(HOST), in_time())
+
+    assert outcome == (None, P0fStatus.NO_MATCH, "p0f has not seen this client")
+
+
+def test_a_visitor_without_an_address_is_not_asked_for(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f)
+
+    assert client.fingerprint(Visitor(None), in_time()).status is P0fStatus.NO_ADDRESS
+    assert (fake_p0f.queries, client.stats.lookups) == ([], 0)
+
+
+def test_a_fingerprint_is_kept_in_the_cache(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+    client = connect(fake_p0f, cache_ttl=60)
+    for deadline in (in_time(), time.monotonic() + 1, in_time()):
+        assert client.fingerprint(Visitor(HOST), deadline).info == SAMPLE
+
+    assert fake_p0f.queries == [HOST]
+    assert (client.stats.matches, client.stats.cached) == (1, 2)
+
+
+@pytest.mark.parametrize("cache_ttl", [None, 60])
+def test_a_deadline_cuts_a_fingerprint_short_and_is_no_outage(
+    connect: Connect, fake_p0f: FakeP0f, cache_ttl: float | None
+) -> None:
+    fake_p0f.answer_with(named_after)
+    client = connect(fake_p0f, cache_ttl=cache_ttl)
+    client.lookup(OTHER)
+    fake_p0f.stall()
+    began = time.monotonic()
+    with pytest.raises(P0fTimeout):
+        client.fingerprint(Visitor(HOST), began + 0.05)
+    took = time.monotonic() - began
+    fake_p0f.resume()
+
+    assert took < 2
+    assert os_name(client, THIRD) == THIRD
+    assert (client.stats.timeouts, client.stats.outages, client.stats.dropped) == (1, 0, 1)
+
+
+def test_a_deadline_does_not_prolong_the_timeout(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f, timeout=SHORT)
+    fake_p0f.stall()
+    with pytest.raises(P0fTimeout):
+        client.fingerprint(Visitor(HOST), in_time())
+
+    assert client.stats.outages == 1
+
+
+def test_a_deadline_that_has_passed_is_a_timeout(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f)
+    fake_p0f.stall()
+    with pytest.raises(P0fTimeout):
+        client.fingerprint(Visitor(HOST), time.monotonic() - 1)
+
+    assert client.stats.outages == 0
 
 
 # Outages

@@ -161,7 +161,7 @@ os._exit(0)
 
 
 @pytest.mark.parametrize("slow", [False, True], ids=["quick", "slow"])
-@pytest.mark.parametrize("unpatched", [[], ["thread"], ["socket"], ["select"]], ids=str)
+@pytest.mark.parametrize("unpatched", [[], ["thread"], ["socket"]], ids=str)
 @pytest.mark.parametrize("when", PATCHES)
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_all_greenlets_and_threads_get_their_own_answers(
