@@ -31,6 +31,12 @@ _NO_DESCRIPTORS = (
     "no file descriptor is left for a connection to {path}: raise the limit of open files"
     " (ulimit -n, or LimitNOFILE= of the systemd unit)"
 )
+_MAX_PATH = 103
+"""Bytes that the path of a Unix socket may have everywhere; Linux takes four more."""
+_TOO_LONG = (
+    "the path {path} is too long for a Unix socket (at most 103 bytes are safe): give p0f a"
+    " shorter one with -s"
+)
 _NO_UNIX_SOCKETS = (
     "this process may not open Unix sockets: add AF_UNIX to RestrictAddressFamilies= of its"
     " systemd unit"
@@ -57,6 +63,8 @@ def explain(error: OSError, socket_path: str) -> P0fUnavailable:
         with contextlib.suppress(OSError, ValueError):
             if not stat.S_ISSOCK(os.stat(socket_path).st_mode):
                 return P0fUnavailable(f"{socket_path} is not a socket: {_USE_THE_PATH}")
+    if error.errno is None and len(os.fsencode(socket_path)) > _MAX_PATH:
+        return P0fUnavailable(_TOO_LONG.format(path=socket_path))
     remedy = _REMEDIES.get(error.errno or 0)
     if remedy is None:
         return P0fUnavailable(f"cannot connect to p0f at {socket_path}: {error}")

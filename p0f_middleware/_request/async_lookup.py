@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 
 from .._async_library import sleep
+from .._errors import P0fTimeout
 from .._outcome import Outcome, P0fStatus
 from .failure import failed
+from .hold import Told
 from .lookup import BaseLookup, Keys
 from .visitor import BaseVisitor
 
@@ -24,11 +26,17 @@ class AsyncLookup(BaseLookup):
         """The keys of a request. Raises nothing of ours."""
         try:
             now = time.monotonic()
-            key = visitor.key if self._holds else None
-            told = self._hold.get(key, now)
+            key, connection = self._connection(visitor)
+            told = self._hold.get(key, connection, now)
             if told is not None:
                 return self._keys(visitor, told)
-            return self._tell(visitor, key, await self._ask(visitor, now + self._budget), now)
+            deadline = now + self._budget
+            told = Told(await self._ask(visitor, deadline))
+            pause = self._pause_to_confirm(visitor, told, deadline)
+            if pause:
+                await sleep(pause)
+                told = Told(await self._ask(visitor, deadline))
+            return self._tell(visitor, key, connection, told, now)
         except Exception as error:
             return self._keys_of_failure(error)
 
@@ -36,11 +44,20 @@ class AsyncLookup(BaseLookup):
         try:
             outcome: Outcome = await self._fingerprint(visitor, deadline)
             if outcome.status is P0fStatus.NO_MATCH:
-                for pause in self._pauses(visitor, deadline):
-                    await sleep(pause)
-                    outcome = await self._fingerprint(visitor, deadline)
-                    if outcome.status is not P0fStatus.NO_MATCH:
-                        break
+                outcome = await self._ask_again(visitor, deadline, outcome)
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
+        return outcome
+
+    async def _ask_again(self, visitor: BaseVisitor, deadline: float, outcome: Outcome) -> Outcome:
+        for pause in self._pauses(visitor, deadline):
+            await sleep(pause)
+            try:
+                outcome = await self._fingerprint(visitor, deadline)
+            except P0fTimeout:
+                if time.monotonic() < deadline:
+                    raise
+                continue  # p0f has said "no match", and the time left was too short to say more
+            if outcome.status is not P0fStatus.NO_MATCH:
+                break
         return outcome

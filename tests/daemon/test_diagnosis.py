@@ -43,6 +43,11 @@ def test_a_failure_to_connect_names_the_remedy(number: int, remedy: str) -> None
         raise explain(error(number), "/run/x")
 
 
+def test_a_path_that_is_too_long_is_named_so() -> None:
+    with pytest.raises(P0fUnavailable, match="too long for a Unix socket .* a shorter one"):
+        P0f("/run/" + "p" * 200).lookup("192.0.2.1")
+
+
 def test_a_file_that_is_no_socket_is_named_so(tmp_path: Path) -> None:
     with pytest.raises(P0fUnavailable, match="is not a socket: use the path given to p0f with -s"):
         P0f(tmp_path).lookup("192.0.2.1")
