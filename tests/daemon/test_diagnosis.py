@@ -44,7 +44,7 @@ def test_a_failure_to_connect_names_the_remedy(number: int, remedy: str) -> None
 
 
 def test_a_path_that_is_too_long_is_named_so() -> None:
-    with pytest.raises(P0fUnavailable, match="too long for a Unix socket .* a shorter one"):
+    with pytest.raises(P0fUnavailable, match=r"too long for a Unix socket .* a shorter one"):
         P0f("/run/" + "p" * 200).lookup("192.0.2.1")
 
 
