@@ -127,15 +127,18 @@ class Connection(Generic[TicketT]):
         Raises:
             OSError: p0f has closed the connection.
         """
-        began = time.monotonic()
-        if began < self.spin_after:
-            return None
+        if self.spin_after:
+            if time.monotonic() < self.spin_after:
+                return None
+            self.spin_after = 0.0
+        began = 0.0
         while True:
             _yield_processor()  # p0f may be waiting for this very processor
             try:
                 data = self.sock.recv(_RECEIVE_SIZE)
             except BlockingIOError:
                 now = time.monotonic()
+                began = began or now
                 if now - began > _SPIN_SECONDS:
                     self.spin_after = now + (now - began) / _MAX_SPIN_SHARE
                     return None

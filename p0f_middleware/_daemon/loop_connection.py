@@ -196,7 +196,7 @@ class LoopConnection:
         pipeline.ask(queries)
         self._last_used = time.monotonic()
         try:
-            self.connection.send(b"".join([query.query for query in queries]))
+            self.connection.send(b"".join([query for _, query, _, _ in queries]))
         except OSError:
             self.shut()
         else:
