@@ -29,7 +29,7 @@ class P0f(BaseClient):
 
     def _set_up(self) -> None:
         self._exchanger: Exchanger = Exchanger(
-            self.socket_path, self.timeout, self.idle, self._health
+            self.socket_path, self.timeout, self.idle, self._health, self._counters
         )
 
     def lookup(self, ip_address: str) -> P0fInfo | None:
@@ -120,14 +120,9 @@ class P0f(BaseClient):
         deadline: float,
         kept_meanwhile: Callable[[], ReadT | None] | None = None,
     ) -> ReadT | None:
-        """Ask p0f, and count how that ends."""
+        """Ask p0f; a failure is counted here, an answer where it is read."""
         try:
-            result, kept = self._exchanger.exchange(query, reader, deadline, kept_meanwhile)
+            return self._exchanger.exchange(query, reader, deadline, kept_meanwhile)
         except BaseException as error:
             self._counters.failed(error)
             raise
-        if kept:
-            self._counters.served()
-        else:
-            self._counters.answered(result is not None)
-        return result

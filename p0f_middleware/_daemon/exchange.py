@@ -29,6 +29,7 @@ from .connection import CLOSE_TIMEOUT, SEND_FLAGS, Connection, ConnectionLost
 from .health import Health
 from .protocol import Dialect, Reader, ReadT
 from .shared_connection import SharedConnection
+from .stats import Counters
 
 
 class Exchanger:
@@ -38,12 +39,21 @@ class Exchanger:
         socket_path: the path of p0f's API socket.
         timeout: seconds that an exchange may take.
         idle: seconds without an exchange after which the connection is closed.
-        health: what is known of p0f; told of outages. It counts no lookups here: who waits for the
-            result may have given up by the time it comes.
+        health: what is known of p0f; told of outages.
+        counters: where answers are counted; None: by whoever waits for them, and may have given up
+            by the time they come.
     """
 
-    def __init__(self, socket_path: str, timeout: float, idle: float, health: Health) -> None:
+    def __init__(
+        self,
+        socket_path: str,
+        timeout: float,
+        idle: float,
+        health: Health,
+        counters: Counters | None = None,
+    ) -> None:
         self.timeout = timeout
+        self._counters = counters
         self._socket_path = socket_path
         self._idle = idle
         self._health = health
@@ -57,7 +67,7 @@ class Exchanger:
         reader: Reader[ReadT],
         deadline: float = math.inf,
         kept_meanwhile: Callable[[], ReadT | None] | None = None,
-    ) -> tuple[ReadT | None, bool]:
+    ) -> ReadT | None:
         """Send a query and wait for its answer.
 
         Args:
@@ -68,7 +78,7 @@ class Exchanger:
                 connection, or None; if there is something, nothing is sent.
 
         Returns:
-            What `reader` makes of the answer, and False; or what `kept_meanwhile` gives, and True.
+            What `reader` makes of the answer, or what `kept_meanwhile` gives.
 
         Raises:
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time). It is no
@@ -100,17 +110,15 @@ class Exchanger:
             if outage.down and not admitted:
                 health.admit(started)  # it went down while we waited for the lock
             if kept_meanwhile is not None and (kept := kept_meanwhile()) is not None:
-                return kept, True
+                if self._counters is not None:
+                    self._counters.served()
+                return kept
             if shared.watch is None:
                 shared.start_watch(self._idle)
             answer, dialect = self._ask(shared, query, deadline, cut_short)
             if outage.down:
                 health.answered()
-            try:
-                return reader(answer, dialect), False
-            except P0fError as error:
-                health.bad_answer(error)
-                raise
+            return self._read(answer, dialect, reader)
         finally:
             shared.lock.release()
 
@@ -180,6 +188,21 @@ class Exchanger:
                     if not (cut_short and isinstance(failure, P0fTimeout)):
                         self._health.failed(failure)
                     raise failure from error
+
+    def _read(self, answer: bytes, dialect: Dialect, reader: Reader[ReadT]) -> ReadT | None:
+        """What `reader` makes of an answer, counted. Needs the lock, which guards the counting."""
+        try:
+            result = reader(answer, dialect)
+        except P0fError as error:
+            self._health.bad_answer(error)
+            raise
+        counters = self._counters
+        if counters is not None:
+            if result is None:
+                counters.no_matches += 1
+            else:
+                counters.matches += 1
+        return result
 
     def _connect(self, shared: SharedConnection) -> Connection[object]:
         try:

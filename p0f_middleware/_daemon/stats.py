@@ -1,9 +1,11 @@
 """Counting what becomes of lookups.
 
 A client counts in `Counters`; what its `stats` gives out is a `P0fStats`, a copy that does not
-change. Each lookup is counted once, when it ends: by `answered` or `served` if it has a result, by
-`failed` if it raises. The fact a reader would get wrong: `abandoned` is not our doing; the caller
-was cancelled, or an exception of its own reached into the lookup.
+change. Each lookup is counted once, when it ends: where its answer is read, or by `served` if it
+needed none, or by `failed` if it raises.
+
+The fact a reader would get wrong: `abandoned` is not our doing. The caller was cancelled, or an
+exception of its own reached into the lookup.
 """
 
 from __future__ import annotations
@@ -52,10 +54,12 @@ class P0fStats(NamedTuple):
 
 
 class Counters:
-    """The counters of one client. Threads may count at the same time.
+    """The counters of one client. Threads may count at the same time, by the methods.
 
-    The lock is re-entrant, since a signal handler or a finalizer may look something up while its
-    thread is counting, and it guards a few statements that never wait.
+    `P0f` adds to `matches` and `no_matches` directly: it does so while it holds the lock of its
+    connection, and nobody else does. The lock here is re-entrant, since a signal handler or a
+    finalizer may look something up while its thread is counting, and it guards a few statements
+    that never wait.
     """
 
     def __init__(self) -> None:
@@ -73,7 +77,7 @@ class Counters:
             return P0fStats(*[getattr(self, name) for name in P0fStats._fields])
 
     def answered(self, found: bool) -> None:
-        """A lookup has p0f's answer: a host, or 'no match'."""
+        """A lookup of `AsyncP0f` has p0f's answer: a host, or 'no match'."""
         with self.lock:
             if found:
                 self.matches += 1

@@ -43,14 +43,13 @@ class TrioThread:
         self._health.refuse_early(time.monotonic())
         seconds = self._exchanger.timeout
         with trio.move_on_after(seconds + AFTERTHOUGHT):
-            answer = await trio.to_thread.run_sync(
+            return await trio.to_thread.run_sync(
                 self._exchanger.exchange,
                 query,
                 reader,
                 abandon_on_cancel=True,
                 limiter=self._limiter_here(),
             )
-            return answer[0]
         raise P0fTimeout(f"other lookups kept p0f busy for {seconds:.3g} s")
 
     async def close(self) -> None:

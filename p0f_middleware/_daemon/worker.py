@@ -67,7 +67,7 @@ class LoopWorker:
             answer.cancel()
         if not done:
             raise P0fTimeout(f"other lookups kept p0f busy for {seconds:.3g} s")
-        return answer.result()[0]
+        return answer.result()
 
     async def close(self) -> None:
         """Close the connection; waits up to two seconds for answers that are pending."""

@@ -36,7 +36,7 @@ def exchanger(fake_p0f: FakeP0f, health: Health) -> Iterator[Exchanger]:
 
 
 def os_name(exchanger: Exchanger, query: bytes) -> str | None:
-    info, _ = exchanger.exchange(query, read_answer)
+    info = exchanger.exchange(query, read_answer)
     return info.os_name if info else None
 
 
@@ -53,11 +53,11 @@ def test_it_gives_what_the_reader_makes_of_the_answer(
 ) -> None:
     fake_p0f.default = SAMPLE
 
-    assert exchanger.exchange(QUERY, lambda answer, _: len(answer)) == (232, False)
+    assert exchanger.exchange(QUERY, lambda answer, _: len(answer)) == 232
 
 
 def test_what_was_found_meanwhile_is_not_asked_for(exchanger: Exchanger, fake_p0f: FakeP0f) -> None:
-    assert exchanger.exchange(QUERY, read_answer, kept_meanwhile=lambda: SAMPLE) == (SAMPLE, True)
+    assert exchanger.exchange(QUERY, read_answer, kept_meanwhile=lambda: SAMPLE) == SAMPLE
     assert fake_p0f.queries == []
 
 
