@@ -19,12 +19,11 @@ from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 
 from ._daemon.base import BaseClient
-from ._daemon.connection import Link, explain
+from ._daemon.connection import Connection
+from ._daemon.diagnosis import explain
 from .django import makes_a_source, read_settings, resolved
 from .syn import Syn
 
-PATIENCE = 0.5
-"""Seconds to wait for p0f to take the connection."""
 _ANY_PATH = "/run/p0f.sock"
 """Stands for a source that is not made: a path goes with each of the other settings."""
 
@@ -85,7 +84,7 @@ def _source(options: dict[str, Any]) -> Any:
 
 def _try(socket_path: str) -> list[CheckMessage]:
     try:
-        Link[object](socket_path, PATIENCE).let_go()
+        Connection[object](socket_path).release()
     except OSError as error:
         why = explain(error, socket_path)
         hint = "The site works all the same; request.p0f is None until p0f can be asked."
