@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from collections.abc import Callable
 
@@ -132,7 +133,9 @@ class Exchanger:
             finally:
                 shared.lock.release()
 
-    def __del__(self) -> None:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if is_finalizing():  # the exit hook has closed the connection; modules may be gone by now
+            return
         # No exchange is under way, so no lock is needed; to take one might wait for ever here.
         self._shared.release()
         self._shared.stop_watch()
