@@ -159,7 +159,7 @@ def resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup |
     if makes_a_source(source):
         source = _made(source)
     client = _async_client if awaited else _client
-    asked = resolve(source, client, rules, timeout=timeout, grace=grace, hold=hold, awaited=awaited)
+    asked = resolve(source, client, rules, timeout=timeout, grace=grace, awaited=awaited)
     make: Any = AsyncLookup if awaited else Lookup
     lookup = make(asked, rules, grace=grace, hold=hold, claims=options["claims"])
     return asked, lookup

@@ -166,7 +166,7 @@ def test_asgi_refuses_what_blocks(source: Any) -> None:
 
 
 @both_errors
-@pytest.mark.parametrize("option", ["timeout", "grace", "hold"])
+@pytest.mark.parametrize("option", ["timeout", "grace"])
 def test_an_option_that_syn_would_ignore_is_an_error_that_names_it(
     error: Error, option: str
 ) -> None:
@@ -175,10 +175,9 @@ def test_an_option_that_syn_would_ignore_is_an_error_that_names_it(
     assert said.startswith(f"ValueError: {option} is for sources that wait, and Syn answers at on")
 
 
-@pytest.mark.parametrize("option", ["grace", "hold"])
-def test_what_syn_does_in_any_case_may_be_said(option: str) -> None:
-    options: Any = {option: 0}
-    assert P0fWSGIMiddleware(lambda *_: [], Syn(arm=False), **options)
+@pytest.mark.parametrize("options", [{"grace": 0}, {"hold": 0}, {"hold": 60}], ids=str)
+def test_an_option_that_means_something_to_syn_may_be_given(wrap: Wrap, options: Any) -> None:
+    assert wrap(Syn(arm=False), **options)
 
 
 @both_errors
