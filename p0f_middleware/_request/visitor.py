@@ -67,8 +67,9 @@ class BaseVisitor:
         tells. Behind a trusted proxy it is the client's address and port, if the port is named."""
         if not self.behind_proxy:
             return self.peer_key()
-        client = self.client
-        return (client.address, client.port) if client.address and client.port else None
+        address, port, _ = self.client
+        # A direct connection from the same address and port is another one, with another key.
+        return ("behind a proxy", address, port) if address and port else None
 
     def is_trusted(self, address: str | None) -> bool:
         """Whether a canonical address is one of `trusted_proxies`."""

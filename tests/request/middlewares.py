@@ -152,7 +152,8 @@ class ASGI:
             "client": None if peer == UNIX else peer,
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
         }
-        self.loop.run_until_complete(self.middleware(scope | more, receive, send))
+        its_receive = more.pop("receive", receive)
+        self.loop.run_until_complete(self.middleware(scope | more, its_receive, send))
         return keys_of(self.scopes[-1])
 
     def end(self) -> None:
