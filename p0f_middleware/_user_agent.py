@@ -22,7 +22,7 @@ WINDOWS: Family = "Windows"
 APPLE: Family = "Apple"
 LINUX: Family = "Linux"
 
-LONGEST = 400
+LONGEST = 320
 """Characters of a User-Agent that are read and remembered; browsers send 60 to 300."""
 REMEMBERED = 1024
 """User-Agents whose reading is remembered. Together with LONGEST it bounds the memory."""

@@ -107,9 +107,10 @@ class BaseLookup:
     ) -> Keys:
         """What a connection is told, now and, if it is held, later."""
         self._unnamed_proxy.look(visitor)
+        kept = told.keys_by_claims  # this request's own, while no other has seen `told`
         if key is not None and told.outcome.status is P0fStatus.OK and visitor.port:
             self._hold.put(key, connection, told, now)
-        return self._keys(visitor, told)
+        return self._keys(visitor, told) if kept is None else kept[1]
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
         """The application's keys; made anew only if the client claims to be something else."""
