@@ -253,7 +253,8 @@ class Exchanger:
         if isinstance(error, P0fProtocolError):
             shared.abandon()
             return diagnosis.not_p0f(error, self._socket_path)
-        if isinstance(error, OSError):
+        # The system's errors have a number. One without was raised by a signal handler.
+        if isinstance(error, OSError) and (error.errno is not None or isinstance(error, P0fError)):
             shared.release()
             return ConnectionLost(diagnosis.closed(self._socket_path, error))
         # The caller is interrupted: a greenlet, or by a signal handler. While it waits nothing is

@@ -42,7 +42,7 @@ def time_limit() -> Iterator[Callable[[Exception], None]]:
 
 @pytest.mark.parametrize(
     "error",
-    [TimeIsUp("up"), TimeoutError("up"), ValueError("up"), KeyError("up")],
+    [TimeIsUp("up"), TimeoutError("up"), OSError("up"), ValueError("up"), KeyError("up")],
     ids=lambda error: type(error).__name__,
 )
 def test_a_signal_handlers_exception_leaves_a_lookup_that_waits_for_p0f(
