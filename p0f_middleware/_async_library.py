@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio import _get_running_loop as running_loop
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+__all__ = ["Expired", "require_trio", "running_loop", "sleep", "wait_at_most"]
 
-running_loop = asyncio._get_running_loop
-"""The asyncio loop that runs the caller; None if none does. It raises nothing."""
+T = TypeVar("T")
 
 
 def require_trio() -> None:

@@ -68,28 +68,20 @@ class Exchanger:
         deadline: float = math.inf,
         kept_meanwhile: Callable[[], ReadT | None] | None = None,
     ) -> ReadT | None:
-        """Send a query and wait for its answer.
+        """What `reader` makes of the answer to `query`; or what `kept_meanwhile` gives.
 
         Args:
-            query: the bytes to send.
-            reader: makes something of the answer.
             deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
-            kept_meanwhile: gives what another lookup has found while this one waited for the
-                connection, or None; if there is something, nothing is sent.
-
-        Returns:
-            What `reader` makes of the answer, or what `kept_meanwhile` gives.
+            kept_meanwhile: what another lookup has found while this one waited for the connection.
 
         Raises:
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time). It is no
-                outage of p0f if the lookup had less time to give than `timeout`.
-            P0fProtocolError: the answer is not one of p0f's.
+            P0fUnavailable: as `P0f.lookup`. It is no outage of p0f if less than `timeout` was left.
+            P0fProtocolError: as `P0f.lookup`.
         """
         shared = self._shared
         if shared.pid != os.getpid():
             shared = self.shared_here()
-        health = self._health
-        outage = health.outage
+        outage = self._health.outage
         started = time.monotonic()
         limit = started + self.timeout
         cut_short = deadline < limit
@@ -97,30 +89,23 @@ class Exchanger:
             deadline = limit
         admitted = outage.down
         if admitted:
-            health.admit(started)
+            self._health.admit(started)
         lock = shared.lock
         if lock.queue or not lock.try_now(False):
-            self._wait_for_lock(shared, started, deadline)
-            started = time.monotonic()
-            deadline = max(deadline, started + 0.001)
-            # What other lookups have used up is no fault of p0f's.
-            cut_short = cut_short or deadline - started < self.timeout / 2
+            started, deadline, waited = self._wait_for_lock(shared, started, deadline)
+            cut_short = cut_short or waited
         try:
             shared.last_used = started
             if outage.down and not admitted:
-                health.admit(started)  # it went down while we waited for the lock
+                self._health.admit(started)  # it went down while we waited for the lock
             if kept_meanwhile is not None and (kept := kept_meanwhile()) is not None:
-                if self._counters is not None:
-                    self._counters.served()
-                return kept
+                return self._served(kept)
             if shared.watch is None:
                 shared.start_watch(self._idle)
             answer, dialect = self._ask(shared, query, deadline, cut_short)
-            if outage.down:
-                health.answered()
             return self._read(answer, dialect, reader)
         finally:
-            shared.lock.release()
+            lock.release()
 
     def close(self) -> None:
         """Close the connection; waits up to a second for answers that are pending."""
@@ -153,11 +138,22 @@ class Exchanger:
             shared = self._shared = self._by_process.setdefault(pid, SharedConnection())
         return shared
 
-    def _wait_for_lock(self, shared: SharedConnection, started: float, deadline: float) -> None:
+    def _wait_for_lock(
+        self, shared: SharedConnection, started: float, deadline: float
+    ) -> tuple[float, float, bool]:
+        """Wait for the lock; gives the time and the deadline of what is to be done with it.
+
+        Returns:
+            Now, the deadline, and whether other lookups have used up so much of the time that it
+            would be no fault of p0f's if the rest is not enough.
+        """
         if not shared.lock.acquire(deadline):
             self._replace_if_stuck(shared)
             seconds = max(deadline - started, 0.0)
             raise P0fTimeout(f"other lookups used p0f's connection for {seconds:.3g} s")
+        now = time.monotonic()
+        deadline = max(deadline, now + 0.001)
+        return now, deadline, deadline - now < self.timeout / 2
 
     def _replace_if_stuck(self, shared: SharedConnection) -> None:
         """Make another connection and lock, if nobody will ever release the lock of this one.
@@ -189,8 +185,15 @@ class Exchanger:
                         self._health.failed(failure)
                     raise failure from error
 
+    def _served(self, kept: ReadT) -> ReadT:
+        if self._counters is not None:
+            self._counters.served()
+        return kept
+
     def _read(self, answer: bytes, dialect: Dialect, reader: Reader[ReadT]) -> ReadT | None:
         """What `reader` makes of an answer, counted. Needs the lock, which guards the counting."""
+        if self._health.outage.down:
+            self._health.answered()
         try:
             result = reader(answer, dialect)
         except P0fError as error:

@@ -8,9 +8,8 @@ busy-polled for before the loop goes to sleep; with more in flight, the loop doe
 
 A query is abandoned once all its futures are done (cancelled, or expired); its answer is still
 read, in order, and dropped. When the connection is lost, pending queries are retried once, on a new
-connection. Failures are put into the futures as copies, since each raises in a task of its own.
-
-A LoopConnection knows no client: what it needs of one is given to it.
+connection. Failures are put into the futures as copies, since each raises in a task of its own. No
+client is known here: what is needed of one is given.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .._errors import P0fError, P0fProtocolError
@@ -41,12 +40,8 @@ class LoopConnection:
     """What is asked but not yet sent, and who waits for what is in flight.
 
     Args:
-        connection: is the loop's from now on.
-        loop: the running event loop.
-        health: what is known of p0f.
-        socket_path: names p0f in errors.
-        timeout: seconds that a lookup may take.
-        idle: seconds without a lookup after which the connection is closed.
+        connection: is the running loop's from now on.
+        socket_path, timeout, idle: as in `BaseClient`.
         ask_again: asks pending queries on a new connection.
     """
 
@@ -161,16 +156,14 @@ class LoopConnection:
         if here:
             self._retry(awaited)
 
-    def _retry(self, queries: Iterable[PendingQuery]) -> None:
+    def _retry(self, queries: Sequence[PendingQuery]) -> None:
         """Ask again, on a new connection, what was lost with this one, but once only."""
-        again: list[PendingQuery] = []
+        again = [query for query in queries if not query.batch.retried]
         for query in queries:
             if query.batch.retried:
                 error = ConnectionLost(diagnosis.closed(self._socket_path))
                 self._health.failed(error)
                 query.fail(error)
-            else:
-                again.append(query)
         for query in again:
             query.batch.retried = True
         if again:
