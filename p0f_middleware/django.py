@@ -151,7 +151,7 @@ def resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup |
     Raises:
         TypeError, ValueError: a setting makes no sense.
     """
-    timeout, grace, hold = options["timeout"], options["grace"], options["hold"]
+    timeout, grace = options["timeout"], options["grace"]
     rules = ProxyRules(
         options["trusted_proxies"], options["client_header"], options["client_port_header"]
     )
@@ -159,9 +159,9 @@ def resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup |
     if makes_a_source(source):
         source = _made(source)
     client = _async_client if awaited else _client
-    asked = resolve(source, client, rules, timeout=timeout, grace=grace, hold=hold, awaited=awaited)
+    asked = resolve(source, client, rules, timeout=timeout, grace=grace, awaited=awaited)
     make: Any = AsyncLookup if awaited else Lookup
-    lookup = make(asked, rules, grace=grace, hold=hold, claims=options["claims"])
+    lookup = make(asked, rules, grace=grace, hold=options["hold"], claims=options["claims"])
     return asked, lookup
 
 

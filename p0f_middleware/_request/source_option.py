@@ -19,7 +19,6 @@ from .._daemon.base import TIMEOUT
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus
 from .._visitor import AsyncSource, AsyncVisitorSource, Source, Visitor, VisitorSource
 from .grace import GRACE
-from .hold import HOLD
 from .proxies import ProxyRules
 
 __all__ = ["AnySource", "Asked", "resolve"]
@@ -56,7 +55,6 @@ def resolve(
     *,
     timeout: float,
     grace: float,
-    hold: float,
     awaited: bool,
 ) -> Asked:
     """Make of the option `source` what a middleware asks.
@@ -65,7 +63,7 @@ def resolve(
         source: the option; None for the path in P0F_SOCKET, or else `Syn()`.
         client: makes a client of the daemon, of a path and `timeout`.
         rules: the options on proxies.
-        timeout, grace, hold: the options; a source that would ignore them must not be given any.
+        timeout, grace: the options; a source that would ignore them must not be given any.
         awaited: whether the source is for ASGI.
 
     Raises:
@@ -83,7 +81,7 @@ def resolve(
         raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
     if method == "fingerprint":
         if getattr(source, "answers_at_once", False):
-            return _at_once(source, rules, timeout, grace, hold, awaited)
+            return _at_once(source, rules, timeout, grace, awaited)
         return _waiting(source, timeout, awaited)
     if method == "lookup":
         return _foreign(source, timeout, awaited)
@@ -107,16 +105,13 @@ def _method(source: object) -> str | None:
     return None
 
 
-def _at_once(
-    source: Any, rules: ProxyRules, timeout: float, grace: float, hold: float, awaited: bool
-) -> Asked:
+def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float, awaited: bool) -> Asked:
     """A source that never waits, such as `Syn`: it serves ASGI, too, without being awaited."""
     name = type(source).__name__
     # A default is told by its identity, so that the same number given on purpose is refused, too.
     options = (
         ("timeout", timeout is TIMEOUT),
         ("grace", grace is GRACE or grace == 0),
-        ("hold", hold is HOLD or hold == 0),
     )
     for option, left_out in options:
         if not left_out:

@@ -307,21 +307,26 @@ sig   = 6:128:0:*:mss*48,0:mss,nop,nop,sok:flow:0
 sig   = 6:128:0:*:mss*48,0:mss,nop,nop,sok:ecn,flow:0
 
 ; collected: the shapes of Windows 7 to 11 with an initial TTL of 64 or 255. VPNs and mobile routers write a TTL of
-; their own. The window may be any, because a router may lower the MSS after Windows has rounded its window.
+; their own. The window may be any, because a router may lower the MSS after Windows has rounded its window. Over IPv6 the hop
+; limit is the router's advice.
 
 label = s:win:Windows:TTL rewritten
 sig   = 4:64:0:*:*,8:mss,nop,ws,nop,nop,sok:df,id+:0
 ;; seen Windows=98 Apple=0 Linux=0
 sig   = 4:64:0:*:*,2:mss,nop,ws,nop,nop,sok:df,id+:0
 ;; seen Windows=7 Apple=0 Linux=0
+sig   = 4:255:0:*:*,8:mss,nop,ws,nop,nop,sok:df,id+:0
+;; seen Windows=13 Apple=0 Linux=0
+sig   = 4:255:0:*:*,2:mss,nop,ws,nop,nop,sok:df,id+:0
+
+label = s:win:Windows:
 sig   = 6:64:0:*:*,8:mss,nop,ws,nop,nop,sok::0
 sig   = 6:64:0:*:*,8:mss,nop,ws,nop,nop,sok:flow:0
 sig   = 6:64:0:*:*,2:mss,nop,ws,nop,nop,sok::0
 sig   = 6:64:0:*:*,2:mss,nop,ws,nop,nop,sok:flow:0
-sig   = *:255:0:*:*,8:mss,nop,ws,nop,nop,sok:df,id+:0
-;; seen Windows=13 Apple=0 Linux=0
+sig   = 6:255:0:*:*,8:mss,nop,ws,nop,nop,sok::0
 sig   = 6:255:0:*:*,8:mss,nop,ws,nop,nop,sok:flow:0
-sig   = *:255:0:*:*,2:mss,nop,ws,nop,nop,sok:df,id+:0
+sig   = 6:255:0:*:*,2:mss,nop,ws,nop,nop,sok::0
 sig   = 6:255:0:*:*,2:mss,nop,ws,nop,nop,sok:flow:0
 
 label = s:win:Windows:no window scaling
@@ -485,30 +490,39 @@ sig   = 6:64:0:*:33304,0:mss,nop,ws,nop,nop,ts:flow:0
 sig   = *:64:0:*:32768,0:mss,nop,ws,nop,nop,ts:df,id+:0
 sig   = 6:64:0:*:32768,0:mss,nop,ws,nop,nop,ts:flow:0
 
-; collected: the same SYN with a TTL of 255, 128 or 32.
+; collected: the same SYN with a TTL of 255, 128 or 32. Over IPv6 the hop limit is the router's advice.
 
 label = s:unix:macOS or iOS:TTL rewritten
-sig   = *:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+sig   = 4:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 ;; seen Windows=0 Apple=30 Linux=0
-sig   = *:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
+sig   = 4:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
 ;; seen Windows=0 Apple=10 Linux=0
-sig   = *:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+sig   = 4:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 ;; seen Windows=0 Apple=3 Linux=0
-sig   = *:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
+sig   = 4:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
 ;; seen Windows=0 Apple=2 Linux=0
+sig   = 4:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+sig   = 4:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
+sig   = 4:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
+;; seen Windows=0 Apple=2 Linux=0
+sig   = 4:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
+;; seen Windows=0 Apple=2 Linux=0
+sig   = 4:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
+;; seen Windows=0 Apple=2 Linux=0
+
+label = s:unix:macOS or iOS:
+sig   = 6:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1::0
+sig   = 6:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn:0
 sig   = 6:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = 6:255:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
-sig   = *:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
-sig   = *:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0
-sig   = *:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
-;; seen Windows=0 Apple=2 Linux=0
-sig   = *:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+,ecn:0
-;; seen Windows=0 Apple=2 Linux=0
+sig   = 6:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1::0
+sig   = 6:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn:0
 sig   = 6:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = 6:128:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
-sig   = *:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
-;; seen Windows=0 Apple=2 Linux=0
+sig   = 6:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1::0
+sig   = 6:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn:0
 sig   = 6:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
+sig   = 6:32:0:*:65535,*:mss,nop,ws,nop,nop,ts,sok,eol+1:ecn,flow:0
 
 ; collected: an Apple SYN whose timestamps a carrier or VPN replaced by nops or took out, some without the nops or
 ; the scale too. The rest of the layout is still Apple's.
@@ -552,6 +566,8 @@ sig   = *:64:0:*:65535,7:mss,nop,ws,sok,eol+1:df,ecn:0
 sig   = *:64:0:*:65535,7:mss,nop,ws,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:65535,7:mss,nop,ws,sok,eol+1:flow:0
 sig   = 6:64:0:*:65535,7:mss,nop,ws,sok,eol+1:ecn,flow:0
+sig   = *:64:0:*:65535,*:mss,nop,ws,sok,eol+1:df:0
+sig   = 6:64:0:*:65535,*:mss,nop,ws,sok,eol+1:flow:0
 sig   = *:255:0:*:65535,5:mss,nop,ws,sok,eol+1:df,id+:0
 sig   = *:255:0:*:65535,5:mss,nop,ws,sok,eol+1:df:0
 sig   = 6:255:0:*:65535,5:mss,nop,ws,sok,eol+1:flow:0
@@ -796,6 +812,14 @@ sig   = *:64:0:*:65535,*:mss,sok,ws,eol+2:df,id+:0
 sig   = 6:64:0:*:65535,*:mss,sok,ws,eol+2:flow:0
 sig   = *:64:0:*:mss*44,*:mss,sok,ws,eol+2:df,id+:0
 sig   = 6:64:0:*:mss*44,*:mss,sok,ws,eol+2:flow:0
+sig   = *:64:0:*:mss*45,*:mss,sok,ws,eol+2:df,id+:0
+sig   = 6:64:0:*:mss*45,*:mss,sok,ws,eol+2:flow:0
+sig   = *:64:0:*:mss*46,*:mss,sok,ws,eol+2:df,id+:0
+sig   = 6:64:0:*:mss*46,*:mss,sok,ws,eol+2:flow:0
+sig   = *:64:0:*:mss*47,*:mss,sok,ws,eol+2:df,id+:0
+sig   = 6:64:0:*:mss*47,*:mss,sok,ws,eol+2:flow:0
+sig   = *:64:0:*:mss*48,*:mss,sok,ws,eol+2:df,id+:0
+sig   = 6:64:0:*:mss*48,*:mss,sok,ws,eol+2:flow:0
 
 ; collected: 29 segments with scales 8 to 10, 33 of 1300 bytes with scale 12. Observed: Linux 6.18 sends 29 segments
 ; of 1460 bytes, 30 of 1440, 31 of 1400, 33 of 1300 (the largest multiple below 43690) when the tcp_rmem default is
@@ -980,32 +1004,24 @@ sig   = *:64:0:*:mss*45,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,0:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,2:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*45,3:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*45,3:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*45,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*45,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,0:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,2:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*46,3:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*46,3:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*46,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*46,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,0:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,2:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*47,3:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*47,3:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*47,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*47,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,0:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*48,0:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,2:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*48,2:mss,sok,ts,nop,ws:flow:0
-sig   = *:64:0:*:mss*48,3:mss,sok,ts,nop,ws:df,id+:0
-sig   = 6:64:0:*:mss*48,3:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*48,4:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*48,4:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:*,5:mss,sok,ts,nop,ws:df,id+:0
@@ -1235,7 +1251,7 @@ sig   = 6:64:0:*:32768,*:mss,nop,ws,sok,nop,nop,nop,nop,ts:flow:0
 ; documented: DragonFly's published kernel writes scale, SACK and timestamps after nops of their own; its window is
 ; 57344.
 
-label = s:unix:DragonFly:
+label = s:unix:DragonFly BSD:
 sig   = *:64:0:*:57344,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:df,id+:0
 sig   = *:64:0:*:57344,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:df:0
 sig   = 6:64:0:*:57344,*:mss,nop,ws,nop,nop,sok,nop,nop,ts:flow:0
@@ -1275,9 +1291,15 @@ sig   = 4:64:0:1440:mss*4,0:mss::0
 sig   = 4:64:0:1460:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:64:0:1460:mss*4,0:mss::0
 
+; documented: Nintendo's consoles start with 32768.
+
+label = s:other:Embedded device:game console
+sig   = 4:64:0:*:32768,0:mss,nop,nop,sok:df,id+:0
+sig   = 4:64:0:*:32768,0:mss,nop,nop,sok::0
+
 ; documented: VxWorks and appliances with an old BSD stack send the layouts of old Macs, but without DF.
 
-label = s:other:Embedded device:BSD stack
+label = s:other:Embedded device:VxWorks or alike
 sig   = 4:64:0:*:*,*:mss,nop,ws,nop,nop,ts::0
 sig   = 4:64:0:*:*,0:mss,nop,ws,nop,nop,ts,sok,eol+1::0
 sig   = 4:64:0:*:*,1:mss,nop,ws,nop,nop,ts,sok,eol+1::0
@@ -1417,8 +1439,10 @@ sig   = *:255:0:*:*,0:mss,nop,nop,sok:df,id+:0
 sig   = *:255:0:*:*,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:255:0:*:*,0:mss,nop,nop,sok:flow:0
 sig   = 6:255:0:*:*,0:mss,nop,nop,sok:ecn,flow:0
-sig   = 6:64:0:*:*,0:mss,nop,nop,sok::0
+sig   = *:64:0:*:*,0:mss,nop,nop,sok:df,id+:0
+sig   = *:64:0:*:*,0:mss,nop,nop,sok:df,id+,ecn:0
 sig   = 6:64:0:*:*,0:mss,nop,nop,sok:flow:0
+sig   = 6:64:0:*:*,0:mss,nop,nop,sok:ecn,flow:0
 
 ; documented: lwIP with another window.
 
@@ -1426,11 +1450,10 @@ label = g:other:Embedded device:lwIP
 sig   = 4:255:0:*:*,0:mss,nop,nop,sok::0
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok::0
 
-; derived: the layout that several systems are left with once scale and timestamps are removed; Windows sends other
-; windows, and no id of 0.
+; derived: the layout that several systems are left with once scale and timestamps are removed; Windows sends no id
+; of 0.
 
 label = g:other:Proxy or VPN:options removed
-sig   = 4:64:0:*:*,0:mss,nop,nop,sok:df,id+:0
 sig   = 4:64:0:*:*,0:mss,nop,nop,sok:df:0
 
 ; derived: Linux's layout without scaling, with another window.
@@ -1442,13 +1465,9 @@ sig   = 6:64:0:*:*,0:mss,sok,ts:flow:0
 ; derived: Windows with timestamps and without scaling (collected: 8192).
 
 label = g:win:Windows:with timestamps
-sig   = *:128:0:*:8192,0:mss,sok,ts:df,id+:0
+sig   = *:128:0:*:*,0:mss,sok,ts:df,id+:0
 ;; seen Windows=2 Apple=0 Linux=0
-sig   = 6:128:0:*:8192,0:mss,sok,ts:flow:0
-sig   = *:128:0:*:65535,0:mss,sok,ts:df,id+:0
-sig   = 6:128:0:*:65535,0:mss,sok,ts:flow:0
-sig   = *:128:0:*:mss*44,0:mss,sok,ts:df,id+:0
-sig   = 6:128:0:*:mss*44,0:mss,sok,ts:flow:0
+sig   = 6:128:0:*:*,0:mss,sok,ts:flow:0
 
 ; derived: other options of a Windows SYN blanked.
 
@@ -1476,9 +1495,6 @@ sig   = 6:128:0:*:*,*:mss,nop,nop,ts,nop,nop,sok:flow,ts1-:0
 ; FreeBSD's of old, and its appliances'.
 
 label = g:unix:macOS or iOS:
-sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
-sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
-sig   = 6:64:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
@@ -1495,9 +1511,6 @@ sig   = 6:64:0:*:*,7:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:64:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:64:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
-sig   = *:255:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
-sig   = *:255:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
-sig   = 6:255:0:*:*,3:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:255:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:255:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:255:0:*:*,4:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
@@ -1513,9 +1526,6 @@ sig   = 6:255:0:*:*,7:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
 sig   = *:255:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:df:0
 sig   = *:255:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0
 sig   = 6:255:0:*:*,8:mss,nop,ws,nop,nop,ts,sok,eol+1:flow:0
-sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
-sig   = *:64:0:*:*,3:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
-sig   = 6:64:0:*:*,3:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0
 sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df:0
 sig   = *:64:0:*:*,4:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:df,id+:0
 sig   = 6:64:0:*:*,4:mss,nop,ws,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,sok,eol+1:flow:0

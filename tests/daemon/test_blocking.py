@@ -216,7 +216,7 @@ class Interrupt(Exception):
 
 
 @pytest.fixture
-def interrupted_lookup(fake_p0f: FakeP0f) -> Iterator[P0f]:
+def interrupted_lookup(fake_p0f: FakeP0f, untraced: None) -> Iterator[P0f]:
     """A client whose lookup of HOST a signal has ended before p0f answered."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:

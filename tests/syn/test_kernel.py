@@ -179,6 +179,7 @@ def raise_too_long(*_: object) -> None:
     raise TooLong
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_signal_handler_that_raises_closes_nothing(armed: socket.socket) -> None:
     limits = 0
     with connection(armed) as sock:

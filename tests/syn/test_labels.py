@@ -152,7 +152,7 @@ def test_a_shape_of_every_system_is_called_a_relay(
         (v4("65535,10", FREEBSD), "unix:FreeBSD:9 or newer"),
         (v4("65535,3", FREEBSD), "unix:FreeBSD:7 or 8"),
         (v4("32768,6", "mss,nop,ws,sok,nop,nop,nop,nop,ts"), "unix:NetBSD:"),
-        (v4("57344,5", SPREAD_OUT), "unix:DragonFly:"),
+        (v4("57344,5", SPREAD_OUT), "unix:DragonFly BSD:"),
         (v4("mss*34,0", WINDOWS), "unix:Solaris:10"),
         (v4("65535,0", "mss,nop,ws,nop,nop,ts"), "unix:macOS or iOS:2005 or earlier"),
         (v4("65535,3", APPLE), "unix:macOS or iOS:2014 or earlier"),
@@ -171,6 +171,7 @@ def test_a_shape_of_every_system_is_called_a_relay(
         (v4("mss*44,8", FREEBSD, ttl=128), "win:Windows:with timestamps"),
         (v4("mss*44,8", f"{WINDOWS},nop,eol+6", ttl=128), "win:Windows:padded options"),
         (v4("mss*44,0", NO_SCALE), "win:Windows:no window scaling"),
+        (v4("64800,0", NO_SCALE, mss=1400), "win:Windows:no window scaling"),
         (v4("65535,6", APPLE_CUT, ttl=255), "unix:macOS or iOS:timestamps blanked"),
         (v4("65535,9", LINUX), "unix:Android:"),
         (v4("65535,9", LINUX, ttl=255), "unix:Linux:or Android"),
@@ -203,6 +204,15 @@ def test_over_ipv6_windows_is_plain_windows_whatever_hop_limit_its_router_advise
     assert named(v6(window_scale, WINDOWS, hops=hops, flow=flow, mss=mss)) == "win:Windows:10 or 11"
 
 
+@pytest.mark.parametrize("hops", [255, 128, 64, 32])
+@pytest.mark.parametrize("flow", [True, False])
+@pytest.mark.parametrize(("window_scale", "layout"), [("64800,8", WINDOWS), ("65535,6", APPLE)])
+def test_over_ipv6_no_hop_limit_is_called_rewritten(
+    window_scale: str, layout: str, flow: bool, hops: int
+) -> None:
+    assert "rewritten" not in str(named(v6(window_scale, layout, hops=hops, flow=flow, mss=1400)))
+
+
 @pytest.mark.parametrize("flow", [True, False])
 def test_over_ipv6_windows_without_scaling_is_no_proxy(flow: bool) -> None:
     assert named(v6("64000,0", NO_SCALE, flow=flow)) == "win:Windows:no window scaling"
@@ -214,6 +224,7 @@ def test_over_ipv6_windows_without_scaling_is_no_proxy(flow: bool) -> None:
         "4:255+0:0:536:mss*4,0:mss,nop,nop,sok::0",
         "4:255+0:0:1460:2048,0:mss,nop,nop,sok::0",
         "4:64+0:0:1440:mss*4,0:mss::0",
+        "4:64+0:0:1460:32768,0:mss,nop,nop,sok:df,id+:0",
         "4:64+0:0:1460:8192,0:mss,nop,ws,nop,nop,ts::0",
         f"4:64+0:0:1460:65535,1:{APPLE}::0",
     ],

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 import p0f_middleware
+from p0f_middleware.syn._database import Signature
 from p0f_middleware.syn._match import Matcher, Verdict
+from p0f_middleware.syn._notation import QUIRKS
 from p0f_middleware.syn._signatures import load, read_text
 
 from .score import family
 from .shapes import Shape, packets, read_table
-from .twins import twin_packets, twin_signature, twin_window
+from .twins import LIMITS, twin_packets, twin_signature, twin_window
 
 OURS = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
 MATCHER = Matcher(load(OURS))
@@ -61,6 +63,59 @@ def test_the_twin_of_a_collected_syn_gets_the_same_family(shape: Shape) -> None:
     assert [(size, family_of(packet)) for size, packet in twin_packets(shape)] == [
         (size, families[size]) for size in shape.sizes for _ in range(2)
     ]
+
+
+def segment_size(window: int | str | None) -> int:
+    """An MSS that makes *window* the largest multiple of it below one of the known limits."""
+    segments = int(window[4:]) if isinstance(window, str) else 1
+    if segments > 43:
+        return LIMITS[0] // segments
+    return next((limit // segments for limit in LIMITS if 1200 < limit // segments <= 1460), 1460)
+
+
+def example(signature: Signature) -> Shape:
+    """A SYN that *signature* matches."""
+    quirks = {name for name, bit in QUIRKS.items() if signature.quirks & bit}
+    return Shape(
+        ttl=signature.ttl,
+        layout=signature.layout,
+        window="60000" if signature.window is None else str(signature.window),
+        scale=7 if signature.scale is None else signature.scale,
+        df="df" in quirks,
+        ident="id+" in quirks,
+        ecn="ecn" in quirks,
+        zero_timestamp="ts1-" in quirks,
+        sizes=(signature.mss or segment_size(signature.window),),
+        variants={},
+        connections={},
+    )
+
+
+def rests_on_what_ipv6_lacks(signature: Signature) -> bool:
+    """Devices that never set DF, a layout that only DF and id tell from Windows's, and Windows
+    where only its own TTL tells it from a relay."""
+    flavor = signature.label.flavor
+    return (
+        signature.label.name == "Embedded device"
+        or (signature.label.generic and flavor == "options removed")
+        or (signature.version == 4 and flavor == "with timestamps")
+    )
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        signature
+        for signature in load(OURS).requests
+        if signature.version != 6 and not signature.label.userland
+        if not rests_on_what_ipv6_lacks(signature)
+    ],
+)
+def test_the_twin_of_each_signatures_syn_gets_the_same_family(signature: Signature) -> None:
+    shape = example(signature)
+    (packet,) = packets(shape)
+    families = [family_of(twin) for _, twin in twin_packets(shape)]
+    assert families == [family_of(packet)] * 2
 
 
 @pytest.mark.parametrize(

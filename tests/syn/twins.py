@@ -16,7 +16,7 @@ from .syns import CWR, ECE, SYN, ipv6, options, tcp
 
 _SMALLER = 20
 """Bytes that the header of IPv6 takes from the MSS."""
-_LIMITS = (0xFFFF, 43690, 0x8000)
+LIMITS = (0xFFFF, 43690, 0x8000)
 """What Linux and Windows round down from: since 4.20, with older buffers, and in 6.6."""
 _IPV4_ALONE = {"df", "id+", "id-", "0+"}
 _JUMBO = 9000
@@ -27,7 +27,7 @@ def twin_window(window: int, mss: int) -> int:
     smaller = mss - _SMALLER
     if window % mss:
         return window
-    limit = next((limit for limit in _LIMITS if 0 <= limit - window < mss), None)
+    limit = next((limit for limit in LIMITS if 0 <= limit - window < mss), None)
     return window // mss * smaller if limit is None else limit // smaller * smaller
 
 
