@@ -26,7 +26,7 @@ from collections.abc import Callable
 from .._errors import P0fError, P0fProtocolError, P0fTimeout
 from . import diagnosis, fork
 from .connection import CLOSE_TIMEOUT, SEND_FLAGS, Connection, ConnectionLost
-from .health import Health
+from .health import ENOUGH, Health
 from .protocol import Dialect, Reader, ReadT
 from .shared_connection import SharedConnection
 from .stats import Counters
@@ -84,16 +84,16 @@ class Exchanger:
         outage = self._health.outage
         started = time.monotonic()
         limit = started + self.timeout
-        cut_short = deadline < limit
-        if not cut_short:
+        if limit < deadline:
             deadline = limit
         admitted = outage.down
         if admitted:
             self._health.admit(started)
         lock = shared.lock
         if lock.queue or not lock.try_now(False):
-            started, deadline, waited = self._wait_for_lock(shared, started, deadline)
-            cut_short = cut_short or waited
+            self._wait_for_lock(shared, started, deadline)
+            started = time.monotonic()
+            deadline = max(deadline, started + 0.001)
         try:
             shared.last_used = started
             if outage.down and not admitted:
@@ -102,6 +102,7 @@ class Exchanger:
                 return self._served(kept)
             if shared.watch is None:
                 shared.start_watch(self._idle)
+            cut_short = deadline - started < ENOUGH * self.timeout
             answer, dialect = self._ask(shared, query, deadline, cut_short)
             return self._read(answer, dialect, reader)
         finally:
@@ -138,22 +139,11 @@ class Exchanger:
             shared = self._shared = self._by_process.setdefault(pid, SharedConnection())
         return shared
 
-    def _wait_for_lock(
-        self, shared: SharedConnection, started: float, deadline: float
-    ) -> tuple[float, float, bool]:
-        """Wait for the lock; gives the time and the deadline of what is to be done with it.
-
-        Returns:
-            Now, the deadline, and whether other lookups have used up so much of the time that it
-            would be no fault of p0f's if the rest is not enough.
-        """
+    def _wait_for_lock(self, shared: SharedConnection, started: float, deadline: float) -> None:
         if not shared.lock.acquire(deadline):
             self._replace_if_stuck(shared)
             seconds = max(deadline - started, 0.0)
             raise P0fTimeout(f"other lookups used p0f's connection for {seconds:.3g} s")
-        now = time.monotonic()
-        deadline = max(deadline, now + 0.001)
-        return now, deadline, deadline - now < self.timeout / 2
 
     def _replace_if_stuck(self, shared: SharedConnection) -> None:
         """Make another connection and lock, if nobody will ever release the lock of this one.
