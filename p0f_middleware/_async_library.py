@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from asyncio import _get_running_loop as running_loop
+from collections.abc import Awaitable
+from typing import TypeVar
+
+__all__ = ["Expired", "require_trio", "running_loop", "sleep", "wait_at_most"]
 
 T = TypeVar("T")
-
-running_loop = asyncio._get_running_loop
-"""The asyncio loop that runs the caller; None if none does. It raises nothing."""
 
 
 def require_trio() -> None:
@@ -46,8 +46,8 @@ class Expired(Exception):
     """What was awaited has taken too long."""
 
 
-async def wait_at_most(coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
-    """Await a coroutine; cancel it when it takes longer than `seconds`.
+async def wait_at_most(awaitable: Awaitable[T], seconds: float) -> T:
+    """Await something; cancel it when it takes longer than `seconds`.
 
     Raises:
         Expired: it took longer.
@@ -58,12 +58,12 @@ async def wait_at_most(coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
         import trio
 
         with trio.move_on_after(seconds):
-            return await coroutine
+            return await awaitable
         raise Expired
-    task = asyncio.ensure_future(coroutine)
+    task = asyncio.ensure_future(awaitable)
     try:
         return await asyncio.wait_for(task, seconds)
     except asyncio.TimeoutError:
-        if task.cancelled():  # else the error is the coroutine's own
+        if task.cancelled():  # else the error is its own
             raise Expired from None
         raise

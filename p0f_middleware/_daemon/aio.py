@@ -12,6 +12,7 @@ they are read: by the loop's connection, or by the lookup that has waited for a 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable
 from types import TracebackType
@@ -26,6 +27,7 @@ from .._visitor import Visitor
 from .base import BaseClient, outcome, require_match
 from .cache import CachingReader, HostCache
 from .exchange import Exchanger
+from .health import ENOUGH
 from .loop_connection import LoopConnection
 from .loops import Loops
 from .pending_query import copied
@@ -76,12 +78,11 @@ class AsyncP0f(BaseClient):
             P0fProtocolError: the answer is not one of p0f's.
         """
         query = make_query(ip_address)
-        info: P0fInfo | None
         try:
-            if self._cache is None:
-                info = await self._ask(query, read_answer)
+            if self._cache is None:  # as in `_find`, without the call: most lookups come this way
+                info: P0fInfo | None = await self._ask(query, read_answer)
                 return info
-            return await self._ask_cached(self._cache, query)
+            return await self._ask_cached(self._cache, query, math.inf)
         except BaseException as error:
             self._counters.failed(error)
             raise
@@ -100,10 +101,15 @@ class AsyncP0f(BaseClient):
         address = visitor.address
         if address is None:
             return NO_ADDRESS
+        query = make_query(address)
         seconds = deadline - time.monotonic()
-        if seconds >= self.timeout:
-            return outcome(await self.lookup(address))
-        return outcome(await self._lookup_within(address, max(seconds, 0.0)))
+        try:
+            if seconds >= ENOUGH * self.timeout:
+                return outcome(await self._find(query, deadline))
+            return outcome(await self._find_within(query, max(seconds, 0.0)))
+        except BaseException as error:
+            self._counters.failed(error)
+            raise
 
     @overload
     async def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
@@ -160,27 +166,21 @@ class AsyncP0f(BaseClient):
     ) -> None:
         await self.close()
 
-    async def _lookup_within(self, ip_address: str, seconds: float) -> P0fInfo | None:
-        """As `lookup`, for less than the timeout: if it takes longer, that is no outage of p0f."""
-        query = make_query(ip_address)
+    async def _find_within(self, query: bytes, seconds: float) -> P0fInfo | None:
+        """As `_find`, for so short a time that it is no outage of p0f if there is no answer."""
         try:
-            return await wait_at_most(self._find(query), seconds)
+            return await wait_at_most(self._find(query, math.inf), seconds)
         except Expired:
-            error = P0fTimeout(f"p0f did not answer within the {seconds:.3g} s that were left")
-            self._counters.failed(error)
-            raise error from None
-        except BaseException as failure:
-            self._counters.failed(failure)
-            raise
+            text = f"p0f did not answer within the {seconds:.3g} s that were left"
+            raise P0fTimeout(text) from None
 
-    async def _find(self, query: bytes) -> P0fInfo | None:
-        """The host from the cache or p0f. (`lookup` saves itself this coroutine.)"""
-        if self._cache is not None:
-            return await self._ask_cached(self._cache, query)
-        info: P0fInfo | None = await self._ask(query, read_answer)
-        return info
+    def _find(self, query: bytes, deadline: float) -> Awaitable[P0fInfo | None]:
+        """The host from the cache or from p0f, when it is awaited."""
+        if self._cache is None:
+            return self._ask(query, read_answer, deadline)
+        return self._ask_cached(self._cache, query, deadline)
 
-    async def _ask_cached(self, cache: HostCache, query: bytes) -> P0fInfo | None:
+    async def _ask_cached(self, cache: HostCache, query: bytes, deadline: float) -> P0fInfo | None:
         """The host from the cache, or from p0f, for all tasks that ask for it meanwhile."""
         kept = cache.get(query)
         if kept is not None:
@@ -190,7 +190,7 @@ class AsyncP0f(BaseClient):
         reader = CachingReader(cache, query)
         loop = running_loop()
         if loop is None:  # under trio, where lookups take turns
-            info = await self._ask(query, reader)
+            info = await self._ask(query, reader, deadline)
             return info
         key = loop, query
         while key in self._asking:
@@ -202,7 +202,7 @@ class AsyncP0f(BaseClient):
         others = self._asking[key] = loop.create_future()
         shared = None
         try:
-            info = await self._ask(query, reader)
+            info = await self._ask(query, reader, deadline)
             shared = _Shared(info)
             return info
         except P0fError as error:
@@ -212,11 +212,16 @@ class AsyncP0f(BaseClient):
             del self._asking[key]
             others.set_result(shared)
 
-    def _ask(self, query: bytes, reader: Reader[Any]) -> Awaitable[Any]:
-        """Ask p0f; gives what `reader` makes of the answer when it is awaited."""
+    def _ask(self, query: bytes, reader: Reader[Any], deadline: float = math.inf) -> Awaitable[Any]:
+        """Ask p0f; gives what `reader` makes of the answer when it is awaited.
+
+        Args:
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well. It
+                holds for a whole batch, so it is not for what is to be cut short.
+        """
         loop = running_loop()
         if loop is None:
-            return self._ask_in_thread(self._trio_thread(), query, reader)
+            return self._ask_in_thread(self._trio_thread(), query, reader, deadline)
         connection = self._last
         if (
             connection is None
@@ -226,13 +231,13 @@ class AsyncP0f(BaseClient):
         ):
             connection = self._last = self._loops.connection_of(loop)
             if connection is None:
-                return self._ask_in_thread(self._loop_worker(), query, reader)
-        return connection.ask(query, reader)
+                return self._ask_in_thread(self._loop_worker(), query, reader, deadline)
+        return connection.ask(query, reader, deadline)
 
     async def _ask_in_thread(
-        self, thread: LoopWorker | TrioThread, query: bytes, reader: Reader[Any]
+        self, thread: LoopWorker | TrioThread, query: bytes, reader: Reader[Any], deadline: float
     ) -> Any:
-        result = await thread.exchange(query, reader)
+        result = await thread.exchange(query, reader, deadline)
         self._counters.answered(result is not None)
         return result
 

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from .._errors import P0fError, P0fProtocolError, P0fTimeout
 from . import diagnosis, fork
 from .connection import CLOSE_TIMEOUT, SEND_FLAGS, Connection, ConnectionLost
-from .health import Health
+from .health import ENOUGH, Health
 from .protocol import Dialect, Reader, ReadT
 from .shared_connection import SharedConnection
 from .stats import Counters
@@ -69,59 +69,45 @@ class Exchanger:
         deadline: float = math.inf,
         kept_meanwhile: Callable[[], ReadT | None] | None = None,
     ) -> ReadT | None:
-        """Send a query and wait for its answer.
+        """What `reader` makes of the answer to `query`; or what `kept_meanwhile` gives.
 
         Args:
-            query: the bytes to send.
-            reader: makes something of the answer.
             deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
-            kept_meanwhile: gives what another lookup has found while this one waited for the
-                connection, or None; if there is something, nothing is sent.
-
-        Returns:
-            What `reader` makes of the answer, or what `kept_meanwhile` gives.
+            kept_meanwhile: what another lookup has found while this one waited for the connection.
 
         Raises:
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time). It is no
-                outage of p0f if the lookup had less time to give than `timeout`.
-            P0fProtocolError: the answer is not one of p0f's.
+            P0fUnavailable: as `P0f.lookup`. It is no outage of p0f if less than `timeout` was left.
+            P0fProtocolError: as `P0f.lookup`.
         """
         shared = self._shared
         if shared.pid != os.getpid():
             shared = self.shared_here()
-        health = self._health
-        outage = health.outage
+        outage = self._health.outage
         started = time.monotonic()
         limit = started + self.timeout
-        cut_short = deadline < limit
-        if not cut_short:
+        if limit < deadline:
             deadline = limit
         admitted = outage.down
         if admitted:
-            health.admit(started)
+            self._health.admit(started)
         lock = shared.lock
         if lock.queue or not lock.try_now(False):
             self._wait_for_lock(shared, started, deadline)
             started = time.monotonic()
             deadline = max(deadline, started + 0.001)
-            # What other lookups have used up is no fault of p0f's.
-            cut_short = cut_short or deadline - started < self.timeout / 2
         try:
             shared.last_used = started
             if outage.down and not admitted:
-                health.admit(started)  # it went down while we waited for the lock
+                self._health.admit(started)  # it went down while we waited for the lock
             if kept_meanwhile is not None and (kept := kept_meanwhile()) is not None:
-                if self._counters is not None:
-                    self._counters.served()
-                return kept
+                return self._served(kept)
             if shared.watch is None:
                 shared.start_watch(self._idle)
+            cut_short = deadline - started < ENOUGH * self.timeout
             answer, dialect = self._ask(shared, query, deadline, cut_short)
-            if outage.down:
-                health.answered()
             return self._read(answer, dialect, reader)
         finally:
-            shared.lock.release()
+            lock.release()
 
     def close(self) -> None:
         """Close the connection; waits up to a second for answers that are pending."""
@@ -192,8 +178,15 @@ class Exchanger:
                         self._health.failed(failure)
                     raise failure from error
 
+    def _served(self, kept: ReadT) -> ReadT:
+        if self._counters is not None:
+            self._counters.served()
+        return kept
+
     def _read(self, answer: bytes, dialect: Dialect, reader: Reader[ReadT]) -> ReadT | None:
         """What `reader` makes of an answer, counted. Needs the lock, which guards the counting."""
+        if self._health.outage.down:
+            self._health.answered()
         try:
             result = reader(answer, dialect)
         except P0fError as error:

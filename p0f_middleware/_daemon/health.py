@@ -25,6 +25,10 @@ FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 """Seconds between retries at most; each delay is twice the one before."""
 
+ENOUGH = 0.9
+"""Share of the timeout that a lookup must have given p0f for its timeout to be p0f's failure. With
+less, a deadline of the caller's has cut it short, or other lookups have used the time up."""
+
 
 class Outage:
     """A span in which p0f does not answer. Times are seconds of any steady clock."""

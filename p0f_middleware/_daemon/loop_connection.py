@@ -8,9 +8,8 @@ busy-polled for before the loop goes to sleep; with more in flight, the loop doe
 
 A query is abandoned once all its futures are done (cancelled, or expired); its answer is still
 read, in order, and dropped. When the connection is lost, pending queries are retried once, on a new
-connection. Failures are put into the futures as copies, since each raises in a task of its own.
-
-A LoopConnection knows no client: what it needs of one is given to it.
+connection. Failures are put into the futures as copies, since each raises in a task of its own. No
+client is known here: what is needed of one is given.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .._errors import P0fError, P0fProtocolError
@@ -41,12 +40,8 @@ class LoopConnection:
     """What is asked but not yet sent, and who waits for what is in flight.
 
     Args:
-        connection: is the loop's from now on.
-        loop: the running event loop.
-        health: what is known of p0f.
-        socket_path: names p0f in errors.
-        timeout: seconds that a lookup may take.
-        idle: seconds without a lookup after which the connection is closed.
+        connection: is the running loop's from now on.
+        socket_path, timeout, idle: as in `BaseClient`.
         ask_again: asks pending queries on a new connection.
     """
 
@@ -70,6 +65,10 @@ class LoopConnection:
         self._idle = idle
         self._ask_again = ask_again
         self._batch = Batch()
+        self._asked: dict[object, PendingQuery] = {}
+        """The batch's queries, by what makes the answers the same."""
+        self._shares = False
+        """Whether several lookups of the batch wait for the same query."""
         self._unsent: deque[PendingQuery] = deque()
         """What waits for room among the queries in flight."""
         self._crowded = False
@@ -81,40 +80,48 @@ class LoopConnection:
         loop.add_reader(connection.sock.fileno(), self._receive)
         self._watch()
 
-    def ask(self, query: bytes, reader: Reader[Any]) -> asyncio.Future[Any]:
+    def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
         """A future of what `reader` makes of the answer, or of a P0fError."""
         future: asyncio.Future[Any] = self._new_future()
-        batch = self._batch
-        queries = batch.queries
-        if not queries:
+        asked = self._asked
+        if not asked:
             if self._spins_left and not (
                 self._crowded or self._unsent or self.connection.pipeline.pending
             ):
-                self._spins_left -= 1
-                alone = Batch(time.monotonic() + self._timeout)
-                self.put([_new(PendingQuery, ([future], query, reader, alone))])
+                self._ask_alone(future, query, reader, deadline)
                 return future
             self.loop.call_soon(self._end_batch)
-        first = queries.get(query)
+        batch = self._batch
+        if deadline < batch.deadline:
+            batch.deadline = deadline
+        first = asked.get(query)
         if first is None:
-            queries[query] = _new(PendingQuery, ([future], query, reader, batch))
+            asked[query] = _new(PendingQuery, ([future], query, reader, batch))
             return future
         if first.reader is not reader:
-            mine = PendingQuery([], query, reader, batch)
-            first = queries.setdefault((query, reader), mine)
+            first = asked.setdefault((query, reader), PendingQuery([], query, reader, batch))
         first.futures.append(future)
-        batch.shares = batch.shares or len(first.futures) > 1
+        self._shares = self._shares or len(first.futures) > 1
         return future
+
+    def _ask_alone(
+        self, future: asyncio.Future[Any], query: bytes, reader: Reader[Any], deadline: float
+    ) -> None:
+        """Send a query at once: nothing is in flight, and nothing else was asked lately."""
+        self._spins_left -= 1
+        limit = time.monotonic() + self._timeout
+        batch = Batch(limit if limit < deadline else deadline)
+        self.put([_new(PendingQuery, ([future], query, reader, batch))])
 
     def _end_batch(self) -> None:
         """Send together what was asked in this iteration of the loop."""
+        asked, self._asked = self._asked, {}
         batch, self._batch = self._batch, Batch()
-        batch.deadline = time.monotonic() + self._timeout
-        self._crowded = len(batch.queries) > 1 or batch.shares
+        batch.deadline = min(batch.deadline, time.monotonic() + self._timeout)
+        self._crowded = len(asked) > 1 or self._shares
+        self._shares = False
         self._spins_left = _MAX_SPINS
-        queries = list(batch.queries.values())
-        batch.queries.clear()  # they know their batch: no cycles for the garbage collector
-        self.put(queries)
+        self.put(list(asked.values()))
 
     def put(self, queries: Sequence[PendingQuery]) -> None:
         """Send queries, or keep them until there is room among those in flight."""
@@ -139,7 +146,7 @@ class LoopConnection:
 
     @property
     def _busy(self) -> bool:
-        return bool(self.connection.pipeline.pending or self._unsent or self._batch.queries)
+        return bool(self.connection.pipeline.pending or self._unsent or self._asked)
 
     def shut(self) -> None:
         """Release the connection. What is still awaited is retried elsewhere, once.
@@ -161,16 +168,14 @@ class LoopConnection:
         if here:
             self._retry(awaited)
 
-    def _retry(self, queries: Iterable[PendingQuery]) -> None:
+    def _retry(self, queries: Sequence[PendingQuery]) -> None:
         """Ask again, on a new connection, what was lost with this one, but once only."""
-        again: list[PendingQuery] = []
+        again = [query for query in queries if not query.batch.retried]
+        error = ConnectionLost(diagnosis.closed(self._socket_path))
         for query in queries:
             if query.batch.retried:
-                error = ConnectionLost(diagnosis.closed(self._socket_path))
                 self._health.failed(error)
                 query.fail(error)
-            else:
-                again.append(query)
         for query in again:
             query.batch.retried = True
         if again:
@@ -266,9 +271,7 @@ class LoopConnection:
         """Set the timer for the oldest query, or for idling if there is none."""
         oldest = next(self._awaited(), None)
         self._idling = oldest is None
-        delay = self._idle
-        if oldest is not None:
-            delay = max(oldest.batch.deadline - time.monotonic(), 0.001)
+        delay = max(oldest.batch.deadline - time.monotonic(), 0.001) if oldest else self._idle
         self._timer = self.loop.call_later(delay, self._tick)
 
     def _tick(self) -> None:

@@ -24,15 +24,12 @@ def copied(error: P0fError) -> P0fError:
 class Batch:
     """The queries of one iteration of the event loop."""
 
-    __slots__ = ("deadline", "queries", "retried", "shares")
+    __slots__ = ("deadline", "retried")
 
     def __init__(self, deadline: float = math.inf) -> None:
         self.deadline = deadline
-        """`time.monotonic()` at which its lookups expire; known when the iteration ends."""
-        self.queries: dict[object, PendingQuery] = {}
-        """By what makes the answers the same."""
-        self.shares = False
-        """Whether several lookups wait for the same query."""
+        """When its lookups expire (`time.monotonic()`): at the earliest deadline of them, or the
+        timeout after the iteration has ended."""
         self.retried = False
         """Whether they were asked before, on a connection that was lost."""
 

@@ -8,6 +8,7 @@ are counted by those who wait for them.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -33,20 +34,22 @@ class TrioThread:
         self._health = health
         self._limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("p0f")
 
-    async def exchange(self, query: bytes, reader: Reader[Any]) -> Any:
-        """What `reader` makes of the answer to `query`.
+    async def exchange(self, query: bytes, reader: Reader[Any], deadline: float = math.inf) -> Any:
+        """What `reader` makes of the answer to `query`, as `Exchanger.exchange`.
 
         Raises:
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is not one of p0f's.
         """
-        self._health.refuse_early(time.monotonic())
-        seconds = self._exchanger.timeout
+        now = time.monotonic()
+        self._health.refuse_early(now)
+        seconds = min(self._exchanger.timeout, deadline - now)
         with trio.move_on_after(seconds + AFTERTHOUGHT):
             return await trio.to_thread.run_sync(
                 self._exchanger.exchange,
                 query,
                 reader,
+                deadline,
                 abandon_on_cancel=True,
                 limiter=self._limiter_here(),
             )

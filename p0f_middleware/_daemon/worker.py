@@ -14,6 +14,7 @@ fork takes.)
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import threading
 import time
@@ -49,16 +50,17 @@ class LoopWorker:
         """By process: a fork's child has no thread of its parent's."""
         fork.register(self)
 
-    async def exchange(self, query: bytes, reader: Reader[Any]) -> Any:
-        """What `reader` makes of the answer to `query`.
+    async def exchange(self, query: bytes, reader: Reader[Any], deadline: float = math.inf) -> Any:
+        """What `reader` makes of the answer to `query`, as `Exchanger.exchange`.
 
         Raises:
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is not one of p0f's.
         """
-        self._health.refuse_early(time.monotonic())
-        seconds = self._exchanger.timeout
-        work = self._submit(lambda: self._exchanger.exchange(query, reader))
+        now = time.monotonic()
+        self._health.refuse_early(now)
+        seconds = min(self._exchanger.timeout, deadline - now)
+        work = self._submit(lambda: self._exchanger.exchange(query, reader, deadline))
         answer = asyncio.wrap_future(work)
         try:
             done, _ = await asyncio.wait([answer], timeout=seconds + AFTERTHOUGHT)

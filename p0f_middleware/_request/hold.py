@@ -38,7 +38,7 @@ ASK_ONCE_MORE_AFTER = 1.0
 class Told:
     """What one connection was told: the outcome, and what was made of it for the application."""
 
-    __slots__ = ("connection", "keys_by_claims", "outcome", "until")
+    __slots__ = ("connection", "early", "keys_by_claims", "outcome", "until")
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -46,6 +46,8 @@ class Told:
         """The server's object of the connection; None if the source does not depend on it."""
         self.until = 0.0
         """When it expires, by `time.monotonic()`."""
+        self.early = False
+        """Whether it expires early, so that p0f is asked once more for what HTTP has told it."""
         self.keys_by_claims: tuple[Headers | None, dict[str, Any]] | None = None
         """What the client claimed to be last, and what the application found then. It is replaced
         whole, since threads may serve the connection's requests at once."""
@@ -89,23 +91,41 @@ class Hold:
             return None
         return told
 
-    def put(self, key: object, connection: object, told: Told, now: float) -> None:
-        """Remember what a connection was told, which is a fingerprint: the rest is asked again."""
-        if connection is not None:
-            try:
-                told.connection = ref(connection)
-            except TypeError:  # an object that cannot be recognised later without being kept alive
-                return
+    def put(self, key: object, connection: object, told: Told, now: float) -> Told:
+        """Remember what a connection is told, which is a fingerprint: the rest is asked again.
+
+        Returns:
+            What it is told: `told`, or what it was told before, if p0f was asked once more and has
+            answered with the system of another machine behind the address.
+        """
         try:
-            first = self._told.get(key) is None
-            early = first and _too_early(told.outcome)
-            told.until = now + (min(ASK_ONCE_MORE_AFTER, self._seconds) if early else self._seconds)
+            if connection is not None:
+                told.connection = ref(connection)
+            before = self._told.get(key)
+            if before is not None and before.early and now < before.until + self._seconds:
+                if not _same_system(before.outcome, told.outcome):
+                    told = Told(before.outcome)
+            else:
+                told.early = before is None and _too_early(told.outcome)
+            told.until = now + (
+                min(ASK_ONCE_MORE_AFTER, self._seconds) if told.early else self._seconds
+            )
             self._told[key] = told
             self._told.move_to_end(key)
             while len(self._told) > self._most:
                 self._told.popitem(last=False)
-        except (KeyError, TypeError):  # other threads have removed it; or as above
-            return
+        except (KeyError, TypeError):  # removed meanwhile; no hash; or no weak reference to be had
+            pass
+        return told
+
+
+def _same_system(before: Outcome, after: Outcome) -> bool:
+    first, second = before.info, after.info
+    return (
+        isinstance(first, P0fInfo)
+        and isinstance(second, P0fInfo)
+        and first.os_name == second.os_name
+    )
 
 
 def _too_early(outcome: Outcome) -> bool:

@@ -109,7 +109,9 @@ class BaseLookup:
         self._unnamed_proxy.look(visitor)
         kept = told.keys_by_claims  # this request's own, while no other has seen `told`
         if key is not None and told.outcome.status is P0fStatus.OK and visitor.port:
-            self._hold.put(key, connection, told, now)
+            held = self._hold.put(key, connection, told, now)
+            if held is not told:
+                return self._keys(visitor, held)
         return self._keys(visitor, told) if kept is None else kept[1]
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:

@@ -338,6 +338,22 @@ def test_a_deadline_does_not_prolong_the_timeout(connect: Connect, fake_p0f: Fak
     assert client.stats.outages == 1
 
 
+def test_a_deadline_just_before_the_timeout_is_kept_and_an_outage_is_noticed(
+    connect: Connect, fake_p0f: FakeP0f
+) -> None:
+    client = connect(fake_p0f, timeout=0.5)
+    fake_p0f.stall()
+    began = time.monotonic()
+    with pytest.raises(P0fTimeout):
+        client.fingerprint(Visitor(HOST), began + 0.49)
+    took = time.monotonic() - began
+    with pytest.raises(P0fUnavailable, match="is down"):
+        client.fingerprint(Visitor(HOST), in_time())
+
+    assert 0.4 < took < 2
+    assert (client.stats.timeouts, client.stats.skipped, client.stats.outages) == (1, 1, 1)
+
+
 def test_a_deadline_that_has_passed_is_a_timeout(connect: Connect, fake_p0f: FakeP0f) -> None:
     client = connect(fake_p0f)
     fake_p0f.stall()

@@ -77,12 +77,11 @@ WITHOUT_UNIX_SOCKETS = """
 import sys
 for name in ("fcntl", "termios"):
     sys.modules[name] = None
-import functools, os, select, socket
+import asyncio, functools, os, select, socket  # asyncio is not to be tried: it knows its system
 socket.socketpair = functools.partial(socket.socketpair, socket.AF_UNIX)  # asyncio wakes up by it
 del socket.AF_UNIX, os.register_at_fork, select.poll
 import p0f_middleware
 from p0f_middleware import AsyncP0f, P0f, P0fUnavailable
-import asyncio
 for ask in (P0f("p0f.sock").lookup, lambda ip: asyncio.run(AsyncP0f("p0f.sock").lookup(ip))):
     try:
         ask("192.0.2.1")

@@ -98,11 +98,12 @@ def test_what_a_deadline_cuts_short_is_no_outage(
     assert not health.outage.down
 
 
-def test_what_takes_the_whole_timeout_is_an_outage(
-    exchanger: Exchanger, fake_p0f: FakeP0f, health: Health
+@pytest.mark.parametrize("seconds", [9, TIMEOUT - 0.001])
+def test_what_takes_the_whole_timeout_or_nearly_is_an_outage(
+    exchanger: Exchanger, fake_p0f: FakeP0f, health: Health, seconds: float
 ) -> None:
     fake_p0f.stall()
-    seconds_of_timeout(exchanger, time.monotonic() + 9)
+    seconds_of_timeout(exchanger, time.monotonic() + seconds)
 
     assert health.outage.down
 

@@ -38,6 +38,10 @@ REQUESTS = 12  # of each machine, about
 RECONNECT = 0.1  # how often a machine opens a new connection instead of using the one it has
 
 
+OTHERS = "another machine's answer"
+CHANGED = "another answer than before on the same connection"
+
+
 class Stack(NamedTuple):
     """How a system opens connections, and the User-Agent of its browsers."""
 
@@ -73,9 +77,11 @@ def ask(connection: http.client.HTTPConnection, user_agent: str) -> Any:
 
 
 def share(address: str, stacks: list[Stack], port: int, draw: random.Random) -> Iterator[Any]:
-    """Verdicts on honest machines that come to *address* one after another and stay."""
+    """Answers to honest machines that come to *address* one after another and stay, each with
+    whether it differs from the one before it on the same connection."""
     waiting = list(stacks)
     machines: list[tuple[Stack, http.client.HTTPConnection]] = []
+    said: dict[http.client.HTTPConnection, Any] = {}
     for _ in range(REQUESTS * len(stacks)):
         if waiting and (not machines or draw.random() < 0.25):
             stack = waiting.pop()
@@ -86,7 +92,8 @@ def share(address: str, stacks: list[Stack], port: int, draw: random.Random) -> 
             connection.close()
             connection = connect(stack, address, port)
             machines[place] = stack, connection
-        yield ask(connection, stack.user_agent)
+        answer = ask(connection, stack.user_agent)
+        yield *answer, said.setdefault(connection, answer) != answer
     for _, connection in machines:
         connection.close()
 
@@ -116,9 +123,11 @@ def honest(port: int, network: int, draw: random.Random) -> Counter[str]:
     for count, number in itertools.product((2, 3, 4), range(1, ADDRESSES + 1)):
         stacks = [LINUX, WINDOWS, *draw.choices((LINUX, WINDOWS), k=count - 2)]
         draw.shuffle(stacks)
-        for verdict, claimed, seen in share(f"127.{network}.{count}.{number}", stacks, port, draw):
+        address = f"127.{network}.{count}.{number}"
+        for verdict, claimed, seen, changed in share(address, stacks, port, draw):
             tally[verdict] += 1
-            tally["another machine's answer"] += seen != claimed
+            tally[OTHERS] += seen != claimed
+            tally[CHANGED] += changed
     return tally
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from .daemon import unavailable
+from .shared_address import CHANGED, OTHERS
 
 Tallies = dict[str, dict[str, int]]
 
@@ -39,12 +40,19 @@ def test_honest_machines_behind_one_address_are_hardly_ever_accused(
     hold: int, tallies: Tallies
 ) -> None:
     honest = dict(tallies[f"hold={hold}, honest"])
-    others = honest.pop("another machine's answer")
+    others, _ = honest.pop(OTHERS), honest.pop(CHANGED)
     requests = sum(honest.values())
 
     assert requests > 1000
     assert others > requests / 20, "p0f told them apart all the time: nothing was tried"
     assert honest.get("mismatch", 0) <= requests * 0.005
+
+
+def test_requests_of_one_connection_all_say_the_same(tallies: Tallies) -> None:
+    held, asked_each_time = (tallies[f"hold={hold}, honest"][CHANGED] for hold in (10, 0))
+
+    assert asked_each_time > 0, "p0f told nothing else all the time: nothing was tried"
+    assert held == 0
 
 
 @pytest.mark.parametrize("hold", [10, 0])

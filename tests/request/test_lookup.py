@@ -334,6 +334,19 @@ def test_what_p0f_learns_from_http_is_asked_for_once_more(wrap: Wrap, clock: Clo
     assert source.asked == [HOST, HOST]
 
 
+def test_another_machine_behind_the_address_does_not_change_what_a_connection_was_told(
+    wrap: Wrap, clock: Clock
+) -> None:
+    source = KnownAfter(info=WITHOUT_HTTP)
+    middleware = wrap(source)
+    middleware.request()
+    clock.now += ASK_ONCE_MORE_AFTER + 0.1
+    source.info = P0fInfo(os_name="Windows", http_name="Chrome")
+
+    assert [middleware.request()["p0f.info"] for _ in range(2)] == [WITHOUT_HTTP] * 2
+    assert source.asked == [HOST, HOST]
+
+
 def test_what_p0f_never_learns_is_asked_for_once(wrap: Wrap, clock: Clock) -> None:
     source = KnownAfter(info=WITHOUT_HTTP)
     middleware = wrap(source)
