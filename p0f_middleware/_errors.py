@@ -58,4 +58,5 @@ class P0fProtocolError(P0fError, ValueError):
 class P0fNoMatch(P0fError, KeyError):
     """p0f knows nothing about the address. `args[0]` is the message."""
 
-    __str__ = Exception.__str__  # KeyError shows the repr of its key; ours is a sentence
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError shows the repr of its key; ours is a sentence

@@ -90,7 +90,7 @@ class P0fMiddleware:
         options = read_settings()
         try:
             asked, lookup = resolved(options, awaited=self._is_async)
-            self.source = asked.source
+            self.source: Any = asked.source
             self._lookup: Any = lookup
         except (TypeError, ValueError) as error:
             raise ImproperlyConfigured(f"in the settings of P0fMiddleware: {error}") from error

@@ -119,7 +119,7 @@ class FakeP0f:
         self.default = default
         self.queries: list[str] = []
         """The addresses that clients have asked for, in order."""
-        self.connections = 0
+        self.connections: int = 0
         """How many connections it has accepted."""
         self._dialect = next(d for d in DIALECTS.values() if d.name == dialect)
         self._respond: Callable[[str], bytes] | None = None

@@ -7,7 +7,7 @@ What is looked up, and how, is in `_request`; here environ goes in and the appli
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._daemon.base import TIMEOUT
 from ._daemon.blocking import P0f
@@ -76,7 +76,8 @@ class P0fWSGIMiddleware:
         self.app = app
         self._rules = ProxyRules(trusted_proxies, client_header, client_port_header)
         asked = resolve(source, P0f, self._rules, timeout=timeout, grace=grace, awaited=False)
-        self.source = asked.source
+        self.source: Any = asked.source
+        """What is asked: the object given as `source`, or the client made of a path."""
         self._lookup = Lookup(asked, self._rules, grace=grace, hold=hold, claims=claims)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
