@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-running_loop = asyncio._get_running_loop
+running_loop = asyncio._get_running_loop  # noqa: SLF001  # asyncio documents it so
 """The asyncio loop that runs the caller; None if none does. It raises nothing."""
 
 

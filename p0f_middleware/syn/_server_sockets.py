@@ -152,7 +152,7 @@ _BY_INPUT_PACKAGE: dict[str, SocketGetter] = {
     "_io": _socket_file,
     "cheroot": lambda stream: stream.rfile,
     "gevent": lambda stream: stream.rfile,
-    "django": lambda stream: stream._read.__self__,
+    "django": lambda stream: stream._read.__self__,  # noqa: SLF001  # it has no other way
 }
 """By the package of wsgi.input: wsgiref, cheroot (CherryPy), gevent.pywsgi, Django's runserver."""
 
