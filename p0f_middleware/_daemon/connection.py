@@ -71,18 +71,18 @@ class Connection(Generic[TicketT]):
 
     def __init__(self, socket_path: str) -> None:
         close_drained()
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self.pipeline: Pipeline[TicketT] = Pipeline()
-        self.sock = _new_socket()
+        self.sock: NativeSocket = _new_socket()
         try:
             self.sock.setblocking(False)
             self.sock.connect(socket_path)
         except BaseException:
             self.sock.close()
             raise
-        self.waiting = False
+        self.waiting: bool = False
         """Whether the last wait was cut short by an exception: then nothing is half received."""
-        self.spin_after = 0.0
+        self.spin_after: float = 0.0
         """When to busy-poll again (`time.monotonic()`)."""
         _open_connections.add(self)
         _release_at_exit()

@@ -95,6 +95,10 @@ def _package(thing: object) -> str:
     return type(thing).__module__.partition(".")[0]
 
 
+# Not every Exception: a time limit of somebody else's may be raised in here, too.
+_NOT_THERE = (AttributeError, LookupError, TypeError, ValueError, OSError, RuntimeError)
+
+
 def _descriptor(getter: SocketGetter, clue: Any) -> int | None:
     """The descriptor that a getter finds; None if the server keeps its socket elsewhere.
 
@@ -106,7 +110,7 @@ def _descriptor(getter: SocketGetter, clue: Any) -> int | None:
         fd: object = connection if isinstance(connection, int) else connection.fileno()
     except NoConnection:
         raise
-    except Exception:  # another version of the server, or an object that has no socket
+    except _NOT_THERE:  # another version of the server, or an object that has no socket
         return None
     if not isinstance(fd, int):
         return None
@@ -152,7 +156,7 @@ _BY_INPUT_PACKAGE: dict[str, SocketGetter] = {
     "_io": _socket_file,
     "cheroot": lambda stream: stream.rfile,
     "gevent": lambda stream: stream.rfile,
-    "django": lambda stream: stream._read.__self__,
+    "django": lambda stream: stream._read.__self__,  # noqa: SLF001  # it has no other way
 }
 """By the package of wsgi.input: wsgiref, cheroot (CherryPy), gevent.pywsgi, Django's runserver."""
 
