@@ -118,6 +118,7 @@ def test_the_core_needs_the_standard_library_and_asgiref_alone(path: Path) -> No
         "_address",
         "_info",
         "_errors",
+        "_outage",
         "_outcome",
         "_visitor",
         "_request/grace",

@@ -1,8 +1,7 @@
 """When p0f does not answer: whether to ask all the same, and what to say about it.
 
-`Outage` decides, without I/O and with the caller's clock, so that both clients and the tests share
-it. `Health` is what a client holds: the outage, its counters, and the one log line for going down
-and for coming back.
+`Health` is what a client holds: the outage, its log lines, and the counters. When to try again is
+decided by `Outage`, on the ground that all sources share.
 """
 
 from __future__ import annotations
@@ -11,55 +10,10 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
 
 from .._errors import P0fError, P0fUnavailable
 from .._log import logger
-
-FIRST_DELAY = 0.5
-"""Seconds from a failure to the first retry."""
-LONGEST_DELAY = 30.0
-"""Seconds between retries at most; each delay is twice the one before."""
-
-
-class Outage:
-    """A span in which p0f does not answer. Times are seconds of any steady clock."""
-
-    def __init__(self) -> None:
-        self.down = False
-        self.began = 0.0
-        self._delay = FIRST_DELAY
-        self._retry_at = 0.0
-
-    def begin(self, now: float) -> bool:
-        """Take note of a failure. True if it begins an outage, False if one is on already."""
-        if self.down:
-            return False
-        self.down = True
-        self.began = now
-        self._delay = FIRST_DELAY
-        self._retry_at = now + FIRST_DELAY
-        return True
-
-    def retry(self, now: float) -> bool:
-        """Whether the caller is to be the one that tries again.
-
-        Saying yes puts the next retry off by twice the delay at once: no second caller is sent, and
-        a caller that never comes back (cancelled, killed) blocks nobody.
-        """
-        if now < self._retry_at:
-            return False
-        self._delay = min(2 * self._delay, LONGEST_DELAY)
-        self._retry_at = now + self._delay
-        return True
-
-    def retry_in(self, now: float) -> float:
-        """Seconds until a retry is due."""
-        return max(0.0, self._retry_at - now)
-
-    def end(self) -> None:
-        """p0f has answered."""
-        self.down = False
+from .._outage import Outage, OutageLog
 
 
 class P0fStats:
@@ -128,17 +82,12 @@ class P0fStats:
 class Health:
     """A client's view of its p0f: the outage if there is one, the counters, and the log."""
 
-    MOST_REPORTS = 5
-    """Outages to report within `REPORT_SPAN` seconds; a p0f that flaps is not logged for ever."""
-    REPORT_SPAN = 60.0
-
     def __init__(self, socket_path: str) -> None:
         self.stats = P0fStats()
         self.outage = Outage()
         self._socket_path = socket_path
         self.lock = threading.Lock()
-        self._reports: deque[float] = deque(maxlen=self.MOST_REPORTS)
-        self._reported = False
+        self._log = OutageLog("p0f", socket_path)
         self._skipped_before = 0
         self._connections = 0
         self._warned_of_answer = False
@@ -175,14 +124,8 @@ class Health:
             if not self.outage.begin(now):
                 return
             self._skipped_before = self.stats.skipped
-            self._reported = len(self._reports) < self.MOST_REPORTS or (
-                now - self._reports[0] > self.REPORT_SPAN
-            )
-            if self._reported:
-                self._reports.append(now)
         self.stats.add("outages")
-        if self._reported:
-            logger().warning("p0f is down, requests go on without p0f.info: %s", str(error))
+        self._log.down(now, error)
 
     def answered(self) -> None:
         """p0f has answered; call it when `outage.down`."""
@@ -190,13 +133,9 @@ class Health:
             if not self.outage.down:
                 return
             self.outage.end()
-        if self._reported:
-            logger().info(
-                "p0f at %s is back after %.1f s; %d lookups were skipped",
-                self._socket_path,
-                time.monotonic() - self.outage.began,
-                self.stats.skipped - self._skipped_before,
-            )
+        self._log.back(
+            time.monotonic() - self.outage.began, self.stats.skipped - self._skipped_before
+        )
 
     def bad_answer(self, error: P0fError) -> None:
         """One host's answer made no sense, though p0f speaks its API."""
