@@ -12,6 +12,7 @@ too: not known is not the same as empty.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,7 @@ class BadSoftwareChoices(models.IntegerChoices):
 class SourceChoices(models.TextChoices):
     P0F = "p0f", "the p0f daemon"
     SYN = "syn", "the connection's own SYN"
+    ADDRESS = "address", "a SYN of another connection from the address"
 
 
 class Fingerprint(models.Model):
@@ -54,7 +56,7 @@ class Fingerprint(models.Model):
         default=timezone.now, db_index=True, help_text="When p0f was asked."
     )
     source = models.CharField(
-        max_length=3,
+        max_length=7,
         choices=SourceChoices.choices,
         default=SourceChoices.P0F,
         help_text="Who says so.",
@@ -138,6 +140,15 @@ class Fingerprint(models.Model):
         verbose_name="raw signature",
         help_text="The SYN in p0f's notation; from the connection's own SYN.",
     )
+    signature = models.TextField(
+        **OPTIONAL,
+        help_text="The label of the signature that matched, as 's:win:Windows:10 or 11'.",
+    )
+    seen_as = models.JSONField(
+        **OPTIONAL,
+        verbose_name="seen as",
+        help_text="User-Agent families that a public collection has with this signature.",
+    )
 
     class Meta:
         get_latest_by = "observed"
@@ -158,7 +169,7 @@ def _to_column(value: Any) -> Any:
         return value.days
     if isinstance(value, datetime) and not settings.USE_TZ:
         return timezone.make_naive(value)
-    return value
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 if apps.is_installed("django.contrib.admin"):

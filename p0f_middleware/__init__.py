@@ -21,7 +21,8 @@ from ._errors import (
     P0fTimeout,
     P0fUnavailable,
 )
-from ._info import BadSoftware, MatchQuality, P0fInfo
+from ._fields import BadSoftware, MatchQuality
+from ._info import P0fInfo
 from ._outcome import P0fStatus
 from .wsgi import P0fWSGIMiddleware
 

@@ -8,6 +8,8 @@ are not kinds of P0fException.
 
 from __future__ import annotations
 
+from ._public import public
+
 __all__ = [
     "P0fBadQuery",
     "P0fError",
@@ -19,30 +21,37 @@ __all__ = [
 ]
 
 
+@public
 class P0fError(Exception):
     """Base of everything this package raises about a query."""
 
 
+@public
 class P0fException(P0fError):
     """The query could not be asked or was not answered."""
 
 
+@public
 class P0fBadQuery(P0fException):
     """What was asked for is no IP address; nothing was sent. Also: p0f called the query bad."""
 
 
+@public
 class P0fUnavailable(P0fException, OSError):
     """p0f cannot be asked: no socket, nobody listening, connection lost, or a retry is not due."""
 
 
+@public
 class P0fTimeout(P0fUnavailable, TimeoutError):
     """p0f did not answer within the timeout."""
 
 
+@public
 class P0fProtocolError(P0fError, ValueError):
     """p0f's answer is not what its API documents: wrong size, magic, status or constant."""
 
 
+@public
 class P0fNoMatch(P0fError, KeyError):
     """p0f knows nothing about the address. `args[0]` is the message."""
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from ._public import public
+
 if TYPE_CHECKING:
     from ._info import P0fInfo
 
 __all__ = ["NO_ADDRESS", "Outcome", "P0fStatus", "unavailable"]
 
 
+@public
 class P0fStatus(str, Enum):
     """What became of a request's lookup; equal to the plain strings."""
 

@@ -21,9 +21,12 @@ from p0f_middleware import P0fInfo
 TIMES = ("first_seen", "last_seen", "last_nat", "last_chg")
 STRINGS = ("os_name", "os_flavor", "http_name", "http_flavor", "link_type", "language")
 DERIVED = {"uptime", "uptime_sec"}
-EVERYTHING = P0fInfo(
+_LARGEST: dict[str, Any] = {
     **dict.fromkeys((*TIMES, "total_conn", "uptime_min"), 2**32 - 1),
     **dict.fromkeys(STRINGS, "x" * 32),
+}
+EVERYTHING = P0fInfo(
+    **_LARGEST,
     up_mod_days=49,
     distance=9,
     bad_sw=2,
@@ -31,6 +34,8 @@ EVERYTHING = P0fInfo(
     link_mtu=1500,
     tick_rate=100.0,
     raw_sig="4:58+6:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0",
+    signature="s:unix:Linux:4.20 or newer",
+    seen_as={"Linux": 42, "Windows": 1},
 )
 
 settings.configure(

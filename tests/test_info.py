@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import pickletools
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -19,7 +20,8 @@ from p0f_middleware._daemon.protocol import (
     read_answer,
     write_answer,
 )
-from p0f_middleware._info import WIRE_FIELDS, text
+from p0f_middleware._fields import WIRE_FIELDS, text
+from p0f_middleware._info import by_address, with_bad_sw
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -48,6 +50,8 @@ READ: dict[str, Any] = {
     "uptime_sec": 259260,
     "uptime": timedelta(minutes=4321),
     "raw_sig": None,
+    "signature": None,
+    "seen_as": None,
     "source": "p0f",
 }
 UNKNOWN: dict[str, Any] = dict.fromkeys(READ) | {
@@ -156,6 +160,70 @@ def test_one_made_from_a_syn_says_so() -> None:
     assert (info.source, info.raw_sig) == ("syn", "4:64+0:0:1460:mss*44,7:mss,sok:df:0")
 
 
+FROM_A_SYN = P0fInfo(
+    os_name="Windows",
+    raw_sig="4:128+0:0:1460:mss*44,8:mss,nop,ws,nop,nop,sok:df,id+:0",
+    signature="s:win:Windows:10 or 11",
+    seen_as={"Windows": 75, "Linux": 2},
+)
+
+
+def test_it_names_the_label_that_matched() -> None:
+    assert FROM_A_SYN.signature == "s:win:Windows:10 or 11"
+
+
+def test_the_evidence_of_its_signature_is_a_mapping_in_the_order_given() -> None:
+    assert FROM_A_SYN.seen_as is not None
+    assert list(FROM_A_SYN.seen_as.items()) == [("Windows", 75), ("Linux", 2)]
+
+
+def test_the_evidence_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        FROM_A_SYN.seen_as["Windows"] = 1  # type: ignore[index]
+
+
+def test_the_evidence_goes_through_json() -> None:
+    assert json.loads(json.dumps(FROM_A_SYN.as_dict()))["seen_as"] == {"Windows": 75, "Linux": 2}
+
+
+@pytest.mark.parametrize("source", ["p0f", "syn", "address"])
+def test_it_says_whose_it_is(source: Any) -> None:
+    assert P0fInfo(os_name="Linux", source=source).source == source
+
+
+def test_a_syn_of_the_address_differs_from_the_connections_in_its_source_alone() -> None:
+    other = by_address(FROM_A_SYN)
+
+    assert dict(other) == {**FROM_A_SYN, "source": "address"}
+
+
+def test_a_copy_with_another_bad_sw_differs_in_nothing_else() -> None:
+    other = with_bad_sw(FROM_A_SYN, BadSoftware.OS_MISMATCH)
+
+    assert dict(other) == {**FROM_A_SYN, "bad_sw": BadSoftware.OS_MISMATCH}
+
+
+@pytest.mark.parametrize("field", ["raw_sig", "signature"])
+def test_a_nul_in_what_a_syn_tells_is_a_value_error(field: str) -> None:
+    fields: dict[str, Any] = {field: "x\0y"}
+    with pytest.raises(ValueError, match="NUL"):
+        P0fInfo(**fields)
+
+
+def test_an_unknown_source_is_a_value_error() -> None:
+    source: Any = "nmap"
+    with pytest.raises(ValueError, match="'nmap'"):
+        P0fInfo(source=source)
+
+
+def test_a_pickle_names_the_root_package_alone() -> None:
+    names = {argument for _, argument, _ in pickletools.genops(pickle.dumps(FROM_A_SYN, 0))}
+
+    assert {name for name in names if "p0f" in str(name) and " " in str(name)} == {
+        "p0f_middleware P0fInfo"
+    }
+
+
 def test_equal_fields_make_equals(info: P0fInfo) -> None:
     assert info == P0fInfo(**GIVEN)
 
@@ -168,6 +236,9 @@ OTHER_VALUES: dict[str, Any] = {
     **dict.fromkeys(WIRE_FIELDS, 1),
     **dict.fromkeys(WIRE_FIELDS[10:16], "another"),
     "raw_sig": "4:64+0",
+    "signature": "s:win:Windows:10 or 11",
+    "seen_as": {"Windows": 7},
+    "source": "address",
 }
 
 
@@ -313,10 +384,10 @@ def test_describe_words_each_thing_alone(fields: dict[str, Any], label: str, wor
     assert P0fInfo(**fields).describe()[label] == words
 
 
-@pytest.mark.parametrize("name", ["colour", "uptime", "uptime_sec", "source", "magic"])
+@pytest.mark.parametrize("name", ["colour", "uptime", "uptime_sec", "magic"])
 def test_naming_a_field_that_cannot_be_set_is_a_type_error(name: str) -> None:
     fields: dict[str, Any] = {name: 1}
-    with pytest.raises(TypeError, match=f"no settable field {name}"):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
         P0fInfo(**fields)
 
 

@@ -272,7 +272,7 @@ def test_the_sample_is_not_taken_for_the_visitor() -> None:
     "field", ["os_name", "os_flavor", "http_name", "http_flavor", "link_type", "language"]
 )
 def test_what_p0f_says_is_escaped(field: str) -> None:
-    given = {"os_name": "x", "http_name": "x", field: "<b>&"}
+    given: dict[str, Any] = {"os_name": "x", "http_name": "x", field: "<b>&"}
     page = shown(P0fInfo(**given), P0fStatus.OK)
     assert "&lt;b&gt;&amp;" in page
     assert "<b>" not in page

@@ -17,7 +17,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from .._errors import P0fBadQuery, P0fProtocolError
-from .._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, constants, from_answer, text, wire_fields
+from .._fields import MOST_DAYS, WIRE_FIELDS, constants, text
+from .._info import P0fInfo, from_answer, wire_fields
 
 QUERY_SIZE = 21
 MOST_OWED = 128

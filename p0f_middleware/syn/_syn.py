@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from .._address import client_address
-from .._info import STRING_SIZE, MatchQuality, P0fInfo, seen_once
+from .._fields import STRING_SIZE, MatchQuality
+from .._info import P0fInfo, seen_once
 from .._log import logger
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus
 from .._request.proxies import Trusted, TrustedProxies
