@@ -6,31 +6,58 @@ and is 192.0.2.1 here, so that it is the same client everywhere.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from typing import TypeAlias
+
+__all__ = ["CACHED", "Endpoint", "client_address", "endpoint", "port_number"]
 
 CACHED = 4096
-_LONGEST_ADDRESS = 64
-"""With zone; longer text is not kept in a cache, lest a client fill it with megabytes."""
+"""Addresses that each cache remembers."""
+_LONGEST = 64
+"""Characters of an address with zone, brackets and port; longer text is not kept in a cache, lest a
+client fill it with megabytes."""
+_WITH_PORT = re.compile(r"(?:\[([^\[\]]*)\]|([0-9.]+))(?::([0-9]{1,5}))?\Z")
+
+Endpoint: TypeAlias = "tuple[str | None, int | None]"
+
+
+def endpoint(value: object) -> Endpoint:
+    """The IP address and port in text such as '192.0.2.1', '192.0.2.1:80' or '[2001:db8::1]:80'.
+
+    The address is canonical: IPv4-mapped IPv6 as IPv4, without zone; None if there is none, and for
+    the unspecified addresses 0.0.0.0 and ::. The port is None if none stands there, 0 if it is out
+    of range.
+    """
+    if isinstance(value, str) and len(value) <= _LONGEST:
+        return _parse(value)
+    return None, None
 
 
 def client_address(value: object) -> str | None:
-    """The IP address in what a server hands over as the peer's; None if there is none.
+    """The IP address in what a server gives as the peer's, made canonical; None if there is none."""
+    return endpoint(value)[0]
 
-    An IPv4 client of an IPv6 socket has its IPv4 address ('::ffff:192.0.2.1' is 192.0.2.1), a zone
-    is dropped, and the address of nobody (0.0.0.0, ::) is none.
-    """
-    if isinstance(value, str) and len(value) <= _LONGEST_ADDRESS:
-        return _parse(value)
-    return None
+
+def port_number(value: object) -> int:
+    """A port as servers give it, an int or decimal digits; 0 for anything that is no port."""
+    if isinstance(value, str) and len(value) <= 5 and value.isascii() and value.isdecimal():
+        value = int(value)
+    return value if isinstance(value, int) and 0 < value <= 65535 else 0
 
 
 @lru_cache(CACHED)
-def _parse(value: str) -> str | None:
+def _parse(value: str) -> Endpoint:
+    port = None
+    match = _WITH_PORT.match(value)
+    if match is not None and (match[1] is not None or match[3] is not None):
+        value = match[1] or match[2] or ""
+        port = None if match[3] is None else port_number(match[3])
     try:
         address = ip_address(value.partition("%")[0])
     except ValueError:
-        return None
+        return None, None
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    return None if address.is_unspecified else str(address)
+    return (None, None) if address.is_unspecified else (str(address), port)

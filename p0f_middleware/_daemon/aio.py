@@ -14,7 +14,6 @@ import contextlib
 import itertools
 import math
 import os
-import sys
 import time
 import weakref
 from collections import deque
@@ -22,9 +21,13 @@ from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
-from .._errors import P0fError, P0fProtocolError, P0fUnavailable
+from .._async_library import require_trio, running_loop
+from .._async_library import sleep as sleep
+from .._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 from .._info import P0fInfo
-from .base import BaseClient, keeping, known
+from .._outcome import NO_ADDRESS, Outcome, P0fStatus
+from .._visitor import Visitor
+from .base import NO_MATCH, BaseClient, keeping, known
 from .connection import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer, no_p0f
 from .protocol import Reader, make_query, read_answer, read_raw_answer
 
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
     from .trio_thread import InThread
 
 __all__ = ["AsyncP0f"]
-
-_running_loop = asyncio._get_running_loop  # None where none runs, and no exception for it
 
 _MOST_LOOKS = 4
 """Lone queries to look for the answers of, in one turn of the loop; then others have theirs."""
@@ -102,10 +103,53 @@ class AsyncP0f(BaseClient):
             raise
         return info
 
+    async def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
+        """What p0f knows about the visitor's address.
+
+        Args:
+            visitor: the sender of a request.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
+
+        Raises:
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
+            P0fProtocolError: the answer is none of p0f's.
+        """
+        address = visitor.address
+        if address is None:
+            return NO_ADDRESS
+        left = deadline - time.monotonic()
+        if left >= self.timeout:
+            info = await self.lookup(address)
+        else:
+            info = await self._lookup_within(address, left)
+        return NO_MATCH if info is None else Outcome(info, P0fStatus.OK, None)
+
+    async def _lookup_within(self, address: str, seconds: float) -> P0fInfo | None:
+        """As `lookup`, but for `seconds` at most, which is less than the timeout: p0f is not taken
+        to be down if it needs longer."""
+        seconds = max(seconds, 0.0)
+        if running_loop() is None:
+            require_trio()
+            import trio
+
+            with trio.move_on_after(seconds):
+                return await self.lookup(address)
+        else:
+            try:
+                return await asyncio.wait_for(self.lookup(address), seconds)
+            except asyncio.TimeoutError as error:
+                if isinstance(error, P0fError):
+                    raise
+        raise P0fTimeout(f"p0f did not answer within the {seconds:.3f} s that were left")
+
     @overload
     async def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
     @overload
     async def get_info(self, ip_address: str, return_raw_data: Literal[True]) -> dict[str, Any]: ...
+    @overload
+    async def get_info(
+        self, ip_address: str, return_raw_data: bool
+    ) -> P0fInfo | dict[str, Any]: ...
     async def get_info(
         self, ip_address: str, return_raw_data: bool = False
     ) -> P0fInfo | dict[str, Any]:
@@ -131,7 +175,7 @@ class AsyncP0f(BaseClient):
         Waits up to a second for answers that p0f still owes, since p0f would die of writing them to
         a closed connection.
         """
-        here = _running_loop()
+        here = running_loop()
         if here is None and self._in_thread is not None:
             await self._in_thread.close()
         with self._health.lock:  # loops come and go in several threads
@@ -161,7 +205,7 @@ class AsyncP0f(BaseClient):
     async def _ask_once(self, query: bytes, reader: Reader[P0fInfo]) -> P0fInfo | None:
         """As `_exchange`; tasks that ask the same meanwhile get the same answer."""
         info: P0fInfo | None
-        loop = _running_loop()
+        loop = running_loop()
         if loop is None:  # under trio, where lookups take turns
             info = await self._exchange(query, reader)
             return info
@@ -195,7 +239,7 @@ class AsyncP0f(BaseClient):
     def _ask(self, query: bytes, reader: Reader[Any]) -> Awaitable[Any]:
         """Have a query sent; what is returned is to be awaited for what `reader` makes of the
         answer."""
-        loop = _running_loop()
+        loop = running_loop()
         if loop is None:
             return self._under_trio().exchange(query, reader)
         line = self._line
@@ -245,28 +289,11 @@ class AsyncP0f(BaseClient):
     def _under_trio(self) -> InThread:
         """What asks p0f where no asyncio loop runs."""
         if self._in_thread is None:
-            _require_trio()
+            require_trio()
             from .trio_thread import InThread
 
             self._in_thread = InThread(self)
         return self._in_thread
-
-
-def _require_trio() -> None:
-    """Raise what asyncio raises outside of its loops, unless trio is there to be used instead."""
-    if "trio" not in sys.modules:
-        asyncio.get_running_loop()
-
-
-async def sleep(seconds: float) -> None:
-    """Wait, be it on asyncio's event loop or on trio's."""
-    if _running_loop() is not None:
-        await asyncio.sleep(seconds)
-        return
-    _require_trio()
-    import trio
-
-    await trio.sleep(seconds)
 
 
 def _waited_for(query: _Query) -> bool:

@@ -10,11 +10,13 @@ from typing import Any
 
 from .._errors import P0fBadQuery, P0fNoMatch, P0fProtocolError
 from .._info import P0fInfo
+from .._outcome import Outcome, P0fStatus
 from .cache import HostCache
 from .connection import Link, explain
 from .health import Health, P0fStats
 from .protocol import Dialect, Reader, ReadT, read_answer
 
+NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "p0f has not seen this client")
 TIMEOUT = 0.1
 IDLE = 30.0
 CACHE_SIZE = 10_000

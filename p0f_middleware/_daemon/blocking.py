@@ -8,6 +8,7 @@ has only 20 to give. A timeout leaves its answer owed; the next lookup reads and
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
@@ -18,7 +19,9 @@ from typing import Any, Literal, overload
 
 from .._errors import P0fError, P0fProtocolError, P0fTimeout
 from .._info import P0fInfo
-from .base import BaseClient, keeping, known
+from .._outcome import NO_ADDRESS, Outcome, P0fStatus
+from .._visitor import Visitor
+from .base import NO_MATCH, BaseClient, keeping, known
 from .connection import PATIENCE, RECEIVE_SIZE, ConnectionLost, Link, no_answer, no_p0f
 from .protocol import Dialect, Reader, ReadT, make_query, read_answer, read_raw_answer
 
@@ -65,13 +68,33 @@ class P0f(BaseClient):
             P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
             P0fProtocolError: the answer is none of p0f's.
         """
+        return self._lookup(ip_address, math.inf)
+
+    def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
+        """What p0f knows about the visitor's address.
+
+        Args:
+            visitor: the sender of a request.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
+
+        Raises:
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
+            P0fProtocolError: the answer is none of p0f's.
+        """
+        address = visitor.address
+        if address is None:
+            return NO_ADDRESS
+        info = self._lookup(address, deadline)
+        return NO_MATCH if info is None else Outcome(info, P0fStatus.OK, None)
+
+    def _lookup(self, ip_address: str, deadline: float) -> P0fInfo | None:
         query = make_query(ip_address)
         cache = self._cache
         if cache is None:
-            return self._exchange(query, read_answer)
+            return self._exchange(query, read_answer, None, deadline)
         info = cache.get(query)
         if info is None:
-            return self._exchange(query, keeping(cache, query), partial(cache.get, query))
+            return self._exchange(query, keeping(cache, query), partial(cache.get, query), deadline)
         self.stats.add("cached")
         return info
 
@@ -79,6 +102,8 @@ class P0f(BaseClient):
     def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...
     @overload
     def get_info(self, ip_address: str, return_raw_data: Literal[True]) -> dict[str, Any]: ...
+    @overload
+    def get_info(self, ip_address: str, return_raw_data: bool) -> P0fInfo | dict[str, Any]: ...
     def get_info(self, ip_address: str, return_raw_data: bool = False) -> P0fInfo | dict[str, Any]:
         """As `lookup`, but raises where p0f has not seen the address.
 
@@ -135,18 +160,20 @@ class P0f(BaseClient):
         query: bytes,
         reader: Reader[ReadT],
         found_meanwhile: Callable[[], ReadT | None] | None = None,
+        at_latest: float = math.inf,
     ) -> ReadT | None:
         """Send a query and wait for its answer, in turn with other threads.
 
         Args:
             reader: makes something of the answer.
             found_meanwhile: what another thread's turn may have brought; then nothing is asked.
+            at_latest: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
         """
         turn = self._turn_here()
         health = self._health
         outage = health.outage
         started = time.monotonic()
-        deadline = started + self.timeout
+        deadline = min(started + self.timeout, at_latest)
         admitted = outage.down
         if admitted:
             health.admit(started)
@@ -159,7 +186,8 @@ class P0f(BaseClient):
             if found_meanwhile is not None and (found := found_meanwhile()) is not None:
                 self.stats.add("cached")
                 return found
-            answer, dialect = self._ask(turn, query, deadline)
+            cut_short = at_latest < started + self.timeout
+            answer, dialect = self._ask(turn, query, deadline, cut_short)
             if outage.down:
                 health.answered()
             return self._read(answer, dialect, reader)
@@ -168,10 +196,11 @@ class P0f(BaseClient):
 
     def _wait_for(self, turn: _Turn, deadline: float) -> float:
         """Wait for the lock; returns the deadline of what is to be done with it."""
-        if not turn.lock.acquire(timeout=self.timeout):
+        seconds = max(0.0, deadline - time.monotonic())
+        if not turn.lock.acquire(timeout=seconds):
             self._replace_if_stuck(turn)
             self.stats.add("timeouts")
-            raise P0fTimeout(f"other threads used p0f's connection for {self.timeout:g} s")
+            raise P0fTimeout(f"other threads used p0f's connection for {seconds:.2g} s")
         return max(deadline, time.monotonic() + 0.001)
 
     def _replace_if_stuck(self, turn: _Turn) -> None:
@@ -183,8 +212,13 @@ class P0f(BaseClient):
             self._turn = self._turns[turn.pid] = _Turn()
             turn.drop_link()
 
-    def _ask(self, turn: _Turn, query: bytes, deadline: float) -> tuple[bytes, Dialect]:
-        """Ask on the connection; once more on a fresh one if it turns out to be dead."""
+    def _ask(
+        self, turn: _Turn, query: bytes, deadline: float, cut_short: bool
+    ) -> tuple[bytes, Dialect]:
+        """Ask on the connection; once more on a fresh one if it turns out to be dead.
+
+        A timeout is no outage of p0f if the caller had less time to give than `timeout`.
+        """
         kept = turn.link
         try:
             try:
@@ -194,8 +228,10 @@ class P0f(BaseClient):
                     raise
             return self._talk(turn, self._connect(turn), query, deadline)
         except P0fError as error:
-            self.stats.add("timeouts" if isinstance(error, P0fTimeout) else "errors")
-            self._health.failed(error)
+            timed_out = isinstance(error, P0fTimeout)
+            self.stats.add("timeouts" if timed_out else "errors")
+            if not (timed_out and cut_short):
+                self._health.failed(error)
             raise
         except BaseException:
             self.stats.add("abandoned")

@@ -1,91 +1,177 @@
-"""Whose fingerprint to ask for: the transport peer's, or what a trusted proxy says of its client.
+"""Whose request it is: the peer's, or that of the client which a trusted proxy names.
 
-Knows addresses and headers, not how WSGI or ASGI carry them. A client writes what it likes into
-X-Forwarded-For and Forwarded, so they are read only if the peer is a trusted proxy, and then from
-the right, past hops that are trusted too: the first other hop is the client, and what stands left
-of it is hearsay.
+A client writes what it likes into a forwarding header, so one header is read, the one that the
+proxy writes (`client_header`), and only if the peer is a trusted proxy; from the right, past hops
+that are trusted too. The first other hop is the client, and what stands left of it is hearsay.
+
+The fact a reader would get wrong: no address is not a Unix socket. A server may have lost the
+address of a TCP client that has reset its connection; only a socket known to be a Unix socket is
+trusted as one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from .._address import CACHED, client_address
+from .._address import CACHED, port_number
+from .hops import UNIX, hops_reader
+
+__all__ = ["CLIENT_HEADER", "Client", "ProxyRules", "Trusted", "TrustedProxies"]
 
 Trusted: TypeAlias = str | IPv4Address | IPv6Address | IPv4Network | IPv6Network
+Header: TypeAlias = Callable[[str], "str | None"]
+"""Gives the request's header of that name, its repetitions joined; None if absent."""
 
-UNIX = "unix:"
-"""Stands in `trusted_proxies` for peers without an address: clients of a Unix socket."""
-MOST_HOPS = 100
-"""Hops to walk past at most. No chain of proxies is as long: what is longer was made up."""
-LONGEST_FORWARDED = 8192
-"""Characters of a Forwarded header to look at; 100 hops take fewer."""
+CLIENT_HEADER = "X-Forwarded-For"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section 5.1
 
 
 class TrustedProxies:
-    """The addresses and networks whose forwarding headers are believed; false if there are none.
+    """The addresses and networks whose forwarding header is believed; false if there are none.
 
     Args:
         trusted: addresses and networks, as text or as objects of `ipaddress`; `UNIX` for peers
             that come through a Unix socket.
 
     Raises:
-        ValueError: an entry is none of these.
+        ValueError: an entry is none of these, or `trusted` is no collection of them.
     """
 
     def __init__(self, trusted: Trusted | Iterable[Trusted]) -> None:
-        entries = [trusted] if isinstance(trusted, Trusted) else list(trusted)
-        self._unix = UNIX in entries
+        entries = _entries(trusted)
+        self.unix = UNIX in entries
+        """Whether peers on a Unix socket are trusted."""
         self._networks = [_network(entry) for entry in entries if entry != UNIX]
         self._trusts = lru_cache(CACHED)(self._is_in_a_network)
 
     def __bool__(self) -> bool:
-        return self._unix or bool(self._networks)
+        return self.unix or bool(self._networks)
 
-    def trusts(self, peer: object) -> bool:
-        """Whether what the server hands over as the peer's address is a trusted proxy's."""
-        address = client_address(peer)
-        return self._unix if address is None else self._trusts(address)
-
-    def client(
-        self, peer: object, forwarding_headers: Callable[[], tuple[str | None, str | None]]
-    ) -> str | None:
-        """The IP address of the client; None if there is none to be had.
-
-        If both headers are there they have to agree: which of them the proxy wrote and which it
-        passed on from the client cannot be told.
-
-        Args:
-            peer: what the server hands over as the peer's address.
-            forwarding_headers: called only for a trusted peer; gives X-Forwarded-For and Forwarded,
-                each None if absent.
-        """
-        address = client_address(peer)
-        if not self.trusts(peer):
-            return address
-        x_forwarded_for, forwarded = forwarding_headers()
-        said = set()
-        if x_forwarded_for is not None:
-            said.add(self._first_untrusted(_hops(x_forwarded_for), address))
-        if forwarded is not None:
-            said.add(self._first_untrusted(_forwarded_hops(forwarded), address))
-        return said.pop() if len(said) == 1 else None if said else address
-
-    def _first_untrusted(self, hops: Iterable[str | None], peer: str | None) -> str | None:
-        """Walks hops that are named from the right; a hop that is no address ends the walk."""
-        client = peer
-        for client in hops:
-            if client is None or not self._trusts(client):
-                break
-        return client
+    def trusts(self, address: str | None) -> bool:
+        """Whether a canonical IP address is a trusted proxy's; None is nobody's."""
+        return address is not None and self._trusts(address)
 
     def _is_in_a_network(self, address: str) -> bool:
         parsed = ip_address(address)
         return any(parsed in network for network in self._networks)
+
+
+class Client(NamedTuple):
+    """Whose request it is.
+
+    Attributes:
+        address: the client's IP address; None if it is not known.
+        port: the client's TCP port; None if it is not known.
+        behind_proxy: whether the peer is a trusted proxy, so that the connection is the proxy's.
+    """
+
+    address: str | None
+    port: int | None
+    behind_proxy: bool = False
+
+
+class ProxyRules:
+    """The middleware's options on proxies, checked once and applied to each request.
+
+    Args:
+        trusted_proxies: see `TrustedProxies`.
+        client_header: the name of the header in which a trusted proxy names the client.
+        client_port_header: that of the header in which it names the client's port; None for none.
+
+    Raises:
+        ValueError: an option makes no sense.
+    """
+
+    def __init__(
+        self,
+        trusted_proxies: Trusted | Iterable[Trusted] = (),
+        client_header: str = CLIENT_HEADER,
+        client_port_header: str | None = None,
+    ) -> None:
+        self.trusted = TrustedProxies(trusted_proxies)
+        self.client_header = header_name("client_header", client_header)
+        self._hops = hops_reader(client_header)
+        self.client_port_header = client_port_header
+        if client_port_header is not None:
+            header_name("client_port_header", client_port_header)
+
+    def __bool__(self) -> bool:
+        return bool(self.trusted)
+
+    def client(
+        self,
+        peer_address: str | None,
+        peer_port: int | None,
+        is_unix: Callable[[], bool],
+        header: Header,
+    ) -> Client:
+        """Whose request it is.
+
+        Args:
+            peer_address: the peer's canonical address as the server gives it.
+            peer_port: the peer's port.
+            is_unix: whether the peer is known to have come through a Unix socket; called only if
+                there is no address and such peers are trusted.
+            header: reads a header; called only for a trusted peer.
+        """
+        if peer_address is None:
+            trusted = self.trusted.unix and is_unix()
+        else:
+            trusted = self.trusted.trusts(peer_address)
+        if not trusted:
+            return Client(peer_address, peer_port)
+        value = header(self.client_header)
+        if value is None:
+            return Client(peer_address, None, behind_proxy=True)
+        address, port = self._first_untrusted(value, peer_address)
+        if self.client_port_header is not None and address is not None:
+            port = _last_port(header(self.client_port_header)) or port
+        return Client(address, port or None, behind_proxy=True)
+
+    def _first_untrusted(
+        self, value: str, peer_address: str | None
+    ) -> tuple[str | None, int | None]:
+        """The client that the header names: the rightmost hop that is not trusted, or else the
+        leftmost hop. A hop without an address ends the walk: then nobody is named."""
+        address, port = peer_address, None
+        for hop in self._hops(value):
+            if hop.unix and self.trusted.unix:
+                continue
+            address, port = hop.address, hop.port
+            if not self.trusted.trusts(address):
+                break
+        return address, port
+
+
+def header_name(option: str, name: object) -> str:
+    """The value of an option that is the name of a header.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(name, str) and _HEADER_NAME.match(name):
+        return name
+    raise ValueError(f"{option} is the name of a header, such as 'X-Real-IP', not {name!r}")
+
+
+def _last_port(value: str | None) -> int:
+    """The port in the last of a header's values, which the nearest proxy wrote; 0 for none."""
+    return 0 if value is None else port_number(value[-32:].rpartition(",")[2].strip(" \t"))
+
+
+def _entries(trusted: Trusted | Iterable[Trusted]) -> list[Trusted]:
+    if isinstance(trusted, Trusted):
+        return [trusted]
+    if isinstance(trusted, (bytes, bytearray)) or not isinstance(trusted, Iterable):
+        raise ValueError(
+            "trusted_proxies is an address, a network or a list of them, and () for none;"
+            f" not {trusted!r}"
+        )
+    return list(trusted)
 
 
 def _network(entry: Trusted) -> IPv4Network | IPv6Network:
@@ -102,60 +188,3 @@ def _network(entry: Trusted) -> IPv4Network | IPv6Network:
     if mapped is not None and network.prefixlen >= 96:
         return ip_network(f"{mapped}/{network.prefixlen - 96}")
     return network
-
-
-def _hops(header: str) -> Iterator[str | None]:
-    """The addresses of an X-Forwarded-For header, from the right; None for what is none."""
-    for piece in reversed(header.rsplit(",", MOST_HOPS)):
-        hop = piece.strip(" \t")
-        if hop:
-            yield _hop_address(hop)
-
-
-def _forwarded_hops(header: str) -> Iterator[str | None]:
-    """The addresses of a Forwarded header (RFC 7239), from the right; None for what is none.
-
-    A header that breaks the grammar names nobody: an unclosed quote of the client's would swallow
-    what the proxy has added.
-    """
-    elements = _parse_forwarded(header) if len(header) <= LONGEST_FORWARDED else None
-    if elements is None:
-        yield None
-        return
-    for element in reversed(elements):
-        if element:
-            yield _hop_address(element["for"]) if "for" in element else None
-
-
-def _parse_forwarded(header: str) -> list[dict[str, str]] | None:
-    """The header's elements as parameters by lower-case name; None if it breaks the grammar."""
-    elements: list[dict[str, str]] = [{}]
-    end = 0
-    while match := _PARAMETER.match(header, end):
-        name, value, separator = match.groups()
-        if name:
-            if name.lower() in elements[-1]:
-                return None
-            elements[-1][name.lower()] = _ESCAPED.sub(
-                r"\1", value.removeprefix('"').removesuffix('"')
-            )
-        if not separator:
-            return elements
-        if separator == ",":
-            elements.append({})
-        end = match.end()
-    return None
-
-
-def _hop_address(hop: str) -> str | None:
-    """A hop's address, without brackets and port."""
-    match = _BRACKETED.match(hop) or _WITH_PORT.match(hop)
-    return client_address(match[1] if match else hop)
-
-
-_BRACKETED = re.compile(r"\[([^\[\]]*)\](?::[0-9]{1,5})?\Z")
-_WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}\Z")
-_PARAMETER = re.compile(
-    r"""[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([^\s",;\\]+|"(?:[^"\\]|\\.)*")[ \t]*)?([;,]|\Z)"""
-)
-_ESCAPED = re.compile(r"\\(.)")

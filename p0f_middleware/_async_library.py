@@ -1,0 +1,38 @@
+"""Which async library runs the caller, asyncio or trio, and what differs between them.
+
+This is ground: it knows no request and no source. trio is imported only where trio runs. The fact a
+reader would get wrong: where trio runs, no asyncio loop does, so `running_loop()` is None.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+running_loop = asyncio._get_running_loop
+"""The asyncio loop that runs the caller; None if none does. It raises nothing."""
+
+
+def require_trio() -> None:
+    """Raise what asyncio raises outside of its loops, unless trio is imported.
+
+    Raises:
+        RuntimeError: no event loop runs the caller.
+    """
+    if "trio" not in sys.modules:
+        asyncio.get_running_loop()
+
+
+async def sleep(seconds: float) -> None:
+    """Wait for `seconds`, under asyncio or trio.
+
+    Raises:
+        RuntimeError: no event loop runs the caller.
+    """
+    if running_loop() is not None:
+        await asyncio.sleep(seconds)
+        return
+    require_trio()
+    import trio
+
+    await trio.sleep(seconds)

@@ -1,0 +1,124 @@
+"""Hops: what a header says of the machines that a request came through, read from the right.
+
+The proxy that wrote last stands rightmost, so reading from the right reaches its words before any
+that a client sent along, and a client can neither break nor replace them. No trust here, and no
+request: text in, hops out.
+
+The fact a reader would get wrong: a Forwarded header (RFC 7239) can be read from the right, quotes
+and all. Of the pieces that begin behind a comma, the shortest one that is a whole element is the
+last element: a piece that begins inside a quoted string has an odd number of quotes, and no whole
+element has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from .._address import endpoint
+
+__all__ = ["MOST_HOPS", "UNIX", "Hop", "Hops", "hops_reader"]
+
+UNIX = "unix:"
+"""How nginx names the client of a Unix socket; in `trusted_proxies`: peers on a Unix socket."""
+MOST_HOPS = 100
+"""Hops to read at most. No chain of proxies is as long: what is longer was made up."""
+_LONGEST_ELEMENT = 1024
+"""Characters of one element of a Forwarded header."""
+_MOST_COMMAS = 4
+"""Commas inside the quoted strings of one element."""
+
+
+class Hop(NamedTuple):
+    """One machine. `address` is None for what is no IP address ('unknown', an obfuscated name);
+    `port` None if none is given; `unix` for the client of a Unix socket."""
+
+    address: str | None
+    port: int | None = None
+    unix: bool = False
+
+
+Hops = Callable[[str], Iterator[Hop]]
+
+_NOBODY = Hop(None)
+
+
+def hops_reader(header: str) -> Hops:
+    """What reads the header of that name: RFC 7239 for Forwarded, else a list of addresses."""
+    return _forwarded if header.lower() == "forwarded" else _listed
+
+
+def _listed(value: str) -> Iterator[Hop]:
+    """The hops of a comma-separated list of addresses, such as X-Forwarded-For."""
+    for piece in reversed(value.rsplit(",", MOST_HOPS)):
+        text = piece.strip(" \t")
+        if text:
+            yield _hop(text)
+
+
+def _forwarded(value: str) -> Iterator[Hop]:
+    """The hops of a Forwarded header. What is no whole element is a hop without an address, and
+    the last one that can be read."""
+    end = len(value)
+    for _ in range(MOST_HOPS):
+        start = _start_of_element(value, end)
+        if start is None:
+            yield _NOBODY
+            return
+        node = _node(value[start:end])
+        if node is not None:
+            yield node
+        if start == 0:
+            return
+        end = start - 1  # the comma
+
+
+def _start_of_element(value: str, end: int) -> int | None:
+    """Where the element begins that ends at `end`; None if no whole element ends there."""
+    comma = end
+    floor = max(0, end - _LONGEST_ELEMENT)
+    for _ in range(_MOST_COMMAS):
+        comma = value.rfind(",", floor, comma)
+        start = comma + 1
+        if comma < 0 and floor > 0:
+            return None
+        if _ELEMENT.match(value, start, end):
+            return start
+        if comma < 0:
+            return None
+    return None
+
+
+def _node(element: str) -> Hop | None:
+    """The hop that a whole element names; None for an empty element."""
+    named: list[str] = []
+    empty = True
+    for match in _PAIR.finditer(element):
+        empty = False
+        if match[1].lower() == "for":
+            named.append(match[2])
+    if empty:
+        return None
+    if len(named) != 1:
+        return _NOBODY
+    [node] = named
+    if node.startswith('"'):
+        node = _ESCAPED.sub(r"\1", node[1:-1])
+    return _hop(node)
+
+
+def _hop(text: str) -> Hop:
+    return Hop(None, unix=True) if text == UNIX else Hop(*endpoint(text))
+
+
+# RFC 7239, section 4: forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] ), with a
+# pair = token "=" ( token / quoted-string ). Values may also have the characters of an address in
+# brackets without quotes, which many proxies leave out.
+_VALUE = r"""(?:"(?:[^"\\]|\\.)*"|[^\s",;\\]+)"""
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PAIR = re.compile(rf"({_TOKEN})=({_VALUE})")
+_ELEMENT = re.compile(
+    rf"[ \t]*(?:{_TOKEN}={_VALUE}[ \t]*)?(?:;[ \t]*(?:{_TOKEN}={_VALUE}[ \t]*)?)*\Z"
+)
+_ESCAPED = re.compile(r"\\(.)")

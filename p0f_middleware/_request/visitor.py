@@ -1,0 +1,237 @@
+"""Visitors: what a source may know of a request, worked out of environ or scope when asked for.
+
+The one place in the package that reads environ and scope. What a visitor is for is in `_visitor`;
+whose word counts is in `proxies`; where each server has its socket is in `syn`.
+
+The fact a reader would get wrong: WSGI has one key for X-Forwarded-For and X_Forwarded_For, so a
+client may write the latter. Where the server leaves the raw headers in environ, they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from socket import AddressFamily
+from types import ModuleType
+from typing import Any
+
+from .._address import Endpoint, endpoint, port_number
+from .._visitor import NoConnection
+from .proxies import Client, ProxyRules
+
+__all__ = ["ASGIVisitor", "BaseVisitor", "WSGIVisitor"]
+
+_UNIX = int(getattr(AddressFamily, "AF_UNIX", -1))
+
+
+class BaseVisitor:
+    """What visitors of both kinds have in common."""
+
+    __slots__ = ("_client", "_rules")
+
+    def __init__(self, rules: ProxyRules) -> None:
+        self._rules = rules
+        self._client: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        """Whose request it is, by the middleware's options on proxies."""
+        client = self._client
+        if client is None:
+            address, port = self.peer()
+            if self._rules:
+                client = self._rules.client(address, port, self._is_unix, self.header)
+            else:
+                client = Client(address, port)
+            self._client = client
+        return client
+
+    @property
+    def address(self) -> str | None:
+        return self.client.address
+
+    @property
+    def port(self) -> int | None:
+        return self.client.port or None
+
+    @property
+    def behind_proxy(self) -> bool:
+        return self.client.behind_proxy
+
+    @property
+    def peer_address(self) -> str | None:
+        return self.peer()[0]
+
+    @property
+    def peer_port(self) -> int | None:
+        return self.peer()[1]
+
+    @property
+    def key(self) -> object:
+        """What requests of one connection have in common, as the server gives it; None if nothing
+        tells. Behind a trusted proxy it is the client's address and port, if the port is named."""
+        if not self._rules or not self.behind_proxy:
+            return self.peer_key()
+        client = self.client
+        return (client.address, client.port) if client.address and client.port else None
+
+    def is_trusted(self, address: str | None) -> bool:
+        """Whether a canonical address is one of `trusted_proxies`."""
+        return self._rules.trusted.trusts(address)
+
+    def peer(self) -> Endpoint:
+        """The peer's canonical address and its port, as the server gives them. The port is None if
+        the server gives none, 0 if it gives something that is no port."""
+        raise NotImplementedError
+
+    def peer_key(self) -> object:
+        """The peer's address and port as they are; cheaper than `peer`, and hashable."""
+        raise NotImplementedError
+
+    def header(self, name: str) -> str | None:
+        """The request's header of that name, repetitions joined by commas; None if absent."""
+        raise NotImplementedError
+
+    def connection(self) -> int:
+        """The file descriptor of the request's socket. Raises NoConnection."""
+        raise NotImplementedError
+
+    def claims(self) -> tuple[str | None, str | None]:
+        """User-Agent and Sec-CH-UA-Platform: what the client says of itself."""
+        raise NotImplementedError
+
+    def _server_says_unix(self) -> bool:
+        """Whether the server's own words tell that the peer came through a Unix socket."""
+        raise NotImplementedError
+
+    def _is_unix(self) -> bool:
+        """Whether the peer is known to have come through a Unix socket.
+
+        The socket's own family decides; the server's words count only where it shows no socket.
+        """
+        try:
+            family: int | None = _syn().socket_domain(self.connection())
+        except NoConnection:
+            family = None
+        return self._server_says_unix() if family is None else family == _UNIX
+
+
+class WSGIVisitor(BaseVisitor):
+    """The sender of a WSGI request."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any], rules: ProxyRules) -> None:
+        self._rules = rules
+        self._client = None
+        self._environ = environ
+
+    def peer(self) -> Endpoint:
+        address, port = endpoint(self._environ.get("REMOTE_ADDR"))
+        if port is None and "REMOTE_PORT" in self._environ:
+            port = port_number(self._environ["REMOTE_PORT"])
+        return address, port
+
+    def peer_key(self) -> object:
+        environ = self._environ
+        return environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT")
+
+    def header(self, name: str) -> str | None:
+        raw = self._environ.get("headers_raw")  # eventlet
+        if raw is not None:
+            return _joined(raw, name.lower(), str.lower)
+        value = self._environ.get(_environ_key(name))
+        return value if isinstance(value, str) else None
+
+    def connection(self) -> int:
+        fd: int = _syn().wsgi_connection(self._environ)
+        return fd
+
+    def claims(self) -> tuple[str | None, str | None]:
+        environ = self._environ
+        return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
+
+    def _server_says_unix(self) -> bool:
+        # gunicorn, cheroot and granian give '' for the client of a Unix socket, and for nobody else
+        return bool(self._environ.get("REMOTE_ADDR") == "")
+
+
+class ASGIVisitor(BaseVisitor):
+    """The sender of an ASGI request. `receive` and `send` are the server's own."""
+
+    __slots__ = ("_receive", "_scope", "_send")
+
+    def __init__(
+        self,
+        scope: Mapping[str, Any],
+        receive: Callable[..., Any] | None,
+        send: Callable[..., Any] | None,
+        rules: ProxyRules,
+    ) -> None:
+        self._rules = rules
+        self._client = None
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+
+    def peer(self) -> Endpoint:
+        client = self._scope.get("client")
+        if not isinstance(client, (tuple, list)) or not client:
+            return None, None
+        address, port = endpoint(client[0])
+        if port is None and len(client) > 1:
+            port = port_number(client[1])
+        return address, port
+
+    def peer_key(self) -> object:
+        client = self._scope.get("client")
+        return tuple(client) if isinstance(client, list) else client
+
+    def header(self, name: str) -> str | None:
+        value = _joined(self._scope.get("headers") or (), name.lower().encode(), bytes.lower)
+        return value
+
+    def connection(self) -> int:
+        fd: int = _syn().asgi_connection(self._scope, self._receive, self._send)
+        return fd
+
+    def claims(self) -> tuple[str | None, str | None]:
+        user_agent = platform = None
+        for name, value in self._scope.get("headers") or ():
+            if name == b"user-agent":
+                user_agent = value
+            elif name == b"sec-ch-ua-platform":
+                platform = value
+        return (
+            None if user_agent is None else bytes(user_agent).decode("latin-1"),
+            None if platform is None else bytes(platform).decode("latin-1"),
+        )
+
+    def _server_says_unix(self) -> bool:
+        server = self._scope.get("server")
+        path = server[0] if isinstance(server, (tuple, list)) and server else None
+        return isinstance(path, str) and path.startswith(("/", "@", "\0"))
+
+
+def _joined(headers: Any, name: Any, lower: Callable[[Any], Any]) -> str | None:
+    """The values of all headers of a lower-case name, joined; None if there is none."""
+    values = [value for key, value in headers if lower(key) == name]
+    if not values:
+        return None
+    if isinstance(name, bytes):
+        return b",".join(map(bytes, values)).decode("latin-1")
+    return ",".join(values)
+
+
+@cache
+def _environ_key(name: str) -> str:
+    """The key of a header in environ (PEP 3333, CGI). Names come from options, so they are few."""
+    return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+@cache
+def _syn() -> ModuleType:
+    """The folder that knows sockets; most programs that ask p0f never need it."""
+    from .. import syn
+
+    return syn
