@@ -27,6 +27,7 @@ from .worker import Worker
 OPEN_TIMEOUT = 5.0
 """Seconds for each step of opening a line. Nobody waits that long: see `Worker`."""
 _SCHEMES = ("redis", "rediss", "unix")
+_RESP2 = 2
 _INSTALL = "the store is reached through redis-py: pip install 'p0f-middleware[redis]'"
 
 
@@ -43,13 +44,13 @@ class Store:
         self._secrets = _secrets_in(url)
         redis = import_redis()
         try:
-            pool = redis.ConnectionPool.from_url(url)
+            pool = redis.ConnectionPool.from_url(url, protocol=_RESP2)
         except (ValueError, TypeError):
             # The exception may quote the URL, and with it the password.
             raise ValueError(f"redis-py cannot read the URL of the store {self.name}") from None
-        self._errors: type[Exception] = redis.RedisError
+        if str(pool.connection_kwargs.get("protocol")) != str(_RESP2):
+            raise ValueError("the URL of the store has protocol=3; what is spoken is RESP2")
         self._options = pool.connection_kwargs | {
-            "protocol": 2,
             "socket_timeout": OPEN_TIMEOUT,
             "socket_connect_timeout": OPEN_TIMEOUT,
             "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
@@ -200,7 +201,10 @@ def name_of(url: str) -> str:
     Raises:
         ValueError: it is not the URL of a store; the text does not show it.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may quote the URL
+        raise ValueError("the URL of the store is not a URL") from None
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"the URL of a store begins with {', '.join(s + '://' for s in _SCHEMES)}")
     if "@" in parts.path + parts.query + parts.fragment:

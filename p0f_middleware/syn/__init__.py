@@ -3,6 +3,6 @@
 The doors of this folder: `Syn`, `save_syn`, `when_ready`.
 """
 
-from ._syn import Syn, save_syn, when_ready
+from ._syn import Syn, fingerprint_syn, save_syn, when_ready
 
-__all__ = ["Syn", "save_syn", "when_ready"]
+__all__ = ["Syn", "fingerprint_syn", "save_syn", "when_ready"]
