@@ -24,6 +24,7 @@ from ._errors import (
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo
 from ._outcome import P0fStatus
+from .claim import Claim, ClaimVerdict, check_claim
 from .wsgi import P0fWSGIMiddleware
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncP0f",
     "BadSoftware",
+    "Claim",
+    "ClaimVerdict",
     "MatchQuality",
     "P0f",
     "P0fASGIMiddleware",
@@ -49,6 +52,7 @@ __all__ = [
     "P0fUnavailable",
     "P0fWSGIMiddleware",
     "Syn",
+    "check_claim",
     "save_syn",
 ]
 

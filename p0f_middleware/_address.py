@@ -36,7 +36,7 @@ def endpoint(value: object) -> Endpoint:
 
 
 def client_address(value: object) -> str | None:
-    """The IP address in what a server gives as the peer's, made canonical; None if there is none."""
+    """The canonical IP address in what a server gives as the peer's; None if there is none."""
     return endpoint(value)[0]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ._fields import LAYOUT, MOST_DAYS, STRING_SIZE, BadSoftware, MatchQuality, text
 
-__all__ = ["BAD_SW", "FIRST_SEEN", "OS_MATCH_Q", "TOTAL_CONN", "Host"]
+__all__ = ["BAD_SW", "FIRST_SEEN", "NAT_AND_CHANGE", "OS", "OS_MATCH_Q", "TOTAL_CONN", "Host"]
 
 FIRST_SEEN, _LAST_SEEN, TOTAL_CONN, _UPTIME_MIN = range(8, 24, 4)
 _UP_MOD_DAYS, _LAST_NAT, _LAST_CHG = range(24, 36, 4)
@@ -23,6 +23,9 @@ _OS_NAME, _OS_FLAVOR, _HTTP_NAME, _HTTP_FLAVOR, _LINK_TYPE, _LANGUAGE = (
     slice(start, start + STRING_SIZE) for start in range(40, 232, STRING_SIZE)
 )
 _LINK_MTU, _TICK_RATE = 232, 234
+NAT_AND_CHANGE = slice(_LAST_NAT, _DISTANCE)
+OS = slice(OS_MATCH_Q, _OS_FLAVOR.stop)
+"""Where os_match_q, os_name and os_flavor stand, one behind the other."""
 _u32, _s16, _u16, _double = (struct.Struct(f"={kind}").unpack_from for kind in "IhHd")
 
 

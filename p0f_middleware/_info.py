@@ -24,7 +24,7 @@ from ._fields import (
     to_json,
     to_wire,
 )
-from ._host import BAD_SW, FIRST_SEEN, OS_MATCH_Q, TOTAL_CONN, Host
+from ._host import BAD_SW, FIRST_SEEN, NAT_AND_CHANGE, OS, OS_MATCH_Q, TOTAL_CONN, Host
 from ._public import public
 
 __all__ = ["P0fInfo", "Source", "from_answer"]
@@ -178,6 +178,7 @@ FIELDS = tuple(
 _new = object.__new__
 _set_answer = vars(Host)["_answer"].__set__
 _answer_of = vars(Host)["_answer"].__get__
+_NEVER = bytes(8)
 _SOURCES: dict[str, Source] = {"p0f": "p0f", "syn": "syn", "address": "address"}
 
 
@@ -203,6 +204,18 @@ def by_address(info: P0fInfo) -> P0fInfo:
     """A copy of what a SYN tells that says: the SYN is of another connection of the address."""
     facts = _answer_of(info)[LAYOUT.size :].rpartition(b"\0")[0]
     return from_answer(_answer_of(info)[: LAYOUT.size] + facts + b"\0address")
+
+
+def os_evidence(info: P0fInfo) -> tuple[bytes, bool, bytes]:
+    """What `info` knows of the system and how far to trust it, as a key for what follows from it:
+    os_match_q, os_name and os_flavor; whether there is a last_nat or last_chg; and the source.
+
+    Fingerprints that differ in nothing else give equal keys. Reading bytes takes a third of the
+    time that reading these properties takes.
+    """
+    answer = _answer_of(info)
+    facts = answer[LAYOUT.size :]
+    return answer[OS], answer[NAT_AND_CHANGE] != _NEVER, facts and facts.rpartition(b"\0")[2]
 
 
 def wire_fields(info: P0fInfo) -> dict[str, Any]:

@@ -9,11 +9,21 @@ request pays for nothing its source does not need.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ._outcome import Outcome
 
-__all__ = ["AsyncVisitorSource", "NoConnection", "Visitor", "VisitorSource"]
+if TYPE_CHECKING:
+    from ._info import P0fInfo
+
+__all__ = [
+    "AsyncSource",
+    "AsyncVisitorSource",
+    "NoConnection",
+    "Source",
+    "Visitor",
+    "VisitorSource",
+]
 
 
 class NoConnection(Exception):
@@ -58,14 +68,36 @@ class Visitor(Protocol):
 
 
 class VisitorSource(Protocol):
-    """A source that answers at once, or blocks while it waits."""
+    """A source: where fingerprints come from.
+
+    A class attribute `answers_at_once` that is true says that it never waits, so that it serves
+    ASGI as well, and that `timeout` and `grace` mean nothing to it.
+    """
 
     def fingerprint(self, visitor: Visitor, deadline: float, /) -> Outcome:
-        """What is known of the visitor. `deadline`: `time.monotonic()` at which to stop waiting."""
+        """What is known of the visitor. `deadline`: `time.monotonic()` at which to stop waiting.
+
+        Raises:
+            P0fError: the source could not be asked. It logs its outages itself, once.
+        """
 
 
 class AsyncVisitorSource(Protocol):
     """A source that is awaited."""
 
     async def fingerprint(self, visitor: Visitor, deadline: float, /) -> Outcome:
-        """What is known of the visitor. `deadline`: `time.monotonic()` at which to stop waiting."""
+        """As `VisitorSource.fingerprint`."""
+
+
+class Source(Protocol):
+    """A user's own source for WSGI: it knows addresses alone."""
+
+    def lookup(self, ip_address: str, /) -> P0fInfo | None:
+        """What is known of an address; None if nothing is. It may raise what it likes."""
+
+
+class AsyncSource(Protocol):
+    """A user's own source for ASGI."""
+
+    async def lookup(self, ip_address: str, /) -> P0fInfo | None:
+        """What is known of an address; None if nothing is. It may raise what it likes."""

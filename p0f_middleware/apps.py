@@ -36,7 +36,7 @@ def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
     """
     try:
         P0fMiddleware(_no_response)
-        socket_path = os.fspath(read_settings()[0]["socket_path"])
+        socket_path = os.fspath(read_settings()["source"])
     except MiddlewareNotUsed:
         return []
     except ImproperlyConfigured as error:

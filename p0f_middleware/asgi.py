@@ -1,28 +1,32 @@
 """P0fASGIMiddleware: the client's fingerprint in `scope`, for any ASGI application (2 and 3).
 
-The scope is copied before anything is put into it, as the ASGI specification asks; `receive` and
-`send` are handed on as they are.
+The scope is copied before anything is put into it, as the ASGI specification asks; `receive`,
+`send` and what the application returns are handed on as they are. What is looked up, and how, is in
+`_request`; here scope goes in and the application is called.
+
+The fact a reader would get wrong: `client` and `headers` may be any iterable, a one-shot iterator
+too. What is read here still has to reach the application whole.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from itertools import chain
 from typing import Any, TypeAlias
 
 from asgiref.compatibility import guarantee_single_callable
 
 from ._daemon.aio import AsyncP0f
 from ._daemon.base import TIMEOUT
+from ._public import public
+from ._request.async_lookup import AsyncLookup
 from ._request.grace import GRACE
-from ._request.lookup import (
-    AsyncLookup,
-    AsyncSource,
-    RequestSource,
-    default_source,
-    refuse_trusted_proxies,
-)
-from ._request.proxies import Trusted
+from ._request.hold import HOLD
+from ._request.proxies import CLIENT_HEADER, ProxyRules, Trusted
+from ._request.source_option import resolve
+from ._request.visitor import ASGIVisitor
+from ._visitor import AsyncSource, AsyncVisitorSource, VisitorSource
 
 __all__ = ["P0fASGIMiddleware"]
 
@@ -30,79 +34,107 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[Any]]
 
 
+@public
 class P0fASGIMiddleware:
-    """Puts `p0f.info` (P0fInfo or None) and `p0f.status` (P0fStatus) into http and websocket scope.
+    """Puts the client's fingerprint into http and websocket scopes and calls the application.
 
-    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.reason` says why, and the
-    log of `p0f_middleware` says what to do. When the lifespan ends, the connection is let go.
+    `scope` gets `p0f.info` (P0fInfo or None), `p0f.status` (P0fStatus), `p0f.reason` (why there is
+    no fingerprint, a sentence; None if there is one) and `p0f.claim` (Claim). A lookup that fails
+    never reaches the application; the log of `p0f_middleware` says what to do. When the lifespan
+    ends, a client that was made of a path is closed.
 
     Args:
         app: the application to wrap, ASGI 3 or 2.
-        source: the path of p0f's socket, a client such as `AsyncP0f` (which you close yourself), or
-            a `Syn`. If there is none, it is the path in P0F_SOCKET if the process's environment has
-            one, or else `Syn()`.
-        timeout: seconds a lookup may take, if `source` is a path.
-        grace: seconds to go on asking about a client that p0f has not heard of yet; see README.
-        trusted_proxies: addresses and networks (and 'unix:' for peers that come through a Unix
-            socket) whose X-Forwarded-For or Forwarded header names the client.
+        source: where fingerprints come from: the path of p0f's socket, a client such as `AsyncP0f`
+            (which you close yourself), a `Syn`, or an object of yours with an async
+            `lookup(ip_address)`. None: the path in P0F_SOCKET if the process's environment has one,
+            or else `Syn()`.
+        timeout: seconds that one question may take, if `source` is a path.
+        grace: seconds to go on asking about a client that the source has not heard of yet. A
+            request never waits longer than `timeout` plus `grace`.
+        trusted_proxies: addresses and networks (and 'unix:' for peers on a Unix socket) of the
+            proxies whose `client_header` names the client.
+        client_header: the one header in which they name it: X-Forwarded-For, Forwarded (RFC 7239),
+            or one that holds an address, such as X-Real-IP. No other is read.
+        client_port_header: the header in which they name the client's port; None for none.
+        hold: seconds for which later requests of the same connection (the client's address and
+            port) get what the first was told; 0 to ask each time.
+        claims: whether to compare the User-Agent with the fingerprint; without, there is no key
+            `p0f.claim`.
 
     Raises:
-        ValueError: an option makes no sense.
+        ValueError: an option makes no sense, or the given source would ignore it.
+        TypeError: `source` is no source, or one that blocks.
     """
 
     def __init__(
         self,
         app: Callable[..., Any],
-        source: str | os.PathLike[str] | AsyncSource | RequestSource | None = None,
+        source: str
+        | os.PathLike[str]
+        | AsyncSource
+        | AsyncVisitorSource
+        | VisitorSource
+        | None = None,
         *,
         timeout: float = TIMEOUT,
         grace: float = GRACE,
         trusted_proxies: Trusted | Iterable[Trusted] = (),
+        client_header: str = CLIENT_HEADER,
+        client_port_header: str | None = None,
+        hold: float = HOLD,
+        claims: bool = True,
     ) -> None:
         self.app: ASGIApp = guarantee_single_callable(app)  # type: ignore[no-untyped-call]
-        self._own: AsyncP0f | None = None
-        if source is None:
-            source = default_source()
-        if isinstance(source, (str, os.PathLike)):
-            source = self._own = AsyncP0f(source, timeout=timeout)
-        self.source = source
-        self._lookup: AsyncLookup | RequestSource
-        if isinstance(source, RequestSource):
-            refuse_trusted_proxies(trusted_proxies)
-            self._lookup = source
-        else:
-            self._lookup = AsyncLookup(
-                source, forwarding_headers, grace=grace, trusted_proxies=trusted_proxies
-            )
+        self._rules = ProxyRules(trusted_proxies, client_header, client_port_header)
+        asked = resolve(source, AsyncP0f, timeout=timeout, grace=grace, awaited=True)
+        self.source = asked.source
+        self._own: AsyncP0f | None = asked.source if asked.source is not source else None
+        self._lookup = AsyncLookup(asked, self._rules, grace=grace, hold=hold, claims=claims)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket"):
-            if isinstance(self._lookup, AsyncLookup):
-                client = scope.get("client")
-                outcome = await self._lookup.look_up(client[0] if client else None, scope)
-            else:
-                outcome = self._lookup.look_up_asgi(scope, receive, send)
-            info, status, reason = outcome
-            scope = {**scope, "p0f.info": info, "p0f.status": status, "p0f.reason": reason}
-            await self.app(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            try:
-                await self.app(scope, receive, send)
-            finally:
-                if self._own is not None:
-                    await self._own.close()
-        else:
-            await self.app(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        kind = scope.get("type")
+        if kind in ("http", "websocket"):
+            scope = _readable(scope)
+            keys = await self._lookup.keys(ASGIVisitor(scope, receive, send, self._rules))
+            return await self.app({**scope, **keys}, receive, send)
+        if kind != "lifespan" or not isinstance(self._own, AsyncP0f):
+            return await self.app(scope, receive, send)
+        try:
+            return await self.app(scope, receive, send)
+        finally:
+            await self._own.close()
 
 
-def forwarding_headers(scope: Scope) -> tuple[str | None, str | None]:
-    """X-Forwarded-For and Forwarded, each with its repetitions joined; None if absent."""
-    return _header(scope, b"x-forwarded-for"), _header(scope, b"forwarded")
+def _readable(scope: Scope) -> Scope:
+    """The scope with `client` and `headers` as sequences, which can be read more than once."""
+    client, headers = scope.get("client"), scope.get("headers")
+    if type(headers) in _SEQUENCES and (client is None or type(client) in _SEQUENCES):
+        return scope
+    return {**scope} | {
+        name: _whole(value)
+        for name, value in (("client", client), ("headers", headers))
+        if isinstance(value, Iterator)
+    }
 
 
-def _header(scope: Scope, name: bytes) -> str | None:
-    values = [bytes(value) for key, value in scope["headers"] if key == name]
-    return b",".join(values).decode("latin-1") if values else None
+_SEQUENCES = (list, tuple)
+
+
+def _whole(iterator: Iterator[Any]) -> Any:
+    """All that the iterator gives, as a list. If it raises, what it gave and then the same
+    exception, for the application to meet."""
+    items: list[Any] = []
+    try:
+        items.extend(iterator)
+    except Exception as error:
+        return chain(items, _raising(error))
+    return items
+
+
+def _raising(error: Exception) -> Iterator[Any]:
+    raise error
+    yield

@@ -1,82 +1,84 @@
 """P0fWSGIMiddleware: the client's fingerprint in `environ`, for any WSGI application (PEP 3333).
 
-It adds two keys and steps aside: the application's iterable, headers and exceptions are its own.
+It adds four keys and steps aside: the application's iterable, headers and exceptions are its own.
+What is looked up, and how, is in `_request`; here environ goes in and the application is called.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ._daemon.base import TIMEOUT
 from ._daemon.blocking import P0f
-from ._outcome import Outcome
+from ._public import public
 from ._request.grace import GRACE
-from ._request.lookup import (
-    Lookup,
-    RequestSource,
-    Source,
-    default_source,
-    refuse_trusted_proxies,
-)
-from ._request.proxies import Trusted
+from ._request.hold import HOLD
+from ._request.lookup import Lookup
+from ._request.proxies import CLIENT_HEADER, ProxyRules, Trusted
+from ._request.source_option import resolve
+from ._request.visitor import WSGIVisitor
 
 if TYPE_CHECKING:
+    import os
+
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from ._visitor import Source, VisitorSource
 
 __all__ = ["P0fWSGIMiddleware"]
 
 
+@public
 class P0fWSGIMiddleware:
-    """Puts `p0f.info` (P0fInfo or None) and `p0f.status` (P0fStatus) into `environ`.
+    """Puts the client's fingerprint into `environ` and calls the application.
 
-    No failure of a lookup gets out of it: `p0f.info` is then None, `p0f.reason` says why, and the
-    log of `p0f_middleware` says what to do.
+    `environ` gets `p0f.info` (P0fInfo or None), `p0f.status` (P0fStatus), `p0f.reason` (why there
+    is no fingerprint, a sentence; None if there is one) and `p0f.claim` (Claim). A lookup that
+    fails never reaches the application; the log of `p0f_middleware` says what to do.
 
     Args:
         app: the application to wrap.
-        source: the path of p0f's socket, a client such as `P0f`, or a `Syn`. If there is none, it
-            is the path in P0F_SOCKET if the process's environment has one, or else `Syn()`.
-        timeout: seconds a lookup may take, if `source` is a path.
-        grace: seconds to go on asking about a client that p0f has not heard of yet; see README.
-        trusted_proxies: addresses and networks (and 'unix:' for peers that come through a Unix
-            socket) whose X-Forwarded-For or Forwarded header names the client.
+        source: where fingerprints come from: the path of p0f's socket, a client such as `P0f`, a
+            `Syn`, or an object of yours with `lookup(ip_address)`. None: the path in P0F_SOCKET if
+            the process's environment has one, or else `Syn()`.
+        timeout: seconds that one question may take, if `source` is a path.
+        grace: seconds to go on asking about a client that the source has not heard of yet. A
+            request never waits longer than `timeout` plus `grace`.
+        trusted_proxies: addresses and networks (and 'unix:' for peers on a Unix socket) of the
+            proxies whose `client_header` names the client.
+        client_header: the one header in which they name it: X-Forwarded-For, Forwarded (RFC 7239),
+            or one that holds an address, such as X-Real-IP. No other is read.
+        client_port_header: the header in which they name the client's port; None for none.
+        hold: seconds for which later requests of the same connection (the client's address and
+            port) get what the first was told; 0 to ask each time.
+        claims: whether to compare the User-Agent with the fingerprint; without, there is no key
+            `p0f.claim`.
 
     Raises:
-        ValueError: an option makes no sense.
+        ValueError: an option makes no sense, or the given source would ignore it.
+        TypeError: `source` is no source, or one that has to be awaited.
     """
 
     def __init__(
         self,
         app: WSGIApplication,
-        source: str | os.PathLike[str] | Source | RequestSource | None = None,
+        source: str | os.PathLike[str] | Source | VisitorSource | None = None,
         *,
         timeout: float = TIMEOUT,
         grace: float = GRACE,
         trusted_proxies: Trusted | Iterable[Trusted] = (),
+        client_header: str = CLIENT_HEADER,
+        client_port_header: str | None = None,
+        hold: float = HOLD,
+        claims: bool = True,
     ) -> None:
         self.app = app
-        if source is None:
-            source = default_source()
-        if isinstance(source, (str, os.PathLike)):
-            source = P0f(source, timeout=timeout)
-        self.source = source
-        self._look_up: Callable[[WSGIEnvironment], Outcome]
-        if isinstance(source, RequestSource):
-            refuse_trusted_proxies(trusted_proxies)
-            self._look_up = source.look_up_wsgi
-        else:
-            lookup = Lookup(
-                source, forwarding_headers, grace=grace, trusted_proxies=trusted_proxies
-            )
-            self._look_up = lambda environ: lookup.look_up(environ.get("REMOTE_ADDR"), environ)
+        self._rules = ProxyRules(trusted_proxies, client_header, client_port_header)
+        asked = resolve(source, P0f, timeout=timeout, grace=grace, awaited=False)
+        self.source = asked.source
+        self._lookup = Lookup(asked, self._rules, grace=grace, hold=hold, claims=claims)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["p0f.info"], environ["p0f.status"], environ["p0f.reason"] = self._look_up(environ)
+        environ.update(self._lookup.keys(WSGIVisitor(environ, self._rules)))
         return self.app(environ, start_response)
-
-
-def forwarding_headers(environ: WSGIEnvironment) -> tuple[str | None, str | None]:
-    """X-Forwarded-For and Forwarded; None if absent. Servers join repetitions."""
-    return environ.get("HTTP_X_FORWARDED_FOR"), environ.get("HTTP_FORWARDED")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fInfo, P0fStatus, P0fUnavailable
-from p0f_middleware._daemon import aio, connection
-from p0f_middleware._request import failure
+from p0f_middleware._daemon import connection
+from p0f_middleware._request import async_lookup, failure
+from p0f_middleware.claim import check_claim
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 HOST = "192.0.2.1"
@@ -91,7 +92,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(aio, "sleep", sleep)
+    monkeypatch.setattr(async_lookup, "sleep", sleep)
     return pauses
 
 
@@ -174,16 +175,26 @@ def test_an_option_that_makes_no_sense_is_an_error(options: dict[str, Any]) -> N
     [
         [(b"x-forwarded-for", b"6.6.6.6, 192.0.2.1")],
         [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"192.0.2.1")],
-        [(b"forwarded", b"for=6.6.6.6, for=192.0.2.1")],
-        [(b"forwarded", b'for="6.6.6.6"'), (b"forwarded", b"for=192.0.2.1")],
-        [[b"x-forwarded-for", b"192.0.2.1"], [b"forwarded", b"for=192.0.2.1"]],
+        [(b"x-forwarded-for", b"192.0.2.1:51008, 10.0.0.2")],
+        [[b"x-forwarded-for", b"192.0.2.1"], [b"forwarded", b"for=6.6.6.6"]],
+        [(b"x_forwarded_for", b"6.6.6.6"), (b"x-forwarded-for", b"192.0.2.1")],
         ((b"x-forwarded-for", bytearray(b"\xff\xfe, 192.0.2.1")),),
     ],
 )
-@pytest.mark.parametrize("client", [("10.0.0.1", 1), None, ("", "0")])
-def test_behind_a_trusted_proxy_its_client_is_asked_for(headers: Any, client: Any) -> None:
+@pytest.mark.parametrize(
+    ("client", "server"),
+    [
+        (("10.0.0.1", 1), ("192.0.2.9", 80)),
+        (None, ("/run/app.sock", None)),
+        (("", "0"), ("/run/app.sock", "0")),
+        (("", "0"), None),
+    ],
+)
+def test_behind_a_trusted_proxy_its_client_is_asked_for(
+    headers: Any, client: Any, server: Any
+) -> None:
     source = KnownAfter(1)
-    scope = make_scope(client=client, headers=headers)
+    scope = make_scope(client=client, server=server, headers=headers)
     added(source, scope, trusted_proxies=["10.0.0.0/8", "unix:"])
 
     assert source.asked == [HOST]
@@ -198,13 +209,21 @@ def test_from_anybody_else_a_header_is_not_believed(trusted_proxies: Any) -> Non
     assert source.asked == [HOST]
 
 
-def test_headers_that_disagree_name_nobody() -> None:
-    headers = [(b"x-forwarded-for", b"192.0.2.1"), (b"forwarded", b"for=6.6.6.6")]
+@pytest.mark.parametrize("server", [None, ("192.0.2.9", 80), (), ("", None)])
+def test_a_missing_address_is_not_taken_for_a_unix_socket(server: Any) -> None:
+    headers = [(b"x-forwarded-for", b"6.6.6.6")]
+    scope = make_scope(client=None, server=server, headers=headers)
 
-    assert added(KnownAfter(1), make_scope(headers=headers), trusted_proxies=HOST) == (
-        None,
-        "no_address",
-    )
+    assert added(KnownAfter(1), scope, trusted_proxies="unix:") == (None, "no_address")
+
+
+def test_the_client_is_named_by_the_one_header_the_proxy_writes() -> None:
+    source = KnownAfter(1)
+    headers = [(b"forwarded", b'for="6.6.6.6"'), (b"forwarded", b"for=192.0.2.1")]
+    scope = make_scope(client=("10.0.0.1", 1), headers=headers)
+    added(source, scope, trusted_proxies="10.0.0.1", client_header="Forwarded")
+
+    assert source.asked == [HOST]
 
 
 # Grace
@@ -290,11 +309,16 @@ def test_the_servers_scope_is_not_changed() -> None:
     assert scope == before
 
 
-def test_only_three_keys_are_added() -> None:
+def test_only_four_keys_are_added() -> None:
     scope = make_scope(state={"key": "value"})
     handed_on = asyncio.run(call(P0fASGIMiddleware(App(), KnownAfter(1)), scope))
 
-    assert handed_on == scope | {"p0f.info": SAMPLE, "p0f.status": "ok", "p0f.reason": None}
+    assert handed_on == scope | {
+        "p0f.info": SAMPLE,
+        "p0f.status": "ok",
+        "p0f.reason": None,
+        "p0f.claim": check_claim(SAMPLE, None),
+    }
 
 
 def test_what_is_in_the_scope_is_handed_on_as_it_is() -> None:

@@ -40,7 +40,7 @@ settings.configure(
 )
 django.setup()
 
-from p0f_middleware.django import SETTINGS, P0fMiddleware  # noqa: E402
+from p0f_middleware.django import OPTIONS, P0fMiddleware  # noqa: E402
 
 KNOWN, UNKNOWN, PROXY = "192.0.2.1", "192.0.2.2", "198.51.100.1"
 LINUX = P0fInfo(os_name="Linux", distance=3)
@@ -181,7 +181,7 @@ def test_works_beside_middleware_of_the_other_kind(
 
 @both_servers
 def test_forwarding_headers_of_a_trusted_proxy_name_the_client(p0f: FakeP0f, get: Get) -> None:
-    with override_settings(P0FTRUSTEDPROXIES=["198.51.100.0/24"]):
+    with override_settings(P0F={"TRUSTED_PROXIES": ["198.51.100.0/24"]}):
         answer = get("sync", PROXY, x_forwarded_for=f"203.0.113.9, {KNOWN}")
     assert answer == b'{"os": "Linux", "status": "ok"}'
 
@@ -195,7 +195,7 @@ def test_forwarding_headers_of_others_are_not_believed(p0f: FakeP0f, get: Get) -
 def test_an_underscored_header_is_no_forwarding_header_under_asgi(p0f: FakeP0f) -> None:
     scope = scope_of("sync", PROXY, x_forwarded_for=KNOWN)
     scope["headers"].append((b"x_forwarded_for", b"203.0.113.9"))
-    with override_settings(P0FTRUSTEDPROXIES=PROXY):
+    with override_settings(P0F={"TRUSTED_PROXIES": PROXY}):
         request = pass_through(scope)
     assert request.p0f == LINUX
 
@@ -234,7 +234,7 @@ def test_async_leaves_the_event_loop_free_while_p0f_is_slow(p0f: FakeP0f) -> Non
         p0f.resume()
         return await lookup
 
-    with override_settings(P0FTIMEOUT=10):
+    with override_settings(P0F={"TIMEOUT": 10}):
         assert asyncio.run(call()).p0f_status is P0fStatus.OK
 
 
@@ -261,14 +261,24 @@ def test_is_not_used_when_disabled() -> None:
 
 
 NONSENSE = {
-    "P0FSOCKET": 7,
-    "P0FTIMEOUT": "0.1",
-    "P0FGRACE": -1,
-    "P0FTRUSTEDPROXIES": ["10.0.0.1/8"],
+    "P0FSOCKET": [7, b"/run/p0f.sock", "unix:/run/p0f.sock"],
+    "P0F": [
+        {"TIMEOUT": "0.1"},
+        {"GRACE": -1},
+        {"TRUSTED_PROXIES": ["10.0.0.1/8"]},
+        {"TRUSTED_PROXIES": None},
+        {"CLIENT_HEADER": "X Real IP"},
+        {"HOLD": "10"},
+        {"SOURCE": "/run/p0f.sock"},
+        {"TIMOUT": 0.1},
+        "/run/p0f.sock",
+    ],
 }
 
 
-@pytest.mark.parametrize(("name", "value"), NONSENSE.items())
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in NONSENSE.items() for value in values]
+)
 @pytest.mark.parametrize("view", [seen, seen_async])
 def test_refuses_a_setting_that_makes_no_sense(
     p0f: FakeP0f, view: Any, name: str, value: Any
@@ -279,9 +289,8 @@ def test_refuses_a_setting_that_makes_no_sense(
 
 def test_the_defaults_are_those_of_the_other_middlewares() -> None:
     options = inspect.signature(P0fWSGIMiddleware).parameters
-    ours = {keyword: default for keyword, default in SETTINGS.values() if keyword in options}
-    assert ours == {keyword: options[keyword].default for keyword in ours}
-    assert ours.keys() == {"timeout", "grace", "trusted_proxies"}
+    ours = {name.lower(): default for name, default in OPTIONS.items()}
+    assert ours == {name: options[name].default for name in options.keys() - {"app"}}
 
 
 def complaints() -> list[str]:

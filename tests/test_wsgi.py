@@ -1,4 +1,4 @@
-"""P0fWSGIMiddleware: two more keys in `environ`, and nothing else changed."""
+"""P0fWSGIMiddleware: four more keys in `environ`, and nothing else changed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from p0f_middleware import P0f, P0fInfo, P0fStatus, P0fUnavailable, P0fWSGIMiddleware
 from p0f_middleware._request import failure, lookup
+from p0f_middleware.claim import check_claim
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 HOST = "192.0.2.1"
@@ -149,8 +150,8 @@ def test_an_option_that_makes_no_sense_is_an_error(options: dict[str, Any]) -> N
     "headers",
     [
         {"HTTP_X_FORWARDED_FOR": "6.6.6.6, 192.0.2.1"},
-        {"HTTP_FORWARDED": "for=6.6.6.6, for=192.0.2.1"},
-        {"HTTP_X_FORWARDED_FOR": "192.0.2.1", "HTTP_FORWARDED": "for=192.0.2.1"},
+        {"HTTP_X_FORWARDED_FOR": "192.0.2.1:51008, 10.0.0.2"},
+        {"HTTP_X_FORWARDED_FOR": "192.0.2.1", "HTTP_FORWARDED": "for=6.6.6.6"},
     ],
 )
 @pytest.mark.parametrize("peer", ["10.0.0.1", ""])
@@ -174,10 +175,35 @@ def test_from_anybody_else_a_header_is_not_believed(trusted_proxies: Any) -> Non
     assert source.asked == [HOST]
 
 
-def test_headers_that_disagree_name_nobody() -> None:
-    environ = make_environ(HTTP_X_FORWARDED_FOR="192.0.2.1", HTTP_FORWARDED="for=6.6.6.6")
+@pytest.mark.parametrize(
+    ("client_header", "headers"),
+    [
+        ("Forwarded", {"HTTP_FORWARDED": "for=6.6.6.6, for=192.0.2.1"}),
+        ("forwarded", {"HTTP_FORWARDED": "for=192.0.2.1", "HTTP_X_FORWARDED_FOR": "6.6.6.6"}),
+        ("X-Real-IP", {"HTTP_X_REAL_IP": "192.0.2.1", "HTTP_X_FORWARDED_FOR": "6.6.6.6"}),
+        ("CF-Connecting-IP", {"HTTP_CF_CONNECTING_IP": "192.0.2.1"}),
+    ],
+)
+def test_the_client_is_named_by_the_one_header_the_proxy_writes(
+    client_header: str, headers: dict[str, str]
+) -> None:
+    source = KnownAfter(1)
+    environ = make_environ(REMOTE_ADDR="10.0.0.1", **headers)
+    added(source, environ, trusted_proxies="10.0.0.1", client_header=client_header)
 
-    assert added(KnownAfter(1), environ, trusted_proxies=HOST) == (None, "no_address")
+    assert source.asked == [HOST]
+
+
+def test_where_the_server_leaves_the_raw_headers_an_underscore_is_no_dash() -> None:
+    source = KnownAfter(1)
+    environ = make_environ(
+        REMOTE_ADDR="10.0.0.1",
+        HTTP_X_FORWARDED_FOR="192.0.2.1,6.6.6.6",
+        headers_raw=(("X-Forwarded-For", "192.0.2.1"), ("x_forwarded_for", "6.6.6.6")),
+    )
+    added(source, environ, trusted_proxies="10.0.0.1")
+
+    assert source.asked == [HOST]
 
 
 # Grace
@@ -339,10 +365,23 @@ def test_environ_and_start_response_are_handed_on_as_they_are() -> None:
     assert handed_on[1] is start_response
 
 
-def test_only_three_keys_are_added() -> None:
+def test_only_four_keys_are_added() -> None:
     environ = make_environ()
     before = dict(environ)
     added(KnownAfter(1), environ)
+
+    assert environ == before | {
+        "p0f.info": SAMPLE,
+        "p0f.status": "ok",
+        "p0f.reason": None,
+        "p0f.claim": check_claim(SAMPLE, None),
+    }
+
+
+def test_without_claims_there_is_no_key_for_one() -> None:
+    environ = make_environ()
+    before = dict(environ)
+    added(KnownAfter(1), environ, claims=False)
 
     assert environ == before | {"p0f.info": SAMPLE, "p0f.status": "ok", "p0f.reason": None}
 

@@ -4,11 +4,16 @@ libpcap hands packets to p0f in blocks of some 5 ms, so on a fast network the fi
 client comes before p0f knows its SYN. A 'no match' is therefore asked again for a few milliseconds,
 unless the same address stayed unknown not long ago: p0f does not see its traffic, and each of its
 requests would wait in vain. No I/O and no clock here.
+
+The fact a reader would get wrong: `grace` is the time that pauses take. What the questions between
+them take is bounded by the request's deadline, `timeout` plus `grace` after its start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+from .._options import seconds as seconds_option
 
 GRACE = 0.01
 """Seconds of grace unless told otherwise."""
@@ -25,21 +30,19 @@ class Grace:
 
     Args:
         seconds: the pauses of one lookup, added up; 0 for none.
+
+    Raises:
+        ValueError: `seconds` is no number, or below 0.
     """
 
     def __init__(self, seconds: float) -> None:
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"grace is a number of seconds, 0 or more, not {seconds!r}")
-        self.seconds = seconds
+        self.seconds = seconds_option("grace", seconds, zero=True)
         self._unknown: set[str] = set()
         self._unknown_before: set[str] = set()
         self._began = 0.0
 
     def pauses(self, address: str, now: float) -> Iterator[float]:
-        """Seconds to wait before each further question; none if `address` is not worth it.
-
-        When the caller has used them all up the address counts as unknown for a while.
-        """
+        """Seconds to wait before each further question; none if `address` is not worth it."""
         self._forget(now)
         if address in self._unknown or address in self._unknown_before or not self.seconds:
             return
@@ -48,6 +51,9 @@ class Grace:
             yield min(pause, left)
             left -= pause
             pause *= 1.5
+
+    def stayed_unknown(self, address: str, now: float) -> None:
+        """Take note that the pauses were in vain: the address is not waited for for a while."""
         self._forget(now)
         self._unknown.add(address)
 

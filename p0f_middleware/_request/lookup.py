@@ -1,143 +1,139 @@
-"""One request's lookup: whose address, what p0f says of it, and what the outcome is called.
+"""One request's lookup, from the visitor to the keys that the application finds.
 
-The middlewares differ in where a request keeps its peer and its headers, and in where the outcome
-goes; what lies between is here. It knows no environ, scope or framework. `Lookup` and `AsyncLookup`
-are one rule, written twice because one of them awaits; asyncio is imported only where that one
-needs it, so that WSGI programs do without.
+Data goes down once and comes up once: visitor -> what its connection was told before, or else the
+source -> outcome -> does the User-Agent agree? -> keys. What the sync and the async side share is
+`BaseLookup`; `Lookup` is the sync side, and `AsyncLookup` (in its own module, since it needs
+asyncio) differs in how it waits and in nothing else.
+
+The fact a reader would get wrong: `timeout` plus `grace` is the most that a request may cost, all
+its questions together. Every question gets the same deadline.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
+from collections.abc import Iterator
+from typing import Any
 
-from .._address import client_address
-from .._info import P0fInfo
-from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
-from .failure import lookup_failed
-from .grace import GRACE, Grace
-from .proxies import Trusted, TrustedProxies
+from .._options import seconds
+from .._outcome import Outcome, P0fStatus
+from ..claim import check_request
+from .failure import failed
+from .grace import Grace
+from .hold import Hold, Told
+from .proxies import ProxyRules
+from .source_option import Asked
+from .unnamed_proxy import UnnamedProxy
+from .visitor import BaseVisitor
 
-NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "p0f has not seen this client")
-ForwardingHeaders: TypeAlias = Callable[[Any], tuple[str | None, str | None]]
-"""Gives a request's X-Forwarded-For and Forwarded, repetitions joined; each None if absent."""
+__all__ = ["BaseLookup", "Keys", "Lookup"]
 
-
-class Source(Protocol):
-    """Where fingerprints come from: `P0f`, or anything with its `lookup`."""
-
-    def lookup(self, ip_address: str, /) -> P0fInfo | None: ...
-
-
-class AsyncSource(Protocol):
-    """Where fingerprints come from: `AsyncP0f`, or anything with its `lookup`."""
-
-    async def lookup(self, ip_address: str, /) -> P0fInfo | None: ...
+Keys = dict[str, Any]
+"""What an application finds in environ or scope. It is shared between requests: copy it."""
 
 
-@runtime_checkable
-class RequestSource(Protocol):
-    """A source that looks at the whole request and waits for nothing: `Syn`."""
-
-    def look_up_wsgi(self, environ: Any, /) -> Outcome: ...
-
-    def look_up_asgi(self, scope: Any, receive: Any, send: Any, /) -> Outcome: ...
-
-
-def default_source() -> str | RequestSource:
-    """The path in P0F_SOCKET, if that is set in the process's environment, or else a `Syn`."""
-    socket_path = os.environ.get("P0F_SOCKET")
-    if socket_path:
-        return socket_path
-    from ..syn import Syn
-
-    return Syn()
-
-
-def refuse_trusted_proxies(trusted_proxies: Trusted | Iterable[Trusted]) -> None:
-    """Raise ValueError if the middleware is given what a RequestSource is to know."""
-    if TrustedProxies(trusted_proxies):
-        raise ValueError("give trusted_proxies to Syn, which looks for the client itself")
-
-
-SourceT = TypeVar("SourceT")
-
-
-class _BaseLookup(Generic[SourceT]):
-    """The options of both kinds.
+class BaseLookup:
+    """What lookups of both kinds share: the options, and all that does not wait.
 
     Args:
-        source: whom to ask.
-        forwarding_headers: called with a request, and only if its peer is a trusted proxy.
-        grace: seconds to go on asking about a client that p0f has not heard of yet.
-        trusted_proxies: whose forwarding headers are believed.
+        asked: the source.
+        rules: the options on proxies.
+        grace: seconds to go on asking about a client that the source has not heard of yet.
+        hold: seconds for which requests of one connection get what the first was told; 0: none.
+        claims: whether to compare the User-Agent with the fingerprint.
 
     Raises:
         ValueError: an option makes no sense.
     """
 
     def __init__(
-        self,
-        source: SourceT,
-        forwarding_headers: ForwardingHeaders,
-        *,
-        grace: float = GRACE,
-        trusted_proxies: Trusted | Iterable[Trusted] = (),
+        self, asked: Asked, rules: ProxyRules, *, grace: float, hold: float, claims: bool
     ) -> None:
-        self._source = source
-        self._forwarding_headers = forwarding_headers
-        self._grace = Grace(grace)
-        self._proxies = TrustedProxies(trusted_proxies) or None
+        self.source = asked.source
+        self.rules = rules
+        self._fingerprint = asked.fingerprint
+        self._foreign = asked.foreign
+        self._grace = Grace(grace if asked.waits else 0)
+        self._budget = asked.timeout + self._grace.seconds
+        self._hold_seconds = seconds("hold", hold, zero=True)
+        # A source that answers at once reads the connection itself, which is surer than its peer's
+        # address and port, and remembers what it has read.
+        self._hold = Hold(hold) if hold and asked.waits else None
+        self._claims = claims
+        self._unnamed_proxy = UnnamedProxy(rules.client_header)
 
-    def _client_address(self, peer: object, request: Any) -> str | None:
-        if self._proxies is None:
-            return client_address(peer)
-        return self._proxies.client(peer, lambda: self._forwarding_headers(request))
+    def _told_before(self, visitor: BaseVisitor) -> Told | None:
+        if self._hold is None:
+            return None
+        return self._hold.get(visitor.key, time.monotonic())
+
+    def _pauses(self, visitor: BaseVisitor, outcome: Outcome, deadline: float) -> Iterator[float]:
+        """Seconds to wait before each further question about a client that nobody knows yet."""
+        address = visitor.address
+        if outcome.status is not P0fStatus.NO_MATCH or address is None or not self._grace.seconds:
+            return
+        for pause in self._grace.pauses(address, time.monotonic()):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            yield min(pause, left)
+        self._grace.stayed_unknown(address, time.monotonic())
+
+    def _tell(self, visitor: BaseVisitor, outcome: Outcome) -> Told:
+        """What a connection is told of this outcome, now and, if it is held, later."""
+        told = Told(outcome)
+        self._unnamed_proxy.look(visitor)
+        if self._hold is not None and outcome.status is P0fStatus.OK and visitor.port:
+            self._hold.put(visitor.key, told, time.monotonic())
+        return told
+
+    def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
+        """The application's keys; made anew only if the client claims to be something else."""
+        if not self._claims:
+            if told.keys is None:
+                told.keys = _without_claim(told.outcome)
+            return told.keys
+        claims = visitor.claims()
+        if told.keys is None or told.claims != claims:
+            claim, info = check_request(told.outcome.info, *claims)
+            told.keys = {**_without_claim(told.outcome), "p0f.info": info, "p0f.claim": claim}
+            told.claims = claims
+        return told.keys
+
+    def _keys_of_failure(self, error: Exception) -> Keys:
+        """The keys where something of ours raised. Call it in the `except` clause."""
+        keys = _without_claim(failed(error))
+        if self._claims:
+            keys["p0f.claim"] = check_request(None, None, None)[0]
+        return keys
 
 
-class Lookup(_BaseLookup[Source]):
-    """Asks a blocking source about the clients of requests."""
+class Lookup(BaseLookup):
+    """Asks a source that blocks, or answers at once."""
 
-    def look_up(self, peer: object, request: Any) -> Outcome:
-        """The fingerprint of the client of `request`, whose transport peer is `peer`."""
-        address = self._client_address(peer, request)
-        if address is None:
-            return NO_ADDRESS
+    def keys(self, visitor: BaseVisitor) -> Keys:
+        """The keys of a request. Raises nothing of ours."""
         try:
-            info = self._source.lookup(address)
-            if info is None:
-                for pause in self._grace.pauses(address, time.monotonic()):
-                    time.sleep(pause)
-                    info = self._source.lookup(address)
-                    if info is not None:
-                        break
+            told = self._told_before(visitor)
+            if told is None:
+                told = self._tell(visitor, self._ask(visitor))
+            return self._keys(visitor, told)
         except Exception as error:
-            lookup_failed(error)
-            return unavailable(str(error) or repr(error))
-        return NO_MATCH if info is None else Outcome(info, P0fStatus.OK, None)
+            return self._keys_of_failure(error)
 
-
-class AsyncLookup(_BaseLookup[AsyncSource]):
-    """Asks a source that is awaited about the clients of requests."""
-
-    async def look_up(self, peer: object, request: Any) -> Outcome:
-        """The fingerprint of the client of `request`, whose transport peer is `peer`."""
-        address = self._client_address(peer, request)
-        if address is None:
-            return NO_ADDRESS
+    def _ask(self, visitor: BaseVisitor) -> Outcome:
+        deadline = time.monotonic() + self._budget
         try:
-            info = await self._source.lookup(address)
-            if info is None:
-                from .._daemon.aio import sleep
-
-                for pause in self._grace.pauses(address, time.monotonic()):
-                    await sleep(pause)
-                    info = await self._source.lookup(address)
-                    if info is not None:
-                        break
+            outcome: Outcome = self._fingerprint(visitor, deadline)
+            for pause in self._pauses(visitor, outcome, deadline):
+                time.sleep(pause)
+                outcome = self._fingerprint(visitor, deadline)
+                if outcome.status is not P0fStatus.NO_MATCH:
+                    break
         except Exception as error:
-            lookup_failed(error)
-            return unavailable(str(error) or repr(error))
-        return NO_MATCH if info is None else Outcome(info, P0fStatus.OK, None)
+            return failed(error, foreign_code=self._foreign)
+        return outcome
+
+
+def _without_claim(outcome: Outcome) -> Keys:
+    return {"p0f.info": outcome.info, "p0f.status": outcome.status, "p0f.reason": outcome.reason}

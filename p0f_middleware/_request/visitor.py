@@ -9,9 +9,8 @@ client may write the latter. Where the server leaves the raw headers in environ,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from socket import AddressFamily
 from types import ModuleType
 from typing import Any
 
@@ -20,8 +19,6 @@ from .._visitor import NoConnection
 from .proxies import Client, ProxyRules
 
 __all__ = ["ASGIVisitor", "BaseVisitor", "WSGIVisitor"]
-
-_UNIX = int(getattr(AddressFamily, "AF_UNIX", -1))
 
 
 class BaseVisitor:
@@ -110,10 +107,10 @@ class BaseVisitor:
         The socket's own family decides; the server's words count only where it shows no socket.
         """
         try:
-            family: int | None = _syn().socket_domain(self.connection())
+            known: bool | None = _kernel().is_unix(self.connection())
         except NoConnection:
-            family = None
-        return self._server_says_unix() if family is None else family == _UNIX
+            known = None
+        return self._server_says_unix() if known is None else known
 
 
 class WSGIVisitor(BaseVisitor):
@@ -139,12 +136,13 @@ class WSGIVisitor(BaseVisitor):
     def header(self, name: str) -> str | None:
         raw = self._environ.get("headers_raw")  # eventlet
         if raw is not None:
-            return _joined(raw, name.lower(), str.lower)
+            values = [value for key, value in raw if key.lower() == name.lower()]
+            return ",".join(values) if values else None
         value = self._environ.get(_environ_key(name))
         return value if isinstance(value, str) else None
 
     def connection(self) -> int:
-        fd: int = _syn().wsgi_connection(self._environ)
+        fd: int = _server_sockets().wsgi_connection(self._environ)
         return fd
 
     def claims(self) -> tuple[str | None, str | None]:
@@ -188,16 +186,17 @@ class ASGIVisitor(BaseVisitor):
         return tuple(client) if isinstance(client, list) else client
 
     def header(self, name: str) -> str | None:
-        value = _joined(self._scope.get("headers") or (), name.lower().encode(), bytes.lower)
-        return value
+        wanted = name.lower().encode()
+        values = [bytes(value) for key, value in self._headers() if key == wanted]
+        return b",".join(values).decode("latin-1") if values else None
 
     def connection(self) -> int:
-        fd: int = _syn().asgi_connection(self._scope, self._receive, self._send)
+        fd: int = _server_sockets().asgi_connection(self._scope, self._receive, self._send)
         return fd
 
     def claims(self) -> tuple[str | None, str | None]:
         user_agent = platform = None
-        for name, value in self._scope.get("headers") or ():
+        for name, value in self._headers():
             if name == b"user-agent":
                 user_agent = value
             elif name == b"sec-ch-ua-platform":
@@ -207,20 +206,17 @@ class ASGIVisitor(BaseVisitor):
             None if platform is None else bytes(platform).decode("latin-1"),
         )
 
+    def _headers(self) -> Iterable[tuple[Any, Any]]:
+        headers = self._scope.get("headers")
+        # What can be read only once is the application's.
+        return () if headers is None or isinstance(headers, Iterator) else headers
+
     def _server_says_unix(self) -> bool:
-        server = self._scope.get("server")
+        client, server = self._scope.get("client"), self._scope.get("server")
+        if isinstance(client, (tuple, list)) and client and client[0] == "":  # granian
+            return True
         path = server[0] if isinstance(server, (tuple, list)) and server else None
         return isinstance(path, str) and path.startswith(("/", "@", "\0"))
-
-
-def _joined(headers: Any, name: Any, lower: Callable[[Any], Any]) -> str | None:
-    """The values of all headers of a lower-case name, joined; None if there is none."""
-    values = [value for key, value in headers if lower(key) == name]
-    if not values:
-        return None
-    if isinstance(name, bytes):
-        return b",".join(map(bytes, values)).decode("latin-1")
-    return ",".join(values)
 
 
 @cache
@@ -229,9 +225,16 @@ def _environ_key(name: str) -> str:
     return f"HTTP_{name.upper().replace('-', '_')}"
 
 
+# Most programs that ask p0f never need to know a socket, so these are imported at the first use.
 @cache
-def _syn() -> ModuleType:
-    """The folder that knows sockets; most programs that ask p0f never need it."""
-    from .. import syn
+def _server_sockets() -> ModuleType:
+    from ..syn import _server_sockets
 
-    return syn
+    return _server_sockets
+
+
+@cache
+def _kernel() -> ModuleType:
+    from ..syn import _kernel
+
+    return _kernel

@@ -107,6 +107,14 @@ def is_tcp_listener(fd: int) -> bool:
         sock.detach()
 
 
+def is_unix(fd: int) -> bool | None:
+    """Whether it is a Unix socket; None if that cannot be told."""
+    try:
+        return int.from_bytes(_option(fd, _SOL_SOCKET, SO_DOMAIN, 4), sys.byteorder) == 1
+    except OSError:
+        return None
+
+
 def socket_cookie(fd: int) -> bytes:
     """Eight bytes that no other socket has, or had since the system started.
 

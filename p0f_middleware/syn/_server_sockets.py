@@ -18,16 +18,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from .._address import client_address
+from .._visitor import NoConnection
 from ._kernel import LINUX, peer_name
 
 MOST_DESCRIPTORS = 256
 """Descriptors of a process to look through for a connection; that takes half a millisecond."""
 
 Way: TypeAlias = Callable[..., Any]
-
-
-class NoConnection(Exception):
-    """There is no way from this request to its connection; the text says why."""
 
 
 def wsgi_connection(environ: Mapping[str, Any]) -> int:

@@ -14,6 +14,7 @@ def found_unknown(grace: Grace, address: str, now: float) -> None:
     """Ask about it until the grace is used up."""
     for _ in grace.pauses(address, now):
         pass
+    grace.stayed_unknown(address, now)
 
 
 def is_waited_for(grace: Grace, address: str, now: float) -> bool:

@@ -1,0 +1,193 @@
+"""The middlewares' option `source`: what it may be, and what is wrong with what it is.
+
+Written once for WSGI and ASGI. Everything that can be wrong is said at construction, in an error
+that names the option and the remedy, and not at each request in `p0f.reason`.
+
+The fact a reader would get wrong: `Syn` answers at once, so it serves ASGI without being awaited;
+`P0f` waits, and would hold up the event loop.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from .._daemon.base import TIMEOUT
+from .._outcome import NO_ADDRESS, Outcome, P0fStatus
+from .._visitor import AsyncSource, AsyncVisitorSource, Source, Visitor, VisitorSource
+from .grace import GRACE
+
+__all__ = ["AnySource", "Asked", "resolve"]
+
+AnySource = (
+    str | os.PathLike[str] | Source | AsyncSource | VisitorSource | AsyncVisitorSource | None
+)
+_NOT_SEEN = Outcome(None, P0fStatus.NO_MATCH, "the source has not seen this client")
+_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; `inspect` takes milliseconds to import
+
+
+class Asked(NamedTuple):
+    """A source as the middlewares use it.
+
+    Attributes:
+        source: what `middleware.source` shows: the client made of a path, or the object given.
+        fingerprint: its one method; a coroutine function for ASGI.
+        timeout: seconds that one question may take.
+        waits: whether asking takes time, so that timeout and grace mean something.
+        foreign: whether it is the user's own object.
+    """
+
+    source: Any
+    fingerprint: Callable[[Visitor, float], Any]
+    timeout: float
+    waits: bool
+    foreign: bool
+
+
+def resolve(
+    source: AnySource,
+    client: Callable[..., Any],
+    *,
+    timeout: float,
+    grace: float,
+    awaited: bool,
+) -> Asked:
+    """Make of the option `source` what a middleware asks.
+
+    Args:
+        source: the option; None for the path in P0F_SOCKET, or else `Syn()`.
+        client: makes a client of the daemon, of a path and `timeout`.
+        timeout, grace: the options; a source that would ignore them must not be given any.
+        awaited: whether the source is for ASGI.
+
+    Raises:
+        TypeError: `source` is no source, or one for the other kind of middleware.
+        ValueError: an option makes no sense.
+    """
+    if source is None:
+        source = os.environ.get("P0F_SOCKET") or _syn()
+    if isinstance(source, (str, bytes, os.PathLike)):
+        made = client(_path(source), timeout=timeout)
+        return Asked(made, made.fingerprint, made.timeout, waits=True, foreign=False)
+    if callable(getattr(source, "fingerprint", None)):
+        return _visitor_source(source, timeout, grace, awaited)
+    if callable(getattr(source, "lookup", None)) and not isinstance(source, type):
+        _refuse_timeout(timeout, source)
+        _require_kind(source, "lookup", awaited)
+        look_up: Any = _look_up_async if awaited else _look_up
+        fingerprint = partial(look_up, source)
+        return Asked(source, fingerprint, TIMEOUT, waits=True, foreign=True)
+    raise TypeError(
+        "source is the path of p0f's socket, a client such as P0f or AsyncP0f, a Syn, or an object"
+        f" with a method lookup(ip_address); not {_shown(source)}"
+    )
+
+
+def _visitor_source(source: Any, timeout: float, grace: float, awaited: bool) -> Asked:
+    """One of our own sources, or one that is made like them."""
+    if isinstance(source, type):
+        raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
+    if getattr(source, "answers_at_once", False):
+        if timeout is not TIMEOUT or (grace is not GRACE and grace != 0):
+            raise ValueError(
+                f"timeout and grace are for sources that wait; {type(source).__name__} answers at"
+                " once: leave them out"
+            )
+        ask = partial(_at_once, source) if awaited else source.fingerprint
+        return Asked(source, ask, TIMEOUT, waits=False, foreign=False)
+    _refuse_timeout(timeout, source)
+    _require_kind(source, "fingerprint", awaited)
+    patience = getattr(source, "timeout", TIMEOUT)
+    return Asked(source, source.fingerprint, patience, waits=True, foreign=False)
+
+
+def _path(source: Any) -> str:
+    """The path of p0f's socket.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    path = os.fspath(source)
+    if not isinstance(path, str):
+        raise TypeError(f"source is a path as text, such as '/run/p0f.sock', not {path!r}")
+    if not path:
+        raise ValueError("source is the path of p0f's socket, not ''; None asks for the default")
+    if path.startswith(("redis:", "rediss:", "valkey:", "valkeys:")):
+        raise ValueError("source is a URL of a store: give SharedSyn(url), or AsyncSharedSyn(url)")
+    if path.startswith("unix:") or "://" in path:
+        raise ValueError(
+            f"source is a path such as '/run/p0f.sock', without a scheme: not {path!r}"
+        )
+    return path
+
+
+def _refuse_timeout(timeout: float, source: object) -> None:
+    # A default is told by its identity, so that the same number given on purpose is refused, too.
+    if timeout is not TIMEOUT:
+        raise ValueError(
+            f"timeout is an option of {type(source).__name__} itself; the middleware's is for a"
+            " source that is a path"
+        )
+
+
+def _require_kind(source: object, method: str, awaited: bool) -> None:
+    """Raise TypeError if the source is awaited where it must not be, or the other way round."""
+    is_async = _is_coroutine_function(getattr(source, method))
+    name = type(source).__name__
+    if awaited and not is_async:
+        raise TypeError(
+            f"source is a blocking {name}, which would hold up the event loop: give the path of"
+            f" p0f's socket, AsyncP0f, or an object whose {method} is a coroutine function"
+        )
+    if is_async and not awaited:
+        raise TypeError(
+            f"source is an {name}, which has to be awaited: for WSGI give the path of p0f's socket,"
+            f" P0f, or an object whose {method} is no coroutine function"
+        )
+
+
+def _is_coroutine_function(function: Any) -> bool:
+    while isinstance(function, partial):
+        function = function.func
+    code = getattr(function, "__code__", None)
+    if code is None:
+        code = getattr(vars(type(function)).get("__call__"), "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & _CO_COROUTINE)
+
+
+def _look_up(source: Source, visitor: Visitor, deadline: float) -> Outcome:
+    """Ask a user's own source, which knows no deadline."""
+    address = visitor.address
+    if address is None:
+        return NO_ADDRESS
+    info: Any = source.lookup(address)
+    if info is not None and hasattr(info, "__await__"):
+        if hasattr(info, "close"):
+            info.close()  # or Python warns of it
+        raise TypeError(f"{type(source).__name__}.lookup gives something to be awaited")
+    return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
+
+
+async def _look_up_async(source: AsyncSource, visitor: Visitor, deadline: float) -> Outcome:
+    address = visitor.address
+    if address is None:
+        return NO_ADDRESS
+    info = await source.lookup(address)
+    return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
+
+
+async def _at_once(source: VisitorSource, visitor: Visitor, deadline: float) -> Outcome:
+    return source.fingerprint(visitor, deadline)
+
+
+def _syn() -> VisitorSource:
+    from ..syn import Syn
+
+    return Syn()
+
+
+def _shown(source: object) -> str:
+    shown = ascii(source)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."

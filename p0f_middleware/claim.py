@@ -1,0 +1,215 @@
+"""Compares what a request's headers claim with its fingerprint: `check_claim` and its `Claim`.
+
+A pure function of three values: it asks nobody, reads no request and knows no source. What headers
+claim is read in _user_agent. Everything rests on families of systems (Windows; Apple; Linux with
+Android and ChromeOS), because neither headers nor SYNs are reliable about more.
+
+The fact a reader would get wrong: the rule leans to silence. AGREE needs any match, but MISMATCH
+needs a fingerprint that honest visitors of another family hardly ever have; what lies between is
+UNSURE. A lie that passes costs a site less than an honest visitor who is accused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import TypeVar
+
+from ._fields import BadSoftware, MatchQuality
+from ._info import P0fInfo, os_evidence, with_bad_sw
+from ._public import public
+from ._user_agent import APPLE, LINUX, WINDOWS, Family, UserAgent, platform_family, read_user_agent
+
+__all__ = ["Claim", "ClaimVerdict", "check_claim", "check_request"]
+
+
+@public
+class ClaimVerdict(str, Enum):
+    """Whether a request's headers agree with its fingerprint; equal to the plain strings."""
+
+    AGREE = "agree"
+    """Both are of one family. This proves nothing: a SYN can be imitated."""
+    MISMATCH = "mismatch"
+    """They are of different families, and the fingerprint is one that rarely misleads."""
+    RELAY = "relay"
+    """The connection comes from a proxy, VPN or relay, which hides the visitor's system."""
+    UNSURE = "unsure"
+    """There is no fingerprint, or one that does not tell enough."""
+    NO_CLAIM = "no_claim"
+    """The headers name no system, or say that the visitor is a bot."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@public
+@dataclass(frozen=True)
+class Claim:
+    """What a request's headers claim, what its fingerprint shows, and whether the two agree.
+
+    Immutable, hashable and picklable; `str()` gives a sentence for people.
+
+    Attributes:
+        verdict: whether they agree.
+        claimed: the family of systems that the User-Agent names ("Windows", "Apple", "Linux"), or
+            Sec-CH-UA-Platform where the User-Agent names none; None if neither does.
+        seen: the family of the fingerprint; for other systems and relays their name ("FreeBSD",
+            "Proxy or VPN"); None if there is no fingerprint or no signature matches it.
+        platform: the family that Sec-CH-UA-Platform names; None if it names none or is not sent.
+    """
+
+    verdict: ClaimVerdict
+    claimed: Family | None
+    seen: str | None
+    platform: Family | None = None
+
+    @property
+    def contradictory(self) -> bool:
+        """Whether User-Agent and Sec-CH-UA-Platform name different families: one of them lies,
+        whatever the fingerprint says."""
+        return self.platform is not None and self.claimed != self.platform
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The four attributes as `json.dumps` takes them."""
+        return asdict(self) | {"verdict": self.verdict.value}
+
+    def __str__(self) -> str:
+        if self.claimed is None:
+            return "the User-Agent names no system, or says that it is a bot"
+        says = f"the User-Agent says {self.claimed}"
+        if self.contradictory:
+            says = f"{says}, Sec-CH-UA-Platform says {self.platform}"
+        return f"{says}, {self._of_the_syn()}"
+
+    def _of_the_syn(self) -> str:
+        if self.seen is None:
+            return "there is no fingerprint that tells"
+        if self.verdict == ClaimVerdict.AGREE:
+            return "and so does the SYN"
+        if self.verdict == ClaimVerdict.MISMATCH:
+            return f"the SYN is {self.seen}'s"
+        if self.verdict == ClaimVerdict.UNSURE:
+            return f"the SYN looks like {self.seen}'s but does not tell for sure"
+        if self.seen == LINUX:
+            return "the SYN is Linux's, as through iCloud Private Relay"
+        return "the SYN is that of a proxy or VPN"
+
+
+_RELAY = re.compile(r"proxy|\bvpn\b|relay", re.IGNORECASE).search
+_SEEN: tuple[tuple[Family, re.Pattern[str]], ...] = (
+    (WINDOWS, re.compile("Windows")),
+    (APPLE, re.compile(r"Mac ?OS|macOS|\biOS|iPadOS")),
+    (LINUX, re.compile("Linux|Android|Chrom(?:e|ium) ?OS")),
+)
+_REWRITTEN = re.compile(
+    # What middleboxes, VPNs and proxies make of the SYNs of other systems resembles Linux, and so
+    # do appliances with kernels from before 2011 that sit in front of others.
+    r"blanked|zeroed|rewritten|removed|no timestamps|no SACK|no (?:window )?scaling|\b2\.[246]\b"
+    r"|proxy|\bvpn\b",
+    re.IGNORECASE,
+).search
+
+_Key = tuple[object, UserAgent, "Family | None"]
+_KeyT = TypeVar("_KeyT")
+_ValueT = TypeVar("_ValueT")
+_REMEMBERED = 1024
+"""Results that are remembered, and changed copies of fingerprints. Both kinds are few: a result for
+each signature and pair of families, a copy for each liar's connection."""
+_results: dict[_Key, tuple[Claim, BadSoftware | None]] = {}
+_copies: dict[tuple[int, BadSoftware], tuple[P0fInfo, P0fInfo]] = {}
+
+
+def check_claim(info: P0fInfo | None, user_agent: str | None, platform: str | None = None) -> Claim:
+    """Whether the system that a request's headers claim agrees with its fingerprint.
+
+    A pure function that raises nothing, whatever the strings; they may be of any length.
+
+    Args:
+        info: the request's fingerprint; None if there is none.
+        user_agent: the User-Agent header; None if it was not sent.
+        platform: the Sec-CH-UA-Platform header, with its quotes; None if it was not sent.
+    """
+    return _check(info, user_agent, platform)[0]
+
+
+def check_request(
+    info: P0fInfo | None, user_agent: str | None, platform: str | None
+) -> tuple[Claim, P0fInfo | None]:
+    """The claim, as `check_claim` has it, and `info` with the `bad_sw` that follows from it.
+
+    `info` itself is returned where nothing follows, or where p0f has set `bad_sw`. The changed copy
+    is remembered, so that the same `info` gives the same copy.
+    """
+    claim, bad_sw = _check(info, user_agent, platform)
+    if bad_sw is None or not isinstance(info, P0fInfo) or info.bad_sw is not None:
+        return claim, info
+    key = id(info), bad_sw
+    kept = _copies.get(key)
+    if kept is None or kept[0] is not info:
+        kept = info, with_bad_sw(info, bad_sw)
+        _keep(_copies, key, kept)
+    return claim, kept[1]
+
+
+def _check(
+    info: P0fInfo | None, user_agent: str | None, platform: str | None
+) -> tuple[Claim, BadSoftware | None]:
+    evidence = os_evidence(info) if isinstance(info, P0fInfo) else None
+    key = evidence, read_user_agent(user_agent), platform_family(platform)
+    result = _results.get(key)
+    if result is None:
+        result = _judge(info, key[1], key[2])
+        _keep(_results, key, result)
+    return result
+
+
+def _judge(
+    info: P0fInfo | None, agent: UserAgent, platform: Family | None
+) -> tuple[Claim, BadSoftware | None]:
+    seen = _seen(info)
+    claimed = agent.family or platform
+    if claimed is None or not agent.visitor:
+        return Claim(ClaimVerdict.NO_CLAIM, None, seen), None
+    verdict = _verdict(info, seen, {claimed, platform or claimed}, agent.safari)
+    claim = Claim(verdict, claimed, seen, platform)
+    if claim.contradictory:
+        return claim, BadSoftware.MISMATCH
+    return claim, BadSoftware.OS_MISMATCH if verdict == ClaimVerdict.MISMATCH else None
+
+
+def _seen(info: P0fInfo | None) -> str | None:
+    """The family that the fingerprint shows, or its own name for what is none of the three."""
+    name = info.os_name if isinstance(info, P0fInfo) else None
+    families = [family for family, named in _SEEN if name and named.search(name)]
+    return families[0] if len(families) == 1 else name
+
+
+def _verdict(
+    info: P0fInfo | None, seen: str | None, claimed: set[Family], safari: bool
+) -> ClaimVerdict:
+    if info is None or seen is None:
+        return ClaimVerdict.UNSURE
+    if claimed == {seen}:
+        return ClaimVerdict.AGREE
+    if _RELAY(seen) or (seen == LINUX and safari and claimed == {APPLE}):
+        return ClaimVerdict.RELAY
+    return ClaimVerdict.MISMATCH if _may_accuse(info, seen) else ClaimVerdict.UNSURE
+
+
+def _may_accuse(info: P0fInfo, seen: str) -> bool:
+    """Whether the fingerprint is one that honest visitors of other families hardly ever have."""
+    if info.source == "address" or seen not in (WINDOWS, APPLE, LINUX):
+        return False
+    if info.source == "p0f" and (info.last_nat or info.last_chg):
+        return False  # several machines share the address, and the answer may be another's
+    if info.os_match_q != MatchQuality.NORMAL:
+        return False
+    return seen != LINUX or not _REWRITTEN(info.os_flavor or "")
+
+
+def _keep(memory: dict[_KeyT, _ValueT], key: _KeyT, value: _ValueT) -> None:
+    """Remember `value`. A full memory is emptied: that is rare, and what is in use soon returns."""
+    if len(memory) >= _REMEMBERED:
+        memory.clear()
+    memory[key] = value
