@@ -30,10 +30,13 @@ from .wsgi import P0fWSGIMiddleware
 if TYPE_CHECKING:
     from ._daemon.aio import AsyncP0f
     from .asgi import P0fASGIMiddleware
+    from .shared.aio import AsyncSharedSyn
+    from .shared.blocking import SharedSyn
     from .syn import Syn, save_syn
 
 __all__ = [
     "AsyncP0f",
+    "AsyncSharedSyn",
     "BadSoftware",
     "Claim",
     "ClaimVerdict",
@@ -51,6 +54,7 @@ __all__ = [
     "P0fTimeout",
     "P0fUnavailable",
     "P0fWSGIMiddleware",
+    "SharedSyn",
     "Syn",
     "check_claim",
     "save_syn",
@@ -68,6 +72,14 @@ def __getattr__(name: str) -> Any:
         from .asgi import P0fASGIMiddleware
 
         return P0fASGIMiddleware
+    if name == "SharedSyn":
+        from .shared.blocking import SharedSyn
+
+        return SharedSyn
+    if name == "AsyncSharedSyn":
+        from .shared.aio import AsyncSharedSyn
+
+        return AsyncSharedSyn
     if name in ("Syn", "save_syn"):
         from . import syn
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from .._errors import P0fProtocolError, P0fUnavailable
 from .._info import P0fInfo, by_address
 from .._log import logger
+from .._options import seconds
 from .._outage import Outage, OutageLog
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._visitor import Visitor
@@ -26,10 +26,6 @@ from .keys import Sender, address_key, connection_key, pack, sender
 from .resp import Reply, Value
 
 TIMEOUT = 0.1
-KEPT_SECONDS = 10.0
-"""For how long a connection is told what it was told before, without asking. A client's port may
-be another machine's soon after, behind one address, so not for long."""
-KEPT_CONNECTIONS = 10_000
 MOST_TOGETHER = 256
 """Lookups in one MGET."""
 
@@ -69,12 +65,9 @@ class BaseSharedSyn:
         timeout: float = TIMEOUT,
         database: str | os.PathLike[str] | None = None,
     ) -> None:
-        if not timeout > 0:
-            raise ValueError(f"timeout is in seconds and above 0, not {timeout!r}")
-        self.timeout = timeout
+        self.timeout = seconds("timeout", timeout)
         self._database = None if database is None else os.fspath(database)
         fingerprint_syn(b"", self._database)  # an error in the file is one of construction
-        self._kept: OrderedDict[Sender, tuple[float, Outcome]] = OrderedDict()
         self._warned = False
         self.store_name = self._set_up(store)
 
@@ -86,18 +79,14 @@ class BaseSharedSyn:
         return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
 
     def _question(self, visitor: Visitor) -> Question | Outcome:
-        """What to ask about a visitor, or what is known without asking."""
+        """What to ask about a visitor; or an outcome, if there is nothing to ask about."""
         address = visitor.address
         if address is None:
             return NO_ADDRESS
         packed, port = pack(address), visitor.port
         if not port:
             return Question(address, Sender(packed, 0), (address_key(packed),))
-        who = Sender(packed, port)
-        kept = self._kept.get(who)
-        if kept is not None and kept[0] > time.monotonic():
-            return kept[1]
-        return Question(address, who, (connection_key(packed, port), address_key(packed)))
+        return Question(address, Sender(packed, port), (connection_key(packed, port), address_key(packed)))
 
     def _tell(self, question: Question, values: list[Value]) -> Outcome:
         """What the values that stand under the question's keys tell."""
@@ -106,7 +95,7 @@ class BaseSharedSyn:
         if who.port and (syn := values[0]) is not None:
             info = self._read(syn) if sender(syn) == who else None
             if info is not None:
-                return self._keep(who, Outcome(info, P0fStatus.OK, None))
+                return Outcome(info, P0fStatus.OK, None)
             strange = True
         if (syn := values[-1]) is not None:
             whose = sender(syn)
@@ -122,13 +111,6 @@ class BaseSharedSyn:
 
     def _read(self, syn: bytes) -> P0fInfo | None:
         return fingerprint_syn(syn, self._database)
-
-    def _keep(self, who: Sender, outcome: Outcome) -> Outcome:
-        kept = self._kept
-        kept[who] = (time.monotonic() + KEPT_SECONDS, outcome)
-        if len(kept) > KEPT_CONNECTIONS:
-            kept.popitem(last=False)
-        return outcome
 
     def _not_its_syn(self, question: Question) -> Outcome:
         """What stands under the visitor's keys is not its SYN; the log says so once."""

@@ -239,9 +239,7 @@ class Syn:
         return Outcome(None, P0fStatus.UNAVAILABLE, reason)
 
 
-def fingerprint_syn(
-    data: bytes, database: str | os.PathLike[str] | None = None
-) -> P0fInfo | None:
+def fingerprint_syn(data: bytes, database: str | os.PathLike[str] | None = None) -> P0fInfo | None:
     """What the IP and TCP headers of a SYN tell; None if p0f would not fingerprint it."""
     match = _matcher(os.fspath(database or SIGNATURES)).match(data)
     return None if match is None else seen_once(_told(match.verdict)[0], int(time.time()))
