@@ -1,109 +1,80 @@
-"""The command line: `p0f-middleware demo`, `query`, `doctor` and `signatures`.
+"""The command line: `p0f-middleware COMMAND ...`, also `python -m p0f_middleware`.
 
-Parses and dispatches; what a command does is in its own module, imported when it is asked for.
-Exit status 2 means that the command could not do its work, with one line on stderr that says why.
+`COMMANDS` is the one place that lists the commands. Each has a module of its name in `_commands`,
+with `add_arguments(parser)` and `run(options)`; this file knows nothing else of them. The fact a
+reader would get wrong: a module is imported when its command is typed, not before, so that one
+command does not pay for another's imports. Exit status 2 means that a command could not do its
+work; one line on stderr then says why.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
 
 from . import __version__
 
-SOCKET_HELP = "the path of p0f's API socket, its -s (default: the environment's P0F_SOCKET)"
+COMMANDS = {
+    "demo": "serve a page that shows its visitor's fingerprint",
+    "query": "ask p0f about an address",
+    "doctor": "find out why p0f.info is None",
+    "signatures": "print the path of our signature file for p0f",
+}
+"""The commands and what they do, as --help lists them."""
+
+
+class CommandModule(Protocol):
+    """What a module of `_commands` provides for its command."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Give the parser the command's description, arguments and options."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Do the command's work; returns the exit status."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own); returns the exit status."""
     parser = make_parser()
     options = parser.parse_args(argv)
-    if options.command == "demo":
-        from ._commands.demo import demo
-
-        return demo(options.socket, options.source, options.host, options.port)
-    if options.command == "query":
-        from ._commands.query import query
-
-        return query(options.ip, options.socket, as_json=options.json)
-    if options.command == "doctor":
-        from ._commands.doctor import doctor
-
-        return doctor(options.ip, options.socket)
-    if options.command == "signatures":
-        from ._commands.signatures import signatures
-
-        return signatures(options.merge)
-    parser.print_help()
-    return 0
+    if options.command is None:
+        parser.print_help()
+        return 0
+    return _module(options.command).run(options)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line's grammar."""
+    """The grammar of the command line."""
     parser = argparse.ArgumentParser(
         prog="p0f-middleware",
         description="Passive TCP/IP fingerprints from p0f v3, in WSGI and ASGI requests.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
-    _add_demo(commands.add_parser("demo", help="serve a page that shows its visitor's fingerprint"))
-    _add_query(commands.add_parser("query", help="ask p0f about an address"))
-    _add_doctor(commands.add_parser("doctor", help="find out why p0f.info is None"))
-    _add_signatures(commands.add_parser("signatures", help="where our signatures for p0f are"))
+    commands = parser.add_subparsers(
+        dest="command", metavar="command", title="commands", parser_class=_CommandParser
+    )
+    for command, what_it_does in COMMANDS.items():
+        commands.add_parser(command, help=what_it_does).command = command
     return parser
 
 
-def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Serve a page that shows its visitor's fingerprint, and /json. It asks the p0f that is"
-        " named, or else reads the SYN that Linux keeps of each connection. Ctrl-C ends it."
-    )
-    _add_socket(parser)
-    parser.add_argument(
-        "--source",
-        choices=("syn", "p0f", "sample"),
-        help="do without that p0f: read SYNs, start a p0f (as root), or show a sample host",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to serve on (%(default)s)")
-    parser.add_argument(
-        "--port", type=int, help="port to serve on (default: 8000, or any free one if it is taken)"
-    )
+class _CommandParser(argparse.ArgumentParser):
+    """A command's own parser. It gets its arguments when the command is typed."""
+
+    command: str | None = None
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+        command, self.command = self.command, None
+        if command is not None:
+            _module(command).add_arguments(self)
+        return super().parse_known_args(*args, **kwargs)
 
 
-def _add_query(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Ask p0f about an address."
-    parser.epilog = "Exit status: 0 p0f knows it, 1 p0f does not, 2 p0f could not be asked."
-    parser.add_argument("ip", metavar="IP", help="an IPv4 or IPv6 address")
-    _add_socket(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON; null if p0f does not know")
-
-
-def _add_doctor(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Find out why p0f.info is None: checks p0f's socket, p0f itself, and what it sees. Run it"
-        " as the web server's user, then as root, who sees more of p0f."
-    )
-    parser.epilog = "Exit status: 0 nothing is wrong, 1 something is, 2 no socket was named."
-    parser.add_argument("ip", metavar="IP", nargs="?", help="a client that p0f should know")
-    _add_socket(parser)
-
-
-def _add_signatures(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Print the path of a signature file with the systems of today, for p0f's -f. It has no HTTP"
-        " and response signatures; with --merge, print a file that takes them from another."
-    )
-    parser.add_argument(
-        "--merge", metavar="FILE", help="the p0f.fp to merge with, such as /etc/p0f/p0f.fp"
-    )
-
-
-def _add_socket(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--socket", metavar="PATH", default=os.environ.get("P0F_SOCKET"), help=SOCKET_HELP
-    )
+def _module(command: str) -> CommandModule:
+    return cast(CommandModule, import_module(f"._commands.{command}", __package__))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The fixture `fake_p0f`, for every project that has p0f_middleware and pytest.
 
-pytest imports this module, and with it the package, whenever it runs, in projects that never use
-the fixture too; the imitation itself comes when the fixture is asked for.
+It knows nothing but FakeP0f. The fact a reader would get wrong: pytest imports this module, and
+with it the package, in every run of every project where p0f_middleware is installed. So FakeP0f
+itself is imported when a test asks for the fixture.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fake_p0f() -> Iterator[FakeP0f]:
-    """A p0f that knows the hosts it is told (p0f_middleware.testing.FakeP0f)."""
+    """A p0f that knows the hosts in `fake_p0f.hosts` (p0f_middleware.testing.FakeP0f)."""
     from .testing import FakeP0f
 
     with FakeP0f() as p0f:

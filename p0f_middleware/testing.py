@@ -1,17 +1,23 @@
-"""FakeP0f: a p0f API server in a thread, for tests of what uses p0f.
+"""FakeP0f: a p0f API server in a thread, for tests of code that uses p0f.
 
     with FakeP0f() as p0f:
         p0f.hosts["192.0.2.1"] = P0fInfo(os_name="Linux", distance=3)
         app = P0fWSGIMiddleware(app, p0f.socket_path)
 
-pytest has it as a fixture, in every project where p0f_middleware is installed:
+In pytest it is a fixture, in every project where p0f_middleware is installed:
 
     def test_linux_gets_the_penguin(fake_p0f):
         fake_p0f.hosts["192.0.2.1"] = P0fInfo(os_name="Linux")
         app = P0fWSGIMiddleware(app, fake_p0f.socket_path)
 
 It speaks p0f's API as the real one does, and can be put into the states that a real one gets into.
-It captures nothing: it knows the hosts it was told.
+It knows no middleware and no client. The fact a reader would get wrong: it captures nothing; it
+knows the hosts that a test puts into `hosts`.
+
+Theory of operation: one thread serves all connections with a selector. The test's thread changes
+plain attributes (`hosts`, `default`, what `answer_with` sets), which are read once for each query.
+What changes which sockets are served (`stall`, `fill`, `resume`, `stop`) sends a byte through a
+pair of sockets, and waits until the serving thread has sent it back: from then on the change holds.
 """
 
 from __future__ import annotations
@@ -22,13 +28,14 @@ import os
 import selectors
 import shutil
 import socket
-import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import TracebackType
 
+from ._address import client_address
 from ._daemon.protocol import DIALECTS, P0F_3, QUERY_SIZE, write_answer
 from ._info import P0fInfo
+from ._socket_folder import SOCKET_NAME, make_socket_folder
 
 __all__ = ["SAMPLE", "FakeP0f"]
 
@@ -46,19 +53,57 @@ SAMPLE = P0fInfo(
     link_type="Ethernet or modem",
     language="English",
 )
-"""A host as p0f describes many."""
+"""A fingerprint like those that p0f gives of many hosts."""
 
-_LOOK, _STOP = b"l", b"s"
-"""What the thread is told: to look at its state again, or to end."""
+_WAKE, _STOP = b"w", b"s"
+"""What the serving thread is sent: look at the state again, or end."""
+# A client may leave before its answer is written; the test's process must not be killed for that.
+_NO_SIGNAL: int = getattr(socket, "MSG_NOSIGNAL", 0)
+
+
+class _Hosts(MutableMapping[str, P0fInfo]):
+    """Hosts by IP address, in any spelling: "::1" is "0:0:0:0:0:0:0:1"."""
+
+    def __init__(self, hosts: Mapping[str, P0fInfo]) -> None:
+        self._hosts: dict[str, P0fInfo] = {}
+        self.update(hosts)
+
+    def __setitem__(self, ip_address: str, info: P0fInfo) -> None:
+        canonical = client_address(ip_address)
+        if canonical is None:
+            raise ValueError(f"p0f knows hosts by IP address, and {ip_address!r} is not a host's")
+        self._hosts[canonical] = info
+
+    def __getitem__(self, ip_address: str) -> P0fInfo:
+        try:
+            return self._hosts[client_address(ip_address) or ""]
+        except KeyError:
+            raise KeyError(ip_address) from None
+
+    def __delitem__(self, ip_address: str) -> None:
+        self[ip_address]  # raises the KeyError that names what the caller wrote
+        del self._hosts[client_address(ip_address) or ""]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hosts)
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def __repr__(self) -> str:
+        return repr(self._hosts)
 
 
 class FakeP0f:
-    """A p0f that knows the hosts it is told. Use it as a context manager, or `start` and `stop` it.
+    """A p0f that knows the hosts in `hosts`. Use it as a context manager, or `start` and `stop` it.
 
     Args:
-        socket_path: where to listen; None for a place of its own, removed by `stop`.
+        socket_path: where to listen; None for a temporary folder, which `stop` removes.
         dialect: the daemon to imitate: "p0f 3.0x", "p0f-mtu" or "p0f-v3-api2".
-        default: what to say of hosts that are not in `hosts`; None for 'no match'.
+        default: the answer for hosts that are not in `hosts`; None for "no match".
+
+    Raises:
+        OSError: no folder for a socket can be made.
     """
 
     def __init__(
@@ -68,25 +113,43 @@ class FakeP0f:
         dialect: str = P0F_3.name,
         default: P0fInfo | None = None,
     ) -> None:
-        self._folder = None if socket_path else tempfile.mkdtemp(prefix="fake-p0f-")
-        self.socket_path: str = os.fspath(socket_path or f"{self._folder}/p0f.sock")
-        self.hosts: dict[str, P0fInfo] = {}
-        """What is known, by address."""
+        self._folder = None if socket_path else make_socket_folder("fake-p0f-")
+        self.socket_path: str = os.fspath(socket_path or f"{self._folder}/{SOCKET_NAME}")
+        self._hosts = _Hosts({})
         self.default = default
         self.queries: list[str] = []
-        """The addresses asked for, in order."""
+        """The addresses that clients have asked for, in order."""
         self.connections = 0
-        """How many connections were accepted."""
+        """How many connections it has accepted."""
         self._dialect = next(d for d in DIALECTS.values() if d.name == dialect)
         self._respond: Callable[[str], bytes] | None = None
         self._stalled = False
         self._full = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def hosts(self) -> MutableMapping[str, P0fInfo]:
+        """The hosts it knows, by IP address in any spelling. What is set here must be a mapping.
+
+        Raises:
+            ValueError: a host is given by something else than an IP address.
+        """
+        return self._hosts
+
+    @hosts.setter
+    def hosts(self, hosts: Mapping[str, P0fInfo]) -> None:
+        self._hosts = _Hosts(hosts)
+
     def start(self) -> FakeP0f:
-        """Listen. Replaces the socket file, as p0f does."""
+        """Listen. Replaces the socket file, as p0f does.
+
+        Raises:
+            OSError: it cannot listen there; also where Python has no Unix sockets (Windows).
+        """
+        if not hasattr(socket, "AF_UNIX"):
+            raise OSError("FakeP0f needs Unix sockets, which Python does not have on this system")
         if self._folder:
-            os.makedirs(self._folder, 0o700, exist_ok=True)  # `stop` has removed it
+            os.makedirs(self._folder, 0o700, exist_ok=True)  # `stop` removes it
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.socket_path)
         self._listener = socket.socket(socket.AF_UNIX)
@@ -98,42 +161,42 @@ class FakeP0f:
         return self
 
     def stop(self) -> None:
-        """End as p0f does when it is killed: connections close, the file stays (if not our own)."""
+        """End as p0f does when it is killed: connections close, and a given `socket_path` stays."""
         self._end()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def restart(self) -> None:
-        """Stop and start again: connections end, hosts are forgotten, a new file is made."""
+        """Stop and start again: connections close, `hosts` is emptied, the socket file is new."""
         self._end()
         self.hosts.clear()
         self.start()
 
     def refuse(self) -> None:
-        """End and leave the socket file behind: connecting to it is refused."""
+        """End and leave the socket file behind, so that connecting to it is refused."""
         self._end()
 
     def stall(self) -> None:
-        """Answer nothing and accept nobody, like a stopped p0f, until `resume`."""
+        """Answer no query and accept no connection, like a stopped p0f, until `resume`."""
         self._stalled = True
         self._notify()
 
     def fill(self) -> None:
-        """Accept nobody any more, like a p0f whose API connections are all taken."""
+        """Accept no more connections, like a p0f whose API connections are all in use."""
         self._full = True
         self._notify()
 
     def resume(self) -> None:
-        """Be well again, after `stall` or `fill`; what was asked meanwhile is answered now."""
+        """Work again, after `stall` or `fill`; queries that were sent meanwhile are answered."""
         self._stalled = self._full = False
         self._notify()
 
     def answer_with(self, respond: Callable[[str], bytes] | bytes | None) -> None:
-        """Send these bytes to every query instead of an answer; None ends it.
+        """Answer every query with these bytes instead of p0f's; None: with p0f's again.
 
         Args:
-            respond: the bytes, or a function of the asked address that returns them. Empty bytes
-                close the connection.
+            respond: the bytes, or a function that takes the address asked for and returns them.
+                Empty bytes close the connection.
         """
         self._respond = (lambda _: respond) if isinstance(respond, bytes) else respond
 
@@ -149,9 +212,9 @@ class FakeP0f:
         self.stop()
 
     def _notify(self) -> None:
-        """Have the thread look at its state, and wait until it has."""
+        """Have the serving thread look at the state again, and wait until it has done so."""
         if self._thread is not None:
-            self._waker.send(_LOOK)
+            self._waker.send(_WAKE)
             self._waker.recv(1)
 
     def _end(self) -> None:
@@ -163,13 +226,13 @@ class FakeP0f:
 
     def _serve(self) -> None:
         connections: set[socket.socket] = set()
-        told = _LOOK
+        order = _WAKE
         try:
-            while told != _STOP:
+            while order != _STOP:
                 for sock in self._ready(connections):
                     if sock is self._wake:
-                        told = self._wake.recv(1)
-                        self._wake.send(told)
+                        order = self._wake.recv(1)
+                        self._wake.send(order)
                     elif sock is self._listener:
                         self.connections += 1
                         connections.add(self._listener.accept()[0])
@@ -181,7 +244,7 @@ class FakeP0f:
                 sock.close()
 
     def _ready(self, connections: set[socket.socket]) -> list[socket.socket]:
-        """Wait for whatever the present state lets p0f take care of."""
+        """Wait for the sockets that p0f serves in its present state; returns the readable ones."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake, selectors.EVENT_READ)
             if not self._stalled:
@@ -190,12 +253,12 @@ class FakeP0f:
             return [key.fileobj for key, _ in selector.select()]  # type: ignore[misc]
 
     def _answer(self, sock: socket.socket) -> bool:
-        """Answer one query. False if the connection is to be closed."""
+        """Answer one query; returns False if the connection is to be closed."""
         try:
             query = sock.recv(QUERY_SIZE)
             answer = self._make_answer(query) if len(query) == QUERY_SIZE else b""
             if answer:
-                sock.sendall(answer)
+                sock.sendall(answer, _NO_SIGNAL)
         except OSError:
             return False
         return bool(answer)

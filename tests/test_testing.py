@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -57,7 +58,7 @@ def peer(fake_p0f: FakeP0f) -> Iterator[Peer]:
         yield peer
 
 
-def test_it_knows_the_hosts_it_is_told(fake_p0f: FakeP0f, peer: Peer) -> None:
+def test_it_knows_the_hosts_that_a_test_gives_it(fake_p0f: FakeP0f, peer: Peer) -> None:
     fake_p0f.hosts[HOST] = SAMPLE
 
     assert read_answer(peer.ask(), P0F_3) == SAMPLE
@@ -69,11 +70,58 @@ def test_it_knows_hosts_with_ipv6_addresses(fake_p0f: FakeP0f, peer: Peer) -> No
     assert read_answer(peer.ask("2001:DB8::1"), P0F_3) == SAMPLE
 
 
-def test_it_knows_nobody_else(peer: Peer) -> None:
+SPELLINGS = [
+    ("192.0.2.1", ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:192.0.2.1", "::ffff:c000:201"]),
+    ("::1", ["::1", "0:0:0:0:0:0:0:1", "0:0::1", "::0001"]),
+    ("2001:db8::a", ["2001:DB8::A", "2001:0db8:0:0:0:0:0:000a"]),
+    ("fe80::1", ["fe80::1%eth0", "FE80::1"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "spelling"), [(asked, s) for asked, spellings in SPELLINGS for s in spellings]
+)
+def test_a_host_is_found_by_any_spelling_of_its_address(
+    fake_p0f: FakeP0f, peer: Peer, asked: str, spelling: str
+) -> None:
+    fake_p0f.hosts[spelling] = SAMPLE
+
+    assert read_answer(peer.ask(asked), P0F_3) == SAMPLE
+    assert fake_p0f.hosts[spelling] == fake_p0f.hosts[asked] == SAMPLE
+    assert spelling in fake_p0f.hosts
+    assert list(fake_p0f.hosts) == [asked]
+
+
+def test_hosts_is_a_mapping_like_any_other(fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts = {"0:0::1": SAMPLE}
+    fake_p0f.hosts.update({HOST: P0fInfo(os_name="Linux")})
+    assert fake_p0f.hosts == {"::1": SAMPLE, HOST: P0fInfo(os_name="Linux")}
+    assert fake_p0f.hosts.pop("::0001") == SAMPLE
+    del fake_p0f.hosts[f"::ffff:{HOST}"]
+    assert not fake_p0f.hosts
+    assert fake_p0f.hosts.get("::1") is None
+
+
+def test_hosts_that_are_set_at_once_are_known(fake_p0f: FakeP0f, peer: Peer) -> None:
+    fake_p0f.hosts = {HOST: SAMPLE}
+
+    assert read_answer(peer.ask(), P0F_3) == SAMPLE
+
+
+@pytest.mark.parametrize("name", ["testclient", "", "192.0.2.256", "0.0.0.0"])
+def test_a_host_without_an_ip_address_is_refused(fake_p0f: FakeP0f, name: str) -> None:
+    with pytest.raises(ValueError, match="by IP address"):
+        fake_p0f.hosts[name] = SAMPLE
+    assert name not in fake_p0f.hosts
+    with pytest.raises(KeyError, match=name or "''"):
+        del fake_p0f.hosts[name]
+
+
+def test_it_knows_no_other_hosts(peer: Peer) -> None:
     assert read_answer(peer.ask(), P0F_3) is None
 
 
-def test_a_default_stands_for_everybody_else() -> None:
+def test_a_default_is_the_answer_for_all_other_hosts() -> None:
     with FakeP0f(default=SAMPLE) as p0f, closing(Peer(p0f.socket_path)) as peer:
         assert read_answer(peer.ask(), P0F_3) == SAMPLE
 
@@ -220,20 +268,51 @@ def test_it_leaves_no_thread_behind() -> None:
     assert threading.active_count() == before
 
 
-def test_a_client_that_leaves_while_it_is_being_stopped_does_no_harm(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_client_that_leaves_while_it_is_being_stopped_does_no_harm() -> None:
     p0f = FakeP0f().start()
-    peer = Peer(p0f.socket_path)
-    peer.ask()
-    thread, waker = p0f._thread, p0f._waker
+    peers = [Peer(p0f.socket_path) for _ in range(5)]
+    for peer in peers:
+        peer.ask()
+    leaving = threading.Thread(target=lambda: [peer.close() for peer in peers])
+    leaving.start()
+    p0f.stop()
+    leaving.join()
 
-    def client_leaves_first(told: bytes) -> int:
-        peer.close()
-        assert thread is not None
-        thread.join(0.05)
-        return waker.send(told)
+    with closing(Peer(p0f.start().socket_path)) as again:
+        assert len(again.ask()) == 232
+    p0f.stop()
 
-    interposed = SimpleNamespace(send=client_leaves_first, recv=waker.recv, close=waker.close)
-    monkeypatch.setattr(p0f, "_waker", interposed)
+
+def test_a_client_that_leaves_before_its_answer_kills_nobody() -> None:
+    """With SIGPIPE at its default, writing to a closed connection ends a process."""
+    script = f"""
+import signal, socket
+from p0f_middleware._daemon.protocol import make_query
+from p0f_middleware.testing import FakeP0f
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+with FakeP0f() as p0f:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(p0f.socket_path)
+    def leave(_):
+        sock.close()
+        return b"too late"
+    p0f.answer_with(leave)
+    sock.send(make_query("{HOST}"))
+    while not p0f.queries:
+        pass
+    p0f.answer_with(None)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.connect(p0f.socket_path)
+        other.send(make_query("{HOST}"))
+        assert len(other.recv(1000)) == 232
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30)
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_where_there_are_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    p0f = FakeP0f()
+    monkeypatch.delattr(socket, "AF_UNIX")
+    with pytest.raises(OSError, match="needs Unix sockets"):
+        p0f.start()
     p0f.stop()

@@ -1,8 +1,9 @@
 """Where the demo's fingerprints come from: a p0f that runs, the SYN of each connection, a p0f of
 the demo's own, or a sample host.
 
-The sample is for those who have nothing else: it is not the visitor, and `Source.sample_because`
-has to be shown wherever it is. A p0f started here sees the demo's own port only, and ends with it.
+It knows no request and no page. The fact a reader would get wrong: the sample is not the visitor;
+it is for people who have nothing else, and `DemoSource.sample_because` has to be shown wherever the
+sample is. A p0f started here sees the demo's own port only, and ends with the demo.
 """
 
 from __future__ import annotations
@@ -12,84 +13,91 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._info import P0fInfo
+from .._socket_folder import SOCKET_NAME, make_socket_folder
 from ..syn import Syn, save_syn
-from ..testing import SAMPLE, FakeP0f
+from ..testing import SAMPLE
 
 P0F_FOLDERS = ("/usr/local/sbin", "/usr/sbin")
-"""Where p0f is installed, which is on root's PATH only."""
-STARTING = 10.0
-"""Seconds that p0f may take to start. It takes some 20 milliseconds."""
+"""Where p0f is installed; only root has these folders in PATH."""
+START_TIMEOUT = 10.0
+"""Seconds for p0f to start. It takes some 20 milliseconds."""
+
+
+class SampleHost:
+    """A source that gives the same fingerprint for every address: `SAMPLE`."""
+
+    def lookup(self, ip_address: str) -> P0fInfo:
+        return SAMPLE
 
 
 @dataclass(frozen=True)
-class Source:
-    """Something to ask for fingerprints.
+class DemoSource:
+    """What the demo asks for fingerprints.
 
     Attributes:
-        ask: the middleware's `source`.
-        origin: what it is, for people.
-        sample_because: why it is a sample; None if it is not.
+        source: the middleware's option `source`.
+        origin: where its fingerprints come from, for people.
+        sample_because: why they are a sample; None if they are the visitor's own.
     """
 
-    ask: str | Syn
+    source: str | Syn | SampleHost
     origin: str
     sample_because: str | None = None
 
 
 class CannotStart(Exception):
-    """There are no fingerprints to be had in this way; the message says why and what to do."""
+    """A source cannot be used here; the message says why and what to do."""
 
 
 @contextlib.contextmanager
 def open_source(
     listener: socket.socket, *, socket_path: str | None = None, kind: str | None = None
-) -> Iterator[Source]:
-    """The best source there is for visitors of `listener`, for as long as it is used.
+) -> Iterator[DemoSource]:
+    """The best source there is for the visitors of `listener`; closes it at the end.
 
     Args:
-        socket_path: p0f's socket, if there is one to be asked.
-        kind: the one of `WAYS` to use; None for the first that works.
+        socket_path: p0f's socket; None if there is none to ask.
+        kind: the one of `SOURCE_MAKERS` to use; None for `socket_path` or, without one, the first
+            that works.
     """
     if socket_path and kind is None:
-        yield Source(socket_path, f"p0f at {socket_path}")
+        yield DemoSource(socket_path, f"p0f at {socket_path}")
         return
     problems = []
     with contextlib.ExitStack() as stack:
-        for way in WAYS.values() if kind is None else (WAYS[kind],):
+        for maker in SOURCE_MAKERS.values() if kind is None else (SOURCE_MAKERS[kind],):
             try:
-                source = stack.enter_context(way(listener))
+                source = stack.enter_context(maker(listener))
                 break
             except CannotStart as error:
                 problems.append(str(error))
         else:
-            fake = stack.enter_context(FakeP0f(default=SAMPLE))
-            because = "; ".join(problems)
-            source = Source(fake.socket_path, "a sample host", sample_because=because)
+            source = DemoSource(SampleHost(), "a sample host", sample_because="; ".join(problems))
         yield source
 
 
 @contextlib.contextmanager
-def saved_syns(listener: socket.socket) -> Iterator[Source]:
-    """Have Linux keep the SYN of each connection.
+def saved_syns(listener: socket.socket) -> Iterator[DemoSource]:
+    """Have Linux keep the SYN of each connection to `listener`.
 
     Raises:
-        CannotStart: this is not Linux, or one that keeps none.
+        CannotStart: this system does not keep SYNs.
     """
     try:
         save_syn(listener)
     except OSError as error:
         raise CannotStart(str(error)) from error
-    yield Source(Syn(arm=False), "the SYN that opened this connection, without p0f")
+    yield DemoSource(Syn(arm=False), "the SYN that opened this connection, without p0f")
 
 
 @contextlib.contextmanager
-def own_p0f(listener: socket.socket) -> Iterator[Source]:
+def own_p0f(listener: socket.socket) -> Iterator[DemoSource]:
     """Run a p0f that watches the connections to `listener`.
 
     Raises:
@@ -101,8 +109,8 @@ def own_p0f(listener: socket.socket) -> Iterator[Source]:
     if program is None:
         raise CannotStart("p0f is not installed; try apt-get install p0f, then run this as root")
     interface = "lo" if host == "::1" or host.startswith("127.") else "any"
-    with tempfile.TemporaryDirectory(prefix="p0f-demo-") as folder:
-        socket_path, errors = f"{folder}/p0f.sock", Path(folder, "errors")
+    with _socket_folder() as folder:
+        socket_path, errors = str(folder / SOCKET_NAME), folder / "errors"
         with errors.open("wb") as stderr:
             process = subprocess.Popen(
                 [program, "-i", interface, "-s", socket_path, f"tcp port {port}"],
@@ -112,33 +120,46 @@ def own_p0f(listener: socket.socket) -> Iterator[Source]:
             )
         try:
             _wait_until_it_listens(process, socket_path, errors)
-            yield Source(socket_path, f"a p0f of the demo's own, on interface {interface}")
+            yield DemoSource(socket_path, f"a p0f of the demo's own, on interface {interface}")
         finally:
             process.terminate()
             process.wait()
 
 
 @contextlib.contextmanager
-def no_source(listener: socket.socket) -> Iterator[Source]:
-    """Nothing at all, for those who want to see the sample."""
+def no_source(listener: socket.socket) -> Iterator[DemoSource]:
+    """No source at all, for people who want to see the sample.
+
+    Raises:
+        CannotStart: always.
+    """
     raise CannotStart("it was asked for")
     yield
 
 
-WAYS = {"syn": saved_syns, "p0f": own_p0f, "sample": no_source}
-"""Sources that need no p0f to be there, best first."""
+SOURCE_MAKERS = {"syn": saved_syns, "p0f": own_p0f, "sample": no_source}
+"""The sources that need no running p0f, best first, by the name that --source has for them."""
+
+
+@contextlib.contextmanager
+def _socket_folder() -> Iterator[Path]:
+    folder = make_socket_folder("p0f-demo-")
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_until_it_listens(
     process: subprocess.Popen[bytes], socket_path: str, errors: Path
 ) -> None:
-    """p0f opens its socket after the interface, so from then on it misses no connection."""
-    deadline = time.monotonic() + STARTING
+    """p0f opens its socket after its interface, so from then on it misses no connection."""
+    deadline = time.monotonic() + START_TIMEOUT
     while not _listens(socket_path):
         if process.poll() is not None:
             raise CannotStart(_why_it_ended(errors.read_text(errors="replace")))
         if time.monotonic() > deadline:
-            raise CannotStart(f"p0f did not start in {STARTING:g} s")
+            raise CannotStart(f"p0f did not start in {START_TIMEOUT:g} s")
         time.sleep(0.01)
 
 

@@ -1,7 +1,9 @@
 """The p0f processes of this machine, as Linux's /proc shows them.
 
-Reads, and asks nobody: neither p0f nor its socket takes notice. What is not to be seen is None: on
-other systems there is no /proc, and of other users' processes it shows only part.
+It only reads: p0f does not notice. Values that cannot be read are None: other systems have no
+/proc, and it shows only part of other users' processes. The fact a reader would get wrong: a
+process writes its own name and command line, so any user can make a process that looks like p0f;
+nothing here may be trusted, or printed as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class Daemon:
     Attributes:
         pid: its process.
         arguments: its command line, without the program.
-        options: those of its options that take a value, or "", by letter.
+        options: its options and their values ("" where an option takes none), such as "-i".
         packet_filter: the filter on its command line; "" if there is none.
     """
 
@@ -40,12 +42,15 @@ class Daemon:
 
     @property
     def interface(self) -> str | None:
-        """The interface it was told to listen on; None for libpcap's choice."""
+        """The interface it captures on (-i); None if it left the choice to libpcap."""
         return self.options.get("-i")
 
     @property
     def socket_path(self) -> str | None:
-        """Its API socket's absolute path; None if it has none, or its folder is not to be seen."""
+        """The absolute path of its API socket (-s), as the daemon itself sees it.
+
+        None if it has no socket, or if the folder it runs in cannot be read.
+        """
         path = self.options.get("-s")
         if path is None or path.startswith("/"):
             return path
@@ -54,10 +59,36 @@ class Daemon:
         return None
 
     @property
+    def own_socket_file(self) -> Path | None:
+        """A path that leads to its API socket through the daemon's own root folder.
+
+        It finds the file of a p0f in a container too. Only root may follow it, as a rule. None if
+        `socket_path` is.
+        """
+        path = self.socket_path
+        return PROC.joinpath(str(self.pid), "root", path.lstrip("/")) if path else None
+
+    @property
+    def shares_mounts(self) -> bool | None:
+        """Whether it sees the same files as this process (the same mount namespace).
+
+        None if that cannot be read.
+        """
+        return self._shares("mnt")
+
+    @property
+    def shares_network(self) -> bool | None:
+        """Whether it has the same network as this process; not so in most containers.
+
+        None if that cannot be read.
+        """
+        return self._shares("net")
+
+    @property
     def most_clients(self) -> int:
-        """How many API connections it serves."""
+        """How many API connections it serves at the same time (-S)."""
         given = self.options.get("-S", "")
-        return int(given) if given.isdecimal() else 20
+        return int(given) if re.fullmatch("[0-9]{1,4}", given) else 20
 
     @property
     def stopped(self) -> bool:
@@ -66,59 +97,64 @@ class Daemon:
 
     @property
     def seconds_running(self) -> float | None:
-        """For how long it has been there."""
+        """How long it has been running, in seconds; None if that cannot be read."""
         with contextlib.suppress(OSError, ValueError, IndexError):
-            uptime = float(PROC.joinpath("uptime").read_text().split()[0])
+            uptime = float(_text(PROC / "uptime").split()[0])
             return uptime - int(self._stat()[19]) / os.sysconf("SC_CLK_TCK")
         return None
 
-    @property
-    def elsewhere(self) -> bool:
-        """Whether it is known to run in another network namespace, that is: in a container."""
-        with contextlib.suppress(OSError):
-            theirs = PROC.joinpath(str(self.pid), "ns/net").readlink()
-            return theirs != PROC.joinpath("self/ns/net").readlink()
-        return False
-
     def clients(self) -> int | None:
-        """How many API connections there are, waiting ones included."""
+        """How many API connections it has, those it has not accepted yet included.
+
+        None if its socket cannot be found in the kernel's table.
+        """
         table = _unix_sockets()
         paths = {self.options.get("-s"), self.socket_path}
         if not any(flags == _LISTENING and path in paths for flags, path in table):
             return None
         return sum(flags != _LISTENING and path in paths for flags, path in table)
 
+    def _shares(self, namespace: str) -> bool | None:
+        with contextlib.suppress(OSError):
+            theirs = PROC.joinpath(str(self.pid), "ns", namespace).readlink()
+            return theirs == PROC.joinpath("self/ns", namespace).readlink()
+        return None
+
     def _stat(self) -> list[str]:
-        """The fields of its `stat` from the third on: state, parent, and so on."""
+        """The fields of /proc/PID/stat from the third on: state, parent, and so on."""
         try:
-            stat = PROC.joinpath(str(self.pid), "stat").read_text()
+            stat = _text(PROC / str(self.pid) / "stat")
         except OSError:
             return [""]
         return stat.rpartition(")")[2].split()
 
 
 def daemons() -> Iterator[Daemon]:
-    """All that are called p0f and are to be seen."""
+    """The processes that call themselves p0f, as far as they can be read."""
     for folder in PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if folder.joinpath("comm").read_text().startswith("p0f"):
+            if _text(folder / "comm").startswith("p0f"):
                 daemon = _read(int(folder.name))
                 if daemon is not None:
                     yield daemon
 
 
 def daemon_of(socket_path: str) -> Daemon | None:
-    """The process behind the socket; None if it is not to be seen, or there is none."""
-    for daemon in daemons():
-        path = daemon.socket_path
-        with contextlib.suppress(OSError):
-            if path is not None and os.path.samefile(path, socket_path):
-                return daemon
-    return None
+    """The process whose API socket is the file `socket_path`; None if none can be found."""
+    return next((d for d in daemons() if _has_socket(d, socket_path)), None)
+
+
+def _has_socket(daemon: Daemon, socket_path: str) -> bool:
+    # p0f's -u changes its root folder after the socket was made: then only the plain path leads on.
+    for path in (daemon.own_socket_file, daemon.socket_path):
+        if path is not None and os.path.exists(path):
+            with contextlib.suppress(OSError):
+                return os.path.samefile(path, socket_path)
+    return False
 
 
 def listener(sock: socket.socket) -> Daemon | None:
-    """The process that listens where `sock` is connected to, if its command line is p0f's."""
+    """The process that listens at the other end of `sock`; None if it does not look like p0f."""
     with contextlib.suppress(OSError, AttributeError):
         size = _CREDENTIALS.size
         credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
@@ -130,15 +166,18 @@ def listener(sock: socket.socket) -> Daemon | None:
 
 
 def port_in(packet_filter: str) -> int | None:
-    """The first port that a filter speaks of."""
-    match = re.search(r"\bport\s+(\d{1,5})\b", packet_filter)
-    return int(match[1]) if match else None
+    """The first port that a packet filter names; None if it names none."""
+    match = re.search(r"\bport\s+([0-9]{1,5})\b", packet_filter)
+    return int(match[1]) if match and int(match[1]) < 2**16 else None
 
 
 def default_interface() -> str | None:
-    """The interface that strangers' connections most likely come in on: the default route's."""
+    """The interface of the default route, on which strangers' connections most likely arrive.
+
+    None if there is no such route, or if it cannot be read.
+    """
     with contextlib.suppress(OSError):
-        for row in PROC.joinpath("net/route").read_text().splitlines()[1:]:
+        for row in _text(PROC / "net/route").splitlines()[1:]:
             interface, destination, *_ = row.split()
             if destination == "00000000":
                 return interface
@@ -146,8 +185,7 @@ def default_interface() -> str | None:
 
 
 def _read(pid: int) -> Daemon | None:
-    arguments = PROC.joinpath(str(pid), "cmdline").read_bytes().decode(errors="replace")
-    words = arguments.removesuffix("\0").split("\0")[1:]
+    words = _text(PROC / str(pid) / "cmdline").removesuffix("\0").split("\0")[1:]
     try:
         options, rest = getopt.gnu_getopt(words, _OPTIONS)
     except getopt.GetoptError:
@@ -156,9 +194,14 @@ def _read(pid: int) -> Daemon | None:
 
 
 def _unix_sockets() -> list[tuple[str, str]]:
-    """Flags and path of each Unix socket that has a path."""
+    """Flags and path of each Unix socket that has a path, in this process's network namespace."""
     with contextlib.suppress(OSError):
-        rows = PROC.joinpath("net/unix").read_text().splitlines()[1:]
+        rows = _text(PROC / "net/unix").splitlines()[1:]
         split = (row.split(maxsplit=7) for row in rows)
         return [(fields[3], fields[7]) for fields in split if len(fields) == 8]
     return []
+
+
+def _text(path: Path) -> str:
+    """A file of /proc; other users choose bytes in it, which need not be UTF-8."""
+    return os.fsdecode(path.read_bytes())

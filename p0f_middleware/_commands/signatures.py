@@ -8,11 +8,29 @@ HTTP software and of servers' answers. `--merge` makes one of both.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 from ..syn._signatures import merge
 from ..syn._syn import SIGNATURES
+from .terminal import fail
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command to argparse."""
+    parser.description = (
+        "Print the path of a signature file with the systems of today, for p0f's -f. It has no HTTP"
+        " and response signatures; with --merge, print a file that takes them from another."
+    )
+    parser.add_argument(
+        "--merge", metavar="FILE", help="the p0f.fp to merge with, such as /etc/p0f/p0f.fp"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command as it was typed; returns the exit status."""
+    return signatures(options.merge)
 
 
 def signatures(installed: str | None) -> int:
@@ -24,6 +42,5 @@ def signatures(installed: str | None) -> int:
         theirs = Path(installed).read_text()
         sys.stdout.write(merge(SIGNATURES.read_text(), theirs))
     except (OSError, ValueError) as error:
-        print(f"p0f-middleware: cannot merge with {installed}: {error}", file=sys.stderr)
-        return 2
+        return fail(f"cannot merge with {installed}: {error}")
     return 0

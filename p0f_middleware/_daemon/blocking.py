@@ -132,6 +132,11 @@ class P0f(BaseClient):
             finally:
                 turn.lock.release()
 
+    @property
+    def connection(self) -> Link[object] | None:
+        """This process's open connection, for diagnosis (send nothing); None if none is open."""
+        return self._turn_here().link
+
     def __enter__(self) -> P0f:
         return self
 

@@ -1,4 +1,4 @@
-"""The doctor at the bed of the real p0f, in every state that leaves `p0f.info` None."""
+"""The doctor on a real p0f, in every state that leaves `p0f.info` None."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,7 @@ def test_all_is_well(real_p0f: RealP0f, capsys: pytest.CaptureFixture[str]) -> N
     assert lines[0].endswith("is a socket (srw-rw-rw-) and open to root")
     assert lines[1].endswith(f"p0f -i lo -s {real_p0f.socket_path}")
     assert "of p0f's 20 API connections are in use" in lines[2]
-    assert "as p0f 3.0x does" in lines[3]
+    assert "p0f 3.0x answers in" in lines[3]
     assert lines[4].endswith("p0f sees this machine's connections to itself")
     assert "p0f knows 127.8.8.8: Linux" in lines[5]
 
@@ -64,7 +64,7 @@ def test_missing_file_and_the_socket_that_is_there(real_p0f: RealP0f) -> None:
 def test_file_that_is_no_socket(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert diagnosis(str(tmp_path / "file")) == Finding(
-        False, f"{tmp_path}/file is a file, no socket; name the one of p0f's -s"
+        False, f"{tmp_path}/file is a file, not a socket: use the path given to p0f with -s"
     )
 
 
@@ -118,7 +118,7 @@ def test_no_permission_to_enter_the_folder(open_p0f: RealP0f, open_folder: Path)
     open_folder.chmod(0o700)
     run = as_nobody(open_p0f.socket_path)
     assert run.returncode == 1
-    assert f"FAULT nobody may not enter {open_folder};" in run.stdout
+    assert f"FAULT nobody may not enter {open_folder}:" in run.stdout
 
 
 def test_p0f_that_was_killed(real_p0f: RealP0f) -> None:
@@ -132,7 +132,7 @@ def test_p0f_that_was_stopped(real_p0f: RealP0f) -> None:
     real_p0f.pause()
     assert real_p0f.alive
     assert diagnosis(real_p0f.socket_path) == Finding(
-        False, f"p0f is stopped; let it go on: kill -CONT {real_p0f.pid}"
+        False, f"p0f is stopped: continue it with kill -CONT {real_p0f.pid}"
     )
 
 
@@ -151,12 +151,12 @@ def test_p0f_that_is_full_is_not_bothered(real_p0f: RealP0f) -> None:
         before = real_p0f.cpu_seconds()
         assert diagnosis(real_p0f.socket_path) == Finding(
             False,
-            "20 of p0f's 20 API connections are in use; start it with a higher -S (at most 100)",
+            "20 of p0f's 20 API connections are in use: start it with a higher -S (at most 100)",
         )
         assert real_p0f.cpu_seconds() - before < 0.1
 
 
-def test_p0f_that_is_full_where_proc_is_not_to_be_seen(
+def test_p0f_that_is_full_where_there_is_no_proc(
     real_p0f: RealP0f, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(p0f_process, "PROC", tmp_path / "proc")
@@ -186,7 +186,9 @@ def test_p0f_in_a_container_sees_what_passes_there(tmp_path: Path) -> None:
     try:
         p0f.start()
         assert diagnosis(p0f.socket_path) == Finding(
-            None, "p0f runs in a container: it sees what passes there, not here"
+            None,
+            "p0f runs in a container with a network of its own: it sees the connections there, not"
+            " those here",
         )
     finally:
         p0f.kill()
@@ -218,18 +220,18 @@ print(address.ok, address.text)
     )
     assert run.returncode == 0, run.stderr
     capture, address = run.stdout.splitlines()
-    assert capture.startswith("None p0f listens on eth9 alone")
-    assert address.startswith("False p0f has not seen 127.0.0.1: it is this machine's own")
-    assert address.endswith("but p0f listens on eth9")
+    assert capture.startswith("None p0f captures on eth9 alone")
+    assert address.startswith("False p0f has not seen 127.0.0.1: it belongs to this machine")
+    assert address.endswith("but p0f captures on eth9")
 
 
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("no address", "no client's IP address"),
-        ("0.0.0.0", "no client's IP address"),
+        ("no address", "not an IP address that a client can have"),
+        ("0.0.0.0", "not an IP address that a client can have"),
         ("127.7.7.7", "name it in trusted_proxies"),
-        ("8.8.8.8", "p0f listens on lo, where only this machine's own connections are"),
+        ("8.8.8.8", "p0f captures on lo, where only this machine's own connections are"),
         ("224.0.0.1", "no client has such an address"),
     ],
 )
@@ -242,8 +244,8 @@ def test_address_that_p0f_does_not_know(real_p0f: RealP0f, address: str, reason:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("10.1.2.3", "Is it a proxy's or load balancer's? Then name it in trusted_proxies"),
-        ("2001:4860:4860::8888", "Behind a proxy or load balancer p0f sees that one only"),
+        ("10.1.2.3", "If it is a proxy's or load balancer's, name it in trusted_proxies"),
+        ("2001:4860:4860::8888", "Behind a proxy or load balancer, p0f sees only that one"),
     ],
 )
 def test_address_that_p0f_may_yet_come_to_know(tmp_path: Path, address: str, reason: str) -> None:
@@ -255,9 +257,115 @@ def test_address_that_p0f_may_yet_come_to_know(tmp_path: Path, address: str, rea
         p0f.kill()
     assert found.ok is False
     assert reason in found.text
-    assert "p0f has been running for" in found.text
+    assert "p0f has been running for only" in found.text
 
 
 def test_mapped_address_is_asked_for_as_what_it_is(real_p0f: RealP0f) -> None:
     real_p0f.introduce("127.8.8.9")
     assert diagnosis(real_p0f.socket_path, "::ffff:127.8.8.9").ok
+
+
+@contextlib.contextmanager
+def doctor_with_mounts(mount: str, socket_path: str) -> Iterator[Callable[[], str]]:
+    """A doctor in a mount namespace of its own, after the command `mount`.
+
+    It starts to look when it is called, and what it prints is returned.
+    """
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        unavailable("only root can make a mount namespace")
+    ask = f"{mount} && echo mounted && read _ && exec {sys.executable} -m p0f_middleware doctor"
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", f"{ask} --socket {socket_path}"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    if process.stdout.readline() != "mounted\n":
+        unavailable(f"nothing can be mounted here: {process.communicate()[0]}")
+    try:
+        yield lambda: process.communicate("go\n", timeout=30)[0]
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_socket_in_a_temporary_folder_that_this_process_does_not_share(
+    real_p0f: RealP0f,
+) -> None:
+    """systemd's PrivateTmp: p0f's folder is there, but this process sees another."""
+    path = real_p0f.socket_path
+    with doctor_with_mounts(f"mount -t tmpfs none {Path(path).parent}", path) as look:
+        found = look()
+    assert found.startswith(f"FAULT p0f (process {real_p0f.pid}) runs with -s {path}")
+    assert f"there is no {path} here" in found
+    assert "PrivateTmp=yes" in found
+    assert len(found.splitlines()) == 1
+
+
+def test_socket_file_that_was_deleted(real_p0f: RealP0f) -> None:
+    os.unlink(real_p0f.socket_path)
+    found = diagnosis(real_p0f.socket_path)
+    assert found.ok is False
+    assert "was deleted: restart p0f" in found.text
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Path:
+    """A file to mount the socket's file on, as `docker run -v FILE:FILE` does."""
+    (tmp_path / "mounted").touch()
+    return tmp_path / "mounted"
+
+
+def test_bind_mount_of_the_sockets_file_works_until_p0f_restarts(
+    real_p0f: RealP0f, mounted: Path
+) -> None:
+    mount = f"mount --bind {real_p0f.socket_path} {mounted}"
+    with doctor_with_mounts(mount, str(mounted)) as look:
+        found = look()
+    assert f"?     {mounted} is a bind mount of the single file {real_p0f.socket_path}" in found
+    assert f"Mount its folder instead, {mounted.parent}" in found
+    assert "FAULT" not in found
+
+
+def test_bind_mount_of_the_sockets_file_shows_the_old_one_after_a_restart(
+    real_p0f: RealP0f, mounted: Path
+) -> None:
+    mount = f"mount --bind {real_p0f.socket_path} {mounted}"
+    with doctor_with_mounts(mount, str(mounted)) as look:
+        real_p0f.restart()
+        found = look()
+    fault = found.splitlines()[-1]
+    assert fault.startswith(f"FAULT {mounted} is a bind mount of the single file")
+    assert "still shows the socket of a p0f that has ended" in fault
+    assert f"Mount its folder instead, {mounted.parent}" in fault
+    assert found.count("FAULT") == 1
+
+
+def test_socket_that_a_second_p0f_has_replaced(real_p0f: RealP0f, tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    second = RealP0f(tmp_path / "second")
+    second.socket_path = real_p0f.socket_path
+    try:
+        second.start()
+    finally:
+        second.kill()
+    found = diagnosis(real_p0f.socket_path)
+    assert found.ok is False
+    assert f"p0f (process {real_p0f.pid}) does not listen" in found.text
+    assert "another p0f with the same -s has replaced the file" in found.text
+
+
+def test_command_line_with_escape_sequences(tmp_path: Path) -> None:
+    p0f = RealP0f(tmp_path, "-o", f"{tmp_path}/\x1b[31mred\x07.log")
+    try:
+        p0f.start()
+        with doctor_with_mounts("true", p0f.socket_path) as look:
+            found = look()
+    finally:
+        p0f.kill()
+    assert r"/\x1b[31mred\x07.log" in found
+    assert all(line.isprintable() for line in found.splitlines())

@@ -1,0 +1,184 @@
+"""The demo's page: what it shows of a visit, and that everything from outside is escaped."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from p0f_middleware import P0fInfo, P0fStatus
+from p0f_middleware._commands.demo_page import Pretence, Visit, render
+from p0f_middleware._commands.demo_source import DemoSource
+from p0f_middleware.claim import Claim, ClaimVerdict
+from p0f_middleware.testing import SAMPLE
+
+KNOWN = "192.0.2.1"
+AGREES = Claim(ClaimVerdict.AGREE, "Linux", "Linux")
+VISIT = Visit(
+    info=P0fInfo(os_name="Linux"),
+    status=P0fStatus.OK,
+    reason=None,
+    claim=AGREES,
+    address=KNOWN,
+    user_agent="Mozilla/5.0 (X11; Linux x86_64)",
+    platform=None,
+    url="http://localhost:8000",
+)
+
+
+def shown(*, because: str | None = None, pretence: Pretence | None = None, **changes: Any) -> str:
+    """The page of `VISIT` with changes, its text in one line."""
+    source = DemoSource("/p0f.sock", "a test", sample_because=because)
+    return " ".join(render(replace(VISIT, **changes), source, pretence).split())
+
+
+def test_it_loads_nothing_from_elsewhere() -> None:
+    page = shown(info=replace_source("syn"))
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", page)
+
+
+def replace_source(source: Any) -> P0fInfo:
+    return P0fInfo(os_name="Linux", raw_sig="4:64+0:0:1460:mss*44,7:mss:df:0", source=source)
+
+
+def test_without_a_fingerprint_it_gives_the_reason() -> None:
+    page = shown(info=None, status=P0fStatus.UNAVAILABLE, reason="there is no <socket>")
+    assert "<p>There is no &lt;socket&gt;.</p>" in page
+
+
+def test_a_reason_that_asks_is_not_given_a_full_stop() -> None:
+    page = shown(info=None, status=P0fStatus.UNAVAILABLE, reason="is p0f running?")
+    assert "<p>Is p0f running?</p>" in page
+
+
+@pytest.mark.parametrize("status", [s for s in P0fStatus if s is not P0fStatus.OK])
+def test_without_a_fingerprint_it_says_why(status: P0fStatus) -> None:
+    page = shown(info=None, status=status)
+    assert status.describe().replace("'", "&#x27;") in page
+    assert "<h1></h1>" not in page
+
+
+def test_a_host_without_a_known_system_is_said_to_be_that() -> None:
+    assert "<h1>A system that no signature knows</h1>" in shown(info=P0fInfo())
+
+
+def test_a_verdict_comes_with_what_it_rests_on() -> None:
+    info = P0fInfo(
+        os_name="Linux",
+        raw_sig="4:64+0:0:1460:mss*44,7:mss:df:0",
+        signature="s:unix:Linux:4.20 or newer",
+    )
+    page = shown(info=info)
+    assert "4:64+0:0:1460:mss*44,7:mss:df:0" in page
+    assert "s:unix:Linux:4.20 or newer" in page
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("p0f", "Your packets say"),
+        ("syn", "Your first packet says"),
+        ("address", "A packet from your address says"),
+    ],
+)
+def test_it_says_what_the_fingerprint_was_taken_from(source: str, words: str) -> None:
+    assert words in shown(info=replace_source(source))
+
+
+def test_it_sets_what_the_browser_says_beside_what_the_fingerprint_says() -> None:
+    page = shown(claim=Claim(ClaimVerdict.MISMATCH, "Windows", "Linux"), platform='"Windows"')
+    browser, _, fingerprint = page.partition("Your browser says")[2].partition("Your packets say")
+    assert '<p class="system">Windows</p>' in browser
+    assert "Mozilla/5.0 (X11; Linux x86_64)" in browser
+    assert "Sec-CH-UA-Platform: &quot;Windows&quot;" in browser
+    assert '<p class="system">Linux</p>' in fingerprint
+
+
+@pytest.mark.parametrize("verdict", ClaimVerdict)
+def test_every_verdict_is_told_in_words(verdict: ClaimVerdict) -> None:
+    claim = Claim(verdict, "Windows", "Linux")
+    told = shown(claim=claim).partition('<p class="verdict">')[2].partition("</p>")[0]
+    sentence = str(claim).replace("'", "&#x27;")
+    assert sentence[1:] in told
+    assert re.match("<strong>[A-Z][A-Za-z ]+[.]</strong>", told)
+
+
+def test_the_verdicts_are_told_apart() -> None:
+    pages = {shown(claim=Claim(verdict, "Windows", "Linux")) for verdict in ClaimVerdict}
+    assert len(pages) == len(ClaimVerdict)
+
+
+def test_a_browser_that_contradicts_itself_is_not_said_to_agree() -> None:
+    page = shown(claim=Claim(ClaimVerdict.AGREE, "Linux", "Linux", platform="Windows"))
+    assert "The browser contradicts itself." in page
+    assert "They agree." not in page
+
+
+def test_it_leads_to_the_page_of_a_lie_and_that_one_leads_back() -> None:
+    assert '<a href="/lie">' in shown()
+    page = shown(pretence=Pretence("curl <b>"))
+    assert '<a href="/">' in page
+    assert '<a href="/lie">' not in page
+    assert "curl &lt;b&gt;" in page
+
+
+def test_where_claims_are_left_out_nothing_is_compared() -> None:
+    page = shown(claim=None)
+    assert "Your browser says" not in page
+    assert "<h1>Linux</h1>" in page
+
+
+def test_it_pictures_how_often_which_families_sent_such_a_syn() -> None:
+    info = P0fInfo(os_name="Linux", seen_as={"Windows": 5, "Linux": 20, "<b>": 0}, source="syn")
+    bars = re.findall(
+        r"<li><span>(.*?)</span><i><b style=\"width:(.*?)%\"></b></i><em>(.*?)</em>",
+        shown(info=info),
+    )
+    assert bars == [("Linux", "100.0", "20"), ("Windows", "25.0", "5"), ("&lt;b&gt;", "0.0", "0")]
+
+
+def test_it_says_what_the_picture_is_and_what_it_is_not() -> None:
+    page = shown(info=P0fInfo(os_name="Linux", seen_as={"Windows": 5, "Linux": 20}, source="syn"))
+    assert "How many of the 25 variants" in page
+    assert "not the odds that you run that system" in page
+
+
+def test_without_counts_there_is_no_picture() -> None:
+    assert "not the odds" not in shown()
+
+
+def test_the_sample_is_not_taken_for_the_visitor() -> None:
+    page = shown(info=SAMPLE, because="p0f is <missing>")
+    assert "This is a sample, not you.</strong> Reason: p0f is &lt;missing&gt;." in page
+    assert "Your fingerprint" not in page
+    assert "The sample says" in page
+    assert KNOWN not in page
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "os_name",
+        "os_flavor",
+        "http_name",
+        "http_flavor",
+        "link_type",
+        "language",
+        "raw_sig",
+        "signature",
+    ],
+)
+def test_what_a_source_says_is_escaped(field: str) -> None:
+    given: dict[str, Any] = {"os_name": "x", "http_name": "x", field: "<u>&"}
+    page = shown(info=P0fInfo(**given))
+    assert "&lt;u&gt;&amp;" in page
+    assert "<u>" not in page
+
+
+@pytest.mark.parametrize("field", ["address", "user_agent", "platform"])
+def test_what_a_request_says_is_escaped(field: str) -> None:
+    page = shown(**{field: "<u>&"})
+    assert "&lt;u&gt;&amp;" in page
+    assert "<u>" not in page

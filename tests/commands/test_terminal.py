@@ -1,0 +1,58 @@
+"""What the commands share at the terminal: safe output, the error line, --socket."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p0f_middleware._commands.terminal import add_socket_option, fail, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("p0f -i eth0", "p0f -i eth0"),
+        ("größer", "größer"),
+        ("\x1b[2J", r"\x1b[2J"),
+        ("two\nlines", r"two\nlines"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("\udcff", r"\udcff"),
+    ],
+)
+def test_what_is_not_printable_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters(codec=None)))
+def test_nothing_that_is_printed_controls_the_terminal(text: str) -> None:
+    shown = printable(text)
+
+    assert shown.isprintable()
+    shown.encode()
+
+
+def test_an_error_is_one_line_on_stderr_and_an_exit_status(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert fail("no \x1b[31msocket\n", 7) == 7
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == "p0f-middleware: no \\x1b[31msocket\\n\n"
+
+
+def test_an_error_means_exit_status_2_unless_a_command_says_otherwise() -> None:
+    assert fail("no socket") == 2
+
+
+def test_the_socket_comes_from_the_environment_unless_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("P0F_SOCKET", "/run/p0f.sock")
+    parser = argparse.ArgumentParser()
+    add_socket_option(parser)
+
+    assert parser.parse_args([]).socket == "/run/p0f.sock"
+    assert parser.parse_args(["--socket", "/other"]).socket == "/other"
