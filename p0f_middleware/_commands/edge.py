@@ -9,23 +9,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 import signal
 import socket
 import sys
-from pathlib import Path
 
 from .._log import logger
 from ..shared.edge import Edge, notify
 from ..shared.store import Store, StoreConnection
 from ..shared.tap import Tap
+from .store_option import add_store_options, store_url
+from .terminal import fail
 
-CANNOT = 2
-"""Exit status: it cannot do its work."""
+CAPABILITY = "reading packets takes CAP_NET_RAW: run it as root, or as a service that has it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The grammar of `p0f-middleware edge`."""
+    """Describe the command to argparse."""
     parser.description = (
         "Write the SYNs that come in on an interface to a Redis or Valkey server, where SharedSyn"
         " finds them. Takes CAP_NET_RAW. SIGUSR1 prints counts, SIGTERM ends it."
@@ -38,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="a TCP port that clients connect to; may be given more than once",
     )
-    add_store(parser)
+    add_store_options(parser, "where the SYNs go")
     parser.add_argument(
         "--ttl",
         type=positive,
@@ -58,43 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_store(parser: argparse.ArgumentParser) -> None:
-    """The options that name the store."""
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        help="redis://, rediss:// (TLS) or unix://. Others see it in ps: a password is better in"
-        " the environment's P0F_STORE, or in a file",
-    )
-    parser.add_argument("--store-file", metavar="PATH", help="a file that holds the URL")
-
-
-def store_url(options: argparse.Namespace) -> str:
-    """The URL that the options or the environment's P0F_STORE give.
-
-    Raises:
-        ValueError: there is none.
-        OSError: the file cannot be read.
-    """
-    if options.store:
-        return str(options.store)
-    if options.store_file:
-        return Path(options.store_file).read_text().strip()
-    url = os.environ.get("P0F_STORE")
-    if not url:
-        raise ValueError("where is the store? Set P0F_STORE, or give --store or --store-file")
-    return url
-
-
-def edge(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run until a signal ends it; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         store = Store(store_url(options))
         tap = Tap(options.interface, options.port)
     except PermissionError as error:
-        what = "reading packets takes CAP_NET_RAW: run it as root, or by the systemd unit"
-        return fail(f"{what} ({error})")
+        return fail(f"{CAPABILITY} ({error})")
     except (OSError, ValueError, ImportError) as error:
         return fail(str(error))
     connection = StoreConnection(store)
@@ -176,9 +146,3 @@ def positive(text: str) -> int:
     if number <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return number
-
-
-def fail(message: str) -> int:
-    """Say why the command cannot do its work; returns the exit status for that."""
-    print(f"p0f-middleware: {message}", file=sys.stderr)
-    return CANNOT

@@ -86,7 +86,9 @@ class BaseSharedSyn:
         packed, port = pack(address), visitor.port
         if not port:
             return Question(address, Sender(packed, 0), (address_key(packed),))
-        return Question(address, Sender(packed, port), (connection_key(packed, port), address_key(packed)))
+        return Question(
+            address, Sender(packed, port), (connection_key(packed, port), address_key(packed))
+        )
 
     def _tell(self, question: Question, values: list[Value]) -> Outcome:
         """What the values that stand under the question's keys tell."""
