@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return fail(f"{options.interface}: {error}")
     table = Table()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     with closing(tap), suppress(KeyboardInterrupt):
         for address, number, info in _seen(tap):
             table.add(address, info)

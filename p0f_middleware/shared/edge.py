@@ -31,7 +31,9 @@ BATCH = 1024
 WRITE_TIMEOUT = 1.0
 """Seconds for one write and its replies; the ring holds what comes meanwhile."""
 REPORT_EVERY = 60.0
-"""Seconds between the lines of counts, and between signs of life in the store."""
+"""Seconds between the lines of counts."""
+SIGN_EVERY = 5.0
+"""Seconds between signs of life in the store."""
 SIGN_TTL = 180
 """Seconds for which `EDGE_KEY` stands."""
 
@@ -138,19 +140,19 @@ class Edge:
         poll = select.poll()
         poll.register(self._tap.fileno(), select.POLLIN)
         poll.register(wake, select.POLLIN)
-        self.give_sign()
         report_at = time.monotonic() + REPORT_EVERY
+        sign_at = 0.0
         while not ended():
             now = time.monotonic()
             if now >= report_at:
                 report_at += REPORT_EVERY
                 logger().info("%s", self.counts())
+            if self._outage.down:  # if nobody comes, the sign is what tries again
+                sign_at = now + self._outage.retry_in(now)
+            if now >= sign_at:
                 self.give_sign()
-            elif self._outage.down and not self._outage.retry_in(now):
-                self.give_sign()  # nobody comes, so this is what tries again
-            until = report_at - now
-            if self._outage.down:
-                until = min(until, self._outage.retry_in(now))
+                sign_at = now + SIGN_EVERY
+            until = max(0.0, min(report_at, sign_at) - now)
             for fd, event in poll.poll(until * 1000 + 1):
                 if fd == wake:
                     os.read(wake, 64)

@@ -84,12 +84,15 @@ def _read_array(data: bytes, at: int) -> tuple[list[Value], int] | None:
     count, at = _number(data[at + 1 : line], _MOST_ITEMS), line + 2
     values: list[Value] = []
     for _ in range(count or 0):
-        read = _read_item(data, at) if at < len(data) else None
+        if at >= len(data):
+            return None
+        if data[at] != 36:  # '$'
+            raise ValueError("a list of something else than values")
+        read = _read_item(data, at)
         if read is None:
             return None
         value, at = read
-        if not (value is None or isinstance(value, bytes)):
-            raise ValueError("a list of something else than values")
+        assert value is None or isinstance(value, bytes)
         values.append(value)
     return values, at
 
