@@ -15,7 +15,7 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "UserAgent", "platform_family", "read_user_agent"]
+__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "Headers", "UserAgent", "read_headers"]
 
 Family: TypeAlias = Literal["Windows", "Apple", "Linux"]
 WINDOWS: Family = "Windows"
@@ -63,28 +63,34 @@ class UserAgent(NamedTuple):
     """What a User-Agent claims.
 
     Attributes:
-        family: the family of the system it names; None for none.
+        family: the family of the system it names; None if it names none, says that it is a bot, or
+            says that a server fetches its pages.
         safari: whether it is Apple's Safari, which may come through iCloud Private Relay.
-        visitor: whether it is a person's own program; False if it says that it is a bot, or that
-            a server fetches its pages.
     """
 
     family: Family | None
     safari: bool = False
-    visitor: bool = True
 
 
-SILENT = UserAgent(None)
-BOT = UserAgent(None, visitor=False)
+NO_CLAIM = UserAgent(None)
+
+Headers: TypeAlias = "tuple[UserAgent, Family | None]"
+"""What User-Agent and Sec-CH-UA-Platform claim; the second is None if it names no family. There are
+few such pairs, and they are small, so that they can be kept where the headers cannot."""
+
+
+def read_headers(user_agent: str | None, platform: str | None) -> Headers:
+    """What these two headers claim; None stands for one that was not sent.
+
+    Any strings will do, of any length; what a server gives in place of a string claims nothing.
+    """
+    return read_user_agent(user_agent), platform_family(platform)
 
 
 def read_user_agent(header: str | None) -> UserAgent:
-    """What the User-Agent `header` claims; None stands for no such header.
-
-    Any string will do. Of a long one the first `LONGEST` characters are read.
-    """
-    if header is None:
-        return SILENT
+    """What a User-Agent claims. Of a long one the first `LONGEST` characters are read."""
+    if not isinstance(header, str):
+        return NO_CLAIM
     return _read(header if len(header) <= LONGEST else header[:LONGEST])
 
 
@@ -92,13 +98,13 @@ def read_user_agent(header: str | None) -> UserAgent:
 def _read(header: str) -> UserAgent:
     words = header.lower()
     if _BOT(words) or any(word in words for word in _NOT_A_VISITOR):
-        return BOT
+        return NO_CLAIM
     found = _FIRST_WORD(words)
     family = _FAMILIES[found[0]] if found else None
     return UserAgent(family, safari=family == APPLE and _SAFARI(words) is not None)
 
 
-_PLATFORMS: dict[str | None, Family] = {
+_PLATFORMS: dict[str, Family] = {
     '"Windows"': WINDOWS,
     '"macOS"': APPLE,
     '"iOS"': APPLE,
@@ -110,6 +116,5 @@ _PLATFORMS: dict[str | None, Family] = {
 
 
 def platform_family(header: str | None) -> Family | None:
-    """The family that the Sec-CH-UA-Platform `header` names; None if it names none of the three,
-    and None stands for no such header."""
-    return _PLATFORMS.get(header)
+    """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
+    return _PLATFORMS.get(header) if isinstance(header, str) else None

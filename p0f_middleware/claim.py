@@ -12,16 +12,15 @@ UNSURE. A lie that passes costs a site less than an honest visitor who is accuse
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo, os_evidence, with_bad_sw
 from ._public import public
-from ._user_agent import APPLE, LINUX, WINDOWS, Family, UserAgent, platform_family, read_user_agent
+from ._user_agent import APPLE, LINUX, WINDOWS, Family, Headers, read_headers
 
-__all__ = ["Claim", "ClaimVerdict", "check_claim", "check_request"]
+__all__ = ["Claim", "ClaimVerdict", "check_claim", "check_request", "read_headers"]
 
 
 @public
@@ -37,26 +36,26 @@ class ClaimVerdict(str, Enum):
     UNSURE = "unsure"
     """There is no fingerprint, or one that does not tell enough."""
     NO_CLAIM = "no_claim"
-    """The headers name no system, or say that the visitor is a bot."""
+    """The User-Agent names no system (curl), says that it is a bot, or was not sent."""
 
     def __str__(self) -> str:
         return self.value
 
 
 @public
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """What a request's headers claim, what its fingerprint shows, and whether the two agree.
 
     Immutable, hashable and picklable; `str()` gives a sentence for people.
 
     Attributes:
         verdict: whether they agree.
-        claimed: the family of systems that the User-Agent names ("Windows", "Apple", "Linux"), or
-            Sec-CH-UA-Platform where the User-Agent names none; None if neither does.
+        claimed: the family of systems that the User-Agent names ("Windows", "Apple", "Linux"); None
+            if it names none, says that it is a bot, or was not sent.
         seen: the family of the fingerprint; for other systems and relays their name ("FreeBSD",
             "Proxy or VPN"); None if there is no fingerprint or no signature matches it.
-        platform: the family that Sec-CH-UA-Platform names; None if it names none or is not sent.
+        platform: the family that Sec-CH-UA-Platform names beside `claimed`; None if it names none,
+            was not sent, or `claimed` is None.
     """
 
     verdict: ClaimVerdict
@@ -66,13 +65,13 @@ class Claim:
 
     @property
     def contradictory(self) -> bool:
-        """Whether User-Agent and Sec-CH-UA-Platform name different families: one of them lies,
+        """Whether User-Agent and Sec-CH-UA-Platform name different families. One of them lies then,
         whatever the fingerprint says."""
         return self.platform is not None and self.claimed != self.platform
 
     def as_dict(self) -> dict[str, str | None]:
         """The four attributes as `json.dumps` takes them."""
-        return asdict(self) | {"verdict": self.verdict.value}
+        return self._asdict() | {"verdict": self.verdict.value}
 
     def __str__(self) -> str:
         if self.claimed is None:
@@ -110,7 +109,7 @@ _REWRITTEN = re.compile(
     re.IGNORECASE,
 ).search
 
-_Key = tuple[object, UserAgent, "Family | None"]
+_Key = tuple[object, Headers]
 _KeyT = TypeVar("_KeyT")
 _ValueT = TypeVar("_ValueT")
 _REMEMBERED = 1024
@@ -130,18 +129,16 @@ def check_claim(info: P0fInfo | None, user_agent: str | None, platform: str | No
         user_agent: the User-Agent header; None if it was not sent.
         platform: the Sec-CH-UA-Platform header, with its quotes; None if it was not sent.
     """
-    return _check(info, user_agent, platform)[0]
+    return _check(info, read_headers(user_agent, platform))[0]
 
 
-def check_request(
-    info: P0fInfo | None, user_agent: str | None, platform: str | None
-) -> tuple[Claim, P0fInfo | None]:
+def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInfo | None]:
     """The claim, as `check_claim` has it, and `info` with the `bad_sw` that follows from it.
 
     `info` itself is returned where nothing follows, or where p0f has set `bad_sw`. The changed copy
     is remembered, so that the same `info` gives the same copy.
     """
-    claim, bad_sw = _check(info, user_agent, platform)
+    claim, bad_sw = _check(info, headers)
     if bad_sw is None or not isinstance(info, P0fInfo) or info.bad_sw is not None:
         return claim, info
     key = id(info), bad_sw
@@ -152,26 +149,21 @@ def check_request(
     return claim, kept[1]
 
 
-def _check(
-    info: P0fInfo | None, user_agent: str | None, platform: str | None
-) -> tuple[Claim, BadSoftware | None]:
-    evidence = os_evidence(info) if isinstance(info, P0fInfo) else None
-    key = evidence, read_user_agent(user_agent), platform_family(platform)
+def _check(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware | None]:
+    key = os_evidence(info) if isinstance(info, P0fInfo) else None, headers
     result = _results.get(key)
     if result is None:
-        result = _judge(info, key[1], key[2])
+        result = _judge(info, headers)
         _keep(_results, key, result)
     return result
 
 
-def _judge(
-    info: P0fInfo | None, agent: UserAgent, platform: Family | None
-) -> tuple[Claim, BadSoftware | None]:
+def _judge(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware | None]:
+    (claimed, safari), platform = headers
     seen = _seen(info)
-    claimed = agent.family or platform
-    if claimed is None or not agent.visitor:
+    if claimed is None:
         return Claim(ClaimVerdict.NO_CLAIM, None, seen), None
-    verdict = _verdict(info, seen, {claimed, platform or claimed}, agent.safari)
+    verdict = _verdict(info, seen, {claimed, platform or claimed}, safari)
     claim = Claim(verdict, claimed, seen, platform)
     if claim.contradictory:
         return claim, BadSoftware.MISMATCH

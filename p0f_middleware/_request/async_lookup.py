@@ -23,22 +23,24 @@ class AsyncLookup(BaseLookup):
     async def keys(self, visitor: BaseVisitor) -> Keys:
         """The keys of a request. Raises nothing of ours."""
         try:
-            told = self._told_before(visitor)
-            if told is None:
-                told = self._tell(visitor, await self._ask(visitor))
-            return self._keys(visitor, told)
+            now = time.monotonic()
+            key = visitor.key if self._holds else None
+            told = self._hold.get(key, now)
+            if told is not None:
+                return self._keys(visitor, told)
+            return self._tell(visitor, key, await self._ask(visitor, now + self._budget), now)
         except Exception as error:
             return self._keys_of_failure(error)
 
-    async def _ask(self, visitor: BaseVisitor) -> Outcome:
-        deadline = time.monotonic() + self._budget
+    async def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
         try:
             outcome: Outcome = await self._fingerprint(visitor, deadline)
-            for pause in self._pauses(visitor, outcome, deadline):
-                await sleep(pause)
-                outcome = await self._fingerprint(visitor, deadline)
-                if outcome.status is not P0fStatus.NO_MATCH:
-                    break
+            if outcome.status is P0fStatus.NO_MATCH:
+                for pause in self._pauses(visitor, deadline):
+                    await sleep(pause)
+                    outcome = await self._fingerprint(visitor, deadline)
+                    if outcome.status is not P0fStatus.NO_MATCH:
+                        break
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
         return outcome

@@ -19,6 +19,7 @@ from collections import OrderedDict
 from typing import Any
 
 from .._outcome import Outcome
+from .._user_agent import Headers
 
 __all__ = ["HOLD", "Hold", "Told"]
 
@@ -41,9 +42,10 @@ class Told:
         """When it expires, by `time.monotonic()`."""
         self.again = False
         """Whether it expires early, so that p0f is asked once more for what HTTP told it."""
-        self.keys: dict[str, Any] | None = None
-        """What the application finds, if the client claims to be what it claimed to be then."""
-        self.claims: tuple[str | None, str | None] | None = None
+        self.keys: dict[str, Any] = {}
+        """What the application finds, for a client that claims to be what `claims` has."""
+        self.claims: Headers | None = None
+        """What the client claimed to be; not the headers, which may be long."""
 
 
 class Hold:

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from ..claim import check_request
+from ..claim import check_claim, check_request, read_headers
 from .failure import failed
 from .grace import Grace
 from .hold import Hold, Told
@@ -55,22 +55,17 @@ class BaseLookup:
         self._foreign = asked.foreign
         self._grace = Grace(grace if asked.waits else 0)
         self._budget = asked.timeout + self._grace.seconds
-        self._hold_seconds = seconds("hold", hold, zero=True)
         # A source that answers at once reads the connection itself, which is surer than its peer's
         # address and port, and remembers what it has read.
-        self._hold = Hold(hold) if hold and asked.waits else None
+        self._holds = seconds("hold", hold, zero=True) > 0 and asked.waits
+        self._hold = Hold(hold)
         self._claims = claims
         self._unnamed_proxy = UnnamedProxy(rules.client_header)
 
-    def _told_before(self, visitor: BaseVisitor) -> Told | None:
-        if self._hold is None:
-            return None
-        return self._hold.get(visitor.key, time.monotonic())
-
-    def _pauses(self, visitor: BaseVisitor, outcome: Outcome, deadline: float) -> Iterator[float]:
+    def _pauses(self, visitor: BaseVisitor, deadline: float) -> Iterator[float]:
         """Seconds to wait before each further question about a client that nobody knows yet."""
         address = visitor.address
-        if outcome.status is not P0fStatus.NO_MATCH or address is None or not self._grace.seconds:
+        if address is None or not self._grace.seconds:
             return
         for pause in self._grace.pauses(address, time.monotonic()):
             left = deadline - time.monotonic()
@@ -79,24 +74,29 @@ class BaseLookup:
             yield min(pause, left)
         self._grace.stayed_unknown(address, time.monotonic())
 
-    def _tell(self, visitor: BaseVisitor, outcome: Outcome) -> Told:
+    def _tell(self, visitor: BaseVisitor, key: object, outcome: Outcome, now: float) -> Keys:
         """What a connection is told of this outcome, now and, if it is held, later."""
         told = Told(outcome)
         self._unnamed_proxy.look(visitor)
-        if self._hold is not None and outcome.status is P0fStatus.OK and visitor.port:
-            self._hold.put(visitor.key, told, time.monotonic())
-        return told
+        if key is not None and outcome.status is P0fStatus.OK and visitor.port:
+            self._hold.put(key, told, now)
+        return self._keys(visitor, told)
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
         """The application's keys; made anew only if the client claims to be something else."""
         if not self._claims:
-            if told.keys is None:
-                told.keys = _without_claim(told.outcome)
+            told.keys = told.keys or _without_claim(told.outcome)
             return told.keys
-        claims = visitor.claims()
-        if told.keys is None or told.claims != claims:
-            claim, info = check_request(told.outcome.info, *claims)
-            told.keys = {**_without_claim(told.outcome), "p0f.info": info, "p0f.claim": claim}
+        claims = read_headers(*visitor.claims())
+        if told.claims != claims:
+            info, status, reason = told.outcome
+            claim, info = check_request(info, claims)
+            told.keys = {
+                "p0f.info": info,
+                "p0f.status": status,
+                "p0f.reason": reason,
+                "p0f.claim": claim,
+            }
             told.claims = claims
         return told.keys
 
@@ -104,7 +104,7 @@ class BaseLookup:
         """The keys where something of ours raised. Call it in the `except` clause."""
         keys = _without_claim(failed(error))
         if self._claims:
-            keys["p0f.claim"] = check_request(None, None, None)[0]
+            keys["p0f.claim"] = check_claim(None, None)
         return keys
 
 
@@ -114,22 +114,24 @@ class Lookup(BaseLookup):
     def keys(self, visitor: BaseVisitor) -> Keys:
         """The keys of a request. Raises nothing of ours."""
         try:
-            told = self._told_before(visitor)
-            if told is None:
-                told = self._tell(visitor, self._ask(visitor))
-            return self._keys(visitor, told)
+            now = time.monotonic()
+            key = visitor.key if self._holds else None
+            told = self._hold.get(key, now)
+            if told is not None:
+                return self._keys(visitor, told)
+            return self._tell(visitor, key, self._ask(visitor, now + self._budget), now)
         except Exception as error:
             return self._keys_of_failure(error)
 
-    def _ask(self, visitor: BaseVisitor) -> Outcome:
-        deadline = time.monotonic() + self._budget
+    def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
         try:
             outcome: Outcome = self._fingerprint(visitor, deadline)
-            for pause in self._pauses(visitor, outcome, deadline):
-                time.sleep(pause)
-                outcome = self._fingerprint(visitor, deadline)
-                if outcome.status is not P0fStatus.NO_MATCH:
-                    break
+            if outcome.status is P0fStatus.NO_MATCH:
+                for pause in self._pauses(visitor, deadline):
+                    time.sleep(pause)
+                    outcome = self._fingerprint(visitor, deadline)
+                    if outcome.status is not P0fStatus.NO_MATCH:
+                        break
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
         return outcome

@@ -93,14 +93,13 @@ class ProxyRules:
         client_port_header: str | None = None,
     ) -> None:
         self.trusted = TrustedProxies(trusted_proxies)
+        self.active = bool(self.trusted)
+        """Whether there is a proxy to trust; if not, the client is the peer."""
         self.client_header = header_name("client_header", client_header)
         self._hops = hops_reader(client_header)
         self.client_port_header = client_port_header
         if client_port_header is not None:
             header_name("client_port_header", client_port_header)
-
-    def __bool__(self) -> bool:
-        return bool(self.trusted)
 
     def client(
         self,

@@ -31,7 +31,7 @@ class UnnamedProxy:
         """Warn, once, if the visitor is one."""
         if self._warned or visitor.behind_proxy:
             return
-        address = visitor.peer_address
+        address = visitor.address
         if address is None or not _is_local(address):
             return
         for name in self._headers:

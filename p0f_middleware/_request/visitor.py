@@ -32,28 +32,26 @@ class BaseVisitor:
 
     @property
     def client(self) -> Client:
-        """Whose request it is, by the middleware's options on proxies."""
+        """Whose request it is, by the middleware's options on proxies, of which there are some."""
         client = self._client
         if client is None:
             address, port = self.peer()
-            if self._rules:
-                client = self._rules.client(address, port, self._is_unix, self.header)
-            else:
-                client = Client(address, port)
+            client = self._rules.client(address, port, self._is_unix, self.header)
             self._client = client
         return client
 
+    # Most sites have no proxy to name, and their requests need not pay for the question.
     @property
     def address(self) -> str | None:
-        return self.client.address
+        return self.client.address if self._rules.active else self.peer_address
 
     @property
     def port(self) -> int | None:
-        return self.client.port or None
+        return (self.client.port if self._rules.active else self.peer_port) or None
 
     @property
     def behind_proxy(self) -> bool:
-        return self.client.behind_proxy
+        return self._rules.active and self.client.behind_proxy
 
     @property
     def peer_address(self) -> str | None:
@@ -67,7 +65,7 @@ class BaseVisitor:
     def key(self) -> object:
         """What requests of one connection have in common, as the server gives it; None if nothing
         tells. Behind a trusted proxy it is the client's address and port, if the port is named."""
-        if not self._rules or not self.behind_proxy:
+        if not self.behind_proxy:
             return self.peer_key()
         client = self.client
         return (client.address, client.port) if client.address and client.port else None
@@ -122,6 +120,10 @@ class WSGIVisitor(BaseVisitor):
         self._rules = rules
         self._client = None
         self._environ = environ
+
+    @property
+    def peer_address(self) -> str | None:
+        return endpoint(self._environ.get("REMOTE_ADDR"))[0]
 
     def peer(self) -> Endpoint:
         address, port = endpoint(self._environ.get("REMOTE_ADDR"))

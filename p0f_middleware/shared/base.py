@@ -15,14 +15,14 @@ import time
 from typing import Any, NamedTuple
 
 from .._errors import P0fProtocolError, P0fUnavailable
-from .._info import P0fInfo, by_address
+from .._info import by_address
 from .._log import logger
 from .._options import seconds
 from .._outage import Outage, OutageLog
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._visitor import Visitor
-from ..syn import fingerprint_syn
-from .keys import Sender, address_key, connection_key, pack, sender
+from ..syn._fingerprint import fingerprinter
+from .keys import Sender, address_key, connection_key, pack
 from .resp import Reply, Value
 
 TIMEOUT = 0.1
@@ -66,8 +66,8 @@ class BaseSharedSyn:
         database: str | os.PathLike[str] | None = None,
     ) -> None:
         self.timeout = seconds("timeout", timeout)
-        self._database = None if database is None else os.fspath(database)
-        fingerprint_syn(b"", self._database)  # an error in the file is one of construction
+        self._database = database
+        self._read = fingerprinter(database).read
         self._warned = False
         self.store_name = self._set_up(store)
 
@@ -95,24 +95,20 @@ class BaseSharedSyn:
         who = question.sender
         strange = False
         if who.port and (syn := values[0]) is not None:
-            info = self._read(syn) if sender(syn) == who else None
-            if info is not None:
-                return Outcome(info, P0fStatus.OK, None)
+            found = self._read(syn)
+            if found is not None and (found.address, found.port) == who:
+                return Outcome(found.info, P0fStatus.OK, None)
             strange = True
         if (syn := values[-1]) is not None:
-            whose = sender(syn)
-            info = self._read(syn) if whose and whose.address == who.address else None
-            if info is not None:
-                return Outcome(by_address(info), P0fStatus.OK, None)
+            found = self._read(syn)
+            if found is not None and found.address == who.address:
+                return Outcome(by_address(found.info), P0fStatus.OK, None)
             strange = True
         if strange:
             return self._not_its_syn(question)
         named = f"{question.address} port {who.port}" if who.port else question.address
         reason = f"no edge has shared a SYN of {named}, or it has expired"
         return Outcome(None, P0fStatus.NO_MATCH, reason)
-
-    def _read(self, syn: bytes) -> P0fInfo | None:
-        return fingerprint_syn(syn, self._database)
 
     def _not_its_syn(self, question: Question) -> Outcome:
         """What stands under the visitor's keys is not its SYN; the log says so once."""

@@ -1,8 +1,12 @@
-"""Fingerprints from the SYN of the request's own connection, without a p0f daemon.
+"""Fingerprints from SYNs, without a p0f daemon.
 
-The doors of this folder: `Syn`, `save_syn`, `when_ready`.
+The doors of this folder: `Syn` (the SYN of the request's own connection), `save_syn` and
+`when_ready` (which have Linux keep SYNs), `fingerprint_syn` (a SYN in hand). For the package itself
+there are also `_kernel.is_unix` and `_server_sockets`.
 """
 
-from ._syn import Syn, fingerprint_syn, save_syn, when_ready
+from ._fingerprint import fingerprint_syn
+from ._kernel import save_syn
+from ._syn import Syn, when_ready
 
 __all__ = ["Syn", "fingerprint_syn", "save_syn", "when_ready"]

@@ -1,44 +1,48 @@
 """The kernel's side of a saved SYN: asking Linux to keep it, and reading it once.
 
-A listener with TCP_SAVE_SYN keeps the IP and TCP header of the SYN of every connection it accepts
-from then on; TCP_SAVED_SYN on the connection hands it out. No privilege is needed. Sockets are
-named by bare file descriptors, which stay their owner's: nothing here closes one. What a SYN tells,
-and which server has which descriptor where, is not known here.
+A listener with TCP_SAVE_SYN keeps the IP and TCP headers of the SYN of every connection it accepts
+from then on; TCP_SAVED_SYN on the connection hands them out. No privilege is needed. Sockets are
+named by bare file descriptors, which stay their owners': nothing here closes one. What a SYN means,
+and which server keeps its descriptors where, is not known here.
 
-The fact a reader would get wrong: the kernel hands a SYN out *once*, to whoever asks first, so
-what was read is kept for the rest of the process (`saved_syn`).
+The fact a reader would get wrong: the kernel hands out a SYN *once*, to whoever asks first, so
+SYNs that were read are kept for the rest of the process (`read_syn_once`).
+
+Theory of operation. A descriptor is only a number: its owner may close it between two calls, and
+the number may be another connection's at once. The socket's cookie tells: it is unique for as long
+as the system runs. So the cookie is read before the SYN and after it, and the SYN is kept under the
+cookie it was read under. Two requests of one connection may ask in two threads at the same time,
+and only one of them gets the SYN from the kernel, so a lock is held from the look at what is kept
+until the SYN is. Nothing in between waits: these are system calls that return at once.
 """
 
 from __future__ import annotations
 
-import _socket
+import errno
 import os
 import socket
-import sys
 import threading
+import time
 from collections import OrderedDict
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
-LINUX = sys.platform.startswith("linux")
-"""No other system keeps SYNs."""
+from ._libc import get_bytes, get_number, get_peer, get_u64, set_number
 
 # From Linux's include/uapi/linux/tcp.h (the first two; `socket` has them from Python 3.12) and
 # include/uapi/asm-generic/socket.h.
 TCP_SAVE_SYN, TCP_SAVED_SYN = 27, 28
-SO_PROTOCOL, SO_DOMAIN, SO_COOKIE = 38, 39, 57
-# `socket` has enumerations for these; plain numbers make a call one microsecond cheaper.
-_SOL_SOCKET, _SO_ACCEPTCONN = int(socket.SOL_SOCKET), int(socket.SO_ACCEPTCONN)
-_TCP = int(socket.IPPROTO_TCP)
-_STREAM, _V4, _V6 = int(socket.SOCK_STREAM), int(socket.AF_INET), int(socket.AF_INET6)
+SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, SO_COOKIE = 30, 38, 39, 57
+# `socket` has enumerations for these; plain numbers make a call cheaper.
+_SOL_SOCKET, _TCP = int(socket.SOL_SOCKET), int(socket.IPPROTO_TCP)
+_IP_DOMAINS = int(socket.AF_INET), int(socket.AF_INET6)
+_UNIX_DOMAIN = 1
 
 MOST_CONNECTIONS = 8192
-"""Connections to remember; of more, those that were quiet for longest are forgotten. 1 KB for each.
+"""Connections whose SYNs to keep, about 0.4 KB each; of more, those unused for longest go first.
 
-An accepted socket does not say when it is closed. A connection that is forgotten and then comes
-back with another request has lost its fingerprint.
+An accepted socket does not say when it is closed. A connection whose SYN is gone and that then
+comes back with another request has lost its fingerprint.
 """
-_LONGEST_SYN = 512
-"""More than headers can be: 60 bytes of TCP behind 60 of IPv4, or 40 of IPv6 and extensions."""
 
 
 class HasFileno(Protocol):
@@ -50,23 +54,17 @@ class HasFileno(Protocol):
 def save_syn(listener: HasFileno | int) -> None:
     """Have Linux keep the SYN of each connection that `listener` accepts from now on.
 
-    It may be called before `bind` and `listen` or after, also in another process that shares the
-    socket; connections whose SYN has come before have none.
+    Call it before `bind` and `listen` or after, also in another process that shares the socket.
+    Connections whose SYN came before have none.
 
     Args:
         listener: a TCP socket, or the file descriptor of one.
 
     Raises:
-        OSError: it is no TCP socket, or the system is not Linux.
+        OSError: it is not a TCP socket, or the system is not Linux.
     """
     fd = listener if isinstance(listener, int) else listener.fileno()
-    if not LINUX:
-        raise OSError("only Linux keeps the SYN of a connection")
-    sock = _borrowed(fd)
-    try:
-        sock.setsockopt(_TCP, TCP_SAVE_SYN, 1)
-    finally:
-        sock.detach()
+    set_number(fd, _TCP, TCP_SAVE_SYN, 1)
 
 
 def read_saved_syn(fd: int) -> bytes:
@@ -75,154 +73,120 @@ def read_saved_syn(fd: int) -> bytes:
     Empty if the kernel has kept none, or if it was read before.
 
     Raises:
-        OSError: `fd` is no TCP socket, or the system is not Linux.
+        OSError: `fd` is not a TCP socket, or the system is not Linux.
     """
-    syn: bytes = _option(fd, _TCP, TCP_SAVED_SYN, _LONGEST_SYN)
-    return syn
+    return get_bytes(fd, _TCP, TCP_SAVED_SYN)
 
 
 def is_armed(fd: int) -> bool:
-    """Whether `save_syn` was done to this listener, or to the one that accepted this connection.
+    """Whether `save_syn` was called for this listener, or for the one that accepted this
+    connection.
 
     Raises:
-        OSError: `fd` is no TCP socket, or the system is not Linux.
+        OSError: `fd` is not a TCP socket, or the system is not Linux.
     """
-    return bool(_option(fd, _TCP, TCP_SAVE_SYN, 4)[0])
+    return get_number(fd, _TCP, TCP_SAVE_SYN) != 0
 
 
 def is_tcp_listener(fd: int) -> bool:
     """Whether `fd` is a TCP socket, of IPv4 or IPv6, that listens.
 
     Raises:
-        OSError: `fd` is no socket.
+        OSError: `fd` is not a socket, or the system is not Linux.
     """
-    sock = _borrowed(fd)
-    try:
-        return (
-            sock.getsockopt(_SOL_SOCKET, _SO_ACCEPTCONN) != 0
-            and sock.getsockopt(_SOL_SOCKET, SO_PROTOCOL) == _TCP
-            and sock.getsockopt(_SOL_SOCKET, SO_DOMAIN) in (_V4, _V6)
-        )
-    finally:
-        sock.detach()
+    return (
+        get_number(fd, _SOL_SOCKET, SO_ACCEPTCONN) != 0
+        and get_number(fd, _SOL_SOCKET, SO_PROTOCOL) == _TCP
+        and get_number(fd, _SOL_SOCKET, SO_DOMAIN) in _IP_DOMAINS
+    )
 
 
 def is_unix(fd: int) -> bool | None:
-    """Whether it is a Unix socket; None if that cannot be told."""
+    """Whether `fd` is a Unix socket; None if that cannot be found out. Raises nothing."""
     try:
-        return int.from_bytes(_option(fd, _SOL_SOCKET, SO_DOMAIN, 4), sys.byteorder) == 1
+        return get_number(fd, _SOL_SOCKET, SO_DOMAIN) == _UNIX_DOMAIN
     except OSError:
         return None
 
 
-def socket_cookie(fd: int) -> bytes:
-    """Eight bytes that no other socket has, or had since the system started.
+def socket_cookie(fd: int) -> int:
+    """A number that no other socket has, or had since the system started.
 
     Raises:
-        OSError: `fd` is no socket, or the system is not Linux.
+        OSError: `fd` is not a socket, or the system is not Linux.
     """
-    cookie: bytes = _option(fd, _SOL_SOCKET, SO_COOKIE, 8)
-    return cookie
+    return get_u64(fd, _SOL_SOCKET, SO_COOKIE)
 
 
 def peer_name(fd: int) -> tuple[str, int] | None:
     """The address (as the kernel writes it) and port at the other end of a TCP connection.
 
-    None for what is no connection over IPv4 or IPv6.
+    None for anything that is not a connection over IPv4 or IPv6.
     """
     try:
-        sock = _borrowed(fd, _V6)  # whose addresses have room for those of IPv4
-        try:
-            name = sock.getpeername()
-        finally:
-            sock.detach()
+        return get_peer(fd)
     except OSError:
         return None
-    if isinstance(name, tuple) and isinstance(name[0], str):
-        return name[0], name[1]
-    return None
 
 
-def _borrowed(fd: int, family: int = _V4) -> _socket.socket:
-    """A socket object on somebody else's descriptor: detach it, or the descriptor is closed.
+class SavedSyns:
+    """SYNs by `socket_cookie`: those of the `most` connections that were asked about last.
 
-    The bare `_socket.socket` is not what gevent patches. The family is only that of the addresses
-    to be read from it: options are the same for both. Under `socket.setdefaulttimeout` making such
-    an object leaves the descriptor non-blocking, which would be its owner's trouble.
+    Not safe for threads by itself.
     """
-    if _socket.getdefaulttimeout() is None:
-        return _socket.socket(family, _STREAM, _TCP, fd)
-    blocking = os.get_blocking(fd)
-    try:
-        return _socket.socket(family, _STREAM, _TCP, fd)
-    finally:
-        os.set_blocking(fd, blocking)
+
+    def __init__(self, most: int = MOST_CONNECTIONS) -> None:
+        # A plain tuple of numbers and bytes is nothing for the garbage collector to look through.
+        self._syns: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
+        self._most = most
+
+    def __len__(self) -> int:
+        return len(self._syns)
+
+    def get(self, cookie: int) -> tuple[int, bytes] | None:
+        syn = self._syns.get(cookie)
+        if syn is not None:
+            self._syns.move_to_end(cookie)
+        return syn
+
+    def put(self, cookie: int, syn: tuple[int, bytes]) -> None:
+        self._syns[cookie] = syn
+        if len(self._syns) > self._most:
+            self._syns.popitem(last=False)
 
 
-def _option(fd: int, level: int, option: int, size: int) -> bytes:
-    if not LINUX:
-        raise OSError("only Linux keeps the SYN of a connection")
-    sock = _borrowed(fd)
-    try:
-        return sock.getsockopt(level, option, size)
-    finally:
-        sock.detach()
-
-
-_lock = threading.RLock()
+_syns = SavedSyns()
+_lock = threading.RLock()  # reentrant: a signal handler may look something up, too
 
 
 def _after_fork_in_child() -> None:
-    """A thread that held the lock is not here to let it go."""
+    """The thread that held the lock may not exist here."""
     global _lock
     _lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
-
-ValueT = TypeVar("ValueT")
-
-
-class ByConnection(Generic[ValueT]):
-    """What is remembered of connections, by `socket_cookie`: the `MOST_CONNECTIONS` last used."""
-
-    def __init__(self, most: int = MOST_CONNECTIONS) -> None:
-        self._values: OrderedDict[bytes, ValueT] = OrderedDict()
-        self._most = most
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def get(self, cookie: bytes) -> ValueT | None:
-        with _lock:
-            value = self._values.get(cookie)
-            if value is not None:
-                self._values.move_to_end(cookie)
-            return value
-
-    def put(self, cookie: bytes, value: ValueT) -> None:
-        with _lock:
-            self._values[cookie] = value
-            if len(self._values) > self._most:
-                self._values.popitem(last=False)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-_read: ByConnection[bytes] = ByConnection()
-
-
-def saved_syn(fd: int, cookie: bytes) -> bytes:
-    """The connection's SYN, also if it was read before in this process; empty if there is none.
-
-    Args:
-        cookie: the connection's `socket_cookie`.
+def read_syn_once(fd: int) -> tuple[int, bytes] | None:
+    """The connection's SYN and when it was read first (seconds since 1970), however often it is
+    asked for in this process; None if there is none.
 
     Raises:
-        OSError: `fd` is no TCP socket, or the system is not Linux.
+        OSError: `fd` is not a TCP socket, was closed meanwhile, or the system is not Linux.
     """
-    with _lock:  # requests of one HTTP/2 connection may be in two threads
-        syn = _read.get(cookie)
-        if syn is None:
-            syn = read_saved_syn(fd)
-            if syn:
-                _read.put(cookie, syn)
-        return syn
+    cookie = socket_cookie(fd)
+    with _lock:
+        syn = _syns.get(cookie)
+        if syn is not None:
+            return syn
+        packet = read_saved_syn(fd)
+        if not packet:
+            return None
+        syn = int(time.time()), packet
+        owner = socket_cookie(fd)
+        _syns.put(owner, syn)
+    if owner != cookie:
+        raise OSError(errno.EBADF, "the connection was closed meanwhile")
+    return syn

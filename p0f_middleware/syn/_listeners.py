@@ -1,116 +1,200 @@
-"""Arming the process's listeners when nobody else has: finding them, and when to look.
+"""Enabling TCP_SAVE_SYN on the process's listeners when nobody else has: finding them, and when.
 
-A server makes its listener before the application is imported, after it, or after a fork. So
-listeners are looked for at once, then for a while by a thread, then whenever a connection turns up
-whose listener was not armed. Which connection has which SYN is not known here.
+A server makes its listener before the application is imported, after it, or after a fork. Which
+connection has which SYN is not known here.
 
-The fact a reader would get wrong: the option belongs to the socket, not to the process. Armed once,
-in a parent or child, a listener is armed for all that share it.
+The fact a reader would get wrong: the option belongs to the socket, not to the process. Set once,
+in a parent or child, it holds for all processes that share the listener.
+
+Theory of operation. `Armer.start` looks for listeners at once, unless an event loop runs in this
+thread, and leaves the rest to a thread, which looks every 20 ms for 10 seconds, or until 1 second
+after it has found some. A request whose listener was not armed wakes the thread or starts it again,
+and never looks itself. The state is small, and each change to it is one assignment, so there is no
+lock; at worst two threads look at the same time, which is harmless.
+
+A look reads the system's list of listening sockets, which begins with them, so that the rest need
+not be read; only if there is a new one are the process's own descriptors looked through for it.
+
+To fork beside a thread is unsound, and Python 3.12 and newer warns of it. So the thread ends before
+a fork. The parent starts it again, but not at once: Python 3.13 counts threads after the hooks that
+run in the parent. The next garbage collection is soon enough (a server that is starting has many),
+comes after the count, and costs nothing; failing that, the next request does it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
-import threading
+import stat
 import time
+from collections.abc import Iterator
 
-from ._kernel import LINUX, is_tcp_listener, save_syn
+from ._kernel import is_tcp_listener, save_syn
+from ._native_thread import NativeThread, in_event_loop
 
 POLL = 0.02
-"""Seconds between two looks of the thread; a look takes about 60 us with 20 open descriptors."""
-PATIENCE = 10.0
-"""Seconds to wait for a listener; servers that load for longer arm at a request."""
+"""Seconds between two looks of the thread."""
+ARM_TIMEOUT = 10.0
+"""Seconds to wait for a listener; of a server that loads for longer, the first request arms it."""
 SETTLING = 1.0
 """Seconds to wait for more listeners after one: a server may have several, and not at once."""
 LEAST_INTERVAL = 1.0
 """Seconds between two looks because of requests."""
+STOP_TIMEOUT = 1.0
+"""Seconds that a fork waits for the thread to end, which takes as long as a look."""
+
+_TABLES = "/proc/self/net/tcp", "/proc/self/net/tcp6"
+_LISTENS = b"0A"
+_STATE, _INODE = 3, 9
 
 
-def arm_listeners() -> int:
-    """`save_syn` for each TCP socket of this process that listens; returns their number."""
-    armed = 0
-    for fd in _descriptors():
-        with contextlib.suppress(OSError):  # no socket, or closed while we look
-            if is_tcp_listener(fd):
-                save_syn(fd)
-                armed += 1
-    return armed
+class Listeners:
+    """The TCP listeners of this process, as far as they are known."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._armed: set[int] = set()
+
+    def arm_new(self) -> int:
+        """Call `save_syn` for each listener that is new; returns how many there were in all."""
+        inodes = _listening_inodes()
+        new = inodes - self._seen
+        if new:
+            for fd, inode in _own_sockets(new):
+                with contextlib.suppress(OSError):  # closed while we look
+                    if is_tcp_listener(fd):
+                        save_syn(fd)
+                        self._armed.add(inode)
+        self._seen = inodes
+        self._armed &= inodes
+        return len(self._armed)
+
+    def forget(self) -> None:
+        """Look through all of them next time: one may have come from another process."""
+        self._seen = set()
 
 
-def _descriptors() -> list[int]:
+def _listening_inodes() -> set[int]:
+    """The inode numbers of all TCP sockets that listen in this network namespace."""
+    inodes = set()
+    for table in _TABLES:
+        with contextlib.suppress(OSError, ValueError, IndexError), open(table, "rb") as lines:
+            next(lines, None)  # the heading
+            for line in lines:
+                fields = line.split(None, _INODE + 1)
+                if fields[_STATE] != _LISTENS:
+                    break  # the kernel lists those that listen first
+                inodes.add(int(fields[_INODE]))
+    return inodes
+
+
+def _own_sockets(inodes: set[int]) -> Iterator[tuple[int, int]]:
+    """Descriptors of this process that are sockets with one of these inode numbers."""
     try:
-        return [int(name) for name in os.listdir("/proc/self/fd")]
+        names = os.listdir("/proc/self/fd")
     except OSError:
-        return []
+        return
+    for name in names:
+        with contextlib.suppress(OSError):
+            status = os.fstat(int(name))
+            if status.st_ino in inodes and stat.S_ISSOCK(status.st_mode):
+                yield int(name), status.st_ino
 
 
 class Armer:
     """Arms the process's listeners as they appear. One is enough for a process."""
 
     def __init__(self) -> None:
-        self._waiting = False
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._listeners = Listeners()
+        self._thread: NativeThread | None = None
         self._armed = 0
         self._deadline = 0.0
         self._next_look = 0.0
+        self._waiting = False
 
     def start(self) -> None:
-        """Arm the listeners there are, and those that come soon."""
-        if not LINUX:
-            return
-        self._deadline = time.monotonic() + PATIENCE
+        """Arm the listeners there are, and those that come soon. Raises nothing, never waits."""
+        self._deadline = time.monotonic() + ARM_TIMEOUT
         self._armed = 0
-        self._look()
-        if not self._waiting:
-            self._waiting = True
-            self._start_thread()
+        if not in_event_loop():
+            self._look()
+        self._run_thread()
 
     def look_again(self) -> None:
-        """Arm listeners because a connection was not armed, unless that was done a moment ago."""
+        """Have the thread arm listeners, because a connection's was not, unless it just did."""
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LEAST_INTERVAL
-            arm_listeners()
+            self._deadline = max(self._deadline, now)
+            self._listeners.forget()
+            if not self._run_thread() and not in_event_loop():
+                self._look()
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is looking."""
+        return self._thread is not None and self._thread.alive
+
+    def stop(self) -> None:
+        """End the thread and look no further."""
+        self._waiting = False
+        if self._thread is not None:
+            self._thread.stop(STOP_TIMEOUT)
 
     def before_fork(self) -> None:
-        """Arm what the child inherits, and end the thread: to fork beside threads is unsound."""
-        if self._waiting and self._thread is not None:
-            self._stop.set()
-            self._thread.join(1)
-            self._waiting = not arm_listeners()
+        """End the thread, and arm what the child inherits."""
+        with contextlib.suppress(Exception):
+            waiting = self._waiting or self.running
+            self.stop()
+            if waiting:
+                self._look()
+                self._waiting = not self._armed
 
     def after_fork_in_parent(self) -> None:
-        if self._waiting:
-            self._start_thread()
+        """Start the thread again, once Python has counted threads."""
+        if self._waiting and self._resume not in gc.callbacks:
+            gc.callbacks.append(self._resume)
 
     def after_fork_in_child(self) -> None:
         """A child that makes a listener of its own arms it at its first request."""
+        self._thread = None
         self._waiting = False
 
-    def _start_thread(self) -> None:
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._watch, name="p0f-arm", daemon=True)
-        self._thread.start()
+    def _resume(self, phase: str, _info: dict[str, int]) -> None:
+        """Called at a garbage collection."""
+        if phase == "stop":
+            gc.callbacks.remove(self._resume)
+            if self._waiting:
+                self._run_thread()
 
-    def _watch(self) -> None:
-        while not self._stop.wait(POLL):
-            self._look()
-            if time.monotonic() > self._deadline:
-                self._waiting = False
-                return
+    def _run_thread(self) -> bool:
+        """Have the thread look at once; False if no thread can be started."""
+        self._waiting = False
+        if self._thread is not None and self._thread.alive:
+            self._thread.wake()
+            return True
+        try:
+            self._thread = NativeThread(self._step)
+        except RuntimeError:
+            return False
+        return True
+
+    def _step(self) -> float | None:
+        self._look()
+        return POLL if time.monotonic() <= self._deadline else None
 
     def _look(self) -> None:
-        armed = arm_listeners()
+        armed = self._listeners.arm_new()
         if armed > self._armed:
             self._armed = armed
             self._deadline = time.monotonic() + SETTLING
 
 
 armer = Armer()
-os.register_at_fork(
-    before=armer.before_fork,
-    after_in_parent=armer.after_fork_in_parent,
-    after_in_child=armer.after_fork_in_child,
-)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=armer.before_fork,
+        after_in_parent=armer.after_fork_in_parent,
+        after_in_child=armer.after_fork_in_child,
+    )

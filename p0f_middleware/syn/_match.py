@@ -14,20 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from socket import AF_INET, AF_INET6, inet_ntop
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from ._packet import (
     DISTANCES,
     MAX_DISTANCE,
-    Options,
     Shape,
     ShapeFields,
-    raw_signature,
     read_options,
     read_syn,
-    window_multiple,
+    without_ethernet,
 )
+from ._raw_sig import Traits, Window, raw_sig, read_raw_sig, traits_of
 from ._signatures import QUIRKS, Database, Label, Signature
 
 _SENDSYN = (1331, 1337)  # MSS and window of p0f-sendsyn's probes, which p0f passes over
@@ -41,19 +40,19 @@ _MUST_AGREE = ~(_MAY_VANISH | _MAY_APPEAR)
 class Verdict(NamedTuple):
     """What a SYN of some shape tells, whether or not a signature matches.
 
-    ``raw_sig`` is the SYN in p0f's notation. ``label`` is the matching signature's; None for no
-    match. ``fuzzy`` says that TTL, df, id or ecn differ from that signature's. ``distance`` counts
-    hops from the matching signature's initial TTL or, without one, from a guessed one; with
-    ``random_ttl`` the tool draws TTLs at random and it is only an upper bound. ``link_mtu`` is the
-    MTU the MSS implies and ``link`` the database's name for it. Both are None where the MSS tells
-    nothing of the link (none was sent, or a tool made the SYN), and ``link`` where the MTU has no
-    name.
+    `raw_sig` is the SYN in p0f's notation. `label` is the matching signature's; None for no match.
+    `fuzzy` says that TTL, df, id or ecn differ from that signature's. `distance` counts hops from
+    the matching signature's initial TTL or, without one, from a guessed one; None if the TTL on
+    arrival is not known. With `random_ttl` the tool draws TTLs at random, and `distance` is only an
+    upper bound. `link_mtu` is the MTU that the MSS implies and `link` the database's name for it.
+    Both are None where the MSS tells nothing of the link (none was sent, or a tool made the SYN),
+    and `link` where the MTU has no name.
     """
 
     raw_sig: str
     label: Label | None
     fuzzy: bool
-    distance: int
+    distance: int | None
     random_ttl: bool
     link: str | None
     link_mtu: int | None
@@ -66,7 +65,7 @@ class Verdict(NamedTuple):
     @property
     def excess_distance(self) -> bool:
         """Whether no path is that long: the TTL was set by hand, or its start guessed wrong."""
-        return self.distance > MAX_DISTANCE
+        return self.distance is not None and self.distance > MAX_DISTANCE
 
 
 class SynMatch(NamedTuple):
@@ -79,11 +78,11 @@ class SynMatch(NamedTuple):
     @property
     def address(self) -> str:
         """The source address as text."""
-        return inet_ntop(AF_INET if len(self.source) == 4 else AF_INET6, self.source)
+        return str(ip_address(self.source))
 
 
 class _Candidate(NamedTuple):
-    """A signature, prepared for packets of one IP version; ``modulus`` is that of the window."""
+    """A signature, prepared for packets of one IP version; `modulus` is that of the window."""
 
     quirks: int
     ttl: int
@@ -101,9 +100,9 @@ _Index = dict[tuple[int, int, str, int | None], tuple[_Windowed, ...]]
 
 
 class Matcher:
-    """Matches SYNs against *database*; threads may share it.
+    """Matches SYNs with the signatures of `database`; threads may share it.
 
-    The verdicts on the *memory* shapes met last are remembered.
+    The verdicts on the `memory` shapes met last are remembered.
     """
 
     def __init__(self, database: Database, *, memory: int = 4096) -> None:
@@ -112,69 +111,98 @@ class Matcher:
         self._verdict = lru_cache(maxsize=memory)(self._judge)
 
     def match(self, syn: bytes) -> SynMatch | None:
-        """What the IP and TCP headers in *syn* tell; the data of TCP Fast Open may be missing.
+        """What the IP and TCP headers in `syn` tell; the data of TCP Fast Open may be missing, and
+        an Ethernet header may stand before them.
 
-        Returns None for what p0f does not fingerprint: no TCP, IPv6 extension headers, a fragment,
-        no SYN or one with ACK, FIN or RST, headers cut short or of impossible lengths, a probe of
-        p0f-sendsyn. Raises nothing, whatever the bytes.
+        Returns None for what p0f does not fingerprint: not TCP, IPv6 extension headers, a fragment,
+        not a SYN or one with ACK, FIN or RST, headers cut short or of impossible lengths, a probe
+        of p0f-sendsyn. Raises nothing, whatever the bytes.
         """
-        read = read_syn(syn)
+        read = read_syn(syn) or read_syn(without_ethernet(syn))
         if read is None:
             return None
         source, port, fields = read
-        verdict = self._verdict(fields)
+        verdict = self.verdict(fields)
         return None if verdict is None else SynMatch(source, port, verdict)
+
+    def verdict(self, shape: ShapeFields) -> Verdict | None:
+        """The verdict on a SYN of that shape; None for a probe of p0f-sendsyn."""
+        return self._verdict(shape)
+
+    def match_text(self, text: str) -> Verdict | None:
+        """The verdict on the SYN that a text in p0f's notation stands for.
+
+        It is the one that the SYN gets. Where different SYNs have the same text, it is the best
+        that one of them gets. Returns None for a text that is not in p0f's notation. Raises
+        nothing.
+        """
+        traits = read_raw_sig(text)
+        return None if traits is None else self._decide(traits, text)
 
     def _judge(self, fields: ShapeFields) -> Verdict | None:
         shape = Shape._make(fields)
-        options = read_options(shape.options)
-        if (options.mss, shape.window) == _SENDSYN:
+        traits = traits_of(shape, read_options(shape.options))
+        return self._decide(traits, raw_sig(traits))
+
+    def _decide(self, traits: Traits, text: str) -> Verdict | None:
+        if any((traits.mss, window.size) == _SENDSYN for window in traits.windows):
             return None
-        multiple = window_multiple(shape, options)
-        found, fuzzy = self._find(shape, options, multiple)
-        distance = _distance(found, shape.ttl)
+        found, fuzzy = min((self._find(traits, window) for window in traits.windows), key=_rank)
+        distance = _distance(found, traits.ttl)
         if fuzzy and found and found.label.userland:
             # That is no match, and 3.09b does not get to the distance either.
             found, fuzzy, distance = None, False, 0
-        link_mtu = None if found and found.label.userland else _link_mtu(shape.version, options.mss)
+        link_mtu = None if found and found.label.userland else _link_mtu(traits)
         return Verdict(
-            raw_signature(shape, options, multiple),
+            text,
             found.label if found else None,
             fuzzy,
-            distance,
+            distance if traits.hops_known else None,
             found is not None and found.any_lower_ttl,
             self._links.get(link_mtu) if link_mtu else None,
             link_mtu,
         )
 
-    def _find(
-        self, shape: Shape, options: Options, multiple: str | None
-    ) -> tuple[Signature | None, bool]:
-        """The signature that wins, and whether it fits only fuzzily."""
-        version, ttl, ip_options, own_window, fixed_quirks, payload, _ = shape
-        mss, scale, _, layout, option_quirks = options
-        quirks = fixed_quirks | option_quirks
+    def _find(self, traits: Traits, own: Window) -> _Found:
+        """The signature that wins if the window is `own`, and whether it fits only fuzzily."""
+        version, ttl, ttl_known, _, ip_options, mss, _, scale, layout, quirks, payload = traits
+        if quirks is None:
+            return None, False
         key = version, quirks & _MUST_AGREE, layout
         candidates = self._index.get((*key, scale)) or self._index.get((*key, None), ())
         generic = similar = None
         for window, candidate in candidates:
-            if window is not None and window != own_window and window != multiple:
+            if window is not None and window != own.size and window != own.multiple:
                 continue
             wanted, initial, any_lower, length, size, modulus, data, signature = candidate
             if size not in (None, mss) or length != ip_options or data not in (None, payload):
                 continue
-            if own_window % modulus or (any_lower and ttl > initial):
+            if own.divisor % modulus or (any_lower and ttl > initial):
                 continue
-            exact = quirks == wanted and (any_lower or 0 <= initial - ttl <= MAX_DISTANCE)
-            if exact and not signature.label.generic:
+            fits = any_lower or (ttl_known and 0 <= initial - ttl <= MAX_DISTANCE)
+            if quirks == wanted and fits and not signature.label.generic:
                 return signature, False
-            if exact:
+            if quirks == wanted and fits:
                 generic = generic or signature
-            elif similar is None and not (
-                wanted & ~quirks & ~_MAY_VANISH or quirks & ~wanted & ~_MAY_APPEAR
-            ):
+            elif similar is None and ttl_known and _is_similar(quirks, wanted):
                 similar = signature
         return generic or similar, generic is None and similar is not None
+
+
+_Found = tuple[Signature | None, bool]
+"""A signature, and whether it fits only fuzzily."""
+
+
+def _is_similar(quirks: int, wanted: int) -> bool:
+    return not (wanted & ~quirks & ~_MAY_VANISH or quirks & ~wanted & ~_MAY_APPEAR)
+
+
+def _rank(found: _Found) -> int:
+    """The lower, the better p0f likes it."""
+    signature, fuzzy = found
+    if signature is None:
+        return 3
+    return 2 if fuzzy else int(signature.label.generic)
 
 
 def _index(signatures: Sequence[Signature]) -> _Index:
@@ -218,5 +246,5 @@ def _distance(found: Signature | None, ttl: int) -> int:
     return DISTANCES[ttl]
 
 
-def _link_mtu(version: int, mss: int) -> int | None:
-    return mss + (40 if version == 4 else 60) if mss else None
+def _link_mtu(traits: Traits) -> int | None:
+    return traits.mss + (40 if traits.version == 4 else 60) if traits.mss else None

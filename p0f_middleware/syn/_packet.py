@@ -1,18 +1,16 @@
-"""The bytes of a SYN, read: its sender, its :class:`Shape`, its options, and p0f's notation for it.
+"""The bytes of a SYN, read: its sender, its `Shape` and its options.
 
 Bytes come as Linux's TCP_SAVED_SYN gives them: IP header, TCP header with options, no data.
-Signatures are not known here. Where p0f's README and p0f 3.09b differ, the program is right: every
-rule was checked SYN by SYN against its log.
+Signatures and p0f's notation are not known here. Where p0f's README and p0f 3.09b differ, the
+program is right: every rule was checked SYN by SYN against its log.
 
-The fact a reader would get wrong: the bytes are the attacker's. A SYN whose options are broken
-completes a handshake and is saved like any other, so whatever they hold, reading them must end, and
-soon.
+The fact a reader would get wrong: the bytes are the attacker's. A SYN with broken options completes
+a handshake and is saved like any other, so reading must end soon, whatever the bytes are.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
@@ -46,6 +44,8 @@ _REDUCED = {
     (own, peer): _TWO_VALUES.pack(own, peer) for own in (False, True) for peer in (False, True)
 }
 _ZERO = bytes(4)
+_ETHERNET = 14
+_ETHER_TYPES = {b"\x08\x00": 4, b"\x86\xdd": 6}
 
 _DF, _ID_NONZERO, _ID_ZERO = QUIRKS["df"], QUIRKS["id+"], QUIRKS["id-"]
 _ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
@@ -54,8 +54,8 @@ _ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
 class Shape(NamedTuple):
     """All of a SYN that a verdict on it depends on: no ports, sequence number or addresses.
 
-    ``ip_options`` is the length of IPv4's, in bytes. ``quirks`` are those of the fields at fixed
-    places. ``payload`` is whether the IP length counts data. ``options`` are TCP's bytes, the
+    `ip_options` is the length of IPv4's, in bytes. `quirks` are those of the fields at fixed
+    places. `payload` is whether the IP length counts data. `options` are TCP's bytes, the
     timestamps in them reduced to 0 or 1.
     """
 
@@ -69,11 +69,11 @@ class Shape(NamedTuple):
 
 
 ShapeFields = tuple[int, int, int, int, int, bool, bytes]
-"""A :class:`Shape` before it is one: a plain tuple costs a third, and most are only looked up."""
+"""A `Shape` before it is one: a plain tuple costs a third, and most are only looked up."""
 
 
 class Options(NamedTuple):
-    """TCP options as p0f sees them: absent MSS and scale are 0, ``layout`` is in p0f's notation."""
+    """TCP options as p0f sees them: absent MSS and scale are 0, `layout` is in p0f's notation."""
 
     mss: int
     scale: int
@@ -85,38 +85,24 @@ class Options(NamedTuple):
 def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
     """Packed source address, source port and shape of the SYN in *packet*.
 
-    None if p0f would not fingerprint it: no TCP, IPv6 extension headers, a fragment, no SYN or one
-    with ACK, FIN or RST, headers that are cut short or whose lengths cannot be. An IP length beyond
-    the end of *packet* is none of these: TCP Fast Open's data is not saved.
+    None if p0f would not fingerprint it: not TCP, IPv6 extension headers, a fragment, not a SYN or
+    one with ACK, FIN or RST, headers that are cut short or whose lengths are impossible. An IP
+    length beyond the end of *packet* is possible: TCP Fast Open's data is not saved.
     """
     size = len(packet)
     version = packet[0] >> 4 if size >= 40 else 0
     if version == 4:
-        (
-            first, tos, total, ident, fragment, ttl, protocol, source,
-            port, seq, ack, flags, window, urgent,
-        ) = _IPV4_AND_TCP.unpack_from(packet)  # fmt: skip
-        tcp_at = (first & 15) * 4
-        if fragment & _FRAGMENT or tcp_at < 20 or size < tcp_at + 20:
-            return None
-        if tcp_at > 20:
-            port, seq, ack, flags, window, urgent = _TCP_ALONE.unpack_from(packet, tcp_at)
-        ip_options = tcp_at - 20
-        if fragment == _DONT_FRAGMENT and ident:
-            quirks = _DF | _ID_NONZERO
-        else:
-            quirks = _fragment_quirks(fragment, ident)
-        ecn = tos & 3
+        headers = _read_ipv4(packet, size)
     elif version == 6 and size >= 60:
-        (
-            first, total, protocol, ttl, source,
-            port, seq, ack, flags, window, urgent,
-        ) = _IPV6_AND_TCP.unpack_from(packet)  # fmt: skip
-        tcp_at, ip_options, total = 40, 0, total + 40
-        quirks = _FLOW if first & 0xFFFFF else 0
-        ecn = first & 0x300000
+        headers = _read_ipv6(packet)
     else:
         return None
+    if headers is None:
+        return None
+    (
+        source, ttl, ip_options, total, protocol, quirks,
+        port, seq, ack, flags, window, urgent, tcp_at,
+    ) = headers  # fmt: skip
     end = tcp_at + (flags >> 12) * 4
     if (
         protocol != _TCP_PROTOCOL
@@ -126,8 +112,6 @@ def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
         or end > total
     ):
         return None
-    if ecn:
-        quirks |= _ECN
     if flags & _ODD_FLAGS or ack or urgent or not seq:
         quirks |= _tcp_quirks(flags, seq, ack, urgent)
     options = packet[tcp_at + 20 : end]
@@ -136,6 +120,56 @@ def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
         own, peer = _TWO_VALUES.unpack_from(options, values)
         options = options[:values] + _REDUCED[own > 0, peer > 0] + options[values + 8 :]
     return source, port, (version, ttl, ip_options, window, quirks, total > end, options)
+
+
+_Headers = tuple[bytes, int, int, int, int, int, int, int, int, int, int, int, int]
+"""Source, TTL, length of the IP options, total length, protocol, quirks of the IP header; port,
+sequence and acknowledgement number, flags, window, urgent pointer; where the TCP header begins."""
+
+
+def _read_ipv4(packet: bytes, size: int) -> _Headers | None:
+    (
+        first, tos, total, ident, fragment, ttl, protocol, source,
+        port, seq, ack, flags, window, urgent,
+    ) = _IPV4_AND_TCP.unpack_from(packet)  # fmt: skip
+    tcp_at = (first & 15) * 4
+    if fragment & _FRAGMENT or tcp_at < 20 or size < tcp_at + 20:
+        return None
+    if tcp_at > 20:
+        port, seq, ack, flags, window, urgent = _TCP_ALONE.unpack_from(packet, tcp_at)
+    if fragment == _DONT_FRAGMENT and ident:
+        quirks = _DF | _ID_NONZERO
+    else:
+        quirks = _fragment_quirks(fragment, ident)
+    if tos & 3:
+        quirks |= _ECN
+    return (
+        source, ttl, tcp_at - 20, total, protocol, quirks,
+        port, seq, ack, flags, window, urgent, tcp_at,
+    )  # fmt: skip
+
+
+def _read_ipv6(packet: bytes) -> _Headers:
+    (
+        first, payload, protocol, ttl, source,
+        port, seq, ack, flags, window, urgent,
+    ) = _IPV6_AND_TCP.unpack_from(packet)  # fmt: skip
+    quirks = (_FLOW if first & 0xFFFFF else 0) | (_ECN if first & 0x300000 else 0)
+    return (
+        source, ttl, 0, payload + 40, protocol, quirks,
+        port, seq, ack, flags, window, urgent, 40,
+    )  # fmt: skip
+
+
+def without_ethernet(packet: bytes) -> bytes:
+    """The IP packet in an Ethernet frame, as HAProxy's `tcp-ss 2` sends it; else `packet` itself.
+
+    Ask `read_syn` about `packet` as it is first: an IP packet may look like a frame by accident.
+    """
+    version = _ETHER_TYPES.get(packet[12:14])
+    if version is None or len(packet) <= _ETHERNET or packet[_ETHERNET] >> 4 != version:
+        return packet
+    return packet[_ETHERNET:]
 
 
 def _fragment_quirks(fragment: int, ident: int) -> int:
@@ -221,42 +255,3 @@ DISTANCES = tuple(
     next(initial - ttl for initial in (32, 64, 128, 255) if ttl <= initial) for ttl in range(256)
 )
 """By TTL: hops from the nearest initial TTL that systems use."""
-
-
-def window_multiple(shape: Shape, options: Options) -> str | None:
-    """The window as a multiple of the MSS or MTU, ``mss*44``; None if it is none.
-
-    p0f allows for an MSS that was changed on the way. The first divisor that fits counts.
-    """
-    window, mss = shape.window, options.mss
-    if not window or mss < 100:
-        return None
-    if window % mss == 0:
-        return f"mss*{window // mss}"
-    v6 = shape.version == 6
-    headers = 40 + len(shape.options) + (20 if v6 else shape.ip_options)
-    by_mss: tuple[int, ...] = (mss - 12,) if options.timestamp else ()
-    by_mss += (1460, 1448, 1440, 1428) if v6 else (1460, 1448)
-    by_mtu = (mss + 40, mss + headers, mss + 60, 1500) if v6 else (mss + 40, mss + headers, 1500)
-    for unit, divisors in (("mss", by_mss), ("mtu", by_mtu)):
-        for divisor in divisors:
-            if window % divisor == 0:
-                return f"{unit}*{window // divisor}"
-    return None
-
-
-def raw_signature(shape: Shape, options: Options, multiple: str | None) -> str:
-    """The SYN in p0f's notation, its log's ``raw_sig``; *multiple* is :func:`window_multiple`'s."""
-    version, ttl, ip_options, window, quirks, payload, _ = shape
-    distance = DISTANCES[ttl]
-    hops = distance if distance <= MAX_DISTANCE else "?"
-    names = _quirk_names(quirks | options.quirks)
-    return (
-        f"{version}:{ttl}+{hops}:{ip_options}:{options.mss}:{multiple or window},{options.scale}"
-        f":{options.layout}:{names}:{'+' if payload else '0'}"
-    )
-
-
-@lru_cache(maxsize=1024)
-def _quirk_names(quirks: int) -> str:
-    return ",".join(name for name, bit in QUIRKS.items() if quirks & bit)

@@ -1,47 +1,62 @@
-"""Where each web server keeps the connection of a request: a table for WSGI and one for ASGI.
+"""Where each web server keeps the socket of a request: tables for WSGI and ASGI.
 
-Neither specification has a place for it, so these are looks into the servers' own attributes, each
-found by reading and running the server. They yield a bare file descriptor, or a reason why there is
-none; that the descriptor is the client's is for the caller to check. What is read from the socket
-is not known here.
+Neither specification has a place for it, so this looks into the servers' own attributes, each found
+by reading and running the server. The doors are `wsgi_connection` and `asgi_connection`: they yield
+a bare file descriptor, or raise NoConnection with the reason for `p0f.reason`. Whether the
+descriptor is the client's is for the caller to check. What is read from the socket is not known
+here.
 
-The fact a reader would get wrong: none of these is a guess. Where a server shows only the client's
-address, the connection is not looked for: another one may have the same.
+The fact a reader would get wrong: nothing here is a guess. Where a server shows only the client's
+address, the connection is not looked for, because another one may have the same. Only for Granian,
+which shows nothing but the address and port of the connection itself, are descriptors compared.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import socket
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any, TypeAlias
 
 from .._address import client_address
 from .._visitor import NoConnection
-from ._kernel import LINUX, peer_name
+from ._kernel import peer_name, socket_cookie
 
-MOST_DESCRIPTORS = 256
-"""Descriptors of a process to look through for a connection; that takes half a millisecond."""
+__all__ = ["asgi_connection", "wsgi_connection"]
 
-Way: TypeAlias = Callable[..., Any]
+SocketGetter: TypeAlias = Callable[[Any], Any]
+"""Takes what the server hands over; gives a socket or its descriptor, or raises anything."""
+
+_CLOSED = "the connection is closed"
+_WSGI_REMEDY = (
+    "gunicorn, uWSGI (http-socket), waitress, CherryPy, gevent, Werkzeug and wsgiref do, if"
+    " P0fWSGIMiddleware is the outermost middleware"
+)
+_ASGI_REMEDY = (
+    "uvicorn, Hypercorn, Daphne, Granian and gunicorn do, if P0fASGIMiddleware is the outermost"
+    " middleware"
+)
 
 
 def wsgi_connection(environ: Mapping[str, Any]) -> int:
     """The file descriptor of the connection that a WSGI request came by.
 
     Raises:
-        NoConnection: the server does not show it, or it is closed.
+        NoConnection: the server does not expose it, or it is closed.
     """
-    for key, way in _WSGI.items():
-        if key in environ:
-            return _descriptor(way, environ)
     stream = environ.get("wsgi.input")
-    way_by_input = _WSGI_INPUT.get(_package(stream))
-    if way_by_input is not None:
-        return _descriptor(way_by_input, stream)
-    server = environ.get("SERVER_SOFTWARE") or "this server"
-    raise NoConnection(f"{server} gives no way to the connection")
+    getters: list[tuple[SocketGetter, Any]] = [
+        (getter, environ) for key, getter in _BY_ENVIRON_KEY.items() if key in environ
+    ] or [(_BY_INPUT_PACKAGE.get(_package(stream), _unknown), stream)]
+    fd = _descriptor(*getters[0])
+    if fd is None:
+        server = environ.get("SERVER_SOFTWARE")
+        raise _hidden(server if isinstance(server, str) and server else "this server", _WSGI_REMEDY)
+    return fd
 
 
 def asgi_connection(
@@ -50,34 +65,60 @@ def asgi_connection(
     """The file descriptor of the connection that an ASGI request came by.
 
     Raises:
-        NoConnection: the server does not show it, or it is closed.
+        NoConnection: the server does not expose it, or it is closed.
     """
-    for callback in (receive, send):
-        owner = _owner(callback)
-        way = _ASGI.get(_package(owner))
-        if way is not None:
-            return _descriptor(way, owner)
-    return _descriptor_of_peer(scope.get("client"))
+    owner = getattr(receive, "__self__", None)
+    package = _package(owner)
+    getter = _BY_OWNER_PACKAGE.get(package)
+    if getter is not None:
+        fd = _descriptor(getter, owner)
+        if fd is not None:
+            return fd
+    elif package == "granian":
+        return _granian(scope.get("client"))
+    for owner in _owners_behind(receive, send):
+        fd = _descriptor(_BY_OWNER_PACKAGE[_package(owner)], owner)
+        if fd is not None:
+            return fd
+    raise _hidden("this server, or middleware between it and this one,", _ASGI_REMEDY)
+
+
+def _hidden(who: str, remedy: str) -> NoConnection:
+    return NoConnection(f"{who} does not expose the request's socket; {remedy}")
 
 
 def _package(thing: object) -> str:
     return type(thing).__module__.partition(".")[0]
 
 
-def _descriptor(way: Way, clue: Any) -> int:
+def _descriptor(getter: SocketGetter, clue: Any) -> int | None:
+    """The descriptor that a getter finds; None if the server keeps its socket elsewhere.
+
+    Raises:
+        NoConnection: the connection is closed, or the getter knows why there is none.
+    """
     try:
-        connection = way(clue)
-        fd: int = connection if isinstance(connection, int) else connection.fileno()
+        connection = getter(clue)
+        fd: object = connection if isinstance(connection, int) else connection.fileno()
     except NoConnection:
         raise
-    except Exception as error:  # a server of another version, or one that has let go of its socket
-        raise NoConnection(f"no way to the connection: {type(error).__name__}: {error}") from error
+    except Exception:  # another version of the server, or an object that has no socket
+        return None
+    if not isinstance(fd, int):
+        return None
     if fd < 0:
-        raise NoConnection("the connection is closed")
+        raise NoConnection(_CLOSED)
     return fd
 
 
-def _uwsgi(environ: Mapping[str, Any]) -> int:
+def _unknown(_clue: object) -> None:
+    """The getter for a server that is not in the tables."""
+
+
+# WSGI
+
+
+def _uwsgi(_environ: Mapping[str, Any]) -> int:
     uwsgi = sys.modules["uwsgi"]
     if uwsgi.opt.keys() & {"http", "https", "http-to"}:
         raise NoConnection("uWSGI's HTTP router keeps the connection to itself; use http-socket")
@@ -89,7 +130,7 @@ def _waitress(environ: Mapping[str, Any]) -> Any:
     return environ["waitress.client_disconnected"].__self__.socket
 
 
-_WSGI: dict[str, Way] = {
+_BY_ENVIRON_KEY: dict[str, SocketGetter] = {
     "gunicorn.socket": lambda environ: environ["gunicorn.socket"],
     "werkzeug.socket": lambda environ: environ["werkzeug.socket"],
     "waitress.client_disconnected": _waitress,
@@ -100,12 +141,10 @@ _WSGI: dict[str, Way] = {
 
 def _socket_file(stream: Any) -> Any:
     """A buffered file, if it is one that reads a socket."""
-    if not isinstance(stream.raw, socket.SocketIO):
-        raise NoConnection("wsgi.input does not read the connection")
-    return stream.raw
+    return stream.raw if isinstance(stream.raw, socket.SocketIO) else None
 
 
-_WSGI_INPUT: dict[str, Way] = {
+_BY_INPUT_PACKAGE: dict[str, SocketGetter] = {
     "_io": _socket_file,
     "cheroot": lambda stream: stream.rfile,
     "gevent": lambda stream: stream.rfile,
@@ -114,15 +153,12 @@ _WSGI_INPUT: dict[str, Way] = {
 """By the package of wsgi.input: wsgiref, cheroot (CherryPy), gevent.pywsgi, Django's runserver."""
 
 
-def _owner(callback: Any) -> Any:
-    """The object whose method the server handed to the application; daphne's is in a partial."""
-    args = getattr(callback, "args", None)
-    return args[0] if args else getattr(callback, "__self__", None)
+# ASGI
 
 
 def _socket_of(transport: Any) -> Any:
     if transport.is_closing():
-        raise NoConnection("the connection is closed")
+        raise NoConnection(_CLOSED)
     return transport.get_extra_info("socket")
 
 
@@ -138,51 +174,106 @@ def _hypercorn(stream: Any) -> Any:
     return getattr(server.stream, "transport_stream", server.stream).socket  # trio, with TLS or not
 
 
-_ASGI: dict[str, Way] = {
+_BY_OWNER_PACKAGE: dict[str, SocketGetter] = {
     "uvicorn": lambda cycle: _socket_of(cycle.transport),
     "gunicorn": _gunicorn,
     "hypercorn": _hypercorn,
     "daphne": lambda protocol: protocol.transport.socket,
 }
-"""By the package of the object whose `receive` or `send` the application is given."""
+"""By the package of the object that the server's `receive` or `send` belongs to."""
 
+_MOST_OBJECTS = 64
+"""Objects to look at behind `receive` and `send`: middleware nests a few functions deep."""
+_WRAPPED = "receive", "send", "_receive", "_send"
+"""Attributes in which objects of middleware keep what they have wrapped."""
+
+
+def _owners_behind(*callbacks: object) -> Iterator[object]:
+    """Objects of servers that `receive` and `send` lead to, the nearest first.
+
+    Middleware wraps them in functions, partials and objects; what those hold belongs to this very
+    request.
+    """
+    waiting = list(callbacks)
+    seen: set[int] = set()
+    for thing in waiting:  # which grows meanwhile
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if _package(thing) in _BY_OWNER_PACKAGE:
+            yield thing
+        if len(waiting) < _MOST_OBJECTS:
+            with contextlib.suppress(Exception):  # of an object's own ways with attributes
+                waiting += _held_by(thing)
+
+
+def _held_by(thing: Any) -> Iterator[object]:
+    """What a wrapper may have wrapped."""
+    kind = type(thing)  # not isinstance, which would ask the object itself
+    if issubclass(kind, partial):
+        yield from (thing.func, *thing.args, *thing.keywords.values())
+    elif issubclass(kind, MethodType):
+        yield from (thing.__self__, thing.__func__)
+    elif issubclass(kind, FunctionType):
+        for cell in thing.__closure__ or ():
+            with contextlib.suppress(ValueError):  # it is empty
+                yield cell.cell_contents
+        yield thing.__dict__.get("__wrapped__")
+    else:
+        yield from (thing.__dict__[name] for name in _WRAPPED if name in thing.__dict__)
+
+
+# Granian
+
+
+MOST_DESCRIPTORS = 256
+"""Descriptors to compare with a client's address and port; that takes a quarter of a millisecond.
+Servers with more connections than that do without."""
+_RETRY_AFTER = 1.0
+"""Seconds for which nothing is compared after it was in vain."""
+_MOST_REMEMBERED = 1024
 
 _found: dict[tuple[str, int], int] = {}
-"""By peer, the descriptor that `_descriptor_of_peer` found last; it may be another's by now."""
+"""By peer, the descriptor it was found at last; it may be another's by now."""
+_next_search = 0.0
 
 
-def _descriptor_of_peer(client: Any) -> int:
-    """The one descriptor of this process whose peer has the client's address and port.
+def _granian(client: object) -> int:
+    """The descriptor whose peer is the client that Granian itself has put into the scope.
 
-    For granian, whose objects show nothing, and where middleware stands between the server and
-    ours. It costs a system call for each descriptor, so it is done only while there are few.
+    Granian's port is text; middleware that has put another client there, which is not to be looked
+    for, writes a number.
     """
-    address = client_address(client[0]) if client else None
-    port = int(client[1]) if client and str(client[1]).isdecimal() else 0
+    if not (isinstance(client, tuple) and len(client) == 2 and isinstance(client[1], str)):
+        raise NoConnection(
+            "middleware between Granian and this one has replaced the client in the scope; make"
+            " P0fASGIMiddleware the outermost middleware"
+        )
+    address = client_address(client[0])
+    port = int(client[1]) if client[1].isdecimal() and len(client[1]) <= 5 else 0
     if address is None or not port:
-        raise NoConnection("the server gives no way to the connection, nor the client's port")
-    peer = (address, port)
-    fd = _found.get(peer, -1)
-    if fd < 0 or not _is_peer(fd, peer):
-        fd = _found[peer] = _look_for(peer)
-        if len(_found) > 4 * MOST_DESCRIPTORS:
-            _found.clear()
-    return fd
+        raise NoConnection("Granian gives neither the request's socket nor the client's port")
+    return _descriptor_of_peer((address, port))
 
 
-def _look_for(peer: tuple[str, int]) -> int:
-    descriptors = [int(name) for name in os.listdir("/proc/self/fd")] if LINUX else []
-    if len(descriptors) > MOST_DESCRIPTORS:
+def _descriptor_of_peer(peer: tuple[str, int]) -> int:
+    global _next_search
+    fd = _found.get(peer)
+    if fd is not None and _is_peer(fd, peer):
+        return fd
+    matches: list[int] = []
+    if time.monotonic() >= _next_search:
+        matches = [fd for fd in range(MOST_DESCRIPTORS) if _is_peer(fd, peer)]
+        if not matches:
+            _next_search = time.monotonic() + _RETRY_AFTER
+    if len({socket_cookie(fd) for fd in matches}) != 1:
         raise NoConnection(
-            "the server, or middleware between it and this one, hides the connection, and the"
-            f" process has more than {MOST_DESCRIPTORS} file descriptors to look through"
+            f"Granian does not expose the request's socket, and {len(matches) or 'none'} of the"
+            f" first {MOST_DESCRIPTORS} file descriptors are connections of this client"
         )
-    matches = [fd for fd in descriptors if _is_peer(fd, peer)]
-    if len(matches) != 1:
-        raise NoConnection(
-            "the server, or middleware between it and this one, hides the connection, and"
-            f" {len(matches)} sockets of the process have the client's address and port"
-        )
+    if len(_found) >= _MOST_REMEMBERED:
+        _found.clear()
+    _found[peer] = matches[0]
     return matches[0]
 
 

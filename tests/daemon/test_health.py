@@ -11,8 +11,6 @@ from p0f_middleware import P0fException, P0fStats, P0fUnavailable
 from p0f_middleware._daemon import health as health_module
 from p0f_middleware._daemon.health import Health
 from p0f_middleware._outage import MOST_REPORTS, REPORT_SPAN
-from p0f_middleware._request import failure
-from p0f_middleware._request.failure import lookup_failed
 
 NOON = 43_200.0
 
@@ -157,27 +155,6 @@ def test_an_answer_that_makes_no_sense_is_said_once(
     assert said(log) == [
         ("WARNING", "p0f at /run/p0f.sock: p0f sent status 0x99 (said once)"),
     ]
-
-
-# A source of somebody else's
-
-
-@pytest.fixture(autouse=True)
-def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failure, "_said", set())
-
-
-def test_each_kind_of_failure_of_a_source_is_said_once(log: pytest.LogCaptureFixture) -> None:
-    for error in (KeyError("a"), KeyError("b"), RuntimeError("c"), RuntimeError("d")):
-        lookup_failed(error)
-
-    assert [record.exc_info[1].args[0] for record in log.records if record.exc_info] == ["a", "c"]  # type: ignore[union-attr]
-
-
-def test_what_a_client_of_ours_has_logged_is_not_said_again(log: pytest.LogCaptureFixture) -> None:
-    lookup_failed(P0fUnavailable("no socket"))
-
-    assert not log.records
 
 
 # Counters

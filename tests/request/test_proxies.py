@@ -172,7 +172,7 @@ def test_an_entry_that_names_no_network_is_an_error(entry: Any) -> None:
 
 
 def test_a_bare_string_is_one_entry() -> None:
-    with pytest.raises(ValueError, match="not 'proxy'"):
+    with pytest.raises(ValueError, match=r"not 'proxy'"):
         TrustedProxies("proxy")
 
 
@@ -188,7 +188,7 @@ def test_with_an_entry_somebody_is_trusted(trusted: str) -> None:
 
 @pytest.mark.parametrize("trusted", [None, 7, b"10.0.0.1", bytearray(b"x"), 1.5, object])
 def test_what_is_no_collection_is_an_error_that_names_the_option(trusted: Any) -> None:
-    with pytest.raises(ValueError, match="^trusted_proxies "):
+    with pytest.raises(ValueError, match=r"^trusted_proxies "):
         TrustedProxies(trusted)
 
 

@@ -1,0 +1,175 @@
+"""A SYN as a P0fInfo: signature files, and what a verdict is called in P0fInfo's fields.
+
+`fingerprint_syn` is the public door for people with a packet or a text in hand; `Syn` uses the same
+`Fingerprinter`. Requests, sockets and proxies are not known here.
+
+The fact a reader would get wrong: a signature file is other people's text. Names in it may be too
+long for p0f's fields or hold what those fields cannot, and are cut and cleaned here and nowhere
+else (`_clean`).
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from .._fields import MOST_MTU, STRING_SIZE, MatchQuality
+from .._info import P0fInfo
+from ._match import Matcher, Verdict
+from ._native_thread import run_off_loop
+from ._packet import ShapeFields, read_syn, without_ethernet
+from ._signatures import Label, load
+
+__all__ = ["Fingerprint", "Fingerprinter", "SignatureFile", "fingerprint_syn", "fingerprinter"]
+
+SIGNATURES = Path(__file__).with_name("signatures.fp")
+SignatureFile: TypeAlias = "str | os.PathLike[str] | None"
+"""The path of a signature file in p0f's format; None for the package's own."""
+
+_REMEMBERED = 4096
+"""Shapes of SYNs, and texts, whose fingerprints to remember."""
+_LONGEST_TEXT = 1024
+"""Characters of a text to look at; the longest SYN takes 268 in hexadecimal."""
+_LONGEST_LABEL = 200
+
+
+def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInfo | None:
+    """What a SYN tells: for a packet in hand, from a capture, a log or another program.
+
+        fingerprint_syn(packet)
+        fingerprint_syn("4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0")
+
+    Args:
+        data: the IP and TCP headers of a SYN (an Ethernet header may stand before them), as bytes
+            or in hexadecimal; or p0f's text of one, its log's raw_sig, also as huginn-proxy writes
+            it. From the text comes what comes from the SYN itself.
+        database: the path of a signature file in p0f's format; None for the package's own.
+
+    Returns:
+        the fingerprint, with os_name None if no signature matches; None if `data` is not a SYN
+        that p0f fingerprints. The times in it are None.
+
+    Raises:
+        TypeError: `data` is neither bytes nor text.
+        ValueError: the signature file has an error.
+        OSError: the signature file cannot be read.
+    """
+    reader = fingerprinter(database)
+    if isinstance(data, str):
+        found = reader.read_text(data.strip())
+    elif isinstance(data, (bytes, bytearray, memoryview)):
+        found = reader.read(bytes(data))
+    else:
+        raise TypeError(f"fingerprint_syn takes bytes or text, not {type(data).__name__}")
+    return found and found.info
+
+
+class Fingerprint(NamedTuple):
+    """Who sent a SYN (packed address and port; None and 0 if a text does not say), and what it
+    tells."""
+
+    address: bytes | None
+    port: int
+    info: P0fInfo
+
+
+class Fingerprinter:
+    """Reads SYNs by one database; threads may share it. Raises nothing, whatever it reads."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._of_shape = lru_cache(_REMEMBERED)(self._info_of_shape)
+        self._of_text = lru_cache(_REMEMBERED)(self._read_text)
+
+    def read(self, packet: bytes) -> Fingerprint | None:
+        """What the bytes of a SYN tell; None if it is not a SYN that p0f fingerprints."""
+        read = read_syn(packet) or read_syn(without_ethernet(packet))
+        if read is None:
+            return None
+        address, port, shape = read
+        info = self._of_shape(shape)
+        return None if info is None else Fingerprint(address, port, info)
+
+    def read_text(self, text: str) -> Fingerprint | None:
+        """What a SYN in hexadecimal tells, or p0f's text of one; None if it is neither."""
+        return self._of_text(text) if len(text) <= _LONGEST_TEXT else None
+
+    def _read_text(self, text: str) -> Fingerprint | None:
+        if ":" in text:
+            verdict = self._matcher.match_text(text)
+            return None if verdict is None else Fingerprint(None, 0, _to_info(verdict))
+        try:
+            return self.read(bytes.fromhex(text))
+        except ValueError:
+            return None
+
+    def _info_of_shape(self, shape: ShapeFields) -> P0fInfo | None:
+        verdict = self._matcher.verdict(shape)
+        return None if verdict is None else _to_info(verdict)
+
+
+def fingerprinter(database: SignatureFile = None) -> Fingerprinter:
+    """The Fingerprinter of a signature file, which is read again if it has changed.
+
+    Raises:
+        ValueError: the file has an error.
+        OSError: the file cannot be read.
+    """
+    if database is None:
+        return _own_fingerprinter()
+    path = os.fspath(database)
+
+    def read() -> Fingerprinter:
+        stat = os.stat(path)
+        return _read_file(path, stat.st_mtime_ns, stat.st_size)
+
+    return run_off_loop(read)
+
+
+@lru_cache(1)
+def _own_fingerprinter() -> Fingerprinter:
+    return run_off_loop(lambda: Fingerprinter(Matcher(load(SIGNATURES), memory=0)))
+
+
+@lru_cache(8)
+def _read_file(path: str, _modified: int, _size: int) -> Fingerprinter:
+    return Fingerprinter(Matcher(load(path), memory=0))
+
+
+def _to_info(verdict: Verdict) -> P0fInfo:
+    """A verdict as a P0fInfo, without times."""
+    label, mtu = verdict.label, verdict.link_mtu
+    system = None if label is None or label.userland else label
+    exact_distance = not verdict.random_ttl and not verdict.excess_distance
+    return P0fInfo(
+        total_conn=1,
+        distance=verdict.distance if exact_distance else None,
+        os_name=_clean(system.name, STRING_SIZE) if system else None,
+        os_flavor=_clean(system.flavor, STRING_SIZE) if system else None,
+        os_match_q=_quality(verdict) if system else None,
+        link_type=_clean(verdict.link, STRING_SIZE) if verdict.link else None,
+        # The field has 16 bits, and the MTU of Linux's loopback is 65536 for IPv6.
+        link_mtu=mtu if mtu and mtu <= MOST_MTU else None,
+        raw_sig=verdict.raw_sig,
+        signature=_notation(label) if label else None,
+        source="syn",
+    )
+
+
+def _quality(verdict: Verdict) -> MatchQuality:
+    fuzzy = MatchQuality.FUZZY if verdict.fuzzy else MatchQuality.NORMAL
+    return fuzzy | (MatchQuality.GENERIC if verdict.generic else MatchQuality.NORMAL)
+
+
+def _notation(label: Label) -> str:
+    """A label as it stands in a signature file, such as 's:win:Windows:10 or 11'."""
+    kind = "g" if label.generic else "s"
+    return _clean(f"{kind}:{label.os_class}:{label.name}:{label.flavor}", _LONGEST_LABEL)
+
+
+def _clean(name: str, size: int) -> str:
+    """As much of a name as fits `size` bytes of UTF-8, without NULs."""
+    encoded = name.replace("\0", "").encode(errors="replace")
+    return encoded[:size].decode(errors="ignore")

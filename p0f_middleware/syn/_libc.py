@@ -1,0 +1,125 @@
+"""getsockopt, setsockopt and getpeername on a bare file descriptor, through ctypes.
+
+What an option means is not known here. Every function raises OSError where it cannot do its work:
+on other systems than Linux, and where Python has no ctypes.
+
+The fact a reader would get wrong: a Python socket object made of somebody else's descriptor owns
+it. If a signal handler raises between the making and `detach`, the object is freed and closes the
+descriptor, whose number may be another visitor's a moment later. Under `socket.setdefaulttimeout`
+the making also turns the descriptor non-blocking. The functions here own nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from socket import AF_INET, AF_INET6, inet_ntop
+from typing import Any, NoReturn
+
+__all__ = ["get_bytes", "get_number", "get_peer", "get_u64", "set_number"]
+
+_V4, _V6 = int(AF_INET), int(AF_INET6)
+_why_not = "only Linux keeps the SYN of a connection"
+
+
+def _cannot(*_: object) -> NoReturn:
+    raise OSError(errno.ENOSYS, _why_not)
+
+
+_getsockopt: Callable[..., int] = _cannot
+_setsockopt: Callable[..., int] = _cannot
+_getpeername: Callable[..., int] = _cannot
+_new_int: Callable[..., Any] = _cannot
+_new_u64: Callable[..., Any] = _cannot
+_new_size: Callable[..., Any] = _cannot
+_new_bytes: Callable[..., Any] = _cannot
+_new_address: Callable[..., Any] = _cannot
+_size_of_int: Any = None
+_size_of_u64: Any = None
+
+if sys.platform.startswith("linux"):
+    try:
+        import ctypes
+        from ctypes import byref, get_errno
+
+        # PyDLL keeps the GIL: none of these calls waits, and a busy process gets the GIL back
+        # later than the call takes. No `argtypes`: with them a call takes twice as long.
+        _libc = ctypes.PyDLL(None, use_errno=True)
+        _getsockopt, _setsockopt = _libc.getsockopt, _libc.setsockopt
+        _getpeername = _libc.getpeername
+        _new_int, _new_u64, _new_size = ctypes.c_int, ctypes.c_uint64, ctypes.c_uint32
+        _new_bytes, _new_address = ctypes.c_char * 512, ctypes.c_char * 28
+        # Shared by all calls: the kernel writes into them the size that they have.
+        _size_of_int, _size_of_u64 = byref(_new_size(4)), byref(_new_size(8))
+    except (ImportError, OSError, AttributeError) as error:
+        _why_not = f"Python cannot call the C library here: {error}"
+        _new_int = _new_u64 = _new_size = _cannot
+
+# Each call gets a buffer of its own: another thread, or a signal handler that looks something up
+# too, would overwrite a shared one.
+
+
+def get_number(fd: int, level: int, option: int) -> int:
+    """A socket option that is an int.
+
+    Raises:
+        OSError: `fd` has no such option, or see above.
+    """
+    value = _new_int()
+    if _getsockopt(fd, level, option, byref(value), _size_of_int):
+        _fail()
+    number: int = value.value
+    return number
+
+
+def get_u64(fd: int, level: int, option: int) -> int:
+    """A socket option that is an unsigned number of 64 bits. Raises what `get_number` does."""
+    value = _new_u64()
+    if _getsockopt(fd, level, option, byref(value), _size_of_u64):
+        _fail()
+    number: int = value.value
+    return number
+
+
+def get_bytes(fd: int, level: int, option: int) -> bytes:
+    """A socket option of up to 512 bytes. Raises what `get_number` does."""
+    size = _new_size(512)
+    buffer = _new_bytes()
+    if _getsockopt(fd, level, option, buffer, byref(size)):
+        _fail()
+    value: bytes = buffer[: size.value]
+    return value
+
+
+def set_number(fd: int, level: int, option: int, number: int) -> None:
+    """Set a socket option that is an int. Raises what `get_number` does."""
+    if _setsockopt(fd, level, option, byref(_new_int(number)), 4):
+        _fail()
+
+
+def get_peer(fd: int) -> tuple[str, int] | None:
+    """The address (as the kernel has it) and port at the other end of a TCP connection.
+
+    None for anything else, such as a Unix socket or a closed descriptor.
+
+    Raises:
+        OSError: see above.
+    """
+    size = _new_size(28)
+    buffer = _new_address()
+    if _getpeername(fd, buffer, byref(size)):
+        return None
+    name: bytes = buffer.raw
+    family = int.from_bytes(name[:2], sys.byteorder)
+    if family == _V4 and size.value >= 8:
+        return inet_ntop(AF_INET, name[4:8]), int.from_bytes(name[2:4], "big")
+    if family == _V6 and size.value >= 24:
+        return inet_ntop(AF_INET6, name[8:24]), int.from_bytes(name[2:4], "big")
+    return None
+
+
+def _fail() -> NoReturn:
+    number = get_errno()
+    raise OSError(number, os.strerror(number))

@@ -1,0 +1,448 @@
+"""check_claim: which pairs of headers and fingerprint agree, which are accused, which are not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+import tracemalloc
+from datetime import datetime, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p0f_middleware import (
+    BadSoftware,
+    Claim,
+    ClaimVerdict,
+    MatchQuality,
+    P0fInfo,
+    check_claim,
+)
+from p0f_middleware.claim import check_request as check_headers
+from p0f_middleware.claim import read_headers
+
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36"
+WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}"
+LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {CHROME}"
+ANDROID = f"Mozilla/5.0 (Linux; Android 10; K) {CHROME}"
+MAC = f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {CHROME}"
+SAFARI = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+    " Version/18.3 Safari/605.1.15"
+)
+AGENTS = {"Windows": WINDOWS, "Apple": MAC, "Linux": LINUX}
+PLATFORMS = {"Windows": '"Windows"', "Apple": '"macOS"', "Linux": '"Android"'}
+OS_NAMES = {
+    "Windows": ["Windows"],
+    "Apple": ["macOS or iOS", "Mac OS X", "MacOS X", "iOS"],
+    "Linux": ["Linux", "Android", "Linux or Android", "Chrome OS", "ChromeOS"],
+}
+MANY_SYSTEMS = [(family, name) for family, names in OS_NAMES.items() for name in names]
+POOR_MATCHES = [MatchQuality.FUZZY, MatchQuality.GENERIC, MatchQuality.FUZZY | MatchQuality.GENERIC]
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+
+
+def syn(
+    os_name: str | None = "Linux", os_flavor: str | None = "4.20 or newer", **fields: object
+) -> P0fInfo:
+    """The fingerprint of the request's own connection."""
+    return P0fInfo(os_name=os_name, os_flavor=os_flavor, **{"source": "syn", **fields})  # type: ignore[arg-type]
+
+
+def check_request(
+    info: P0fInfo | None, user_agent: str | None, platform: str | None
+) -> tuple[Claim, P0fInfo | None]:
+    """What the middleware makes of a request."""
+    return check_headers(info, read_headers(user_agent, platform))
+
+
+def verdict(info: P0fInfo | None, user_agent: str | None, platform: str | None = None) -> str:
+    return check_claim(info, user_agent, platform).verdict
+
+
+# The rule
+
+
+@pytest.mark.parametrize(("family", "os_name"), MANY_SYSTEMS)
+@pytest.mark.parametrize("quality", [MatchQuality.NORMAL, *POOR_MATCHES])
+def test_the_same_family_agrees_by_any_match(
+    family: str, os_name: str, quality: MatchQuality
+) -> None:
+    assert verdict(syn(os_name, None, os_match_q=quality), AGENTS[family]) == "agree"
+
+
+@pytest.mark.parametrize(("family", "os_name"), MANY_SYSTEMS)
+@pytest.mark.parametrize("claimed", AGENTS)
+def test_another_family_is_a_mismatch(family: str, os_name: str, claimed: str) -> None:
+    if claimed != family:
+        assert verdict(syn(os_name, None), AGENTS[claimed]) == "mismatch"
+
+
+@pytest.mark.parametrize("quality", POOR_MATCHES)
+@pytest.mark.parametrize("os_name", ["Windows", "macOS or iOS", "Android"])
+def test_a_fuzzy_or_generic_match_accuses_nobody(os_name: str, quality: MatchQuality) -> None:
+    other = LINUX if os_name == "Windows" else WINDOWS
+
+    assert verdict(syn(os_name, os_match_q=quality), other) == "unsure"
+
+
+@pytest.mark.parametrize(
+    "os_name",
+    ["FreeBSD", "OpenBSD", "NetBSD", "Solaris", "HP-UX", "OpenVMS", "Nintendo", "lwIP", "p0f"],
+)
+@pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)
+def test_other_systems_accuse_nobody(os_name: str, agent: str) -> None:
+    assert verdict(syn(os_name), agent) == "unsure"
+
+
+def test_a_name_of_two_families_accuses_nobody() -> None:
+    assert verdict(syn("Windows or Linux"), MAC) == "unsure"
+
+
+REWRITTEN = [
+    *("timestamps blanked", "options blanked", "timestamps zeroed", "TTL rewritten"),
+    *("timestamps removed", "no timestamps", "no SACK", "no timestamps, no SACK"),
+    *("no window scaling", "no SACK, no scaling", "2.4 or 2.6", "2.6", "2.4.x", "2.6.x"),
+    *("2.2.x-3.x (no timestamps)", "VPN or proxy server"),
+]
+
+
+@pytest.mark.parametrize("flavor", REWRITTEN)
+def test_a_linux_that_may_be_what_a_middlebox_made_accuses_nobody(flavor: str) -> None:
+    assert verdict(syn("Linux", flavor), WINDOWS) == "unsure"
+
+
+@pytest.mark.parametrize("flavor", REWRITTEN)
+def test_and_still_agrees(flavor: str) -> None:
+    assert verdict(syn("Linux", flavor), ANDROID) == "agree"
+
+
+@pytest.mark.parametrize(
+    "flavor", [None, "4.20 or newer", "3.11 to 4.19", "6.6 or 6.7", "3.11 and newer", "or Android"]
+)
+def test_a_linux_as_it_comes_accuses(flavor: str | None) -> None:
+    assert verdict(syn("Linux", flavor), WINDOWS) == "mismatch"
+
+
+@pytest.mark.parametrize("flavor", ["timestamps blanked", "TTL rewritten", "no window scaling"])
+@pytest.mark.parametrize("os_name", ["Windows", "macOS or iOS"])
+def test_rewritten_syns_of_other_systems_accuse(os_name: str, flavor: str) -> None:
+    assert verdict(syn(os_name, flavor), LINUX) == "mismatch"
+
+
+@pytest.mark.parametrize("agent", [*AGENTS.values(), SAFARI])
+@pytest.mark.parametrize("quality", [MatchQuality.NORMAL, *POOR_MATCHES])
+def test_a_relay_is_called_a_relay(agent: str, quality: MatchQuality) -> None:
+    assert verdict(syn("Proxy or VPN", "gateway", os_match_q=quality), agent) == "relay"
+
+
+@pytest.mark.parametrize("flavor", ["4.20 or newer", "no SACK"])
+@pytest.mark.parametrize("quality", [MatchQuality.NORMAL, *POOR_MATCHES])
+def test_linux_behind_safari_may_be_private_relay(flavor: str, quality: MatchQuality) -> None:
+    assert verdict(syn("Linux", flavor, os_match_q=quality), SAFARI) == "relay"
+
+
+def test_windows_behind_safari_is_no_private_relay() -> None:
+    assert verdict(syn("Windows", "10 or 11"), SAFARI) == "mismatch"
+
+
+@pytest.mark.parametrize("info", [None, P0fInfo(), syn(None, None, raw_sig="4:64:0:0:1,0:::0")])
+def test_without_a_system_seen_nothing_is_sure(info: P0fInfo | None) -> None:
+    assert check_claim(info, WINDOWS) == Claim(ClaimVerdict.UNSURE, "Windows", None)
+
+
+@pytest.mark.parametrize("agent", [None, "", "curl/8.5.0", f"{WINDOWS} (Somebot/1.0)"])
+@pytest.mark.parametrize("info", [None, syn("Windows"), syn("Proxy or VPN")])
+def test_who_claims_no_system_makes_no_claim(info: P0fInfo | None, agent: str | None) -> None:
+    claim = check_claim(info, agent, '"Windows"')
+
+    assert (claim.verdict, claim.claimed, claim.platform) == ("no_claim", None, None)
+
+
+# Fingerprints of an address
+
+
+def test_the_daemon_accuses_where_the_address_has_one_machine() -> None:
+    assert verdict(P0fInfo(os_name="Linux", os_flavor="3.11 and newer"), WINDOWS) == "mismatch"
+
+
+@pytest.mark.parametrize("sign", ["last_nat", "last_chg"])
+def test_the_daemon_accuses_nobody_where_the_address_has_several(sign: str) -> None:
+    info = P0fInfo(os_name="Linux", os_flavor="3.11 and newer", **{sign: NOON})  # type: ignore[arg-type]
+
+    assert verdict(info, WINDOWS) == "unsure"
+    assert verdict(info, LINUX) == "agree"
+
+
+def test_a_syn_of_another_connection_accuses_nobody() -> None:
+    info = syn("Linux", source="address")
+
+    assert verdict(info, WINDOWS) == "unsure"
+    assert verdict(info, LINUX) == "agree"
+
+
+# User-Agent and Sec-CH-UA-Platform
+
+
+@pytest.mark.parametrize("family", AGENTS)
+def test_a_platform_of_the_same_family_changes_nothing(family: str) -> None:
+    for os_name in ("Windows", "macOS or iOS", "Linux", "Proxy or VPN", "FreeBSD"):
+        with_it = check_claim(syn(os_name), AGENTS[family], PLATFORMS[family])
+
+        assert with_it.verdict == verdict(syn(os_name), AGENTS[family])
+        assert not with_it.contradictory
+
+
+def test_an_unknown_platform_changes_nothing() -> None:
+    assert check_claim(syn(), LINUX, '"Unknown"') == check_claim(syn(), LINUX)
+
+
+@pytest.mark.parametrize(
+    ("agent", "platform", "os_name"),
+    [
+        (WINDOWS, '"Linux"', "Linux"),
+        (LINUX, '"Windows"', "Linux"),
+        (LINUX, '"macOS"', "Windows"),
+    ],
+    ids=["the User-Agent differs from the SYN", "the platform does", "both do"],
+)
+def test_headers_that_contradict_each_other_never_agree(
+    agent: str, platform: str, os_name: str
+) -> None:
+    claim = check_claim(syn(os_name, None), agent, platform)
+
+    assert (claim.verdict, claim.contradictory) == ("mismatch", True)
+
+
+@pytest.mark.parametrize("info", [None, syn(os_match_q=MatchQuality.FUZZY)])
+def test_headers_contradict_each_other_whatever_the_fingerprint(info: P0fInfo | None) -> None:
+    claim = check_claim(info, LINUX, '"Windows"')
+
+    assert (claim.verdict, claim.contradictory) == ("unsure", True)
+
+
+# bad_sw
+
+
+def test_a_mismatch_is_an_os_mismatch_in_bad_sw() -> None:
+    claim, info = check_request(syn(total_conn=3), WINDOWS, None)
+
+    assert claim.verdict == "mismatch"
+    assert info == syn(total_conn=3, bad_sw=BadSoftware.OS_MISMATCH)
+
+
+@pytest.mark.parametrize("info", [syn("Linux"), syn("Windows"), syn("FreeBSD"), P0fInfo()])
+def test_contradicting_headers_are_a_mismatch_in_bad_sw(info: P0fInfo) -> None:
+    _, changed = check_request(info, WINDOWS, '"Linux"')
+
+    assert changed is not None
+    assert changed.bad_sw == BadSoftware.MISMATCH
+
+
+@pytest.mark.parametrize("said", BadSoftware)
+@pytest.mark.parametrize("platform", [None, '"Linux"'])
+def test_what_p0f_said_itself_stands(said: BadSoftware, platform: str | None) -> None:
+    info = P0fInfo(os_name="Linux", bad_sw=said)
+
+    assert check_request(info, WINDOWS, platform)[1] is info
+
+
+@pytest.mark.parametrize(
+    ("info", "agent"),
+    [
+        (syn("Linux"), LINUX),
+        (syn("Proxy or VPN"), WINDOWS),
+        (syn(os_match_q=MatchQuality.GENERIC), WINDOWS),
+        (syn("Linux"), "curl/8.5.0"),
+        (None, WINDOWS),
+    ],
+    ids=["agree", "relay", "unsure", "no claim", "no fingerprint"],
+)
+def test_any_other_verdict_leaves_the_fingerprint_as_it_is(
+    info: P0fInfo | None, agent: str
+) -> None:
+    assert check_request(info, agent, None)[1] is info
+
+
+def test_a_liar_without_a_fingerprint_gets_none() -> None:
+    assert check_request(None, WINDOWS, '"Linux"')[1] is None
+
+
+def test_the_changed_copy_is_made_once() -> None:
+    info = syn(total_conn=7)
+
+    assert check_request(info, WINDOWS, None)[1] is check_request(info, WINDOWS, None)[1]
+
+
+def test_fingerprints_that_are_equal_but_not_the_same_are_not_mixed_up() -> None:
+    """Hosts of one kind share what is remembered of them; their own fields stay their own."""
+    for count in range(1, 100):
+        _, info = check_request(syn(total_conn=count), WINDOWS, None)
+
+        assert info is not None
+        assert info.total_conn == count
+
+
+@pytest.mark.parametrize("nonsense", [{}, "Linux", 7])
+def test_a_source_that_gives_something_else_is_no_fingerprint(nonsense: object) -> None:
+    claim, info = check_request(nonsense, WINDOWS, '"Linux"')  # type: ignore[arg-type]
+
+    assert claim.verdict == "unsure"
+    assert info is nonsense
+
+
+# Results that are remembered depend on everything that decides
+
+
+def test_each_field_that_decides_is_told_apart() -> None:
+    check_claim(syn(), WINDOWS)  # a mismatch, remembered
+
+    for other, expected in (
+        (syn("Windows"), "agree"),
+        (syn(os_flavor="no SACK"), "unsure"),
+        (syn(os_match_q=MatchQuality.FUZZY), "unsure"),
+        (syn(source="address"), "unsure"),
+        (P0fInfo(os_name="Linux", os_flavor="4.20 or newer", last_nat=1), "unsure"),
+        (P0fInfo(os_name="Linux", os_flavor="4.20 or newer", last_chg=1), "unsure"),
+        (P0fInfo(os_name="Linux", os_flavor="4.20 or newer"), "mismatch"),
+    ):
+        assert verdict(other, WINDOWS) == expected
+
+
+def test_fields_that_do_not_decide_need_no_place_in_the_memory() -> None:
+    check_claim(syn(), WINDOWS)
+    infos = [syn(first_seen=n, total_conn=n, distance=n % 30, raw_sig=str(n)) for n in range(5000)]
+
+    tracemalloc.start()
+    try:
+        for info in infos:
+            check_claim(info, WINDOWS)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 5000
+
+
+def test_memory_is_bounded_whatever_signatures_and_liars_come() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            check_request(syn("Linux", f"kernel {number}"), f"{number} {WINDOWS}", None)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 4_000_000
+
+
+# The Claim
+
+
+def test_a_claim_is_immutable() -> None:
+    with pytest.raises(AttributeError):
+        check_claim(syn(), WINDOWS).verdict = ClaimVerdict.AGREE  # type: ignore[misc]
+
+
+def test_claims_hash_and_pickle() -> None:
+    claim = check_claim(syn(), WINDOWS, '"Windows"')
+
+    assert {claim, pickle.loads(pickle.dumps(claim))} == {claim}
+
+
+def test_a_pickle_names_the_public_place() -> None:
+    assert b"claim" not in pickle.dumps(check_claim(syn(), WINDOWS))
+
+
+def test_a_claim_goes_into_json() -> None:
+    claim = check_claim(syn(), WINDOWS, '"Linux"')
+
+    assert json.loads(json.dumps(claim.as_dict())) == {
+        "verdict": "mismatch",
+        "claimed": "Windows",
+        "seen": "Linux",
+        "platform": "Linux",
+    }
+
+
+def test_verdicts_are_strings() -> None:
+    strings = ["agree", "mismatch", "relay", "unsure", "no_claim"]
+
+    assert list(ClaimVerdict) == strings
+    assert [f"{verdict}" for verdict in ClaimVerdict] == strings
+
+
+@pytest.mark.parametrize(
+    ("claim", "sentence"),
+    [
+        (check_claim(syn(), WINDOWS), "the User-Agent says Windows, the SYN is Linux's"),
+        (check_claim(syn(), LINUX), "the User-Agent says Linux, and so does the SYN"),
+        (
+            check_claim(syn("Proxy or VPN"), WINDOWS),
+            "the User-Agent says Windows, the SYN is that of a proxy or VPN",
+        ),
+        (
+            check_claim(syn(), SAFARI),
+            "the User-Agent says Apple, the SYN is Linux's, as through iCloud Private Relay",
+        ),
+        (
+            check_claim(syn(os_match_q=MatchQuality.FUZZY), WINDOWS),
+            "the User-Agent says Windows, the SYN looks like Linux's but does not tell for sure",
+        ),
+        (
+            check_claim(None, WINDOWS),
+            "the User-Agent says Windows, there is no fingerprint that tells",
+        ),
+        (
+            check_claim(syn(), "curl/8.5.0"),
+            "the User-Agent names no system, or says that it is a bot",
+        ),
+        (
+            check_claim(syn(), LINUX, '"Windows"'),
+            "the User-Agent says Linux, Sec-CH-UA-Platform says Windows, the SYN is Linux's",
+        ),
+    ],
+)
+def test_a_claim_is_a_sentence(claim: Claim, sentence: str) -> None:
+    assert str(claim) == sentence
+
+
+# Anything
+
+
+HEADERS = st.none() | st.text() | st.binary().map(lambda raw: raw.decode("latin-1"))
+LIVELY = st.sampled_from([WINDOWS, LINUX, MAC, SAFARI, "curl/8.5.0", *PLATFORMS.values()])
+INFOS = st.none() | st.builds(
+    P0fInfo,
+    os_name=st.sampled_from(list(itertools.chain(*OS_NAMES.values(), ["Proxy or VPN", "HP-UX"]))),
+    os_flavor=st.none() | st.sampled_from(REWRITTEN),
+    os_match_q=st.sampled_from(range(4)),
+    last_nat=st.sampled_from([0, 1]),
+    source=st.sampled_from(["p0f", "syn", "address"]),
+)
+
+
+@given(INFOS, HEADERS | LIVELY, HEADERS | LIVELY)
+def test_anything_gets_a_claim_and_a_sentence(
+    info: P0fInfo | None, user_agent: str | None, platform: str | None
+) -> None:
+    claim, changed = check_request(info, user_agent, platform)
+
+    assert claim == check_claim(info, user_agent, platform)
+    assert str(claim)
+    assert (changed is None) == (info is None)
+
+
+@given(INFOS, HEADERS | LIVELY, HEADERS | LIVELY)
+def test_who_is_accused_was_seen_as_another_family(
+    info: P0fInfo | None, user_agent: str | None, platform: str | None
+) -> None:
+    claim = check_claim(info, user_agent, platform)
+
+    if claim.verdict == ClaimVerdict.MISMATCH:
+        assert claim.seen in OS_NAMES
+        assert {claim.claimed, claim.platform or claim.claimed} != {claim.seen}
+        assert info is not None
+        assert info.os_match_q == MatchQuality.NORMAL

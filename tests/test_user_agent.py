@@ -1,0 +1,284 @@
+"""Naming families: every browser of a public list, and the systems that such lists leave out."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p0f_middleware._user_agent import (
+    LONGEST,
+    REMEMBERED,
+    platform_family,
+    read_user_agent,
+)
+
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+CHROME = f"{WEBKIT} Chrome/134.0.0.0 Safari/537.36"
+MOBILE_CHROME = f"{WEBKIT} Chrome/134.0.0.0 Mobile Safari/537.36"
+WEBKIT_APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
+
+FAMILY_OF = {
+    "Windows": "Windows",
+    **dict.fromkeys(("iOS", "Mac OS X"), "Apple"),
+    **dict.fromkeys(("Android", "Chrome OS", "Linux", "Ubuntu"), "Linux"),
+}
+LISTED = [
+    json.loads(line)
+    for line in (files("fake_useragent") / "data" / "browsers.jsonl").read_text().splitlines()
+]
+
+
+def test_every_browser_of_a_public_list_is_named_right() -> None:
+    wrong = [
+        browser["useragent"]
+        for browser in LISTED
+        if read_user_agent(browser["useragent"]).family != FAMILY_OF[browser["os"]]
+    ]
+
+    assert len(LISTED) > 5000
+    assert wrong == []
+
+
+WINDOWS = {
+    "desktop": f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}",
+    "Internet Explorer": "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko",
+    "Netscape": "Mozilla/4.7 [en] (WinNT; I)",
+    "Windows CE": "Mozilla/5.0 (WindowsCE 6.0; rv:2.0.1) Gecko/20100101 Firefox/4.0.1",
+    "Windows Phone, which names all others": (
+        "Mozilla/5.0 (Mobile; Windows Phone 8.1; Android 4.0; ARM; Trident/7.0; rv:11.0) like"
+        " iPhone OS 7_0_3 Mac OS X AppleWebKit/537 (KHTML, like Gecko) Mobile Safari/537"
+    ),
+    "Xbox": f"Mozilla/5.0 (Windows NT 10.0; Win64; x64; Xbox; Xbox One) {CHROME} Edge/44.18363",
+    "PowerShell": "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041",
+    "an Electron app": f"Mozilla/5.0 (Windows NT 10.0; WOW64) {WEBKIT} Slack/4.29 Electron/22.0",
+    "npm": "npm/10.2.4 node/v20.11.0 win32 x64 workspaces/false",
+}
+APPLE = {
+    "Safari": f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {WEBKIT_APPLE} Version/18.3"
+    " Safari/605.1.15",
+    "an iPad, which says Macintosh": f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_6)"
+    f" {WEBKIT_APPLE} Version/14.0 Mobile/15E148 Safari/604.1",
+    "iPhone": f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_3 like Mac OS X) {WEBKIT_APPLE} Version/18.3"
+    " Mobile/15E148 Safari/604.1",
+    "a WebView": f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) {WEBKIT_APPLE}"
+    " Mobile/15E148 [FBAN/FBIOS;FBAV/500.0;FBDV/iPhone14,5;FBMD/iPhone;FBSN/iOS;FBSV/17.5]",
+    "iPod": "Mozilla/5.0 (iPod touch; CPU iPhone OS 12_5 like Mac OS X) AppleWebKit/605.1.15",
+    "an old Mac": "Mozilla/4.0 (compatible; MSIE 5.17; Mac_PowerPC)",
+    "Apple TV": "AppleTV11,1/11.1",
+    "AirPlay": "AppleCoreMedia/1.0.0.20K71 (Apple TV; U; CPU OS 16_1 like Mac OS X; en_us)",
+    "an app's own library": "Weather/1.0 CFNetwork/1410.0.3 Darwin/22.6.0",
+    "an app that names iOS": "Deezer/4.8.2 (iOS; 17.1; Mobile; de)",
+    "Apple Watch": "Podcasts/1710 watchOS/10.1 model/Watch6,1",
+    "curl as macOS builds it": "curl/7.64.1 (x86_64-apple-darwin19.0) libcurl/7.64.1",
+}
+LINUX = {
+    "desktop": f"Mozilla/5.0 (X11; Linux x86_64) {CHROME}",
+    "Firefox": "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:135.0) Gecko/20100101 Firefox/135.0",
+    "Android": f"Mozilla/5.0 (Linux; Android 10; K) {MOBILE_CHROME}",
+    "an Android WebView": f"Mozilla/5.0 (Linux; Android 14; SM-S918B Build/UP1A; wv) {WEBKIT}"
+    " Version/4.0 Chrome/134.0.6998.39 Mobile Safari/537.36",
+    "Firefox on Android": "Mozilla/5.0 (Android 14; Mobile; rv:135.0) Gecko/135.0 Firefox/135.0",
+    "a phone in desktop mode": f"Mozilla/5.0 (X11; Linux x86_64) {CHROME} SamsungBrowser/27.0",
+    "a Cubot phone, which is no bot": f"Mozilla/5.0 (Linux; Android 9; CUBOT_X18) {MOBILE_CHROME}",
+    "Dalvik": "Dalvik/2.1.0 (Linux; U; Android 13; Pixel 6 Build/TQ3A.230805.001)",
+    "an app's own library on Android": "com.example.app/3.1 (Linux; Android 12) okhttp/4.12.0",
+    "ChromeOS": f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {CHROME}",
+    "Silk": f"Mozilla/5.0 (Linux; Android 11; KFTRWI) {WEBKIT} Silk/134.1 like Chrome/134.0 Safari",
+    "Silk in desktop mode": f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} Silk/134.1 like Chrome/134",
+    "Fire TV": f"Mozilla/5.0 (Linux; Android 7.1.2; AFTMM Build/NS6265; wv) {MOBILE_CHROME}",
+    "HarmonyOS up to 4": f"Mozilla/5.0 (Linux; Android 10; HarmonyOS; ANA-AN00) {MOBILE_CHROME}",
+    "Tizen": "Mozilla/5.0 (SMART-TV; LINUX; Tizen 6.0) AppleWebKit/537.36 Version/6.0 TV",
+    "webOS": f"Mozilla/5.0 (Web0S; Linux/SmartTV) {CHROME} WebAppManager",
+    "a Palm": "Mozilla/5.0 (webOS/1.4.0; U; en-US) AppleWebKit/532.2 Version/1.0 Safari/532.2 Pre",
+    "a webOS app": "webOS.TV-2023 media-player",
+    "Roku": "Roku/DVP-9.21 (289.21E04193A)",
+    "HbbTV": "Opera/9.80 (Linux armv7l; HbbTV/1.2.1 (; Philips; 40HFL5010T12; ; PHILIPSTV; ))",
+    "Chromecast": f"Mozilla/5.0 (X11; Linux armv7l) {CHROME} CrKey/1.56.500000",
+    "KaiOS": "Mozilla/5.0 (Mobile; Nokia 8110 4G; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5",
+    "Meta Quest": f"Mozilla/5.0 (X11; Linux x86_64; Quest 3) {CHROME} OculusBrowser/37.0",
+    "Steam Deck": f"Mozilla/5.0 (X11; Linux x86_64) {CHROME} SteamDeck",
+    "Tesla": f"Mozilla/5.0 (X11; GNU/Linux) {WEBKIT} Chromium/79.0 Safari/537.36 Tesla/2023.44",
+    "apt": "Debian APT-HTTP/1.3 (2.6.1)",
+    "wget": "Wget/1.21.3 (linux-gnu)",
+    "headless": f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} HeadlessChrome/134.0 Safari/537.36",
+}
+NO_SYSTEM = {
+    "curl": "curl/8.5.0",
+    "requests": "python-requests/2.32.3",
+    "aiohttp": "Python/3.12 aiohttp/3.11.11",
+    "httpx": "python-httpx/0.28.1",
+    "Go": "Go-http-client/2.0",
+    "Java": "Java/17.0.9",
+    "okhttp": "okhttp/4.12.0",
+    "Postman": "PostmanRuntime/7.43.0",
+    "nothing": "",
+    "a word": "Mozilla/5.0",
+    "Firefox OS": "Mozilla/5.0 (Mobile; rv:26.0) Gecko/26.0 Firefox/26.0",
+    "a word that holds another": "Radiosity/1.0 macrosoft/2 across-platform CriOSity",
+}
+OTHER_SYSTEMS = {
+    "PlayStation 5": f"Mozilla/5.0 (PlayStation; PlayStation 5/2.26) {WEBKIT_APPLE} Safari/605",
+    "PlayStation Vita": "Mozilla/5.0 (PlayStation Vita 3.61) AppleWebKit/537.73 Silk/3.2",
+    "Nintendo Switch": "Mozilla/5.0 (Nintendo Switch; WifiWebAuthApplet) AppleWebKit/606.4 NF/6.0",
+    "FreeBSD": "Mozilla/5.0 (X11; FreeBSD amd64; rv:135.0) Gecko/20100101 Firefox/135.0",
+    "FreeBSD that runs Linux's browser": "Mozilla/5.0 (X11; FreeBSD; like Linux x86_64)",
+    "OpenBSD": f"Mozilla/5.0 (X11; OpenBSD amd64) {CHROME}",
+    "NetBSD": "Mozilla/5.0 (X11; NetBSD amd64; rv:102.0) Gecko/20100101 Firefox/102.0",
+    "Solaris": "Mozilla/5.0 (X11; SunOS i86pc; rv:60.0) Gecko/20100101 Firefox/60.0",
+    "Fuchsia": f"Mozilla/5.0 (Fuchsia) {CHROME} CrKey/1.56.500000",
+    "HarmonyOS NEXT": f"Mozilla/5.0 (Phone; OpenHarmony 5.0) {WEBKIT} ArkWeb/4.1.6.1 Mobile",
+    "BlackBerry 10": "Mozilla/5.0 (BB10; Touch) AppleWebKit/537.35+ Version/10.3 Mobile Safari/537",
+    "Symbian": "Mozilla/5.0 (SymbianOS/9.4; Series60/5.0 NokiaN97-1/10.0.012) AppleWebKit/525",
+}
+BOTS = {
+    "Googlebot": "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36"
+    " (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "Applebot, at the end": f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_5) {WEBKIT_APPLE}"
+    " Version/13.1.1 Safari/605.1.15 (Applebot/0.1; +http://www.apple.com/go/applebot)",
+    "one word at the end": f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_10_1) {CHROME} moatbot",
+    "GPTBot": f"Mozilla/5.0 {WEBKIT}; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    "Facebook": "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+    "Bytespider": f"Mozilla/5.0 (Linux; Android 5.0) {WEBKIT} Mobile Safari/537.36 (Bytespider)",
+    "a crawler": "Mozilla/5.0 (Windows NT 10.0) SiteCrawler/3.0",
+    "a preview": "Mozilla/5.0 (Windows NT 6.1; WOW64) AppleWebKit/534+ BingPreview/1.0b",
+    "Lighthouse": f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {CHROME} Chrome-Lighthouse",
+    "a reader": "FreshRSS/1.24 (Linux; https://freshrss.org)",
+}
+FETCHED_BY_A_SERVER = {
+    "Opera Mini": "Opera/9.80 (iPhone; Opera Mini/7.1.32694/27.1407; U; en) Presto/2.8.119",
+    "UC Browser's speed mode": "UCWEB/2.0 (iOS; U; iPh OS 7_0_4; ru; iPh3,1) U2/1.0.0 UCBrowser/9",
+    "Puffin": f"Mozilla/5.0 (iPhone; CPU iPhone OS 16_0 like Mac OS X) {WEBKIT} Puffin/9.7.2IP",
+    "accelerated Silk": "Mozilla/5.0 (Macintosh; U; Intel Mac OS X 10_6_3; en-us; Silk/1.1.0-80)"
+    " AppleWebKit/533.16 Version/5.0 Safari/533.16 Silk-Accelerated=true",
+}
+SYSTEMS = [
+    pytest.param(agent, family, id=f"{family}: {system}")
+    for family, table in (("Windows", WINDOWS), ("Apple", APPLE), ("Linux", LINUX))
+    for system, agent in table.items()
+]
+
+
+@pytest.mark.parametrize(("agent", "family"), SYSTEMS)
+def test_a_system_has_its_family(agent: str, family: str) -> None:
+    assert read_user_agent(agent).family == family
+
+
+@pytest.mark.parametrize("agent", NO_SYSTEM.values(), ids=NO_SYSTEM)
+def test_a_user_agent_without_a_system_claims_nothing(agent: str) -> None:
+    assert read_user_agent(agent).family is None
+
+
+@pytest.mark.parametrize("agent", OTHER_SYSTEMS.values(), ids=OTHER_SYSTEMS)
+def test_a_system_of_no_family_claims_nothing(agent: str) -> None:
+    assert read_user_agent(agent).family is None
+
+
+@pytest.mark.parametrize("agent", BOTS.values(), ids=BOTS)
+def test_a_bot_that_says_so_claims_nothing(agent: str) -> None:
+    assert read_user_agent(agent).family is None
+
+
+@pytest.mark.parametrize("agent", FETCHED_BY_A_SERVER.values(), ids=FETCHED_BY_A_SERVER)
+def test_a_browser_whose_pages_a_server_fetches_claims_nothing(agent: str) -> None:
+    assert read_user_agent(agent).family is None
+
+
+def test_a_missing_user_agent_claims_nothing() -> None:
+    assert read_user_agent(None) == (None, False)
+
+
+def test_the_first_of_repeated_user_agents_decides() -> None:
+    both = f"{LINUX['desktop']},{WINDOWS['desktop']}"
+
+    assert read_user_agent(both).family == "Linux"
+
+
+@pytest.mark.parametrize("system", ["Safari", "an iPad, which says Macintosh", "iPhone"])
+def test_safari_is_known(system: str) -> None:
+    assert read_user_agent(APPLE[system]).safari
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {CHROME}",
+        f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_3 like Mac OS X) {WEBKIT_APPLE} CriOS/134.0.6998.33"
+        " Mobile/15E148 Safari/604.1",
+        f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_3 like Mac OS X) {WEBKIT_APPLE} Version/18.0"
+        " EdgiOS/134.0 Mobile/15E148 Safari/604.1",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:135.0) Gecko/20100101 Firefox/135.0",
+        APPLE["a WebView"],
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15",
+    ],
+    ids=["Chrome on a Mac", "Chrome on an iPhone", "Edge", "Firefox", "a WebView", "GNOME Web"],
+)
+def test_other_browsers_are_not_taken_for_safari(agent: str) -> None:
+    assert not read_user_agent(agent).safari
+
+
+@pytest.mark.parametrize(
+    ("header", "family"),
+    [
+        ('"Windows"', "Windows"),
+        ('"macOS"', "Apple"),
+        ('"iOS"', "Apple"),
+        ('"Linux"', "Linux"),
+        ('"Android"', "Linux"),
+        ('"Chrome OS"', "Linux"),
+        ('"Chromium OS"', "Linux"),
+        ('"Unknown"', None),
+        ('"Fuchsia"', None),
+        ('"Windows", "Linux"', None),
+        ("Windows", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_platform_that_chromium_sends_has_its_family(
+    header: str | None, family: str | None
+) -> None:
+    assert platform_family(header) == family
+
+
+@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_any_string_is_read(header: str) -> None:
+    assert read_user_agent(header).family in ("Windows", "Apple", "Linux", None)
+    assert platform_family(header) in ("Windows", "Apple", "Linux", None)
+
+
+@given(st.text(alphabet="a(;/ \0\xff,İß", max_size=LONGEST))
+def test_nothing_behind_the_part_that_is_read_matters(padding: str) -> None:
+    header = padding.ljust(LONGEST, "x")
+
+    assert read_user_agent(header + " Windows") == read_user_agent(header)
+
+
+@pytest.mark.parametrize("unit", ["a", "(", "version/1", "bot", "mac", "ios", "safari/1 ", "\xff"])
+def test_a_megabyte_costs_no_more_than_what_is_read_of_it(unit: str) -> None:
+    """Reading all of it takes seconds; the bar is generous to busy machines."""
+    header = unit * (2**20 // len(unit))
+
+    began = time.perf_counter()
+    for start in range(100):  # each begins otherwise, so that none is remembered
+        read_user_agent(header[start:])
+
+    assert time.perf_counter() - began < 1
+
+
+def test_a_bounded_part_of_a_bounded_number_of_user_agents_is_remembered() -> None:
+    overhead = 400  # bytes for an entry: its string's header, its place in the memory
+    tracemalloc.start()
+    try:
+        for number in range(4 * REMEMBERED):
+            read_user_agent(f"{number} Windows ".ljust(8192, "x"))
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert kept < REMEMBERED * (LONGEST + overhead)
