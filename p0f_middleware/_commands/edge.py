@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     except PermissionError as error:
         return fail(f"{CAPABILITY} ({error})")
     except (OSError, ValueError, ImportError) as error:
-        return fail(str(error))
+        return fail(getattr(error, "strerror", None) or str(error))
     connection = StoreConnection(store)
     agent = Edge(
         tap,
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             agent.run(signals.fileno(), signals.ended)
         except OSError as error:
-            return fail(f"{options.interface}: {error}")
+            return fail(getattr(error, "strerror", None) or str(error))
         finally:
             notify("STOPPING=1")
             logger().info("%s", agent.counts())

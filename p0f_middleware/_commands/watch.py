@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     except PermissionError as error:
         return fail(f"{CAPABILITY} ({error})")
     except (OSError, ValueError) as error:
-        return fail(f"{options.interface}: {error}")
+        return fail(getattr(error, "strerror", None) or str(error))
     table = Table()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     with closing(tap), suppress(KeyboardInterrupt):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import mmap
+import os
 import select
 import socket
 import struct
@@ -35,10 +36,8 @@ _ETH_P_ALL = 3
 _KERNEL, _USER = 0, 1  # whose a frame is
 
 _status = struct.Struct("=I")
-_frame = struct.Struct("=8xIH")  # tp_snaplen, tp_mac
-_protocol = struct.Struct("!H")
-_PROTOCOL_AT = 34  # in the sockaddr_ll behind the frame's header of 32 bytes
-_TAGS = (0x8100, 0x88A8)
+_frame = struct.Struct("=4xIIH")  # tp_len, tp_snaplen, tp_mac
+_BEHIND_A_TAG = {kind.to_bytes(2, "big") for kind in (0x0800, 0x86DD, 0x8100, 0x88A8)}
 
 
 class Tap:
@@ -70,7 +69,7 @@ class Tap:
             ring = struct.pack("=IIII", _BLOCK_SIZE, blocks, _FRAME_SIZE, FRAMES)
             self._sock.setsockopt(_SOL_PACKET, _RX_RING, ring)
             self._ring = mmap.mmap(self._sock.fileno(), FRAMES * _FRAME_SIZE)
-            self._sock.bind(("" if interface == "any" else interface, _ETH_P_ALL))
+            _bind(self._sock, 0 if interface == "any" else _index(interface))
         except BaseException:
             self._sock.close()
             raise
@@ -86,14 +85,11 @@ class Tap:
             at = self._at
             if not _status.unpack_from(ring, at)[0] & _USER:
                 break
-            size, start = _frame.unpack_from(ring, at)
+            length, size, start = _frame.unpack_from(ring, at)
             packet = ring[at + start : at + start + size]
-            (protocol,) = _protocol.unpack_from(ring, at + _PROTOCOL_AT)
             _status.pack_into(ring, at, _KERNEL)
             self._at = (at + _FRAME_SIZE) % (FRAMES * _FRAME_SIZE)
-            if protocol in _TAGS:
-                packet = without_tags(packet)
-            if syn := headers(packet):
+            if syn := headers(without_tags(packet, length)):
                 syns.append(syn)
         return syns
 
@@ -111,7 +107,7 @@ class Tap:
         """
         code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if self.interface != "any":
-            socket.if_nametoindex(self.interface)
+            _index(self.interface)
         elif code and code != errno.ENETDOWN:
             raise OSError(code, "the packet socket failed")
 
@@ -127,12 +123,26 @@ class Tap:
         return bool(poll.poll(seconds * 1000))
 
 
-def without_tags(packet: bytes) -> bytes:
-    """A packet without the VLAN tags that are left in front of its IP header."""
-    kind = _TAGS[0]
-    while kind in _TAGS and len(packet) > 4:
-        kind = packet[2] << 8 | packet[3]
-        packet = packet[4:]
+def without_tags(packet: bytes, length: int) -> bytes:
+    """A packet without the VLAN tags that are left in front of its IP header.
+
+    A tag is four bytes, of which the last two say what follows. Nothing says that one is there: the
+    protocol that Linux gives is that of the tag or that behind it, by version. But as the length in
+    an IP header, what follows would be more than there is.
+
+    Args:
+        packet: the beginning of it.
+        length: of all of it.
+    """
+    while len(packet) >= 6:
+        version = packet[0] >> 4
+        if version == 4 and (packet[2] << 8 | packet[3]) <= length:
+            break
+        if version == 6 and (packet[4] << 8 | packet[5]) + 40 <= length:
+            break
+        if packet[2:4] not in _BEHIND_A_TAG:
+            break
+        packet, length = packet[4:], length - 4
     return packet
 
 
@@ -152,3 +162,19 @@ def _attach(sock: socket.socket, program: bytes) -> None:
     # struct sock_fprog: u16 length, pointer; the kernel copies what it points to
     fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+
+
+def _index(interface: str) -> int:
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        raise OSError(errno.ENODEV, f"there is no interface {interface}") from None
+
+
+def _bind(sock: socket.socket, index: int) -> None:
+    """Begin to receive, from one interface or (0) from all, which `socket.bind` cannot say."""
+    # struct sockaddr_ll: family, protocol, index, and what a sender would give
+    name = struct.pack("=HHi12x", socket.AF_PACKET, socket.htons(_ETH_P_ALL), index)
+    if ctypes.CDLL(None, use_errno=True).bind(sock.fileno(), name, len(name)):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
