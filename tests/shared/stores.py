@@ -27,20 +27,21 @@ class RealStore:
 
     Args:
         folder: for its log and its Unix socket.
-        options: of its configuration, name and value.
+        options: of its configuration, as words of its command line.
+        tls: whether its port takes TLS alone.
     """
 
-    def __init__(self, folder: Path, options: tuple[str, ...] = (), host: str = "127.0.0.1"):
+    def __init__(self, folder: Path, options: tuple[str, ...] = (), *, tls: bool = False):
         self._folder = folder
         self._options = options
-        self._host = host
+        self._tls = tls
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"redis://{self._host}:{self.port}/0"
+        return f"redis://127.0.0.1:{self.port}/0"
 
     @property
     def unix_url(self) -> str:
@@ -49,7 +50,8 @@ class RealStore:
 
     def start(self) -> RealStore:
         """Start it, and wait until it listens."""
-        command = [SERVER, "--port", str(self.port), "--bind", self._host, "--save", ""]
+        ports = ["--port", "0", "--tls-port"] if self._tls else ["--port"]
+        command = [SERVER, *ports, str(self.port), "--bind", "127.0.0.1", "--save", ""]
         command += ["--unixsocket", f"{self._folder}/store.sock", "--dir", str(self._folder)]
         command += [*self._options]
         with (self._folder / "store.log").open("ab") as log:
