@@ -102,15 +102,14 @@ class Signals:
     def __enter__(self) -> Signals:
         self._write.setblocking(False)
         signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._end)
-        signal.signal(signal.SIGUSR1, self._ask)
+        handlers = {signal.SIGTERM: self._end, signal.SIGINT: self._end, signal.SIGUSR1: self._ask}
+        self._before = {number: signal.signal(number, do) for number, do in handlers.items()}
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         self._read.close()
         self._write.close()
 

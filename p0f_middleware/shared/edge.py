@@ -26,7 +26,7 @@ from .._outage import Outage
 from .keys import EDGE_KEY, address_key, connection_key, sender
 from .resp import Reply, StoreError, command
 
-BATCH = 1024
+BATCH = 4096
 """SYNs to write in one go."""
 WRITE_TIMEOUT = 1.0
 """Seconds for one write and its replies; the ring holds what comes meanwhile."""

@@ -27,6 +27,9 @@ from .resp import Value, mget
 from .store import Store, not_redis, open_in
 from .worker import Worker
 
+_LATE = 0.004
+"""Seconds by which a timer may be late before that is the loop's fault."""
+
 
 class _Asked:
     """A lookup that waits for its values, or for the P0fError in their place."""
@@ -58,6 +61,8 @@ class LoopExchange:
         self._sent_at = 0.0
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._excused = False
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -81,11 +86,8 @@ class LoopExchange:
         if not self._scheduled and not self._under_way:
             self._scheduled = True
             loop.call_soon(self._send)
-        if self._timer is None:
-            self._timer = loop.call_later(max(0.0, asked.deadline - now), self._check)
-        elif self._timer.when() - loop.time() > asked.deadline - now:
-            self._timer.cancel()
-            self._timer = loop.call_later(max(0.0, asked.deadline - now), self._check)
+        if self._timer is None or asked.deadline < self._due:
+            self._watch(loop, asked.deadline)
         return asked.future
 
     def drop(self) -> None:
@@ -132,21 +134,33 @@ class LoopExchange:
         for asked in failed:
             asked.give(type(error)(*error.args))
 
+    def _watch(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        """Have `_check` called at `due` (`time.monotonic()`)."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = loop.call_later(max(0.0, due - time.monotonic()), self._check)
+
     def _check(self) -> None:
         """The timer: fail what has waited long enough."""
         self._timer = None
+        loop = asyncio.get_running_loop()
         now = time.monotonic()
+        if now - self._due > _LATE and not self._excused:
+            # The loop was held up, and not by the store, whose answer may be there already.
+            self._excused = True
+            self._watch(loop, now + _LATE)
+            return
+        self._excused = False
         if self._under_way and now - self._sent_at >= 0.9 * self._timeout:
             self._close()
             self._fail(P0fTimeout(f"the SYN store did not answer within {self._timeout:g} s"))
-        left = [one for one in (*self._under_way, *self._waiting) if not one.future.done()]
-        for asked in left:
+        for asked in (*self._under_way, *self._waiting):
             if asked.deadline <= now + 0.0005:
                 asked.give(P0fTimeout("the SYN store did not answer in the time that was left"))
-        loop = asyncio.get_running_loop()
-        if left := [asked for asked in left if not asked.future.done()]:
-            soonest = min(asked.deadline for asked in left)
-            self._timer = loop.call_later(max(0.0, soonest - now), self._check)
+        left = [one for one in (*self._under_way, *self._waiting) if not one.future.done()]
+        if left:
+            self._watch(loop, min(asked.deadline for asked in left))
 
 
 class ServerExchange(LoopExchange):

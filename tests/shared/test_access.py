@@ -31,7 +31,8 @@ pytestmark = needs_store
 
 CLIENT, PORT = "192.0.2.1", 54321
 visitor: Any = FakeVisitor(CLIENT, PORT)
-LATER = float("inf")
+LATER, LONG = float("inf"), 60.0
+forks = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 ACL = (
     *["--user", "default", "off"],
     *["--user", "edge", "on", ">secret", "%W~p0f:*", "-@all", "+set", "+ping"],
@@ -71,7 +72,7 @@ def as_user(store: RealStore, user: str, database: int = 0) -> str:
 @pytest.mark.parametrize("store", [ACL], indirect=True)
 def test_the_rights_of_the_manual_suffice(store: RealStore) -> None:
     edge = share(as_user(store, "edge"), syn(CLIENT, PORT))
-    source = SharedSyn(as_user(store, "app"))
+    source = SharedSyn(as_user(store, "app"), timeout=LONG)
     outcome = source.fingerprint(visitor, LATER)
     source.close()
 
@@ -82,7 +83,7 @@ def test_the_rights_of_the_manual_suffice(store: RealStore) -> None:
 @pytest.mark.parametrize("store", [(*ACL, *AUDITOR)], indirect=True)
 def test_no_command_is_tried_that_the_rights_do_not_allow(store: RealStore) -> None:
     share(as_user(store, "edge"), syn(CLIENT, PORT))
-    source = SharedSyn(as_user(store, "app"))
+    source = SharedSyn(as_user(store, "app"), timeout=LONG)
     source.fingerprint(visitor, LATER)
     source.close()
     with redis.Redis.from_url(as_user(store, "auditor"), protocol=2) as client:
@@ -105,7 +106,7 @@ def test_each_may_do_nothing_else(store: RealStore, user: str) -> None:
 def test_an_application_cannot_write_and_an_edge_cannot_read(store: RealStore) -> None:
     share(as_user(store, "edge"), syn(CLIENT, PORT))
     edge = share(as_user(store, "app"), syn(CLIENT, PORT))
-    reader = SharedSyn(as_user(store, "edge"))
+    reader = SharedSyn(as_user(store, "edge"), timeout=LONG)
     with pytest.raises(P0fUnavailable, match="refuses: NOPERM"):
         reader.fingerprint(visitor, LATER)
     reader.close()
@@ -115,7 +116,7 @@ def test_an_application_cannot_write_and_an_edge_cannot_read(store: RealStore) -
 
 @pytest.mark.parametrize("store", [ACL], indirect=True)
 def test_a_wrong_password_is_said_without_the_password(store: RealStore) -> None:
-    source = SharedSyn(f"redis://app:hunter2@127.0.0.1:{store.port}/0")
+    source = SharedSyn(f"redis://app:hunter2@127.0.0.1:{store.port}/0", timeout=LONG)
     with pytest.raises(P0fUnavailable, match="invalid username-password pair") as caught:
         source.fingerprint(visitor, LATER)
 
@@ -143,10 +144,10 @@ def test_the_way_to_the_store_may_be_encrypted(tmp_path: Path) -> None:
     try:
         url = f"rediss://127.0.0.1:{store.port}/0?ssl_ca_certs={tmp_path}/ca.pem"
         share(url, syn(CLIENT, PORT))
-        source = SharedSyn(url)
+        source = SharedSyn(url, timeout=LONG)
         blocking = source.fingerprint(visitor, LATER)
         source.close()
-        awaited = asyncio.run(_ask(AsyncSharedSyn(url), 200))
+        awaited = asyncio.run(_ask(AsyncSharedSyn(url, timeout=LONG), 200))
     finally:
         store.kill()
 
@@ -160,7 +161,7 @@ def test_a_certificate_of_nobodys_is_refused(tmp_path: Path) -> None:
     options = [word for name, file in names.items() for word in (f"--{name}", f"{tmp_path}/{file}")]
     store = RealStore(tmp_path, (*options, "--tls-auth-clients", "no"), tls=True).start()
     try:
-        source = SharedSyn(f"rediss://127.0.0.1:{store.port}/0", timeout=10)
+        source = SharedSyn(f"rediss://127.0.0.1:{store.port}/0", timeout=LONG)
         with pytest.raises(P0fUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             source.fingerprint(visitor, LATER)
     finally:
@@ -191,7 +192,7 @@ class SharedSynAt:
     """A SharedSyn for a with statement."""
 
     def __init__(self, store: Any, **options: Any) -> None:
-        self._source = SharedSyn(store, **options)
+        self._source = SharedSyn(store, **{"timeout": LONG} | options)
 
     def __enter__(self) -> SharedSyn:
         return self._source
@@ -209,7 +210,7 @@ def test_a_client_may_be_given(store: RealStore) -> None:
 
 async def _with_async_client(port: int) -> Any:
     async with redis.asyncio.Redis(port=port) as client:
-        source = AsyncSharedSyn(client)
+        source = AsyncSharedSyn(client, timeout=LONG)
         return await source.fingerprint(visitor, LATER)
 
 
@@ -246,7 +247,7 @@ def test_a_client_of_a_cluster_may_be_given(store: RealStore) -> None:
     share(store.url, syn(CLIENT, PORT), syn("192.0.2.2", PORT, WINDOWS))
     client = redis.cluster.RedisCluster(host="127.0.0.1", port=store.port)
     others: Any = FakeVisitor("192.0.2.2", PORT)
-    with SharedSynAt(client, timeout=5) as source:
+    with SharedSynAt(client, timeout=LONG) as source:
         outcomes: list[Any] = []
         threads = [
             threading.Thread(target=lambda v=v: outcomes.append(source.fingerprint(v, LATER)))
@@ -265,9 +266,10 @@ def test_a_client_of_a_cluster_may_be_given(store: RealStore) -> None:
 # Processes, loops
 
 
+@forks
 def test_a_child_has_a_connection_of_its_own(store: RealStore) -> None:
     share(store.url, syn(CLIENT, PORT))
-    source = SharedSyn(store.url)
+    source = SharedSyn(store.url, timeout=LONG)
     source.fingerprint(visitor, LATER)
     pid = os.fork()
     if pid == 0:
@@ -282,8 +284,9 @@ def test_a_child_has_a_connection_of_its_own(store: RealStore) -> None:
     assert stats["total_connections_received"] == 4  # the edge, parent, child, and who asks here
 
 
+@forks
 def test_a_fork_beside_a_thread_that_asks_does_not_block_the_child(store: RealStore) -> None:
-    source = SharedSyn(store.url, timeout=5)
+    source = SharedSyn(store.url, timeout=LONG)
     ended = threading.Event()
 
     def ask() -> None:
@@ -307,7 +310,7 @@ def test_a_fork_beside_a_thread_that_asks_does_not_block_the_child(store: RealSt
 
 def test_every_event_loop_has_a_connection_of_its_own(store: RealStore) -> None:
     share(store.url, syn(CLIENT, PORT))
-    source = AsyncSharedSyn(store.url)
+    source = AsyncSharedSyn(store.url, timeout=LONG)
 
     async def ask() -> Any:
         return await source.fingerprint(visitor, LATER)
@@ -322,7 +325,7 @@ def test_a_task_that_is_cancelled_takes_nobodys_answer(store: RealStore) -> None
     share(store.url, syn(CLIENT, PORT))
 
     async def cancel_every_other() -> list[Any]:
-        source = AsyncSharedSyn(store.url, timeout=5)
+        source = AsyncSharedSyn(store.url, timeout=LONG)
         tasks = [asyncio.ensure_future(source.fingerprint(visitor, LATER)) for _ in range(50)]
         for turns, task in enumerate(tasks[::2]):
             if turns % 5 == 0:
@@ -339,7 +342,7 @@ def test_it_works_under_trio(store: RealStore) -> None:
     import trio
 
     share(store.url, syn(CLIENT, PORT))
-    source = AsyncSharedSyn(store.url)
+    source = AsyncSharedSyn(store.url, timeout=LONG)
 
     async def ask() -> Any:
         try:
@@ -354,8 +357,9 @@ def test_a_source_that_is_forgotten_leaves_nothing_open(store: RealStore) -> Non
     script = (
         "import asyncio, gc, sys; from p0f_middleware import *; "
         "from tests.shared.syns import FakeVisitor as V; v = V('192.0.2.1', 1); "
-        "s = SharedSyn(sys.argv[1]); s.fingerprint(v, 1e12); del s; "
-        "a = AsyncSharedSyn(sys.argv[1]); asyncio.run(a.fingerprint(v, 1e12)); del a; gc.collect()"
+        "s = SharedSyn(sys.argv[1], timeout=60); s.fingerprint(v, 1e12); del s; "
+        "a = AsyncSharedSyn(sys.argv[1], timeout=60); asyncio.run(a.fingerprint(v, 1e12)); "
+        "del a; gc.collect()"
     )
     command = [sys.executable, "-W", "error::ResourceWarning", "-c", script, store.url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -31,8 +31,8 @@ from .syns import LINUX, WINDOWS, FakeVisitor, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
 CONNECTION, ADDRESS = f"p0f:{{{CLIENT}}}:{PORT}", f"p0f:{{{CLIENT}}}"
-SHORT = 0.1
-"""The timeout of sources that are to use it up."""
+SHORT, LONG = 0.1, 60.0
+"""Timeouts: of sources that are to use it up, and of those that a busy machine must not fail."""
 SLACK = 0.4
 """Seconds that a busy machine may add."""
 LATER = float("inf")
@@ -110,7 +110,7 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
     made: list[Kind] = []
 
     def connect(store: Any, **options: Any) -> Kind:
-        made.append(request.param(store, **options))
+        made.append(request.param(store, **{"timeout": LONG} | options))
         return made[-1]
 
     yield connect
@@ -277,7 +277,7 @@ def test_every_client_is_told_its_own(
 def test_lookups_of_one_turn_of_the_loop_are_one_command(
     store: RealStore, contents: redis.Redis
 ) -> None:
-    source = InALoop(store.url)
+    source = InALoop(store.url, timeout=LONG)
     source.ask(visitor)
     before = _commands(contents)
     source.together([FakeVisitor(CLIENT, port) for port in range(1, 65)])
@@ -313,7 +313,7 @@ def test_a_store_that_is_not_there_is_unavailable_at_once(connect: Connect, plac
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(P0fUnavailable, match="no connection to the SYN store at"):
-        connect(place.format(port=port), timeout=60).ask(visitor)
+        connect(place.format(port=port), timeout=LONG).ask(visitor)
 
 
 @needs_store
@@ -435,7 +435,7 @@ def test_a_server_that_is_not_a_store_is_a_protocol_error(connect: Connect, garb
         stand_in(lambda _: garbage) as url,
         pytest.raises(P0fProtocolError, match="does not answer as Redis or Valkey do"),
     ):
-        connect(url, timeout=60).ask(visitor)
+        connect(url, timeout=LONG).ask(visitor)
 
 
 def test_a_store_that_sends_its_answer_byte_by_byte_is_not_waited_for(connect: Connect) -> None:
@@ -480,7 +480,7 @@ def test_a_store_that_refuses_is_an_outage_with_its_words(connect: Connect, tmp_
 
 def test_no_lookup_outlives_its_deadline(connect: Connect) -> None:
     with stand_in(lambda _: b"") as url:
-        source = connect(url, timeout=60)
+        source = connect(url, timeout=LONG)
         began = time.monotonic()
         with pytest.raises(P0fTimeout):
             source.ask(visitor, began + SHORT)
@@ -492,7 +492,7 @@ def test_no_lookup_outlives_its_deadline(connect: Connect) -> None:
 def test_a_lookup_that_had_hardly_any_time_does_not_begin_an_outage(
     connect: Connect, store: RealStore, contents: redis.Redis
 ) -> None:
-    source = connect(store.url, timeout=60)
+    source = connect(store.url, timeout=LONG)
     with pytest.raises(P0fTimeout):
         source.ask(visitor, time.monotonic())
 
@@ -513,7 +513,7 @@ def _eventually(source: Kind) -> Outcome:
 
 
 def test_the_password_is_never_shown(connect: Connect) -> None:
-    source = connect("redis://app:hunter2@127.0.0.1:1/0?password=hunter3", timeout=60)
+    source = connect("redis://app:hunter2@127.0.0.1:1/0?password=hunter3", timeout=LONG)
     with pytest.raises(P0fUnavailable) as caught:
         source.ask(visitor)
     shown = f"{caught.value} {source.source!r} {caught.value.__cause__}"
