@@ -1,9 +1,10 @@
 """Django in one file: visitors see their own fingerprint, as a page at / and as JSON at /json.
 
-Run it while p0f listens on that socket (its -s), as WSGI or as ASGI:
+It needs no p0f: on Linux it reads the SYN of each connection. With P0F_SOCKET it asks the p0f that
+listens there (its -s). Run it as WSGI or as ASGI:
 
     pip install p0f-middleware django uvicorn
-    P0F_SOCKET=/run/p0f/p0f.sock python django_app.py
+    python django_app.py
     P0F_SOCKET=/run/p0f/p0f.sock uvicorn --no-proxy-headers django_app:asgi_app
 """
 
@@ -20,9 +21,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import Context, Template
 from django.urls import path
 
-SOCKET = os.environ.get("P0F_SOCKET") or sys.exit(
-    "Set P0F_SOCKET to the path of p0f's API socket, the one after its -s."
-)
+from p0f_middleware import Syn
+
+SOCKET = os.environ.get("P0F_SOCKET")
+ORIGIN = f"p0f at {SOCKET}" if SOCKET else "the SYN of each connection: P0F_SOCKET is not set"
+print(f"Fingerprints come from {ORIGIN}.", flush=True)
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -45,14 +48,14 @@ PAGE = """<!doctype html>
 <h1>No fingerprint</h1>
 <p>{{ status.describe }}</p>
 {% endif %}
-<p><a href="/json">The same as JSON</a></p>
+<p>From {{ origin }}. <a href="/json">The same as JSON</a></p>
 """
 
 settings.configure(
     ALLOWED_HOSTS=["localhost", "127.0.0.1", "[::1]"],
     INSTALLED_APPS=["p0f_middleware"],  # so that `python django_app.py check` looks at the socket
     MIDDLEWARE=["p0f_middleware.django.P0fMiddleware"],
-    P0FSOCKET=SOCKET,
+    P0F={"SOURCE": SOCKET or Syn()},
     ROOT_URLCONF=__name__,
     SECRET_KEY="nothing here is signed",
     TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
@@ -62,7 +65,7 @@ settings.configure(
 
 def page(request: HttpRequest) -> HttpResponse:
     info, status = request.p0f, request.p0f_status
-    context = {"info": info, "rows": info and info.describe(), "status": status}
+    context = {"info": info, "rows": info and info.describe(), "status": status, "origin": ORIGIN}
     return HttpResponse(Template(PAGE).render(Context(context)))
 
 

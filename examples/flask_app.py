@@ -1,23 +1,24 @@
 """Flask: visitors see their own fingerprint, as a page at / and as JSON at /json.
 
-Run it while p0f listens on that socket (its -s):
+It needs no p0f: on Linux it reads the SYN of each connection. With P0F_SOCKET it asks the p0f that
+listens there (its -s):
 
     pip install p0f-middleware flask
+    python flask_app.py
     P0F_SOCKET=/run/p0f/p0f.sock python flask_app.py
 """
 
 from __future__ import annotations
 
 import os
-import sys
 
 from flask import Flask, Response, jsonify, render_template_string, request
 
-from p0f_middleware import P0fWSGIMiddleware
+from p0f_middleware import P0fWSGIMiddleware, Syn
 
-SOCKET = os.environ.get("P0F_SOCKET") or sys.exit(
-    "Set P0F_SOCKET to the path of p0f's API socket, the one after its -s."
-)
+SOCKET = os.environ.get("P0F_SOCKET")
+ORIGIN = f"p0f at {SOCKET}" if SOCKET else "the SYN of each connection: P0F_SOCKET is not set"
+print(f"Fingerprints come from {ORIGIN}.", flush=True)
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -40,17 +41,17 @@ PAGE = """<!doctype html>
 <h1>No fingerprint</h1>
 <p>{{ status.describe() }}</p>
 {% endif %}
-<p><a href="/json">The same as JSON</a></p>
+<p>From {{ origin }}. <a href="/json">The same as JSON</a></p>
 """
 
 app = Flask(__name__)
-app.wsgi_app = P0fWSGIMiddleware(app.wsgi_app, SOCKET)  # type: ignore[method-assign]
+app.wsgi_app = P0fWSGIMiddleware(app.wsgi_app, SOCKET or Syn())  # type: ignore[method-assign]
 
 
 @app.get("/")
 def page() -> str:
     info, status = request.environ["p0f.info"], request.environ["p0f.status"]
-    return render_template_string(PAGE, info=info, status=status)
+    return render_template_string(PAGE, info=info, status=status, origin=ORIGIN)
 
 
 @app.get("/json")

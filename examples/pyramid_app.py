@@ -1,15 +1,16 @@
 """Pyramid: visitors see their own fingerprint, as a page at / and as JSON at /json.
 
-Run it while p0f listens on that socket (its -s):
+It needs no p0f: on Linux it reads the SYN of each connection. With P0F_SOCKET it asks the p0f that
+listens there (its -s):
 
     pip install p0f-middleware pyramid waitress
+    python pyramid_app.py
     P0F_SOCKET=/run/p0f/p0f.sock python pyramid_app.py
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from html import escape
 from typing import Any
 
@@ -18,11 +19,11 @@ from pyramid.request import Request
 from pyramid.response import Response
 from waitress import serve
 
-from p0f_middleware import P0fWSGIMiddleware
+from p0f_middleware import P0fWSGIMiddleware, Syn
 
-SOCKET = os.environ.get("P0F_SOCKET") or sys.exit(
-    "Set P0F_SOCKET to the path of p0f's API socket, the one after its -s."
-)
+SOCKET = os.environ.get("P0F_SOCKET")
+ORIGIN = f"p0f at {SOCKET}" if SOCKET else "the SYN of each connection: P0F_SOCKET is not set"
+print(f"Fingerprints come from {ORIGIN}.", flush=True)
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -36,7 +37,7 @@ PAGE = """<!doctype html>
 </style>
 <h1>{title}</h1>
 {content}
-<p><a href="/json">The same as JSON</a></p>
+<p>From {origin}. <a href="/json">The same as JSON</a></p>
 """
 
 
@@ -51,7 +52,7 @@ def page(request: Request) -> Response:
             for label, text in info.describe().items()
         )
         content = f"<table>{rows}</table>"
-    return Response(PAGE.format(title=escape(title), content=content))
+    return Response(PAGE.format(title=escape(title), content=content, origin=escape(ORIGIN)))
 
 
 def as_json(request: Request) -> dict[str, Any]:
@@ -64,7 +65,7 @@ with Configurator() as config:
     config.add_route("json", "/json")
     config.add_view(page, route_name="page")
     config.add_view(as_json, route_name="json", renderer="json")
-    app = P0fWSGIMiddleware(config.make_wsgi_app(), SOCKET)
+    app = P0fWSGIMiddleware(config.make_wsgi_app(), SOCKET or Syn())
 
 if __name__ == "__main__":
     serve(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))

@@ -1,15 +1,16 @@
 """Starlette: visitors see their own fingerprint, as a page at / and as JSON at /json.
 
-Run it while p0f listens on that socket (its -s):
+It needs no p0f: on Linux it reads the SYN of each connection. With P0F_SOCKET it asks the p0f that
+listens there (its -s):
 
     pip install p0f-middleware starlette uvicorn
+    python starlette_app.py
     P0F_SOCKET=/run/p0f/p0f.sock python starlette_app.py
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from html import escape
 
 import uvicorn
@@ -19,11 +20,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
-from p0f_middleware import P0fASGIMiddleware
+from p0f_middleware import P0fASGIMiddleware, Syn
 
-SOCKET = os.environ.get("P0F_SOCKET") or sys.exit(
-    "Set P0F_SOCKET to the path of p0f's API socket, the one after its -s."
-)
+SOCKET = os.environ.get("P0F_SOCKET")
+ORIGIN = f"p0f at {SOCKET}" if SOCKET else "the SYN of each connection: P0F_SOCKET is not set"
+print(f"Fingerprints come from {ORIGIN}.", flush=True)
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -37,7 +38,7 @@ PAGE = """<!doctype html>
 </style>
 <h1>{title}</h1>
 {content}
-<p><a href="/json">The same as JSON</a></p>
+<p>From {origin}. <a href="/json">The same as JSON</a></p>
 """
 
 
@@ -52,7 +53,7 @@ async def page(request: Request) -> HTMLResponse:
             for label, text in info.describe().items()
         )
         content = f"<table>{rows}</table>"
-    return HTMLResponse(PAGE.format(title=escape(title), content=content))
+    return HTMLResponse(PAGE.format(title=escape(title), content=content, origin=escape(ORIGIN)))
 
 
 async def as_json(request: Request) -> JSONResponse:
@@ -62,7 +63,7 @@ async def as_json(request: Request) -> JSONResponse:
 
 app = Starlette(
     routes=[Route("/", page), Route("/json", as_json)],
-    middleware=[Middleware(P0fASGIMiddleware, source=SOCKET)],
+    middleware=[Middleware(P0fASGIMiddleware, source=SOCKET or Syn())],
 )
 
 if __name__ == "__main__":

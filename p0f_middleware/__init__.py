@@ -1,13 +1,19 @@
-"""The client's passive TCP/IP fingerprint, as p0f v3 sees it, in every WSGI and ASGI request.
+"""Passive OS fingerprinting for web applications: which TCP/IP stack sent each request.
 
-    app = P0fWSGIMiddleware(app, "/run/p0f.sock")    # environ["p0f.info"], environ["p0f.status"]
-    app = P0fASGIMiddleware(app, "/run/p0f.sock")    # scope["p0f.info"], scope["p0f.status"]
+    app = P0fWSGIMiddleware(app, SOURCE)    # environ["p0f.info"], ["p0f.claim"], ["p0f.status"]
+    app = P0fASGIMiddleware(app, SOURCE)    # the same keys of scope
 
-The public names are here. What takes long to import, asyncio above all, comes when first used.
+SOURCE is the path of p0f's socket, a client of it (`P0f`, `AsyncP0f`), the SYN of the request's own
+connection (`Syn`), a SYN that an edge machine has shared (`SharedSyn`, `AsyncSharedSyn`), or an
+object of yours with `lookup(ip_address)`.
+
+The public names are here and nothing else. What takes long to import, asyncio above all, comes when
+first used.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._daemon.blocking import P0f
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from .asgi import P0fASGIMiddleware
     from .shared.aio import AsyncSharedSyn
     from .shared.blocking import SharedSyn
-    from .syn import Syn, save_syn
+    from .syn import Syn, fingerprint_syn, save_syn
 
 __all__ = [
     "AsyncP0f",
@@ -57,33 +63,27 @@ __all__ = [
     "SharedSyn",
     "Syn",
     "check_claim",
+    "fingerprint_syn",
     "save_syn",
 ]
 
 __version__ = "1.0.0"
 
+_LATER = {
+    "AsyncP0f": "._daemon.aio",
+    "AsyncSharedSyn": ".shared.aio",
+    "P0fASGIMiddleware": ".asgi",
+    "SharedSyn": ".shared.blocking",
+    "Syn": ".syn",
+    "fingerprint_syn": ".syn",
+    "save_syn": ".syn",
+}
+"""Names that are imported when first used, and where from."""
+
 
 def __getattr__(name: str) -> Any:
-    if name == "AsyncP0f":
-        from ._daemon.aio import AsyncP0f
-
-        return AsyncP0f
-    if name == "P0fASGIMiddleware":
-        from .asgi import P0fASGIMiddleware
-
-        return P0fASGIMiddleware
-    if name == "SharedSyn":
-        from .shared.blocking import SharedSyn
-
-        return SharedSyn
-    if name == "AsyncSharedSyn":
-        from .shared.aio import AsyncSharedSyn
-
-        return AsyncSharedSyn
-    if name in ("Syn", "save_syn"):
-        from . import syn
-
-        return getattr(syn, name)
+    if name in _LATER:
+        return getattr(import_module(_LATER[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

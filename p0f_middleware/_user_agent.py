@@ -97,7 +97,10 @@ def read_user_agent(header: str | None) -> UserAgent:
 @lru_cache(REMEMBERED)
 def _read(header: str) -> UserAgent:
     words = header.lower()
-    if _BOT(words) or any(word in words for word in _NOT_A_VISITOR):
+    for word in _NOT_A_VISITOR:  # faster than one expression of them all
+        if word in words:
+            return NO_CLAIM
+    if _BOT(words):
         return NO_CLAIM
     found = _FIRST_WORD(words)
     family = _FAMILIES[found[0]] if found else None

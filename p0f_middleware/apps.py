@@ -32,15 +32,18 @@ class P0fConfig(AppConfig):
 def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
     """An error if P0fMiddleware would refuse its settings, a warning if p0f cannot be reached.
 
-    Connects to p0f and asks nothing.
+    Connects to p0f and asks nothing. A source that is no path is not checked.
     """
     try:
         P0fMiddleware(_no_response)
-        socket_path = os.fspath(read_settings()["source"])
+        source = read_settings()["source"] or os.environ.get("P0F_SOCKET")
     except MiddlewareNotUsed:
         return []
     except ImproperlyConfigured as error:
         return [Error(str(error), id="p0f_middleware.E001")]
+    if not isinstance(source, (str, os.PathLike)):
+        return []  # a Syn, or another object that has no socket of p0f's to look at
+    socket_path = os.fspath(source)
     try:
         Link[object](socket_path, PATIENCE).let_go()
     except OSError as error:

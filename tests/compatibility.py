@@ -1,13 +1,13 @@
-"""Makes README's table of servers from what the tests of servers have run.
+"""Writes the manual's table of servers from what the tests of servers have run.
 
-    python -m tests.compatibility     # prints it; what failed on the way goes to stderr
+    python -m tests.compatibility     # as root, with p0f; rewrites docs/compatibility.md
 
-The columns and their cells are what the tests record with `record_property`.
+The columns and their cells are what the tests record with `record_property`. A combination that
+recorded nothing has failed, and the table says so.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,8 +17,9 @@ import pytest
 
 from .matrix import SERVERS, Server
 
+PAGE = Path(__file__).parents[1] / "docs" / "compatibility.md"
 BEGIN, END = "<!-- servers: begin -->", "<!-- servers: end -->"
-"""Stand around the table in README."""
+"""Stand around the table in the page."""
 COLUMNS = (
     "IPv4",
     "IPv6",
@@ -58,21 +59,32 @@ def _row(server: Server, cells: Mapping[str, Mapping[str, str]]) -> tuple[str, .
     return server.name, server.version, *(recorded.get(c, "**fails**") for c in COLUMNS)
 
 
-def names_in(readme: str) -> list[str] | None:
-    """The servers in README's table; None if it has none."""
-    if BEGIN not in readme:
-        return None
-    rows = readme.partition(BEGIN)[2].partition(END)[0].strip().splitlines()[2:]
+def names_in(page: str) -> list[str]:
+    """The servers in the page's table.
+
+    Raises:
+        ValueError: the page has no table.
+    """
+    rows = page[page.index(BEGIN) : page.index(END)].strip().splitlines()[3:]
     return [row.split("|")[1].strip() for row in rows]
 
 
+def put_into(page: str, new_table: str) -> str:
+    """The page with its table replaced.
+
+    Raises:
+        ValueError: the page has no table.
+    """
+    return page[: page.index(BEGIN)] + new_table + page[page.index(END) + len(END) :]
+
+
 def main() -> int:
-    """Run the tests of servers and print the table; returns pytest's exit status."""
+    """Run the tests of servers and write the table; returns pytest's exit status."""
     recorder = Recorder()
     tests = str(Path(__file__).parent / "real" / "test_servers.py")
-    with contextlib.redirect_stdout(sys.stderr):
-        status = pytest.main(["-q", "--tb=short", tests], plugins=[recorder])
-    print(table(recorder.cells))
+    status = pytest.main(["-q", "--tb=short", tests], plugins=[recorder])
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(put_into(page, table(recorder.cells)), encoding="utf-8")
     return int(status)
 
 

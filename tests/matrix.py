@@ -1,7 +1,7 @@
 """The servers that p0f_middleware is tested with, and how a user starts them.
 
-README's table of servers has the same names in the same order; `python -m tests.compatibility`
-makes it.
+The table in docs/compatibility.md has the same names in the same order; `python -m
+tests.compatibility` writes it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Server:
     """One way to run a web server, and what is known of how it hands over its clients.
 
     Attributes:
-        name: what README calls it.
+        name: what the manual calls it.
         command: its command line, with {listen} for where to listen.
         options: where to listen.
         package: its distribution; None for the standard library.
@@ -124,7 +124,7 @@ SERVERS = [
         "uWSGI",
         f"uwsgi --master --die-on-term --need-app {{listen}} --home {_HOME} --module {WSGI}",
         UWSGI,
-        "uwsgi",
+        "pyuwsgi",
         "wsgi",
         mapped="127.0.0.1",
         unix_peer="0.0.0.0",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from asgiref.sync import iscoroutinefunction
 
-from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware
+from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, Syn
 from p0f_middleware.testing import FakeP0f
 
 django = pytest.importorskip("django")
@@ -311,6 +311,19 @@ def test_check_warns_of_a_missing_socket(tmp_path: Path) -> None:
 def test_check_warns_of_a_socket_that_nobody_listens_on(p0f: FakeP0f) -> None:
     p0f.refuse()
     assert complaints() == ["p0f_middleware.W001"]
+
+
+def test_check_looks_at_no_socket_if_the_source_is_none_of_p0fs() -> None:
+    with override_settings(P0F={"SOURCE": Syn()}):
+        assert complaints() == []
+
+
+def test_check_looks_at_the_socket_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("P0F_SOCKET", str(tmp_path / "p0f.sock"))
+    with override_settings(P0F={}):
+        assert complaints() == ["p0f_middleware.W001"]
 
 
 def test_check_reports_settings_that_the_middleware_would_refuse() -> None:

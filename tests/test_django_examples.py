@@ -18,6 +18,8 @@ from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .servers import BIN, fetch, free_port, serve
 
+pytest.importorskip("django")
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SERVERS = {
     "runserver": [sys.executable, "django_app.py"],

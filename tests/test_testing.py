@@ -273,10 +273,12 @@ def test_a_client_that_leaves_while_it_is_being_stopped_does_no_harm() -> None:
     peers = [Peer(p0f.socket_path) for _ in range(5)]
     for peer in peers:
         peer.ask()
-    leaving = threading.Thread(target=lambda: [peer.close() for peer in peers])
-    leaving.start()
+    leaving = [threading.Thread(target=peer.close) for peer in peers]
+    for thread in leaving:
+        thread.start()
     p0f.stop()
-    leaving.join()
+    for thread in leaving:
+        thread.join()
 
     with closing(Peer(p0f.start().socket_path)) as again:
         assert len(again.ask()) == 232
@@ -316,3 +318,25 @@ def test_where_there_are_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPa
     with pytest.raises(OSError, match="needs Unix sockets"):
         p0f.start()
     p0f.stop()
+
+
+def test_it_is_imported_on_windows_and_says_what_is_missing_there() -> None:
+    """Windows has none of these modules and names; development machines may run it."""
+    script = """
+import os, pytest, select, socket, sys, tempfile
+for name in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules[name] = None
+for module, name in ((os, "register_at_fork"), (select, "poll"), (socket, "AF_UNIX"),
+                     (socket, "MSG_NOSIGNAL")):
+    delattr(module, name)
+import p0f_middleware._pytest
+from p0f_middleware.testing import FakeP0f
+p0f = FakeP0f()
+try:
+    p0f.start()
+except OSError as error:
+    print(error)
+p0f.stop()
+"""
+    printed = subprocess.check_output([sys.executable, "-c", script], text=True, timeout=30)
+    assert "needs Unix sockets" in printed

@@ -1,13 +1,16 @@
 """`p0f-middleware demo`: serve a page that shows its visitor's fingerprint, through the middleware.
 
 The page is a WSGI application like any other (`demo_app`); this file is the server around it. The
-fact a reader would get wrong: signal handlers only set an event, so that nothing can interrupt the
-tidying up. Ctrl-C, however often it is pressed, leaves no process and no file behind.
+fact a reader would get wrong: no signal handler raises, so that nothing can interrupt the tidying
+up. Ctrl-C, however often it is pressed, leaves no process and no file behind.
 
-Theory of operation: the main thread waits for the event; `serve_forever` runs in a second thread,
-and each request in a thread of its own. On the event the main thread stops the server, waits for
-the second thread, and then closes the source: its p0f ends, its folder is removed. Request threads
-are daemons, which hold nothing that needs closing.
+Theory of operation: the main thread waits for a signal; `serve_forever` runs in a second thread,
+and each request in a thread of its own. Python itself writes a byte to a socket for each signal
+(`set_wakeup_fd`), and the main thread reads it. A handler that set a threading.Event would not do:
+it could run while the main thread, or the same handler one signal earlier, holds the event's lock,
+and wait for itself for ever. After the first signal all others are ignored; the main thread stops
+the server, waits for the second thread, and closes the source: its p0f ends, its folder is removed.
+Request threads are daemons, which hold nothing that needs closing.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import signal
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from ..wsgi import P0fWSGIMiddleware
@@ -28,6 +32,7 @@ from .terminal import add_socket_option, fail, printable
 
 PORT = 8000
 """The port to serve on if the user named none and it is free."""
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,18 +71,18 @@ def demo(socket_path: str | None, kind: str | None, host: str, port: int | None)
         host: the address to serve on.
         port: 0 for any free one; None for `PORT` or, if that is taken, any free one.
     """
-    stop = _stop_signals()
     try:
         server = make_server(host, port)
     except (OSError, OverflowError) as error:
         return fail(_cannot_serve(error, host, port))
+    wait_for_signal = _expect_signals()
     with server, open_source(server.socket, socket_path=socket_path, kind=kind) as source:
         logging.basicConfig(level=logging.INFO, format="%(message)s")  # p0f is down, or back
         server.set_app(P0fWSGIMiddleware(make_app(source), source.source))
         _announce(server, host, source)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        stop.wait()
+        wait_for_signal()
         server.shutdown()
         serving.join()
     return 0
@@ -134,10 +139,24 @@ def _announce(server: DemoServer, host: str, source: DemoSource) -> None:
     print(f"Open http://{shown}:{server.server_port}/ in a browser. Ctrl-C ends it.", flush=True)
 
 
-def _stop_signals() -> threading.Event:
-    """An event that is set by every signal that asks this process to end."""
-    stop = threading.Event()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):  # Windows has no SIGHUP
-            signal.signal(getattr(signal, name), lambda *_: stop.set())
-    return stop
+def _expect_signals() -> Callable[[], None]:
+    """Returns a function that waits for the first signal that asks this process to end.
+
+    A signal that comes between the two counts. Those after the first are ignored.
+    """
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    waiting, waking = socket.socketpair()
+    waking.setblocking(False)
+    signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        waiting.recv(1)
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        waiting.close()
+        waking.close()
+
+    return wait

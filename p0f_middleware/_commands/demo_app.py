@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..claim import check_request
+from ..claim import check_claim
 from .demo_page import Pretence, Visit, render
 from .demo_source import DemoSource
 
@@ -81,13 +81,13 @@ def _visit(environ: WSGIEnvironment) -> Visit:
 def _lie(visit: Visit, source: DemoSource) -> str:
     """The page as it would be, had the visitor sent a User-Agent of another system."""
     user_agent = WINDOWS
-    claim, info = check_request(visit.info, user_agent, None)
+    claim = check_claim(visit.info, user_agent)
     if claim.seen == claim.claimed:
         user_agent = MACOS
-        claim, info = check_request(visit.info, user_agent, None)
+        claim = check_claim(visit.info, user_agent)
     command = shlex.join(["curl", "-A", user_agent, f"{visit.url}/json"])
     return render(
-        replace(visit, info=info, claim=claim, user_agent=user_agent, platform=None),
+        replace(visit, claim=claim, user_agent=user_agent, platform=None),
         source,
         Pretence(command),
     )

@@ -184,6 +184,8 @@ def _seen_as(counts: Mapping[str, int]) -> Html:
 def _table(info: P0fInfo) -> Html:
     facts = info.describe()
     facts.pop("User-Agents seen with it", None)  # shown as a picture
+    if info.source != "p0f":
+        facts.pop("Honesty", None)  # shown as the verdict; p0f's own says more
     rows = [_fill("<dt>{label}</dt><dd>{text}</dd>", label=la, text=t) for la, t in facts.items()]
     return _fill("<h2>All that is known</h2><dl>{rows}</dl>", rows=_join(rows))
 
@@ -222,7 +224,7 @@ _VERDICTS = {
         "A false alarm is worse than a lie that passes, so there is no verdict.",
     ),
     ClaimVerdict.NO_CLAIM: _Verdict(
-        "mild", "There is nothing to compare.", "Programs and bots often name no system."
+        "mild", "There is nothing to compare.", "That alone speaks against nobody."
     ),
 }
 _CONTRADICTORY = _Verdict(

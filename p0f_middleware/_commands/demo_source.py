@@ -20,6 +20,7 @@ from pathlib import Path
 
 from .._info import P0fInfo
 from .._socket_folder import SOCKET_NAME, make_socket_folder
+from .._visitor import Source, VisitorSource
 from ..syn import Syn, save_syn
 from ..testing import SAMPLE
 
@@ -46,7 +47,7 @@ class DemoSource:
         sample_because: why they are a sample; None if they are the visitor's own.
     """
 
-    source: str | Syn | SampleHost
+    source: str | Source | VisitorSource
     origin: str
     sample_because: str | None = None
 
@@ -143,7 +144,10 @@ SOURCE_MAKERS = {"syn": saved_syns, "p0f": own_p0f, "sample": no_source}
 
 @contextlib.contextmanager
 def _socket_folder() -> Iterator[Path]:
-    folder = make_socket_folder("p0f-demo-")
+    try:
+        folder = make_socket_folder("p0f-demo-")
+    except OSError as error:
+        raise CannotStart(str(error)) from error
     try:
         yield Path(folder)
     finally:

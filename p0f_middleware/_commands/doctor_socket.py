@@ -82,7 +82,7 @@ def _why_missing(socket_path: str) -> str:
     for daemon in same_path:
         return _why_missing_though_p0f_runs(daemon, path)
     others = sorted({d.socket_path for d in daemons() if d.socket_path is not None})
-    hint = f"; a p0f runs with -s {', '.join(others)}" if others else ""
+    hint = f", or use the socket of a p0f that runs: {', '.join(others)}" if others else ""
     return f"there is no {socket_path}: start p0f with -s {socket_path}{hint}"
 
 

@@ -153,7 +153,7 @@ def _has_socket(daemon: Daemon, socket_path: str) -> bool:
     return False
 
 
-def listener(sock: socket.socket) -> Daemon | None:
+def listener(sock: socket.SocketType) -> Daemon | None:
     """The process that listens at the other end of `sock`; None if it does not look like p0f."""
     with contextlib.suppress(OSError, AttributeError):
         size = _CREDENTIALS.size

@@ -12,8 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..syn._fingerprint import SIGNATURES
 from ..syn._signatures import merge
-from ..syn._syn import SIGNATURES
 from .terminal import fail
 
 

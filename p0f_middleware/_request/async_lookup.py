@@ -11,6 +11,7 @@ import time
 from .._async_library import sleep
 from .._outcome import Outcome, P0fStatus
 from .failure import failed
+from .hold import Told
 from .lookup import BaseLookup, Keys
 from .visitor import BaseVisitor
 
@@ -24,11 +25,17 @@ class AsyncLookup(BaseLookup):
         """The keys of a request. Raises nothing of ours."""
         try:
             now = time.monotonic()
-            key = visitor.key if self._holds else None
-            told = self._hold.get(key, now)
+            key, connection = self._connection(visitor)
+            told = self._hold.get(key, connection, now)
             if told is not None:
                 return self._keys(visitor, told)
-            return self._tell(visitor, key, await self._ask(visitor, now + self._budget), now)
+            deadline = now + self._budget
+            told = Told(await self._ask(visitor, deadline))
+            pause = self._pause_to_confirm(visitor, told, deadline)
+            if pause:
+                await sleep(pause)
+                told = Told(await self._ask(visitor, deadline))
+            return self._tell(visitor, key, connection, told, now)
         except Exception as error:
             return self._keys_of_failure(error)
 

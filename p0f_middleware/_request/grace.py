@@ -52,6 +52,14 @@ class Grace:
             left -= pause
             pause *= 1.5
 
+    def once(self, address: str, now: float) -> float:
+        """Seconds to wait for p0f to see more of `address`; 0 if it was waited for not long ago."""
+        self._forget(now)
+        if address in self._unknown or address in self._unknown_before:
+            return 0.0
+        self._unknown.add(address)
+        return self.seconds
+
     def stayed_unknown(self, address: str, now: float) -> None:
         """Take note that the pauses were in vain: the address is not waited for for a while."""
         self._forget(now)

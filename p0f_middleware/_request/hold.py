@@ -9,14 +9,17 @@ entry that another thread has removed in between is simply not there. No lock is
 needs no care.
 
 The fact a reader would get wrong: the same address and port may be a new connection, if the client
-uses its port again within `hold` seconds. Sources held here answer for the address or for the pair,
-so that the answer is no worse than asking for the same pair again.
+uses its port again within `hold` seconds, and a server may report a pair that a client chose. For a
+source that tells the SYN of one connection (`Syn`) the server's own object of the connection has to
+be the same as well. The others answer for the address or the pair, so that what is held is no worse
+than asking for the same pair again.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Any
+from weakref import ReferenceType, ref
 
 from .._outcome import Outcome
 from .._user_agent import Headers
@@ -34,10 +37,12 @@ ASK_ONCE_MORE_AFTER = 1.0
 class Told:
     """What one connection was told: the outcome, and what was made of it for the application."""
 
-    __slots__ = ("again", "claims", "keys", "outcome", "until")
+    __slots__ = ("again", "claims", "connection", "keys", "outcome", "until")
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
+        self.connection: ReferenceType[object] | None = None
+        """The server's object of the connection; None if the source does not depend on it."""
         self.until = 0.0
         """When it expires, by `time.monotonic()`."""
         self.again = False
@@ -64,19 +69,35 @@ class Hold:
     def __len__(self) -> int:
         return len(self._told)
 
-    def get(self, key: object, now: float) -> Told | None:
-        """What the connection was told, if that is not too long ago."""
+    def get(self, key: object, connection: object, now: float) -> Told | None:
+        """What the connection was told, if that is not too long ago.
+
+        Args:
+            key: the client's address and port, in whatever form; None finds nothing.
+            connection: the server's object of the connection; None if the source does not depend
+                on it.
+            now: `time.monotonic()`.
+        """
         try:
             told = self._told.get(key)
             if told is None or told.until < now:
+                return None
+            if told.connection is not None and (
+                connection is None or told.connection() is not connection
+            ):
                 return None
             self._told.move_to_end(key)
         except (KeyError, TypeError):  # removed meanwhile; or a server's pair that has no hash
             return None
         return told
 
-    def put(self, key: object, told: Told, now: float) -> None:
+    def put(self, key: object, connection: object, told: Told, now: float) -> None:
         """Remember what a connection was told, which is a fingerprint: the rest is asked again."""
+        if connection is not None:
+            try:
+                told.connection = ref(connection)
+            except TypeError:  # an object that cannot be recognised later without being kept alive
+                return
         before = self._told.get(key)
         told.again = _too_early(told.outcome) and not (before is not None and before.again)
         told.until = now + (

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from ..claim import check_claim, check_request, read_headers
+from ..claim import ClaimVerdict, check_claim, check_request, read_headers
 from .failure import failed
 from .grace import Grace
 from .hold import Hold, Told
@@ -55,10 +55,9 @@ class BaseLookup:
         self._foreign = asked.foreign
         self._grace = Grace(grace if asked.waits else 0)
         self._budget = asked.timeout + self._grace.seconds
-        # A source that answers at once reads the connection itself, which is surer than its peer's
-        # address and port, and remembers what it has read.
-        self._holds = seconds("hold", hold, zero=True) > 0 and asked.waits
+        self._holds = seconds("hold", hold, zero=True) > 0
         self._hold = Hold(hold)
+        self._reads_connection = not asked.waits
         self._claims = claims
         self._unnamed_proxy = UnnamedProxy(rules.client_header)
 
@@ -74,13 +73,38 @@ class BaseLookup:
             yield min(pause, left)
         self._grace.stayed_unknown(address, time.monotonic())
 
-    def _tell(self, visitor: BaseVisitor, key: object, outcome: Outcome, now: float) -> Keys:
-        """What a connection is told of this outcome, now and, if it is held, later."""
-        told = Told(outcome)
+    def _pause_to_confirm(self, visitor: BaseVisitor, told: Told, deadline: float) -> float:
+        """Seconds to wait before asking p0f once more; 0 unless its answer accuses the client.
+
+        p0f answers for the address, and may not have seen the SYN of this connection yet: then it
+        has told of another machine behind the address, and would have an honest client accused.
+        """
+        claim = self._keys(visitor, told).get("p0f.claim")
+        if claim is None or claim.verdict is not ClaimVerdict.MISMATCH or not self._grace.seconds:
+            return 0.0
+        info = told.outcome.info
+        if info is None or info.source != "p0f" or (address := visitor.address) is None:
+            return 0.0
+        now = time.monotonic()
+        return max(0.0, min(self._grace.once(address, now), deadline - now))
+
+    def _connection(self, visitor: BaseVisitor) -> tuple[object, object]:
+        """Under what the connection is held, as `Hold.get` takes it; Nones if it is not."""
+        if not self._holds:
+            return None, None
+        if not self._reads_connection or visitor.behind_proxy:
+            return visitor.key, None
+        connection = visitor.server_object()
+        return (None, None) if connection is None else (visitor.peer_key(), connection)
+
+    def _tell(
+        self, visitor: BaseVisitor, key: object, connection: object, told: Told, now: float
+    ) -> Keys:
+        """What a connection is told, now and, if it is held, later."""
         self._unnamed_proxy.look(visitor)
-        if key is not None and outcome.status is P0fStatus.OK and visitor.port:
-            self._hold.put(key, told, now)
-        return self._keys(visitor, told)
+        if key is not None and told.outcome.status is P0fStatus.OK and visitor.port:
+            self._hold.put(key, connection, told, now)
+        return told.keys or self._keys(visitor, told)
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
         """The application's keys; made anew only if the client claims to be something else."""
@@ -115,11 +139,17 @@ class Lookup(BaseLookup):
         """The keys of a request. Raises nothing of ours."""
         try:
             now = time.monotonic()
-            key = visitor.key if self._holds else None
-            told = self._hold.get(key, now)
+            key, connection = self._connection(visitor)
+            told = self._hold.get(key, connection, now)
             if told is not None:
                 return self._keys(visitor, told)
-            return self._tell(visitor, key, self._ask(visitor, now + self._budget), now)
+            deadline = now + self._budget
+            told = Told(self._ask(visitor, deadline))
+            pause = self._pause_to_confirm(visitor, told, deadline)
+            if pause:
+                time.sleep(pause)
+                told = Told(self._ask(visitor, deadline))
+            return self._tell(visitor, key, connection, told, now)
         except Exception as error:
             return self._keys_of_failure(error)
 

@@ -91,6 +91,10 @@ class BaseVisitor:
         """The file descriptor of the request's socket. Raises NoConnection."""
         raise NotImplementedError
 
+    def server_object(self) -> object | None:
+        """The object that the server keeps for this connection; None if it shows none."""
+        raise NotImplementedError
+
     def claims(self) -> tuple[str | None, str | None]:
         """User-Agent and Sec-CH-UA-Platform: what the client says of itself."""
         raise NotImplementedError
@@ -147,6 +151,10 @@ class WSGIVisitor(BaseVisitor):
         fd: int = _server_sockets().wsgi_connection(self._environ)
         return fd
 
+    def server_object(self) -> object | None:
+        found: object | None = _server_objects().wsgi_object(self._environ)
+        return found
+
     def claims(self) -> tuple[str | None, str | None]:
         environ = self._environ
         return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
@@ -196,6 +204,10 @@ class ASGIVisitor(BaseVisitor):
         fd: int = _server_sockets().asgi_connection(self._scope, self._receive, self._send)
         return fd
 
+    def server_object(self) -> object | None:
+        found: object | None = _server_objects().asgi_object(self._receive, self._send)
+        return found
+
     def claims(self) -> tuple[str | None, str | None]:
         user_agent = platform = None
         for name, value in self._headers():
@@ -233,6 +245,13 @@ def _server_sockets() -> ModuleType:
     from ..syn import _server_sockets
 
     return _server_sockets
+
+
+@cache
+def _server_objects() -> ModuleType:
+    from ..syn import _server_objects
+
+    return _server_objects
 
 
 @cache

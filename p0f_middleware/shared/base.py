@@ -97,12 +97,13 @@ class BaseSharedSyn:
         if who.port and (syn := values[0]) is not None:
             found = self._read(syn)
             if found is not None and (found.address, found.port) == who:
-                return Outcome(found.info, P0fStatus.OK, None)
+                return found.outcome
             strange = True
         if (syn := values[-1]) is not None:
             found = self._read(syn)
             if found is not None and found.address == who.address:
-                return Outcome(by_address(found.info), P0fStatus.OK, None)
+                info = found.outcome.info
+                return Outcome(info and by_address(info), P0fStatus.OK, None)
             strange = True
         if strange:
             return self._not_its_syn(question)

@@ -44,8 +44,9 @@ class SharedSyn(BaseSharedSyn):
         else:
             require_client(store, asynchronous=False)
             name, self._make = "the given client", lambda: _FromClient(store)
-        self._exchange = _Exchange(self._make(), name, self.timeout)
-        self._exchanges = {self._exchange.pid: self._exchange}
+        # Made when first used: gevent may replace locks and threads after this.
+        self._exchange: _Exchange | None = None
+        self._exchanges: dict[int, _Exchange] = {}
         return name
 
     def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
@@ -72,9 +73,9 @@ class SharedSyn(BaseSharedSyn):
         """This process's exchange."""
         exchange = self._exchange
         pid = os.getpid()
-        if exchange.pid != pid or exchange.stuck:
+        if exchange is None or exchange.pid != pid or exchange.stuck:
             fresh = _Exchange(self._make(), self.store_name, self.timeout)
-            if exchange.pid == pid:
+            if exchange is not None and exchange.pid == pid:
                 self._exchanges[pid] = fresh
             # atomic: threads get the same. What was the parent's is kept, lest it be closed here.
             exchange = self._exchange = self._exchanges.setdefault(pid, fresh)

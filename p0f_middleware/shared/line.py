@@ -26,7 +26,7 @@ class Line:
     """A connection to the store.
 
     Args:
-        sock: a connected socket, TLS or not; the line does not close it.
+        sock: a connected socket, TLS or not.
         close: closes it.
     """
 
@@ -35,6 +35,26 @@ class Line:
         self.close = close
         self._replies = Replies()
         self._read: list[Reply] = []
+
+    def adopt(self) -> None:
+        """Make the socket one of the calling thread's.
+
+        gevent's sockets wait in the thread that has made them, and a line is opened in another. (A
+        TLS socket cannot be made anew; with gevent's sockets it takes gevent's threads, too.)
+        """
+        sock, close = self.sock, self.close
+        if hasattr(sock, "context"):  # ssl.SSLSocket
+            return
+        self.sock = own = socket.socket(sock.family, sock.type, sock.proto, sock.detach())
+
+        def close_both() -> None:
+            own.close()
+            close()
+
+        self.close = close_both
+
+    def __del__(self) -> None:
+        self.close()
 
     def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
         """Send commands; wait for their `count` replies until `deadline` (`time.monotonic()`).

@@ -150,6 +150,7 @@ class StoreConnection:
         self._opening = None
         if isinstance(line, P0fError):
             raise line
+        line.adopt()
         self.line = line
         return line
 

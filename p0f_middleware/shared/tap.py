@@ -37,6 +37,7 @@ _KERNEL, _USER = 0, 1  # whose a frame is
 
 _status = struct.Struct("=I")
 _frame = struct.Struct("=4xIIH")  # tp_len, tp_snaplen, tp_mac
+_TCP = 6
 _BEHIND_A_TAG = {kind.to_bytes(2, "big") for kind in (0x0800, 0x86DD, 0x8100, 0x88A8)}
 
 
@@ -134,11 +135,11 @@ def without_tags(packet: bytes, length: int) -> bytes:
         packet: the beginning of it.
         length: of all of it.
     """
-    while len(packet) >= 6:
+    while len(packet) >= 7:
         version = packet[0] >> 4
         if version == 4 and (packet[2] << 8 | packet[3]) <= length:
             break
-        if version == 6 and (packet[4] << 8 | packet[5]) + 40 <= length:
+        if version == 6 and packet[6] == _TCP and (packet[4] << 8 | packet[5]) + 40 <= length:
             break
         if packet[2:4] not in _BEHIND_A_TAG:
             break

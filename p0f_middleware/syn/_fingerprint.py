@@ -16,21 +16,29 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from .._fields import MOST_MTU, STRING_SIZE, MatchQuality
-from .._info import P0fInfo
+from .._info import P0fInfo, seen_once
+from .._outcome import Outcome, P0fStatus
 from ._match import Matcher, Verdict
 from ._native_thread import run_off_loop
 from ._packet import ShapeFields, read_syn, without_ethernet
 from ._signatures import Label, load
 
-__all__ = ["Fingerprint", "Fingerprinter", "SignatureFile", "fingerprint_syn", "fingerprinter"]
+__all__ = [
+    "LONGEST_TEXT",
+    "Fingerprint",
+    "Fingerprinter",
+    "SignatureFile",
+    "fingerprint_syn",
+    "fingerprinter",
+]
 
 SIGNATURES = Path(__file__).with_name("signatures.fp")
 SignatureFile: TypeAlias = "str | os.PathLike[str] | None"
 """The path of a signature file in p0f's format; None for the package's own."""
 
 _REMEMBERED = 4096
-"""Shapes of SYNs, and texts, whose fingerprints to remember."""
-_LONGEST_TEXT = 1024
+"""How many shapes of SYNs, texts and outcomes to remember."""
+LONGEST_TEXT = 1024
 """Characters of a text to look at; the longest SYN takes 268 in hexadecimal."""
 _LONGEST_LABEL = 200
 
@@ -63,16 +71,16 @@ def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInf
         found = reader.read(bytes(data))
     else:
         raise TypeError(f"fingerprint_syn takes bytes or text, not {type(data).__name__}")
-    return found and found.info
+    return None if found is None else found.outcome.info
 
 
 class Fingerprint(NamedTuple):
-    """Who sent a SYN (packed address and port; None and 0 if a text does not say), and what it
-    tells."""
+    """Who sent a SYN (packed address and port; None and 0 if a text does not say), and the outcome
+    of a lookup that finds it."""
 
     address: bytes | None
     port: int
-    info: P0fInfo
+    outcome: Outcome
 
 
 class Fingerprinter:
@@ -82,32 +90,49 @@ class Fingerprinter:
         self._matcher = matcher
         self._of_shape = lru_cache(_REMEMBERED)(self._info_of_shape)
         self._of_text = lru_cache(_REMEMBERED)(self._read_text)
+        self._dated = lru_cache(_REMEMBERED)(self._outcome)
 
-    def read(self, packet: bytes) -> Fingerprint | None:
-        """What the bytes of a SYN tell; None if it is not a SYN that p0f fingerprints."""
+    def read(self, packet: bytes, seconds: int = 0) -> Fingerprint | None:
+        """What the bytes of a SYN tell; None if it is not a SYN that p0f fingerprints.
+
+        Args:
+            packet: IP and TCP headers, with or without an Ethernet header.
+            seconds: when it was seen, in seconds since 1970; 0 if that is not known.
+        """
         read = read_syn(packet) or read_syn(without_ethernet(packet))
         if read is None:
             return None
         address, port, shape = read
-        info = self._of_shape(shape)
-        return None if info is None else Fingerprint(address, port, info)
+        outcome = self._dated(shape, seconds)
+        return None if outcome is None else Fingerprint(address, port, outcome)
 
-    def read_text(self, text: str) -> Fingerprint | None:
+    def read_text(self, text: str, seconds: int = 0) -> Fingerprint | None:
         """What a SYN in hexadecimal tells, or p0f's text of one; None if it is neither."""
-        return self._of_text(text) if len(text) <= _LONGEST_TEXT else None
+        return self._of_text(text, seconds) if len(text) <= LONGEST_TEXT else None
 
-    def _read_text(self, text: str) -> Fingerprint | None:
+    def _read_text(self, text: str, seconds: int) -> Fingerprint | None:
         if ":" in text:
             verdict = self._matcher.match_text(text)
-            return None if verdict is None else Fingerprint(None, 0, _to_info(verdict))
+            if verdict is None:
+                return None
+            return Fingerprint(None, 0, _seen(_to_info(verdict), seconds))
         try:
-            return self.read(bytes.fromhex(text))
+            return self.read(bytes.fromhex(text), seconds)
         except ValueError:
             return None
+
+    def _outcome(self, shape: ShapeFields, seconds: int) -> Outcome | None:
+        """Connections of one second and shape share an outcome: it says the same of each."""
+        info = self._of_shape(shape)
+        return None if info is None else _seen(info, seconds)
 
     def _info_of_shape(self, shape: ShapeFields) -> P0fInfo | None:
         verdict = self._matcher.verdict(shape)
         return None if verdict is None else _to_info(verdict)
+
+
+def _seen(info: P0fInfo, seconds: int) -> Outcome:
+    return Outcome(seen_once(info, seconds) if seconds else info, P0fStatus.OK, None)
 
 
 def fingerprinter(database: SignatureFile = None) -> Fingerprinter:

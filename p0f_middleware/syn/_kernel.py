@@ -23,26 +23,45 @@ import os
 import socket
 import threading
 import time
-from collections import OrderedDict
-from typing import Protocol
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from ._libc import get_bytes, get_number, get_peer, get_u64, set_number
+from ._libc import get_bytes, get_number, get_peer, set_number
+from ._libc import get_cookie as socket_cookie
+
+__all__ = [
+    "MOST_CONNECTIONS",
+    "HasFileno",
+    "Recent",
+    "SavedSyn",
+    "is_armed",
+    "is_tcp_listener",
+    "is_unix",
+    "peer_name",
+    "read_saved_syn",
+    "read_syn_once",
+    "save_syn",
+    "socket_cookie",
+]
 
 # From Linux's include/uapi/linux/tcp.h (the first two; `socket` has them from Python 3.12) and
 # include/uapi/asm-generic/socket.h.
 TCP_SAVE_SYN, TCP_SAVED_SYN = 27, 28
-SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, SO_COOKIE = 30, 38, 39, 57
+SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN = 30, 38, 39
 # `socket` has enumerations for these; plain numbers make a call cheaper.
 _SOL_SOCKET, _TCP = int(socket.SOL_SOCKET), int(socket.IPPROTO_TCP)
 _IP_DOMAINS = int(socket.AF_INET), int(socket.AF_INET6)
 _UNIX_DOMAIN = 1
 
 MOST_CONNECTIONS = 8192
-"""Connections whose SYNs to keep, about 0.4 KB each; of more, those unused for longest go first.
+"""Connections to remember, about half a kilobyte each; of more, those unused for longest go.
 
 An accepted socket does not say when it is closed. A connection whose SYN is gone and that then
 comes back with another request has lost its fingerprint.
 """
+
+
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
 
 
 class HasFileno(Protocol):
@@ -109,15 +128,6 @@ def is_unix(fd: int) -> bool | None:
         return None
 
 
-def socket_cookie(fd: int) -> int:
-    """A number that no other socket has, or had since the system started.
-
-    Raises:
-        OSError: `fd` is not a socket, or the system is not Linux.
-    """
-    return get_u64(fd, _SOL_SOCKET, SO_COOKIE)
-
-
 def peer_name(fd: int) -> tuple[str, int] | None:
     """The address (as the kernel writes it) and port at the other end of a TCP connection.
 
@@ -129,33 +139,41 @@ def peer_name(fd: int) -> tuple[str, int] | None:
         return None
 
 
-class SavedSyns:
-    """SYNs by `socket_cookie`: those of the `most` connections that were asked about last.
+class Recent(Generic[KeyT, ValueT]):
+    """A dictionary of the entries that were used last: at least half of `most`, at most all.
 
-    Not safe for threads by itself.
+    Entries are in two generations. What is used moves to the young one; when that is full, it
+    becomes the old one, and what was in there is gone. So nothing is sorted at each use, and no
+    lock is needed: if threads meet, an entry may be gone too early, but none is ever wrong.
     """
 
     def __init__(self, most: int = MOST_CONNECTIONS) -> None:
-        # A plain tuple of numbers and bytes is nothing for the garbage collector to look through.
-        self._syns: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
-        self._most = most
+        self._half = most // 2
+        self._young: dict[KeyT, ValueT] = {}
+        self._old: dict[KeyT, ValueT] = {}
 
     def __len__(self) -> int:
-        return len(self._syns)
+        return len(self._young.keys() | self._old.keys())
 
-    def get(self, cookie: int) -> tuple[int, bytes] | None:
-        syn = self._syns.get(cookie)
-        if syn is not None:
-            self._syns.move_to_end(cookie)
-        return syn
+    def get(self, key: KeyT) -> ValueT | None:
+        value = self._young.get(key)
+        if value is None:
+            value = self._old.get(key)
+            if value is not None:
+                self.put(key, value)
+        return value
 
-    def put(self, cookie: int, syn: tuple[int, bytes]) -> None:
-        self._syns[cookie] = syn
-        if len(self._syns) > self._most:
-            self._syns.popitem(last=False)
+    def put(self, key: KeyT, value: ValueT) -> None:
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
 
 
-_syns = SavedSyns()
+SavedSyn: TypeAlias = tuple[int, bytes]
+"""When a SYN was read (seconds since 1970), and the SYN. A plain tuple of a number and bytes is
+nothing for the garbage collector to look into."""
+
+_syns: Recent[int, SavedSyn] = Recent()
 _lock = threading.RLock()  # reentrant: a signal handler may look something up, too
 
 
@@ -169,14 +187,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def read_syn_once(fd: int) -> tuple[int, bytes] | None:
-    """The connection's SYN and when it was read first (seconds since 1970), however often it is
-    asked for in this process; None if there is none.
+def read_syn_once(fd: int, cookie: int) -> SavedSyn | None:
+    """The connection's SYN, however often it is asked for in this process; None if there is none.
+
+    Args:
+        cookie: the connection's `socket_cookie`.
 
     Raises:
         OSError: `fd` is not a TCP socket, was closed meanwhile, or the system is not Linux.
     """
-    cookie = socket_cookie(fd)
     with _lock:
         syn = _syns.get(cookie)
         if syn is not None:

@@ -18,8 +18,9 @@ from collections.abc import Callable
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any, NoReturn
 
-__all__ = ["get_bytes", "get_number", "get_peer", "get_u64", "set_number"]
+__all__ = ["get_bytes", "get_cookie", "get_number", "get_peer", "set_number"]
 
+_SOL_SOCKET, _SO_COOKIE = 1, 57  # Linux's include/uapi/asm-generic/socket.h
 _V4, _V6 = int(AF_INET), int(AF_INET6)
 _why_not = "only Linux keeps the SYN of a connection"
 
@@ -74,12 +75,18 @@ def get_number(fd: int, level: int, option: int) -> int:
     return number
 
 
-def get_u64(fd: int, level: int, option: int) -> int:
-    """A socket option that is an unsigned number of 64 bits. Raises what `get_number` does."""
-    value = _new_u64()
-    if _getsockopt(fd, level, option, byref(value), _size_of_u64):
+def get_cookie(fd: int) -> int:
+    """The socket's cookie: a number that no other has, or had since the system started.
+
+    Each request of a kept connection asks for it, so this is written out.
+
+    Raises:
+        OSError: `fd` is not a socket, or see above.
+    """
+    cookie = _new_u64()
+    if _getsockopt(fd, _SOL_SOCKET, _SO_COOKIE, byref(cookie), _size_of_u64):
         _fail()
-    number: int = value.value
+    number: int = cookie.value
     return number
 
 
@@ -95,7 +102,8 @@ def get_bytes(fd: int, level: int, option: int) -> bytes:
 
 def set_number(fd: int, level: int, option: int, number: int) -> None:
     """Set a socket option that is an int. Raises what `get_number` does."""
-    if _setsockopt(fd, level, option, byref(_new_int(number)), 4):
+    value = _new_int(number)
+    if _setsockopt(fd, level, option, byref(value), 4):
         _fail()
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from ._packet import DISTANCES, MAX_DISTANCE, Options, Shape
@@ -21,6 +22,7 @@ _LEAST_MSS = 100
 """p0f does not take the window for a multiple of a smaller one."""
 _LONGEST_TEXT = 512
 _MOST_OPTION_BYTES = 40
+_LONGEST_OPTION = 10
 _OPTION_BYTES = {"nop": 1, "mss": 4, "ws": 3, "sok": 2, "ts": 10}
 """Options whose size their name tells."""
 
@@ -212,35 +214,40 @@ def _windows(sent: _Sent, unit: str, number: int) -> tuple[Window, ...]:
     """The windows that p0f would write as `number` times `unit`; empty if it is nonsense."""
     if unit == "%":
         return (Window(None, None, number),) if number else ()
-    headers = _header_bytes(sent)
     timestamps = ["ts" in sent.options and "ts1-" not in sent.quirks]
     if timestamps[0] and "bad" in sent.quirks:
         timestamps.append(False)  # it may be the option that is cut off
+    headers: list[int | None] = [*_header_bytes(sent)] or [None]
     if not unit:
-        multiple = _multiple(number, sent.version, sent.mss, timestamps[-1], headers)
+        surely = headers[0] if len(headers) == 1 else None
+        multiple = _multiple(number, sent.version, sent.mss, timestamps[-1], surely)
         return (Window(number, multiple, number),) if number <= 0xFFFF else ()
     text = f"{unit}{number}"
     sizes = dict.fromkeys(
         number * divisor
-        for timestamp in timestamps
-        for name, divisor in _divisors(sent.version, sent.mss, timestamp, headers)
+        for timestamp, size in product(timestamps, headers)
+        for name, divisor in _divisors(sent.version, sent.mss, timestamp, size)
         if unit.startswith(name)
         and number * divisor <= 0xFFFF
-        and _multiple(number * divisor, sent.version, sent.mss, timestamp, headers) == text
+        and _multiple(number * divisor, sent.version, sent.mss, timestamp, size) == text
     )
     return tuple(Window(size, text, size) for size in sizes) or (Window(None, text, 1),)
 
 
-def _header_bytes(sent: _Sent) -> int | None:
-    """The length of the IP and TCP headers; None if the text does not tell."""
-    size = 0
+def _header_bytes(sent: _Sent) -> list[int]:
+    """How long the IP and TCP headers may be; empty for options that do not fill a header."""
+    least = 0
+    exact = "bad" not in sent.quirks
     for name in sent.options:
         if name in _OPTION_BYTES:
-            size += _OPTION_BYTES[name]
+            least += _OPTION_BYTES[name]
         elif end := _END_OF_OPTIONS.fullmatch(name):
-            size += 1 + int(end[1])
+            least += 1 + int(end[1])
         else:
-            return None
-    if "bad" in sent.quirks or size > _MOST_OPTION_BYTES or size % 4:
-        return None
-    return 40 + size + (20 if sent.version == 6 else sent.ip_options)
+            exact = False
+            least += 2
+    if "bad" in sent.quirks:
+        least -= _LONGEST_OPTION  # one that is cut off may be there in part
+    possible = range(0, _MOST_OPTION_BYTES + 1, 4)
+    others = 40 + (20 if sent.version == 6 else sent.ip_options)
+    return [others + size for size in possible if size == least or (size > least and not exact)]

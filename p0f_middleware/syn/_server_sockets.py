@@ -48,11 +48,13 @@ def wsgi_connection(environ: Mapping[str, Any]) -> int:
     Raises:
         NoConnection: the server does not expose it, or it is closed.
     """
-    stream = environ.get("wsgi.input")
-    getters: list[tuple[SocketGetter, Any]] = [
-        (getter, environ) for key, getter in _BY_ENVIRON_KEY.items() if key in environ
-    ] or [(_BY_INPUT_PACKAGE.get(_package(stream), _unknown), stream)]
-    fd = _descriptor(*getters[0])
+    for key, getter in _BY_ENVIRON_KEY.items():
+        if key in environ:
+            fd = _descriptor(getter, environ)
+            break
+    else:
+        stream = environ.get("wsgi.input")
+        fd = _descriptor(_BY_INPUT_PACKAGE.get(_package(stream), _unknown), stream)
     if fd is None:
         server = environ.get("SERVER_SOFTWARE")
         raise _hidden(server if isinstance(server, str) and server else "this server", _WSGI_REMEDY)

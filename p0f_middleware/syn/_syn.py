@@ -24,12 +24,11 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
 from .._address import client_address
-from .._info import seen_once
 from .._log import logger
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._visitor import NoConnection, Visitor
-from ._fingerprint import Fingerprint, SignatureFile, fingerprinter
-from ._kernel import is_armed, peer_name, read_syn_once, save_syn
+from ._fingerprint import LONGEST_TEXT, Fingerprint, SignatureFile, fingerprinter
+from ._kernel import Recent, is_armed, peer_name, read_syn_once, save_syn, socket_cookie
 from ._listeners import armer
 
 __all__ = ["Syn", "when_ready"]
@@ -94,9 +93,12 @@ class Syn:
         if header is not None and not (isinstance(header, str) and _HEADER_NAME.fullmatch(header)):
             raise ValueError(f"header is the name of an HTTP header or None, not {header!r}")
         self._header = header
-        self._reader = fingerprinter(database)
+        reader = fingerprinter(database)
+        self._read, self._read_text = reader.read, reader.read_text
         self._arm = arm
         self._said: set[str] = set()
+        # By cookie, peer address and peer port as the server reports them.
+        self._told: Recent[tuple[int, str, int | None], Outcome] = Recent()
         if arm:
             armer.start()
 
@@ -124,15 +126,25 @@ class Syn:
         if address is None:
             return NO_ADDRESS
         fd = visitor.connection()
-        syn = read_syn_once(fd)
+        cookie = socket_cookie(fd)
+        outcome = self._told.get((cookie, address, port))
+        if outcome is None:
+            outcome = self._first_outcome(fd, cookie, address, port)
+            if outcome.info is not None:
+                self._told.put((cookie, address, port), outcome)
+        return outcome
+
+    def _first_outcome(self, fd: int, cookie: int, address: str, port: int | None) -> Outcome:
+        """The outcome for a connection that was not asked about before."""
+        syn = read_syn_once(fd, cookie)
         if syn is None:
             return self._missing(fd)
         seconds, packet = syn
-        found = self._reader.read(packet)
+        found = self._read(packet, seconds)
         if found is None or found.address is None:
             return _NOT_A_SYN
         if found.address == _packed(address) and (port is None or port == found.port != 0):
-            return Outcome(seen_once(found.info, seconds), P0fStatus.OK, None)
+            return found.outcome
         return self._unavailable(
             "replaced peer",
             f"the server reports {address} port {port or 'unknown'} as the client, but the"
@@ -172,14 +184,14 @@ class Syn:
             return self._unavailable(
                 "no header", f"the peer is a trusted proxy and sends no {self._header} header"
             )
-        found = self._reader.read_text(text.strip())
+        found = self._read_header(text)
         if found is None:
             return _NOT_A_SYN
         if found.address is None:
-            return _told(found, text)
+            return found.outcome
         sender, client = str(ip_address(found.address)), visitor.address
         if sender == client and visitor.port in (None, found.port):
-            return _told(found, text)
+            return found.outcome
         if client != visitor.peer_address:
             return self._somebody_else(self._header, sender, client)
         # No header names a client, so the SYN alone says who it is.
@@ -188,7 +200,7 @@ class Syn:
                 "proxy before proxy",
                 f"the SYN in {self._header} is from {sender}, but that is a trusted proxy too",
             )
-        return _told(found, text)
+        return found.outcome
 
     def _comes_through_proxy(self, visitor: Visitor, header: str) -> bool:
         """Whether the connection is a trusted proxy's although the server reports its client as
@@ -206,13 +218,20 @@ class Syn:
         client = visitor.address
         if client is None:
             return NO_ADDRESS
-        text = (visitor.header(header) or "").strip()
-        found = self._reader.read_text(text)
+        found = self._read_header(visitor.header(header) or "")
         if found is None:
             return _NOT_A_SYN
         if found.address is None or found.address == _packed(client):
-            return _told(found, text)
+            return found.outcome
         return self._somebody_else(header, str(ip_address(found.address)), client)
+
+    def _read_header(self, text: str) -> Fingerprint | None:
+        """What a proxy's text of a SYN tells; one in p0f's notation is that of many clients."""
+        text = text.strip()
+        if len(text) > LONGEST_TEXT:
+            return None
+        seconds = int(time.time()) if ":" in text else _first_time(text)
+        return self._read_text(text, seconds)
 
     def _somebody_else(self, header: str, sender: str, client: str | None) -> Outcome:
         return self._unavailable(
@@ -236,16 +255,8 @@ def _packed(address: str) -> bytes | None:
         return None
 
 
-def _told(found: Fingerprint, text: str) -> Outcome:
-    """The outcome of a SYN that a proxy sent.
-
-    One in hexadecimal belongs to one connection, whose requests all get the same time; a text is
-    that of every client of this kind.
-    """
-    seconds = int(time.time()) if found.address is None else _first_time(text)
-    return Outcome(seen_once(found.info, seconds), P0fStatus.OK, None)
-
-
 @lru_cache(_TEXTS_REMEMBERED)
 def _first_time(_text: str) -> int:
+    """When a text was met first. One in hexadecimal belongs to one connection, whose requests all
+    get the same time."""
     return int(time.time())

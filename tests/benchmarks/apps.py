@@ -1,6 +1,6 @@
 """The least that an application can do, for the middlewares to be seen beside it.
 
-The servers are started with `P0F_SOCKET` in their environment and serve all six from here.
+The servers are started with `P0F_SOCKET` in their environment and serve all of them from here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fWSGIMiddleware
+from p0f_middleware import P0fASGIMiddleware, P0fWSGIMiddleware, Syn
 
 BODY = b"hello\n"
 
@@ -31,8 +31,25 @@ async def asgi_app(
     await send({"type": "http.response.body", "body": BODY})
 
 
-_socket_path = os.environ.get("P0F_SOCKET", "/nonexistent")
-wrapped_wsgi_app = P0fWSGIMiddleware(wsgi_app, _socket_path)
-wrapped_asgi_app = P0fASGIMiddleware(asgi_app, _socket_path)
-cached_wsgi_app = P0fWSGIMiddleware(wsgi_app, P0f(_socket_path, cache_ttl=60))
-cached_asgi_app = P0fASGIMiddleware(asgi_app, AsyncP0f(_socket_path, cache_ttl=60))
+def _wrapped(middleware: Callable[..., Any], app: Any) -> dict[str, Any]:
+    """The application with each of the settings that are compared, by their names in `web`."""
+    path = os.environ.get("P0F_SOCKET", "/nonexistent")
+    return {
+        "p0f": middleware(app, path),
+        "p0f_hold_0": middleware(app, path, hold=0),
+        "p0f_no_claims": middleware(app, path, claims=False),
+        "syn": middleware(app, Syn()),
+        "syn_hold_0": middleware(app, Syn(), hold=0),
+        "syn_no_claims": middleware(app, Syn(), claims=False),
+    }
+
+
+# A server is given the name of one of these: "p0f_wsgi_app", "syn_hold_0_asgi_app" and so on. Those
+# with Syn are made in the server's process alone, since Syn looks for listeners.
+if "P0F_SOCKET" in os.environ:
+    for _app, _middleware in (
+        (wsgi_app, P0fWSGIMiddleware),
+        (asgi_app, P0fASGIMiddleware),
+    ):
+        for _name, _whole in _wrapped(_middleware, _app).items():
+            globals()[f"{_name}_{_app.__name__}"] = _whole

@@ -23,12 +23,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fWSGIMiddleware
+from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
 from p0f_middleware._daemon.protocol import make_query
 
 from .apps import asgi_app, wsgi_app
 from .p0f_here import HOST, loopback_addresses
 from .rounds import Contender
+from .web import USER_AGENT
 
 TASKS = (1, 8, 64, 512)
 HOSTS = loopback_addresses(max(TASKS), HOST)
@@ -38,6 +39,26 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.
 """What makes the event loops: asyncio's, and uvloop's if it is installed."""
 with contextlib.suppress(ImportError):
     LOOPS["uvloop"] = importlib.import_module("uvloop").new_event_loop
+ENVIRON = {
+    "REMOTE_ADDR": HOST,
+    "REMOTE_PORT": "40000",
+    "HTTP_USER_AGENT": USER_AGENT,
+    "HTTP_SEC_CH_UA_PLATFORM": '"Linux"',
+}
+SCOPE = {
+    "type": "http",
+    "client": (HOST, 40000),
+    "headers": [
+        *((name, b"x") for name in (b"host", b"accept", b"accept-language", b"accept-encoding")),
+        (b"user-agent", USER_AGENT.encode()),
+        (b"sec-ch-ua-platform", b'"Linux"'),
+    ],
+}
+HELD: dict[str, dict[str, Any]] = {
+    "": {"hold": 3600},
+    ", claims=False": {"hold": 3600, "claims": False},
+}
+"""Options under which a request after the first asks nobody."""
 TIMEOUT = 5.0
 """Seconds; nobody's lookups may fail because the machine is busy."""
 
@@ -133,9 +154,7 @@ def blocking(socket_path: str) -> dict[str, Contender]:
     with_cache = P0f(socket_path, timeout=TIMEOUT, cache_ttl=3600)
 
     def look_up(client: P0f = client) -> None:
-        info = client.lookup(HOST)
-        assert info is not None
-        assert info.os_name
+        _read(client.lookup(HOST))
 
     def connected(work: Callable[[], object], client: P0f = client) -> Contender:
         def run(count: int) -> float:
@@ -146,13 +165,16 @@ def blocking(socket_path: str) -> dict[str, Contender]:
         return run
 
     def call(app: Callable[[dict[str, Any], Any], Any]) -> Callable[[], object]:
-        return lambda: app({"REMOTE_ADDR": HOST}, _start_response)
+        return lambda: app({**ENVIRON}, _start_response)
 
     return {
         "P0f": connected(look_up),
         "P0f, from its cache": connected(lambda: look_up(with_cache), with_cache),
         "WSGI, bare": repeat(call(wsgi_app)),
-        "WSGI, wrapped": connected(call(P0fWSGIMiddleware(wsgi_app, client))),
+        "WSGI, wrapped": connected(call(P0fWSGIMiddleware(wsgi_app, client, hold=0))),
+    } | {
+        f"WSGI, held{name}": connected(call(P0fWSGIMiddleware(wsgi_app, client, **options)))
+        for name, options in HELD.items()
     }
 
 
@@ -161,14 +183,7 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
 
     async def look_up(address: str, count: int) -> None:
         for _ in range(count):
-            info = await client.lookup(address)
-            assert info is not None
-            assert info.os_name
-
-    async def call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
-        for _ in range(count):
-            scope = {"type": "http", "client": (HOST, 1), "headers": []}
-            await app(scope, _receive, _send)
+            _read(await client.lookup(address))
 
     def run(work: Callable[[int], Coroutine[Any, Any, None]]) -> Contender:
         def timed(count: int) -> float:
@@ -189,13 +204,16 @@ def on_loop(loop: asyncio.AbstractEventLoop, name: str, client: AsyncP0f) -> dic
 
         return run(lambda _: together())(count) * count / (each * tasks)
 
-    wrapped = P0fASGIMiddleware(asgi_app, client)
+    wrapped = P0fASGIMiddleware(asgi_app, client, hold=0)
     contenders: dict[str, Contender] = {}
     for tasks in TASKS:
-        label = f"AsyncP0f, {tasks} task{'s' if tasks > 1 else ''}, {name}"
+        label = f"AsyncP0f, {tasks} {'task' if tasks == 1 else 'tasks'}, {name}"
         contenders[label] = functools.partial(with_tasks, tasks)
-    contenders[f"ASGI, bare, {name}"] = run(lambda count: call(asgi_app, count))
-    contenders[f"ASGI, wrapped, {name}"] = run(lambda count: call(wrapped, count))
+    contenders[f"ASGI, bare, {name}"] = run(lambda count: _call(asgi_app, count))
+    contenders[f"ASGI, wrapped, {name}"] = run(lambda count: _call(wrapped, count))
+    for suffix, options in HELD.items():
+        held = P0fASGIMiddleware(asgi_app, client, **options)
+        contenders[f"ASGI, held{suffix}, {name}"] = run(functools.partial(_call, held))
     return contenders
 
 
@@ -228,8 +246,19 @@ def repeat(work: Callable[[], object]) -> Contender:
     return run
 
 
+def _read(info: P0fInfo | None) -> None:
+    """What an application does with a fingerprint."""
+    assert info is not None
+    assert info.os_name
+
+
 def _start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
     return None
+
+
+async def _call(app: Callable[..., Coroutine[Any, Any, None]], count: int) -> None:
+    for _ in range(count):
+        await app({**SCOPE}, _receive, _send)
 
 
 async def _receive() -> MutableMapping[str, Any]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from .figure import Panel, Row, draw
 from .ratios import Round, spread
-from .report import C_64, C, Loads, PlacedRounds
+from .report import C_64, C, Loads, PlacedRounds, bare_of
 
 ONE_BY_ONE = (
     C,
     "Python, send and recv",
     "P0f",
     "WSGI, wrapped",
+    "WSGI, held",
     "AsyncP0f, 1 task, uvloop",
     "AsyncP0f, 1 task, asyncio",
     "p0f 1.0.0, connection kept",
@@ -51,10 +52,19 @@ def _rates(loads: Loads) -> Panel:
         for kind in rounds[0]:
             rate = spread([one[kind].requests_per_second for one in rounds])
             share = spread(
-                [one[kind].requests_per_second / one["bare"].requests_per_second for one in rounds]
+                [
+                    one[kind].requests_per_second / one[bare_of(kind)].requests_per_second
+                    for one in rounds
+                ]
             )
             figure = f"{rate.median:,.0f}, {share.median:.0%}"
-            row = Row(f"{_short(name)}, {kind}", rate.median, rate.noise, figure, kind != "bare")
+            row = Row(
+                f"{_short(name)}, {kind}",
+                rate.median,
+                rate.noise,
+                figure,
+                not kind.startswith("bare"),
+            )
             rows.append(row)
     return Panel("Requests per second, 64 connections (wrk), and share of the bare app's", rows)
 

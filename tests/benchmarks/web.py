@@ -1,4 +1,5 @@
-"""Whole requests: gunicorn and uvicorn under wrk, bare, wrapped, and with a cache, in alternation.
+"""Whole requests: gunicorn and uvicorn under wrk, bare and with each source, in alternation, over
+kept connections and with a connection for each request.
 
 wrk, the server and p0f (which reads every packet that wrk sends, in all cases) share the machine's
 cores, so these ratios are worse than those of a server whose clients are elsewhere.
@@ -21,8 +22,23 @@ from tests.servers import BIN, fetch, free_port, serve
 from .rounds import progress
 
 CONNECTIONS = 64
-KINDS = {"bare": "", "wrapped": "wrapped_", "wrapped, cached": "cached_"}
+USER_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0"
+    " Safari/537.36"
+)
+KINDS = {
+    "bare": "",
+    "p0f": "p0f_",
+    "p0f, hold=0": "p0f_hold_0_",
+    "p0f, claims=False": "p0f_no_claims_",
+    "Syn": "syn_",
+    "Syn, hold=0": "syn_hold_0_",
+    "Syn, claims=False": "syn_no_claims_",
+}
 """The prefixes of the applications' names in `apps`."""
+CLOSING = ", a connection each"
+"""Stands behind the names of the kinds where wrk opens a connection for each request."""
+CLOSED_KINDS = ("bare", "p0f", "Syn")
 ROOT = Path(__file__).parents[2]
 SERVERS = {
     "gunicorn gthread": [
@@ -38,6 +54,11 @@ SERVERS = {
         *("--host", "127.0.0.1", "--port", "{port}", "tests.benchmarks.apps:{app}asgi_app"),
     ],
 }
+
+
+def all_kinds() -> list[str]:
+    """What is compared, in the order of the table."""
+    return [*KINDS, *(kind + CLOSING for kind in CLOSED_KINDS)]
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,7 @@ def available() -> dict[str, list[str]]:
 def measure(
     name: str, command: list[str], socket_path: str, folder: Path, rounds: int, seconds: int
 ) -> list[dict[str, Load]]:
-    """The loads of each of `KINDS`, for each round."""
+    """The loads of each of `all_kinds()`, for each round."""
     results = []
     with contextlib.ExitStack() as stack:
         ports = {
@@ -74,7 +95,12 @@ def measure(
         for number in progress(range(rounds), f"{name}, rounds"):
             order = list(ports.items())[:: 1 if number % 2 else -1]
             loads = {kind: press(port, seconds) for kind, port in order}
-            results.append({kind: loads[kind] for kind in KINDS})
+            loads |= {
+                kind + CLOSING: press(port, seconds, close=True)
+                for kind, port in order
+                if kind in CLOSED_KINDS
+            }
+            results.append({kind: loads[kind] for kind in all_kinds()})
     return results
 
 
@@ -90,11 +116,17 @@ def _running(command: list[str], app: str, socket_path: str, folder: Path) -> It
         yield port
 
 
-def press(port: int, seconds: int) -> Load:
-    """Have wrk send requests over `CONNECTIONS` kept connections."""
+def press(port: int, seconds: int, *, close: bool = False) -> Load:
+    """Have wrk send requests over `CONNECTIONS` connections, kept or `close`d after each request.
+
+    They carry the headers of a browser, so that there is a claim to compare.
+    """
+    headers = [f"User-Agent: {USER_AGENT}", 'Sec-CH-UA-Platform: "Linux"']
+    headers += ["Connection: close"] if close else []
     run = subprocess.run(
         [
             *("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--latency"),
+            *(word for header in headers for word in ("--header", header)),
             *("--duration", f"{seconds}s", f"http://127.0.0.1:{port}/"),
         ],
         capture_output=True,

@@ -94,7 +94,7 @@ def test_the_json_says_how_often_which_families_sent_such_a_syn(p0f: FakeP0f) ->
         def lookup(self, ip_address: str) -> P0fInfo:
             return P0fInfo(os_name="Linux", seen_as={"Linux": 3}, source="syn")
 
-    _, body = get("/json", DemoSource(Known(), "a test"))  # type: ignore[arg-type]
+    _, body = get("/json", DemoSource(Known(), "a test"))
     assert json.loads(body)["info"]["seen_as"] == {"Linux": 3}
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from p0f_middleware import P0fInfo, P0fStatus
 from p0f_middleware._commands.demo_page import Pretence, Visit, render
@@ -116,6 +118,14 @@ def test_a_browser_that_contradicts_itself_is_not_said_to_agree() -> None:
     assert "They agree." not in page
 
 
+@pytest.mark.parametrize(("source", "shows"), [("p0f", True), ("syn", False)])
+def test_only_what_p0f_itself_says_of_honesty_stands_beside_the_verdict(
+    source: Any, shows: bool
+) -> None:
+    info = P0fInfo(os_name="Linux", bad_sw=1, source=source)
+    assert ("<dt>Honesty</dt>" in shown(info=info)) is shows
+
+
 def test_it_leads_to_the_page_of_a_lie_and_that_one_leads_back() -> None:
     assert '<a href="/lie">' in shown()
     page = shown(pretence=Pretence("curl <b>"))
@@ -179,6 +189,18 @@ def test_what_a_source_says_is_escaped(field: str) -> None:
 
 @pytest.mark.parametrize("field", ["address", "user_agent", "platform"])
 def test_what_a_request_says_is_escaped(field: str) -> None:
-    page = shown(**{field: "<u>&"})
+    changes: dict[str, Any] = {field: "<u>&"}
+    page = shown(**changes)
     assert "&lt;u&gt;&amp;" in page
     assert "<u>" not in page
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_no_text_of_a_request_adds_markup(header: str, reason: str) -> None:
+    def markup(page: str) -> int:
+        return sum(page.count(character) for character in "<>\"'")
+
+    page = shown(address=header, user_agent=header, platform=header)
+    assert markup(page) == markup(shown(address="x", user_agent="x", platform="x"))
+    page = shown(because=reason, pretence=Pretence(reason))
+    assert markup(page) == markup(shown(because="x", pretence=Pretence("x")))

@@ -36,7 +36,7 @@ def test_a_missing_file_is_a_fault_with_the_paths_that_there_are(proc: Path) -> 
     add_process(proc, 9, "-s", "/run/a.sock")
     found = check_file("/nowhere/p0f.sock")
     assert found.ok is False
-    assert found.text.endswith("a p0f runs with -s /run/a.sock, /run/b.sock")
+    assert found.text.endswith("or use the socket of a p0f that runs: /run/a.sock, /run/b.sock")
 
 
 def a_process(proc: Path, path: str, *, own: Path | None, shares: bool | None) -> None:

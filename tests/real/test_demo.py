@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from p0f_middleware._commands.demo_app import WINDOWS
 from tests.servers import BIN, fetch, free_port
 
 from .daemon import P0F, RealP0f, unavailable
@@ -91,8 +94,40 @@ def test_without_p0f_and_privileges_it_reads_the_connections_own_syn(folder: Pat
         answer = json.loads(fetch(demo.port, "/json")[1])
     assert "without p0f" in demo.says
     assert "<h1>Linux</h1>" in page
-    assert "The SYN matches" in page
+    assert "<dt>Raw signature</dt>" in page
     assert (answer["sample"], answer["info"]["source"]) == (False, "syn")
+
+
+def test_a_user_agent_that_lies_is_seen(folder: Path) -> None:
+    with running(folder, *DEMO) as demo:
+        page = fetch(demo.port, headers={"User-Agent": WINDOWS})[1]
+        honest = fetch(demo.port, headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"})[1]
+        pretended = fetch(demo.port, "/lie")[1]
+    assert "They disagree." in page
+    assert "They agree." in honest
+    assert "They disagree." in pretended
+
+
+def fetch_over_ethernet(port: int, path: str) -> str:
+    """Fetch a page with the SYN that Linux sends over Ethernet, not that of the loopback."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    with socket.socket() as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", port))
+        connection.sock = sock
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+
+
+def test_it_shows_how_often_which_families_sent_such_a_syn(folder: Path) -> None:
+    with running(folder, *DEMO) as demo:
+        page = fetch_over_ethernet(demo.port, "/")
+        info = json.loads(fetch_over_ethernet(demo.port, "/json"))["info"]
+    assert info["seen_as"], info["signature"]
+    for family, count in info["seen_as"].items():
+        assert f"<span>{family}</span>" in page
+        assert f"<em>{count}</em>" in page
 
 
 def test_it_tells_the_same_as_json(demo: Demo) -> None:
@@ -116,7 +151,27 @@ def test_it_leaves_no_process_and_no_file_behind(demo: Demo, number: int) -> Non
     assert not list(demo.folder.iterdir())
 
 
-def test_it_says_nothing_of_requests_and_of_ending(demo: Demo) -> None:
+def test_ctrl_c_over_and_over_interrupts_no_tidying_up(demo: Demo) -> None:
+    (child,) = demo.children()
+    while demo.process.poll() is None:
+        demo.process.send_signal(signal.SIGINT)
+    assert demo.process.returncode == 0
+    assert not Path(f"/proc/{child}").exists()
+    assert not list(demo.folder.iterdir())
+
+
+def test_its_p0f_starts_under_a_long_tmpdir(folder: Path) -> None:
+    long = folder / ("x" * (106 - len(str(folder))))
+    long.mkdir()
+    with running(long, *OWN_P0F) as demo:
+        if "own" not in demo.says:
+            unavailable(demo.says)
+        assert "<h1>Linux</h1>" in fetch(demo.port)[1]
+        assert demo.stop() == 0
+    assert not list(Path("/tmp").glob("p0f-demo-*"))
+
+
+def test_it_does_not_log_requests_nor_its_end(demo: Demo) -> None:
     fetch(demo.port)
     demo.stop()
     assert demo.process.stdout is not None
@@ -133,7 +188,7 @@ def test_it_asks_the_p0f_it_is_given(folder: Path, real_p0f: RealP0f) -> None:
 def test_the_page_says_that_p0f_has_ended(folder: Path, real_p0f: RealP0f) -> None:
     with running(folder, *DEMO, "--socket", real_p0f.socket_path) as demo:
         real_p0f.kill()
-        assert "Nobody listens on" in fetch(demo.port)[1]
+        assert f"listens on {real_p0f.socket_path}" in fetch(demo.port)[1]
 
 
 def assert_sample(demo: Demo, reason: str) -> None:

@@ -11,7 +11,6 @@ import http.client
 import importlib.util
 import itertools
 import json
-import shutil
 import socket
 import ssl
 import sys
@@ -96,7 +95,7 @@ BY_ITSELF = [
     Server("gunicorn asgi, TLS", "gunicorn", f"{_GUNICORN_TLS} -k asgi {ASGI}", "tls"),
     Server(
         "uWSGI",
-        "uwsgi",
+        "pyuwsgi",
         f"uwsgi -H {sys.prefix} --http-socket 127.0.0.1:{{v4}} --http-socket [::]:{{dual}}"
         f" --need-app --module {WSGI}",
         "ipv4 mapped ipv6",
@@ -202,7 +201,7 @@ WITHOUT_A_WAY = [
     Server("granian wsgi", "granian", f"granian --interface wsgi --port {{v4}} {WSGI}", "ipv4"),
     Server(
         "uWSGI router",
-        "uwsgi",
+        "pyuwsgi",
         f"uwsgi -H {sys.prefix} --http 127.0.0.1:{{v4}} --need-app --module {WSGI}",
         "ipv4",
     ),
@@ -271,7 +270,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     loaded: list[Path] = []
     commands: dict[int | str, list[str]] = {}
     for server in SERVERS.values():
-        if not is_installed(server.package):
+        if importlib.util.find_spec(server.package) is None:
             continue
         own = ports[server.name] = {listener: next(free) for listener in ("v4", "dual", "tls")}
         command = server.command.format(cert=certificate, conf=conf, **own).split()
@@ -289,12 +288,6 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
             time.sleep(0.05)
         time.sleep(10 * POLL)  # until the last listener is armed
         yield Farm(ports, certificate)
-
-
-def is_installed(package: str) -> bool:
-    if package == "uwsgi":
-        return shutil.which(str(BIN / package)) is not None
-    return importlib.util.find_spec(package) is not None
 
 
 def make_certificate(folder: Path) -> Path:

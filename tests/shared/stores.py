@@ -44,6 +44,11 @@ class RealStore:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def unix_url(self) -> str:
         """The same server, over its Unix socket."""
         return f"unix://{self._folder}/store.sock"

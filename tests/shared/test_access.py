@@ -22,6 +22,7 @@ import trustme
 from p0f_middleware import AsyncSharedSyn, P0fProtocolError, P0fStatus, P0fUnavailable, SharedSyn
 from p0f_middleware.shared.edge import Edge
 from p0f_middleware.shared.store import Store, StoreConnection
+from tests.servers import free_port
 
 from .stores import RealStore, needs_store
 from .syns import WINDOWS, FakeVisitor, syn
@@ -238,17 +239,25 @@ def test_a_given_client_that_decodes_is_an_error(store: RealStore) -> None:
             source.fingerprint(visitor, LATER)
 
 
-@pytest.mark.parametrize("store", [("--cluster-enabled", "yes")], indirect=True)
-def test_a_client_of_a_cluster_may_be_given(store: RealStore) -> None:
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[RealStore]:
+    """A cluster of one node."""
+    options = "--cluster-enabled", "yes", "--cluster-port", str(free_port())
+    store = RealStore(tmp_path, options).start()
     with redis.Redis(port=store.port) as node:
         node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         while b"cluster_state:ok" not in node.execute_command("CLUSTER", "INFO"):
             time.sleep(0.01)
-    share(store.url, syn(CLIENT, PORT), syn("192.0.2.2", PORT, WINDOWS))
-    client = redis.cluster.RedisCluster(host="127.0.0.1", port=store.port)
+    yield store
+    store.kill()
+
+
+def test_a_client_of_a_cluster_may_be_given(cluster: RealStore) -> None:
+    share(cluster.url, syn(CLIENT, PORT), syn("192.0.2.2", PORT, WINDOWS))
+    client = redis.cluster.RedisCluster(host="127.0.0.1", port=cluster.port)
     others: Any = FakeVisitor("192.0.2.2", PORT)
-    with SharedSynAt(client, timeout=LONG) as source:
-        outcomes: list[Any] = []
+    outcomes: list[Any] = []
+    with SharedSynAt(client) as source:
         threads = [
             threading.Thread(target=lambda v=v: outcomes.append(source.fingerprint(v, LATER)))
             for v in (visitor, others) * 4
@@ -258,6 +267,24 @@ def test_a_client_of_a_cluster_may_be_given(store: RealStore) -> None:
         for thread in threads:
             thread.join()
     client.close()
+
+    assert [outcome.status for outcome in outcomes] == [P0fStatus.OK] * 8
+    assert {outcome.info.os_name for outcome in outcomes} == {"Linux", "Windows"}
+
+
+def test_an_asyncio_client_of_a_cluster_may_be_given(cluster: RealStore) -> None:
+    share(cluster.url, syn(CLIENT, PORT), syn("192.0.2.2", PORT, WINDOWS))
+    others: Any = FakeVisitor("192.0.2.2", PORT)
+
+    async def ask() -> list[Any]:
+        async with redis.asyncio.cluster.RedisCluster(
+            host="127.0.0.1", port=cluster.port
+        ) as client:
+            source = AsyncSharedSyn(client, timeout=LONG)
+            asked = (source.fingerprint(v, LATER) for v in (visitor, others) * 4)
+            return await asyncio.gather(*asked)
+
+    outcomes = asyncio.run(ask())
 
     assert [outcome.status for outcome in outcomes] == [P0fStatus.OK] * 8
     assert {outcome.info.os_name for outcome in outcomes} == {"Linux", "Windows"}
@@ -336,6 +363,44 @@ def test_a_task_that_is_cancelled_takes_nobodys_answer(store: RealStore) -> None
         return results
 
     assert {outcome.status for outcome in asyncio.run(cancel_every_other())} == {P0fStatus.OK}
+
+
+GREENLETS = """
+import os, signal, sys, time
+from p0f_middleware import P0fError, SharedSyn
+source = SharedSyn(sys.argv[1], timeout=float(sys.argv[3]))
+from gevent import monkey
+monkey.patch_all(thread=sys.argv[4] == "True")
+import gevent
+from tests.shared.syns import FakeVisitor
+visitor = FakeVisitor("192.0.2.1", 54321)
+greenlets = [gevent.spawn(source.fingerprint, visitor, 1e12) for _ in range(50)]
+statuses = {str(greenlet.get().status) for greenlet in greenlets}
+assert statuses == {"ok"}, statuses
+source.timeout = 1
+os.kill(int(sys.argv[2]), signal.SIGSTOP)
+waiting = gevent.spawn(source.fingerprint, visitor, time.monotonic() + 1)
+turns = 0
+while not waiting.ready():
+    gevent.sleep(0.01)
+    turns += 1
+assert isinstance(waiting.exception, P0fError), waiting.exception
+assert turns > 10 or sys.argv[4] == "False", turns
+"""
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_it_works_under_gevent_however_late_that_comes(store: RealStore, threads: bool) -> None:
+    pytest.importorskip("gevent")
+    share(store.url, syn(CLIENT, PORT))
+    words = [store.url, str(store.pid), str(LONG), str(threads)]
+    command = [sys.executable, "-W", "ignore", "-c", GREENLETS, *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    finally:
+        store.resume()
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_works_under_trio(store: RealStore) -> None:

@@ -1,67 +1,40 @@
-"""Keeping SYNs and arming listeners: what Linux does, with real sockets on loopback."""
+"""The kernel's side of a saved SYN: keeping it, reading it once, telling sockets apart."""
 
 from __future__ import annotations
 
-import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from p0f_middleware.syn import _kernel, _listeners
+from p0f_middleware.syn import _kernel
 from p0f_middleware.syn._kernel import (
-    ByConnection,
+    Recent,
     is_armed,
     is_tcp_listener,
+    is_unix,
     peer_name,
     read_saved_syn,
+    read_syn_once,
     save_syn,
-    saved_syn,
     socket_cookie,
 )
-from p0f_middleware.syn._listeners import Armer, arm_listeners
 
-pytestmark = pytest.mark.skipif(not _kernel.LINUX, reason="only Linux keeps SYNs")
+from .connections import connection
 
-
-def end(armer: Armer) -> None:
-    """Have it look no further."""
-    armer._stop.set()
-    if armer._thread is not None:
-        armer._thread.join(5)
-    armer._waiting = False
-
-
-@pytest.fixture(autouse=True)
-def _nobody_else_arms() -> None:
-    """Sources of other tests may still look for listeners, and would find those of this one."""
-    end(_listeners.armer)
-
-
-@pytest.fixture
-def armer() -> Iterator[Armer]:
-    armer = Armer()
-    yield armer
-    end(armer)
-
-
-@contextlib.contextmanager
-def connection(listener: socket.socket, host: str = "127.0.0.1") -> Iterator[socket.socket]:
-    """The server's end of a new connection."""
-    with socket.create_connection((host, listener.getsockname()[1])):
-        accepted, _ = listener.accept()
-        with accepted:
-            yield accepted
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A listener that is not armed, for IPv4 and IPv6."""
+    """A listener that does not keep SYNs, for IPv4 and IPv6."""
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as sock:
         yield sock
 
@@ -70,6 +43,9 @@ def listener() -> Iterator[socket.socket]:
 def armed(listener: socket.socket) -> socket.socket:
     save_syn(listener)
     return listener
+
+
+# Keeping and reading
 
 
 @pytest.mark.parametrize(("host", "version", "tcp_at"), [("127.0.0.1", 4, 20), ("::1", 6, 40)])
@@ -82,24 +58,24 @@ def test_a_saved_syn_has_the_clients_headers(
         assert (syn[0] >> 4, source_port) == (version, sock.getpeername()[1])
 
 
-def test_the_kernel_hands_a_syn_out_once(armed: socket.socket) -> None:
+def test_the_kernel_hands_out_a_syn_once(armed: socket.socket) -> None:
     with connection(armed) as sock:
         assert read_saved_syn(sock.fileno())
         assert read_saved_syn(sock.fileno()) == b""
 
 
-def test_a_saved_syn_is_remembered(armed: socket.socket) -> None:
+def test_a_syn_that_was_read_is_kept(armed: socket.socket) -> None:
     with connection(armed) as sock:
         cookie = socket_cookie(sock.fileno())
-        first = saved_syn(sock.fileno(), cookie)
-        assert first
-        assert saved_syn(sock.fileno(), cookie) == first
+        first = read_syn_once(sock.fileno(), cookie)
+        assert first is not None
+        assert read_syn_once(sock.fileno(), cookie) is first
 
 
 def test_a_connection_that_came_before_has_no_syn(listener: socket.socket) -> None:
     with connection(listener) as sock:
         save_syn(listener)
-        assert read_saved_syn(sock.fileno()) == b""
+        assert read_syn_once(sock.fileno(), socket_cookie(sock.fileno())) is None
         assert not is_armed(sock.fileno())
 
 
@@ -121,67 +97,142 @@ def test_save_syn_takes_a_socket_that_is_not_bound_yet() -> None:
         assert is_armed(sock.fileno())
 
 
-def test_save_syn_refuses_what_is_no_tcp_socket(tmp_path: Path) -> None:
+def test_save_syn_refuses_what_is_not_a_tcp_socket() -> None:
     with socket.socket(socket.AF_UNIX) as sock, pytest.raises(OSError, match="not supported"):
         save_syn(sock)
 
 
+def test_two_threads_that_ask_at_once_both_get_the_syn(armed: socket.socket) -> None:
+    for _ in range(50):
+        with connection(armed) as sock:
+            fd, cookie = sock.fileno(), socket_cookie(sock.fileno())
+            together, answers = threading.Barrier(2), []
+
+            def ask(
+                fd: int = fd,
+                cookie: int = cookie,
+                together: threading.Barrier = together,
+                answers: list[object] = answers,
+            ) -> None:
+                together.wait(10)
+                answers.append(read_syn_once(fd, cookie))
+
+            threads = [threading.Thread(target=ask) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert answers[0] is not None
+            assert answers[0] == answers[1]
+
+
+# A descriptor is not ours, and its number may be another's a moment later
+
+
 @pytest.mark.parametrize(
-    "use",
-    [
-        save_syn,
-        read_saved_syn,
-        is_armed,
-        is_tcp_listener,
-        socket_cookie,
-    ],
+    "use", [save_syn, read_saved_syn, is_armed, is_tcp_listener, socket_cookie]
 )
-def test_a_file_is_no_socket_and_stays_open(use: Callable[[int], object], tmp_path: Path) -> None:
+def test_a_file_is_refused_and_stays_open(use: Callable[[int], object], tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as file:
         with pytest.raises(OSError, match="non-socket"):
             use(file.fileno())
         file.write("still open")
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        save_syn,
-        read_saved_syn,
-        is_armed,
-        is_tcp_listener,
-        socket_cookie,
-        peer_name,
-    ],
-)
+@pytest.mark.parametrize("use", [socket_cookie, read_saved_syn, is_armed])
+def test_a_closed_descriptor_is_an_error(use: Callable[[int], object]) -> None:
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        use(-1)
+
+
+USES = [save_syn, read_saved_syn, is_armed, is_tcp_listener, socket_cookie, peer_name, is_unix]
+
+
+@pytest.mark.parametrize("use", USES)
 def test_descriptors_stay_their_owners(use: Callable[[int], object], armed: socket.socket) -> None:
     with connection(armed) as sock:
         use(sock.fileno())
         assert sock.send(b"still open") == 10
 
 
-@pytest.mark.parametrize("timeout", [None, 5.0])
+@pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("blocking", [True, False])
-@pytest.mark.parametrize("kind", ["listener", "connection"])
-def test_descriptors_stay_blocking_or_not(timeout: float | None, blocking: bool, kind: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, connection(listener) as accepted:
-        fd = listener.fileno() if kind == "listener" else accepted.fileno()
-        os.set_blocking(fd, blocking)
-        socket.setdefaulttimeout(timeout)
+def test_descriptors_stay_blocking_or_not_under_a_default_timeout(
+    use: Callable[[int], object], blocking: bool, armed: socket.socket
+) -> None:
+    with connection(armed) as sock:
+        os.set_blocking(sock.fileno(), blocking)
+        socket.setdefaulttimeout(5)
         try:
-            arm_listeners()
+            use(sock.fileno())
         finally:
             socket.setdefaulttimeout(None)
-        assert os.get_blocking(fd) is blocking
+        assert os.get_blocking(sock.fileno()) is blocking
 
 
-@pytest.mark.parametrize("use", [save_syn, read_saved_syn, is_armed, socket_cookie])
-def test_elsewhere_than_on_linux_an_error_says_so(
-    use: Callable[[int], object], armed: socket.socket, monkeypatch: pytest.MonkeyPatch
+class TooLong(Exception):
+    """A time limit that a signal handler raises."""
+
+
+def raise_too_long(*_: object) -> None:
+    raise TooLong
+
+
+def test_a_signal_handler_that_raises_closes_nothing(armed: socket.socket) -> None:
+    limits = 0
+    with connection(armed) as sock:
+        fd, inode = sock.fileno(), os.fstat(sock.fileno()).st_ino
+        previous = signal.signal(signal.SIGALRM, raise_too_long)
+        try:
+            while limits < 300:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.05)
+                    while True:
+                        read_syn_once(fd, socket_cookie(fd))
+                        peer_name(fd)
+                except TooLong:
+                    limits += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+        assert os.fstat(fd).st_ino == inode
+
+
+@pytest.fixture
+def reused(armed: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Two connections, the descriptor of the first of which becomes the second's between the look
+    at its cookie and the reading of its SYN: their cookies and the descriptor."""
+    with connection(armed) as first, connection(armed) as second:
+        fd = first.fileno()
+        cookies = socket_cookie(fd), socket_cookie(second.fileno())
+        read = _kernel.read_saved_syn
+
+        def reuse_and_read(fd: int) -> bytes:
+            os.dup2(second.fileno(), fd)
+            return read(fd)
+
+        monkeypatch.setattr(_kernel, "read_saved_syn", reuse_and_read)
+        yield fd, *cookies
+
+
+def test_a_descriptor_that_is_reused_meanwhile_does_not_tell_another_visitors_syn(
+    reused: Any,
 ) -> None:
-    monkeypatch.setattr(_kernel, "LINUX", False)
-    with pytest.raises(OSError, match="only Linux"):
-        use(armed.fileno())
+    fd, first, _ = reused
+    with pytest.raises(OSError, match="closed meanwhile"):
+        read_syn_once(fd, first)
+
+
+def test_a_syn_that_was_read_under_a_reused_descriptor_stays_its_owners(reused: Any) -> None:
+    fd, first, second = reused
+    with pytest.raises(OSError, match="closed meanwhile"):
+        read_syn_once(fd, first)
+    kept = read_syn_once(fd, second)
+    assert kept is not None
+    assert int.from_bytes(kept[1][20:22], "big") == peer_name(fd)[1]  # type: ignore[index]
+
+
+# Telling sockets apart
 
 
 def test_a_cookie_is_a_connections_own(armed: socket.socket) -> None:
@@ -203,32 +254,61 @@ def test_tcp_listeners_are_told_from_other_sockets(armed: socket.socket, tmp_pat
         assert not any(is_tcp_listener(other.fileno()) for other in (sock, unix, udp, idle))
 
 
+def test_unix_sockets_are_told_from_others(armed: socket.socket, tmp_path: Path) -> None:
+    one, other = socket.socketpair()
+    with one, other, connection(armed) as tcp, (tmp_path / "file").open("w") as file:
+        kinds = [is_unix(fd) for fd in (one.fileno(), tcp.fileno(), file.fileno(), -1)]
+    assert kinds == [True, False, None, None]
+
+
 @pytest.mark.parametrize(("host", "seen"), [("127.0.0.1", "::ffff:127.0.0.1"), ("::1", "::1")])
 def test_peer_name_is_what_the_kernel_says(armed: socket.socket, host: str, seen: str) -> None:
     with connection(armed, host) as sock:
         assert peer_name(sock.fileno()) == (seen, sock.getpeername()[1])
 
 
-def test_peer_name_of_what_is_no_connection_is_none(armed: socket.socket, tmp_path: Path) -> None:
+def test_peer_name_of_an_ipv4_socket_is_an_ipv4_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, connection(listener) as sock:
+        assert peer_name(sock.fileno()) == sock.getpeername()
+
+
+def test_peer_name_of_what_is_not_a_connection_is_none(
+    armed: socket.socket, tmp_path: Path
+) -> None:
     one, other = socket.socketpair()
     with one, other, (tmp_path / "file").open("w") as file:
-        assert [peer_name(thing.fileno()) for thing in (one, armed, file)] == [None] * 3
+        descriptors = one.fileno(), armed.fileno(), file.fileno(), -1
+        assert [peer_name(fd) for fd in descriptors] == [None] * 4
 
 
-def test_connections_that_were_quiet_for_longest_are_forgotten() -> None:
-    remembered: ByConnection[str] = ByConnection(most=2)
-    remembered.put(b"1", "one")
-    remembered.put(b"2", "two")
-    remembered.get(b"1")
-    remembered.put(b"3", "three")
-    assert [remembered.get(cookie) for cookie in (b"1", b"2", b"3")] == ["one", None, "three"]
-    assert len(remembered) == 2
+# What is remembered
+
+
+def test_what_is_used_is_remembered_and_what_is_not_is_forgotten() -> None:
+    recent: Recent[int, str] = Recent(most=4)
+    recent.put(0, "in use")
+    for number in range(1, 100):
+        recent.put(number, "once")
+        assert recent.get(0) == "in use"
+        assert len(recent) <= 4
+    assert recent.get(1) is None
+
+
+def test_what_came_last_is_remembered_for_half_of_the_room() -> None:
+    recent: Recent[int, str] = Recent(most=8)
+    for number in range(100):
+        recent.put(number, str(number))
+    assert [recent.get(number) for number in (96, 97, 98, 99)] == ["96", "97", "98", "99"]
 
 
 def test_a_fork_while_another_thread_holds_the_lock_leaves_a_usable_child() -> None:
     program = """
-import os, threading
+import os, socket, threading
 from p0f_middleware.syn import _kernel
+listener = socket.create_server(("127.0.0.1", 0))
+_kernel.save_syn(listener)
+client = socket.create_connection(listener.getsockname())
+accepted, _ = listener.accept()
 held, done = threading.Event(), threading.Event()
 def hold():
     with _kernel._lock:
@@ -238,8 +318,8 @@ threading.Thread(target=hold).start()
 held.wait()
 pid = os.fork()
 if pid == 0:
-    _kernel.ByConnection().get(b"")
-    os._exit(7)
+    fd = accepted.fileno()
+    os._exit(7 if _kernel.read_syn_once(fd, _kernel.socket_cookie(fd)) else 1)
 done.set()
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
@@ -247,129 +327,3 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         [sys.executable, "-W", "ignore", "-c", program], capture_output=True, timeout=30, check=True
     )
     assert run.stdout == b"7\n"
-
-
-def test_arm_listeners_arms_every_tcp_listener_and_nothing_else(listener: socket.socket) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other, connection(listener) as sock:
-        assert arm_listeners() >= 2
-        assert [is_armed(fd.fileno()) for fd in (listener, other, sock)] == [True, True, False]
-
-
-@pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """How many listeners each look is to find, the last for ever; looks already made are gone."""
-    answers = [0]
-    monkeypatch.setattr(_listeners, "POLL", 0.001)
-    monkeypatch.setattr(
-        _listeners, "arm_listeners", lambda: answers.pop(0) if len(answers) > 1 else answers[0]
-    )
-    yield answers
-    monkeypatch.setattr(_listeners, "SETTLING", 0.0)
-    answers[:] = [99]  # ends the thread
-
-
-def test_a_listener_that_comes_later_is_armed(armer: Armer) -> None:
-    armer.start()
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        deadline = time.monotonic() + 10
-        while not is_armed(sock.fileno()):
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-
-
-def test_a_second_listener_that_comes_a_little_later_is_armed_too(
-    armer: Armer, listener: socket.socket
-) -> None:
-    armer.start()
-    assert is_armed(listener.fileno())
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        deadline = time.monotonic() + 10
-        while not is_armed(sock.fileno()):
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-
-
-def test_the_thread_ends_when_no_more_listeners_come(
-    looks: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_listeners, "SETTLING", 0.01)
-    armer = Armer()
-    armer.start()
-    assert armer._thread is not None
-    looks[:] = [0, 1, 1, 2]
-    armer._thread.join(10)
-    assert not armer._thread.is_alive()
-    assert looks == [2]
-
-
-def test_the_thread_gives_up(looks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_listeners, "PATIENCE", 0.01)
-    armer = Armer()
-    armer.start()
-    assert armer._thread is not None
-    armer._thread.join(10)
-    assert not armer._thread.is_alive()
-
-
-def test_a_fork_finds_no_thread_and_its_listeners_armed(looks: list[int]) -> None:
-    armer = Armer()
-    armer.start()
-    assert armer._thread is not None
-    looks[:] = [0, 1]
-    armer.before_fork()
-    assert not armer._thread.is_alive()
-
-
-def test_after_a_fork_without_listeners_the_parent_looks_on(looks: list[int]) -> None:
-    armer = Armer()
-    armer.start()
-    armer.before_fork()
-    armer.after_fork_in_parent()
-    assert armer._thread is not None
-    assert armer._thread.is_alive()
-
-
-def test_a_forked_child_has_nothing_to_look_for(looks: list[int]) -> None:
-    armer = Armer()
-    armer.start()
-    armer.before_fork()
-    armer.after_fork_in_child()
-    armer.after_fork_in_parent()  # as the child's own child would do
-    assert armer._thread is not None
-    assert not armer._thread.is_alive()
-
-
-def test_requests_make_it_look_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
-
-    def look() -> int:
-        nonlocal looks
-        looks += 1
-        return 0
-
-    monkeypatch.setattr(_listeners, "arm_listeners", look)
-    armer = Armer()
-    armer.look_again()
-    armer.look_again()
-    assert looks == 1
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_process_that_forks_right_after_listening_has_armed_the_listener() -> None:
-    """As a server does that loads the application first; there is no time for the thread's look."""
-    program = """
-import os, socket
-from p0f_middleware.syn import _listeners
-from p0f_middleware.syn._kernel import is_armed
-_listeners.POLL = 60
-_listeners.armer.start()
-with socket.create_server(("127.0.0.1", 0)) as sock:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(int(is_armed(sock.fileno())))
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, timeout=30, check=False
-    )
-    assert (run.stdout, run.stderr) == (b"1\n", b"")

@@ -1,0 +1,49 @@
+"""How Sphinx builds the manual: MyST pages in this folder, with furo's look.
+
+    .venv/bin/nox -s docs       # into docs/_build; a warning is an error
+
+The reference comes from the package's docstrings; their single backticks are code.
+"""
+
+from __future__ import annotations
+
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+
+import p0f_middleware
+
+project = "p0f_middleware"
+author = "The p0f_middleware developers"
+project_copyright = author
+version = release = p0f_middleware.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+default_role = "code"
+
+myst_enable_extensions = ["deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Settings", "params_style")]
+
+smartquotes = False
+
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
+html_title = "p0f_middleware"
+html_show_sourcelink = False
+html_show_copyright = False
+pygments_style = "tango"
+
+
+def setup(app: Sphinx) -> None:
+    """Languages that pygments does not know are shown as plain text."""
+    for language in ("haproxy", "haproxy-3.4", "caddyfile"):
+        app.add_lexer(language, TextLexer)

@@ -1,0 +1,65 @@
+"""The object that a server keeps for each connection: which connection it is, without asking Linux.
+
+Requests of one connection have the same object, and another connection has another one, also if it
+comes from the same address and port. What is in the object is not looked at; for its socket there
+is `_server_sockets`.
+
+The fact a reader would get wrong: the object's `id` is not enough, since a connection that has gone
+leaves it to the next. Keep a weak reference and compare what it gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["asgi_object", "wsgi_object"]
+
+ObjectGetter = Callable[[Any], Any]
+
+
+def wsgi_object(environ: Mapping[str, Any]) -> object | None:
+    """The object of the connection that a WSGI request came by; None if the server shows none."""
+    found = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    if found is None:
+        channel_method = environ.get("waitress.client_disconnected")
+        if channel_method is not None:
+            return getattr(channel_method, "__self__", None)
+        stream = environ.get("wsgi.input")
+        if _package(stream) in ("cheroot", "gevent"):
+            return getattr(stream, "rfile", None)
+    return found
+
+
+def asgi_object(receive: object, send: object) -> object | None:
+    """The object of the connection that an ASGI request came by; None if the server shows none, or
+    middleware stands between it and this one."""
+    owner = getattr(receive, "__self__", None)
+    getter = _BY_OWNER_PACKAGE.get(_package(owner))
+    if getter is None:
+        owner = getattr(send, "__self__", None)
+        getter = _BY_OWNER_PACKAGE.get(_package(owner))
+    if getter is None:
+        return None
+    try:
+        found: object = getter(owner)
+        return found
+    except (AttributeError, TypeError):  # another version of the server
+        return None
+
+
+def _package(thing: object) -> str:
+    return type(thing).__module__.partition(".")[0]
+
+
+def _gunicorn(owner: Any) -> Any:
+    return getattr(owner, "protocol", owner).transport
+
+
+_BY_OWNER_PACKAGE: dict[str, ObjectGetter] = {
+    "uvicorn": lambda cycle: cycle.transport,
+    "gunicorn": _gunicorn,
+    "hypercorn": lambda stream: stream.send.__self__.send.__self__,
+    "daphne": lambda protocol: protocol.transport,
+}
+"""By the package of the object that the server's `receive` or `send` belongs to."""

@@ -1,0 +1,1 @@
+"""README and the manual say what is true."""

@@ -1,0 +1,44 @@
+"""README and the pages of the manual, and the blocks of code on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+MANUAL = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, *MANUAL]
+
+
+class Snippet(NamedTuple):
+    """A block of code on a page: its language, and the heading it stands under."""
+
+    page: str
+    heading: str
+    language: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.heading}"
+
+
+def snippets_of(page: Path) -> Iterable[Snippet]:
+    """The fenced blocks of a page, in its order."""
+    heading = ""
+    blocks = r"^#+ (?P<heading>.*)|^```(?P<language>[^\s`{]+)\n(?P<code>[\s\S]*?)^```"
+    for match in re.finditer(blocks, page.read_text(encoding="utf-8"), re.M):
+        if match["heading"]:
+            heading = match["heading"]
+        else:
+            yield Snippet(page.name, heading, match["language"], match["code"])
+
+
+SNIPPETS = [snippet for page in PAGES for snippet in snippets_of(page)]
+
+
+def text_of(name: str) -> str:
+    """A page of the manual."""
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")

@@ -1,0 +1,127 @@
+"""What README and the manual name is there, and the reference has all of it."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import re
+from enum import Enum
+from pathlib import Path
+
+import pytest
+
+import p0f_middleware
+from p0f_middleware import (
+    BadSoftware,
+    ClaimVerdict,
+    MatchQuality,
+    P0fInfo,
+    P0fStatus,
+    P0fWSGIMiddleware,
+)
+from p0f_middleware.__main__ import make_parser
+
+from .pages import MANUAL, PAGES, README, ROOT, text_of
+
+REFERENCE = text_of("reference.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_modules_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"(?:tests|examples)/[\w/]+\.\w+", text):
+        assert (ROOT / name).is_file(), name
+    for module in re.findall(r"python -m (tests\.\w+)", text):
+        assert importlib.util.find_spec(module), module
+    for link in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", text):
+        assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", MANUAL, ids=lambda page: page.name)
+def test_a_page_opens_with_what_its_reader_can_do_after_it(page: Path) -> None:
+    title, opening, *_ = page.read_text(encoding="utf-8").split("\n\n")
+    assert title.startswith("# ")
+    assert page.name == "index.md" or opening.startswith(("After this page", "On this page"))
+
+
+def test_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 130
+
+
+@pytest.mark.parametrize("program", ["p0f-middleware demo", "python -m pytest"])
+def test_readme_has_each_of_its_two_commands_on_one_line(program: str) -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    commands = [line for line in lines if line.startswith("python3 -m venv ")]
+    assert len([line for line in commands if line.endswith(program)]) == 1
+
+
+@pytest.mark.parametrize("name", p0f_middleware.__all__)
+def test_the_reference_has_every_public_name(name: str) -> None:
+    assert re.search(rf"^.*:: p0f_middleware\.{name}$", REFERENCE, re.M)
+
+
+def test_the_reference_has_every_field_in_order() -> None:
+    fields = REFERENCE.partition("## Fields of P0fInfo")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", fields, re.M) == list(P0fInfo())
+
+
+def test_the_reference_has_every_option_with_its_default() -> None:
+    options = REFERENCE.partition("## Options of the middleware")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|(?: `?([^|]*?)`?)? \|", options, re.M)
+    assert dict(rows) == {
+        name: "" if parameter.default is parameter.empty else _shown(parameter.default)
+        for name, parameter in inspect.signature(P0fWSGIMiddleware).parameters.items()
+    }
+
+
+def _shown(default: object) -> str:
+    return f'"{default}"' if isinstance(default, str) else repr(default)
+
+
+@pytest.mark.parametrize("enumeration", [MatchQuality, BadSoftware, ClaimVerdict])
+def test_the_reference_has_every_constant_with_its_value(enumeration: type[Enum]) -> None:
+    rows = re.findall(rf"^\| `{enumeration.__name__}\.(\w+)` \| `?([^|`]*)`? \|", REFERENCE, re.M)
+    members = enumeration.__members__.items()
+    assert rows == [(name, _shown(member.value)) for name, member in members]
+
+
+def test_the_reference_has_every_status() -> None:
+    statuses = REFERENCE.partition("## Statuses")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", statuses, re.M) == [str(status) for status in P0fStatus]
+
+
+def test_the_reference_has_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = re.findall(r"^    (\w+)\s", make_parser().format_help(), re.M)
+    assert re.findall(r"^\| `p0f-middleware (\w+)", REFERENCE, re.M) == commands
+
+
+def strings_of_the_package() -> str:
+    """The texts in the package's code; … stands for what is put into them."""
+    texts = []
+    for path in Path(p0f_middleware.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(re.sub(r"%(?:s|d|\.1f)|\{\w+\}", "…", node.value))
+            elif isinstance(node, ast.JoinedStr):
+                texts.append("".join(_text_of(part) for part in node.values))
+    return "\n".join(texts)
+
+
+def _text_of(part: ast.expr) -> str:
+    return str(part.value) if isinstance(part, ast.Constant) else "…"
+
+
+STRINGS = strings_of_the_package()
+ROWS = re.findall(r"^\| ([^|]*) \|", text_of("no-fingerprint.md").partition("## Lines")[2], re.M)
+LINES = [row for row in ROWS if row not in ("line or reason", "---")]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_in_the_manual_is_one_that_the_package_writes(line: str) -> None:
+    for piece in re.split(r"[\s:,;]*…[\s:,;]*", line):
+        assert piece.strip() in STRINGS
+
+
+def test_the_manual_explains_lines_of_the_log() -> None:
+    assert len(LINES) > 10

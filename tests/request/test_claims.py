@@ -1,0 +1,244 @@
+"""What a request's claim is made of, and that nobody is accused for another machine's SYN."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+import pytest
+
+from p0f_middleware import BadSoftware, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
+
+CLIENT = "192.0.2.1"
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36"
+WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}"
+LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {CHROME}"
+IS_LINUX = P0fInfo(os_name="Linux", os_flavor="3.11 and newer")
+IS_WINDOWS = P0fInfo(os_name="Windows", os_flavor="7 or 8")
+
+Headers = list[tuple[str, str]]
+Middleware = Callable[..., Callable[..., dict[str, Any]]]
+
+
+class Answers:
+    """A source that gives one answer after the other, and the last of them from then on."""
+
+    def __init__(self, *answers: P0fInfo | None) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    def lookup(self, ip_address: str) -> P0fInfo | None:
+        self.asked += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+class AsyncAnswers(Answers):
+    async def lookup(self, ip_address: str) -> P0fInfo | None:  # type: ignore[override]
+        return super().lookup(ip_address)
+
+
+def wsgi(*answers: P0fInfo | None, **options: Any) -> Callable[..., dict[str, Any]]:
+    """A site of its own; gives what its application finds in environ."""
+    app = P0fWSGIMiddleware(lambda environ, start_response: [], Answers(*answers), **options)
+
+    def request(*headers: tuple[str, str], port: int = 40000) -> dict[str, Any]:
+        environ: dict[str, Any] = {"REMOTE_ADDR": CLIENT, "REMOTE_PORT": str(port)}
+        setup_testing_defaults(environ)
+        for name, value in headers:
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+        app(environ, lambda *_: lambda _: None)
+        return environ | {"asked": app.source.asked}
+
+    return request
+
+
+def asgi(*answers: P0fInfo | None, **options: Any) -> Callable[..., dict[str, Any]]:
+    """A site of its own; gives what its application finds in scope."""
+    found: list[dict[str, Any]] = []
+
+    async def keep(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        found.append(scope)
+
+    app = P0fASGIMiddleware(keep, AsyncAnswers(*answers), **options)
+
+    async def nothing(*_: object) -> Any:
+        return {}
+
+    def request(*headers: tuple[str, str], port: int = 40000) -> dict[str, Any]:
+        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+        scope = {"type": "http", "client": (CLIENT, port), "headers": raw}
+        asyncio.run(app(scope, nothing, nothing))
+        return found.pop() | {"asked": app.source.asked}
+
+    return request
+
+
+@pytest.fixture(params=[wsgi, asgi])
+def middleware(request: pytest.FixtureRequest) -> Middleware:
+    made: Middleware = request.param
+    return made
+
+
+def user_agent(value: str) -> tuple[str, str]:
+    return "User-Agent", value
+
+
+def platform(value: str) -> tuple[str, str]:
+    return "Sec-CH-UA-Platform", value
+
+
+# What it is made of
+
+
+def test_the_user_agent_is_compared_with_the_fingerprint(middleware: Middleware) -> None:
+    request = middleware(IS_LINUX)
+
+    assert request(user_agent(LINUX))["p0f.claim"].verdict == "agree"
+    assert request(user_agent(WINDOWS))["p0f.claim"].verdict == "mismatch"
+    assert request()["p0f.claim"].verdict == "no_claim"
+
+
+def test_a_mismatch_shows_in_the_fingerprint(middleware: Middleware) -> None:
+    request = middleware(IS_LINUX)
+
+    assert request(user_agent(WINDOWS))["p0f.info"].bad_sw == BadSoftware.OS_MISMATCH
+    assert request(user_agent(LINUX))["p0f.info"] == IS_LINUX
+
+
+def test_the_platform_is_read_too(middleware: Middleware) -> None:
+    found = middleware(IS_LINUX)(user_agent(LINUX), platform('"Windows"'))
+
+    assert found["p0f.claim"].contradictory
+    assert found["p0f.info"].bad_sw == BadSoftware.MISMATCH
+
+
+def test_no_other_header_is_read(middleware: Middleware) -> None:
+    names = (
+        "X-User-Agent",
+        "User-Agent-2",
+        "Sec-CH-UA",
+        "Sec-CH-UA-Platform-Version",
+        "X-Platform",
+    )
+
+    found = middleware(IS_LINUX)(*((name, '"Windows"') for name in names))
+
+    assert found["p0f.claim"].verdict == "no_claim"
+
+
+def test_without_claims_nothing_is_compared(middleware: Middleware) -> None:
+    found = middleware(IS_LINUX, claims=False)(user_agent(WINDOWS))
+
+    assert "p0f.claim" not in found
+    assert found["p0f.info"] == IS_LINUX
+    assert found["asked"] == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "\0", "\xff" * 1000, "windows" * 150_000, "(" * 2**20, '"', ",", "Linux," * 100_000],
+)
+@pytest.mark.parametrize("header", [user_agent, platform])
+def test_hostile_headers_are_harmless(
+    middleware: Middleware, header: Callable[[str], tuple[str, str]], value: str
+) -> None:
+    found = middleware(IS_LINUX)(header(value), header(value))
+
+    assert found["p0f.status"] == "ok"
+    assert str(found["p0f.claim"])
+
+
+@pytest.mark.parametrize("value", [b"Windows", 7, None])
+def test_what_a_server_gives_in_place_of_a_string_claims_nothing(value: object) -> None:
+    environ: dict[str, Any] = {"REMOTE_ADDR": CLIENT, "HTTP_USER_AGENT": value}
+    environ |= {"HTTP_SEC_CH_UA_PLATFORM": [value]}
+    setup_testing_defaults(environ)
+
+    P0fWSGIMiddleware(lambda environ, start_response: [], Answers(IS_LINUX))(
+        environ, lambda *_: lambda _: None
+    )
+
+    assert environ["p0f.info"] == IS_LINUX
+    assert environ["p0f.claim"].verdict == "no_claim"
+
+
+def test_a_held_connection_keeps_no_long_headers() -> None:
+    """8192 connections are held at most; with their User-Agents of 8 kB these took 64 MB."""
+    request = wsgi(IS_LINUX)
+    request(user_agent(LINUX), port=1)
+
+    tracemalloc.start()
+    try:
+        for port in range(1000, 2000):
+            request(user_agent(f"{port} {LINUX}".ljust(8192, "x")), port=port)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 3_000_000
+
+
+# p0f answers for an address, and sees a new connection's SYN a few milliseconds late
+
+
+def test_a_new_machine_behind_an_address_is_not_taken_for_the_one_before(
+    middleware: Middleware,
+) -> None:
+    found = middleware(IS_WINDOWS, IS_LINUX)(user_agent(LINUX))
+
+    assert found["p0f.info"] == IS_LINUX
+    assert found["p0f.claim"].verdict == "agree"
+    assert found["asked"] == 2
+
+
+def test_what_was_told_at_last_is_what_the_connection_keeps(middleware: Middleware) -> None:
+    request = middleware(IS_WINDOWS, IS_LINUX, IS_WINDOWS)
+
+    request(user_agent(LINUX))
+
+    assert request(user_agent(LINUX))["p0f.claim"].verdict == "agree"
+
+
+def test_an_answer_that_p0f_stands_by_accuses(middleware: Middleware) -> None:
+    found = middleware(IS_WINDOWS)(user_agent(LINUX))
+
+    assert found["p0f.claim"].verdict == "mismatch"
+    assert found["asked"] == 2
+
+
+def test_an_address_is_waited_for_once_in_a_while(middleware: Middleware) -> None:
+    request = middleware(IS_WINDOWS)
+    request(user_agent(LINUX), port=1)
+
+    assert request(user_agent(LINUX), port=2)["asked"] == 3
+
+
+@pytest.mark.parametrize(
+    ("info", "agent"),
+    [
+        (IS_LINUX, LINUX),
+        (IS_LINUX, "curl/8.5.0"),
+        (P0fInfo(os_name="Linux", os_match_q=2), WINDOWS),
+        (P0fInfo(os_name="Linux", last_nat=1), WINDOWS),
+        (P0fInfo(os_name="Linux", source="syn"), WINDOWS),
+    ],
+    ids=["agrees", "claims nothing", "generic", "several machines", "the connection's own SYN"],
+)
+def test_nobody_waits_who_is_not_accused_by_an_address(
+    middleware: Middleware, info: P0fInfo, agent: str
+) -> None:
+    assert middleware(info)(user_agent(agent))["asked"] == 1
+
+
+def test_it_costs_no_more_than_the_grace(middleware: Middleware) -> None:
+    request = middleware(IS_WINDOWS, grace=0.2)
+
+    began = time.monotonic()
+    request(user_agent(LINUX))
+
+    assert 0.2 <= time.monotonic() - began < 2
