@@ -40,7 +40,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """The code under mypy, typical user code under pyright too, and no public type unknown."""
     session.run(PYTHON, "-m", "mypy")
-    session.run(*PYRIGHT, "tests/typing")
+    session.run(*PYRIGHT, "tests/typed")
     unknown = find_unknown_types(session)
     if unknown:
         session.error(f"public names without a type that is known:\n{chr(10).join(unknown)}")

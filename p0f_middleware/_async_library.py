@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 running_loop = asyncio._get_running_loop
 """The asyncio loop that runs the caller; None if none does. It raises nothing."""
@@ -36,3 +40,30 @@ async def sleep(seconds: float) -> None:
     import trio
 
     await trio.sleep(seconds)
+
+
+class Expired(Exception):
+    """What was awaited has taken too long."""
+
+
+async def wait_at_most(coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Await a coroutine; cancel it when it takes longer than `seconds`.
+
+    Raises:
+        Expired: it took longer.
+        RuntimeError: no event loop runs the caller.
+    """
+    if running_loop() is None:
+        require_trio()
+        import trio
+
+        with trio.move_on_after(seconds):
+            return await coroutine
+        raise Expired
+    task = asyncio.ensure_future(coroutine)
+    try:
+        return await asyncio.wait_for(task, seconds)
+    except asyncio.TimeoutError:
+        if task.cancelled():  # else the error is the coroutine's own
+            raise Expired from None
+        raise

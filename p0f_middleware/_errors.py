@@ -40,6 +40,9 @@ class P0fBadQuery(P0fException):
 class P0fUnavailable(P0fException, OSError):
     """p0f cannot be asked: no socket, nobody listening, connection lost, or a retry is not due."""
 
+    skipped: bool = False
+    """Whether p0f was not even asked, since it is down and no retry was due."""
+
 
 @public
 class P0fTimeout(P0fUnavailable, TimeoutError):

@@ -24,8 +24,8 @@ _OS_NAME, _OS_FLAVOR, _HTTP_NAME, _HTTP_FLAVOR, _LINK_TYPE, _LANGUAGE = (
 )
 _LINK_MTU, _TICK_RATE = 232, 234
 NAT_AND_CHANGE = slice(_LAST_NAT, _DISTANCE)
-OS = slice(OS_MATCH_Q, _OS_FLAVOR.stop)
-"""Where os_match_q, os_name and os_flavor stand, one behind the other."""
+OS = slice(BAD_SW, _OS_FLAVOR.stop)
+"""Where bad_sw, os_match_q, os_name and os_flavor stand, one behind the other."""
 _u32, _s16, _u16, _double = (struct.Struct(f"={kind}").unpack_from for kind in "IhHd")
 
 

@@ -208,13 +208,13 @@ def by_address(info: P0fInfo) -> P0fInfo:
 
 def os_evidence(info: P0fInfo) -> tuple[bytes, bool, bytes]:
     """What `info` knows of the system and how far to trust it, as a key for what follows from it:
-    os_match_q, os_name and os_flavor; whether there is a last_nat or last_chg; and the source.
+    bad_sw, os_match_q, os_name and os_flavor; whether there is a last_nat or last_chg; the source.
 
     Fingerprints that differ in one of these have different keys. Reading bytes takes a third of the
     time that reading the properties takes.
     """
     answer = _answer_of(info)
-    source = answer[-7:] if len(answer) > LAYOUT.size else b""  # the source stands at the end
+    source = answer[-4:] if len(answer) > LAYOUT.size else b""  # its end, which tells them apart
     return answer[OS], answer[NAT_AND_CHANGE] != _NEVER, source
 
 

@@ -6,7 +6,7 @@ refused by name, where `timeout > 0` would raise a TypeError that names nothing.
 
 from __future__ import annotations
 
-import math
+import sys
 
 __all__ = ["seconds"]
 
@@ -25,8 +25,7 @@ def seconds(option: str, value: object, *, zero: bool = False) -> float:
     if (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
-        and math.isfinite(value)
-        and (value > 0 or (zero and value == 0))
+        and (0 < value <= sys.float_info.max or (zero and value == 0))
     ):
         return value
     least = "0 or more" if zero else "above 0"

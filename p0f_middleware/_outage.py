@@ -19,7 +19,7 @@ FIRST_DELAY = 0.5
 """Seconds from a failure to the first retry."""
 LONGEST_DELAY = 30.0
 """Seconds between retries at most; each delay is twice the one before."""
-MOST_REPORTS = 5
+MAX_REPORTS = 5
 """Outages to log within `REPORT_SPAN` seconds, so that one that flaps does not fill the log."""
 REPORT_SPAN = 60.0
 
@@ -75,13 +75,13 @@ class OutageLog:
     def __init__(self, name: str, place: str) -> None:
         self._name = name
         self._place = place
-        self._reports: deque[float] = deque(maxlen=MOST_REPORTS)
+        self._reports: deque[float] = deque(maxlen=MAX_REPORTS)
         self._reported = False
 
     def down(self, now: float, error: Exception) -> None:
         """An outage has begun; `now` is in seconds."""
         reports = self._reports
-        self._reported = len(reports) < MOST_REPORTS or now - reports[0] > REPORT_SPAN
+        self._reported = len(reports) < MAX_REPORTS or now - reports[0] > REPORT_SPAN
         if self._reported:
             reports.append(now)
             # As text: a log record that keeps the exception would keep its frames, too.

@@ -1,7 +1,11 @@
-"""Has `manage.py check` look at p0f's socket, if INSTALLED_APPS names 'p0f_middleware'.
+"""Has `manage.py check` look at P0fMiddleware's settings and at p0f's socket, if INSTALLED_APPS
+names 'p0f_middleware'.
 
 Checks know settings, not middleware: Django imports those of MIDDLEWARE only when it serves. So
 INSTALLED_APPS is the one way to be there in time; P0fMiddleware itself does without.
+
+The fact a reader would get wrong: a check must not begin what only a server should. A callable that
+makes a source is not called, and no listener is touched; only a socket of p0f's is tried.
 """
 
 from __future__ import annotations
@@ -14,11 +18,14 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 
-from ._daemon.connection import Link, explain
-from .django import P0fMiddleware, read_settings
+from ._daemon.base import BaseClient
+from ._daemon.connection import Connection
+from ._daemon.diagnosis import explain
+from .django import makes_a_source, read_settings, resolved
+from .syn import Syn
 
-PATIENCE = 0.5
-"""Seconds to wait for p0f to take the connection."""
+_ANY_PATH = "/run/p0f.sock"
+"""Stands for a source that is not made: a path goes with each of the other settings."""
 
 
 class P0fConfig(AppConfig):
@@ -32,26 +39,54 @@ class P0fConfig(AppConfig):
 def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
     """An error if P0fMiddleware would refuse its settings, a warning if p0f cannot be reached.
 
-    Connects to p0f and asks nothing. A source that is no path is not checked.
+    Connects to p0f, if that is the source, and asks nothing.
     """
     try:
-        P0fMiddleware(_no_response)
-        source = read_settings()["source"] or os.environ.get("P0F_SOCKET")
+        socket_path = _socket_path(read_settings())
     except MiddlewareNotUsed:
         return []
     except ImproperlyConfigured as error:
         return [Error(str(error), id="p0f_middleware.E001")]
-    if not isinstance(source, (str, os.PathLike)):
-        return []  # a Syn, or another object that has no socket of p0f's to look at
-    socket_path = os.fspath(source)
+    except (TypeError, ValueError) as error:
+        message = f"in the settings of P0fMiddleware: {error}"
+        return [Error(message, id="p0f_middleware.E001")]
+    return [] if socket_path is None else _try(socket_path)
+
+
+def _socket_path(options: dict[str, Any]) -> str | None:
+    """The path of the socket to try; None if the source has none, or is not made yet.
+
+    Raises:
+        TypeError, ValueError: a setting makes no sense.
+    """
+    source = options["source"]
+    if makes_a_source(source):
+        _source({**options, "source": _ANY_PATH})
+        return None
+    if source is None and not os.environ.get("P0F_SOCKET"):
+        source = Syn(arm=False)
+    source = _source({**options, "source": source})
+    return source.socket_path if isinstance(source, BaseClient) else None
+
+
+def _source(options: dict[str, Any]) -> Any:
+    """What P0fMiddleware would ask. Settings do not say whether Django will serve sync or async, so
+    a source for either is right."""
     try:
-        Link[object](socket_path, PATIENCE).let_go()
+        return resolved(options, awaited=False)[0].source
+    except TypeError:
+        try:
+            return resolved(options, awaited=True)[0].source
+        except TypeError:
+            pass
+        raise
+
+
+def _try(socket_path: str) -> list[CheckMessage]:
+    try:
+        Connection[object](socket_path).release()
     except OSError as error:
         why = explain(error, socket_path)
         hint = "The site works all the same; request.p0f is None until p0f can be asked."
         return [CheckWarning(str(why), hint=hint, id="p0f_middleware.W001")]
     return []
-
-
-def _no_response(request: Any) -> Any:
-    raise NotImplementedError

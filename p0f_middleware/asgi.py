@@ -90,7 +90,7 @@ class P0fASGIMiddleware:
     ) -> None:
         self.app: ASGIApp = guarantee_single_callable(app)  # type: ignore[no-untyped-call]
         self._rules = ProxyRules(trusted_proxies, client_header, client_port_header)
-        asked = resolve(source, AsyncP0f, timeout=timeout, grace=grace, awaited=True)
+        asked = resolve(source, AsyncP0f, self._rules, timeout=timeout, grace=grace, awaited=True)
         self.source = asked.source
         self._own: AsyncP0f | None = asked.source if asked.source is not source else None
         self._lookup = AsyncLookup(asked, self._rules, grace=grace, hold=hold, claims=claims)

@@ -7,6 +7,10 @@ Android and ChromeOS), because neither headers nor SYNs are reliable about more.
 The fact a reader would get wrong: the rule leans to silence. AGREE needs any match, but MISMATCH
 needs a fingerprint that honest visitors of another family hardly ever have; what lies between is
 UNSURE. A lie that passes costs a site less than an honest visitor who is accused.
+
+Theory of operation: results and changed fingerprints are remembered in two dictionaries that all
+threads share, without a lock. Each step is one operation, which is atomic. Two threads may work out
+the same result, and one may clear what another has just stored; then it is worked out once more.
 """
 
 from __future__ import annotations
@@ -139,17 +143,18 @@ def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInf
     is remembered, so that the same `info` gives the same copy.
     """
     claim, bad_sw = _check(info, headers)
-    if bad_sw is None or not isinstance(info, P0fInfo) or info.bad_sw is not None:
+    if bad_sw is None or info is None:
         return claim, info
-    key = id(info), bad_sw
-    kept = _copies.get(key)
+    place = id(info), bad_sw
+    kept = _copies.get(place)
     if kept is None or kept[0] is not info:
         kept = info, with_bad_sw(info, bad_sw)
-        _keep(_copies, key, kept)
+        _keep(_copies, place, kept)
     return claim, kept[1]
 
 
 def _check(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware | None]:
+    """The claim, and the `bad_sw` to set; None if there is none to set."""
     key = os_evidence(info) if isinstance(info, P0fInfo) else None, headers
     result = _results.get(key)
     if result is None:
@@ -165,6 +170,8 @@ def _judge(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware |
         return Claim(ClaimVerdict.NO_CLAIM, None, seen), None
     verdict = _verdict(info, seen, {claimed, platform or claimed}, safari)
     claim = Claim(verdict, claimed, seen, platform)
+    if not isinstance(info, P0fInfo) or info.bad_sw is not None:
+        return claim, None
     if claim.contradictory:
         return claim, BadSoftware.MISMATCH
     return claim, BadSoftware.OS_MISMATCH if verdict == ClaimVerdict.MISMATCH else None

@@ -36,7 +36,7 @@ from ._request.proxies import CLIENT_HEADER, ProxyRules
 from ._request.source_option import Asked, resolve
 from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
 
-__all__ = ["OPTIONS", "P0fMiddleware"]
+__all__ = ["OPTIONS", "P0fMiddleware", "makes_a_source", "read_settings", "resolved"]
 
 OPTIONS: dict[str, Any] = {
     "SOURCE": None,
@@ -89,7 +89,7 @@ class P0fMiddleware:
             markcoroutinefunction(self)
         options = read_settings()
         try:
-            asked, lookup = _resolved(options, awaited=self._is_async)
+            asked, lookup = resolved(options, awaited=self._is_async)
             self.source = asked.source
             self._lookup: Any = lookup
         except (TypeError, ValueError) as error:
@@ -136,24 +136,40 @@ def read_settings() -> dict[str, Any]:
         )
     if socket_path and given.get("SOURCE") is not None:
         raise ImproperlyConfigured("give P0FSOCKET or P0F['SOURCE'], not both")
-    options = {**OPTIONS, "SOURCE": socket_path or None, **given}
+    options = {**OPTIONS, **given}
+    options["SOURCE"] = socket_path or options["SOURCE"]
     return {name.lower(): value for name, value in options.items()}
 
 
-def _resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup | AsyncLookup]:
-    """The source that the settings name, and what looks up by it."""
+def resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup | AsyncLookup]:
+    """The source that the settings name, and what looks up by it.
+
+    Args:
+        options: as `read_settings` gives them.
+        awaited: whether Django serves async.
+
+    Raises:
+        TypeError, ValueError: a setting makes no sense.
+    """
     timeout, grace = options["timeout"], options["grace"]
     rules = ProxyRules(
         options["trusted_proxies"], options["client_header"], options["client_port_header"]
     )
     source = options["source"]
-    if callable(source) and not hasattr(source, "lookup") and not hasattr(source, "fingerprint"):
+    if makes_a_source(source):
         source = _made(source)
     client = _async_client if awaited else _client
-    asked = resolve(source, client, timeout=timeout, grace=grace, awaited=awaited)
+    asked = resolve(source, client, rules, timeout=timeout, grace=grace, awaited=awaited)
     make: Any = AsyncLookup if awaited else Lookup
     lookup = make(asked, rules, grace=grace, hold=options["hold"], claims=options["claims"])
     return asked, lookup
+
+
+def makes_a_source(source: object) -> bool:
+    """Whether it is a callable that makes a source, such as the class `Syn`, and not one itself."""
+    if isinstance(source, type):
+        return True
+    return callable(source) and not hasattr(source, "lookup") and not hasattr(source, "fingerprint")
 
 
 # One source, and so one connection, for each process: Django builds the middleware again for every

@@ -75,7 +75,7 @@ class P0fWSGIMiddleware:
     ) -> None:
         self.app = app
         self._rules = ProxyRules(trusted_proxies, client_header, client_port_header)
-        asked = resolve(source, P0f, timeout=timeout, grace=grace, awaited=False)
+        asked = resolve(source, P0f, self._rules, timeout=timeout, grace=grace, awaited=False)
         self.source = asked.source
         self._lookup = Lookup(asked, self._rules, grace=grace, hold=hold, claims=claims)
 

@@ -1,8 +1,9 @@
-"""A fixture that many modules use; `fake_p0f` is the package's own (p0f_middleware/_pytest.py)."""
+"""Fixtures that many modules use; `fake_p0f` is the package's own (p0f_middleware/_pytest.py)."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,16 @@ from p0f_middleware import _outage
 def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every lookup may try again while p0f is down: for tests of what comes after an outage."""
     monkeypatch.setattr(_outage, "FIRST_DELAY", 0.0)
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """For tests whose signal handler raises between any two lines: in a tracer such as coverage's
+    that would leave its lock taken, and the next traced line would wait for ever."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
 
 
 def pytest_configure(config: pytest.Config) -> None:

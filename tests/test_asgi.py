@@ -1,42 +1,21 @@
-"""P0fASGIMiddleware: a scope with two more keys, and nothing else changed."""
+"""P0fASGIMiddleware: a scope with four more keys, and nothing else changed.
+
+What it promises as P0fWSGIMiddleware does is tested over both, in `request`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fInfo, P0fStatus, P0fUnavailable
+from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fInfo, P0fUnavailable
 from p0f_middleware._daemon import connection
-from p0f_middleware._request import async_lookup, failure
 from p0f_middleware.claim import check_claim
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
-HOST = "192.0.2.1"
-
-
-class KnownAfter:
-    """A source that comes to know every host when it is asked often enough."""
-
-    def __init__(self, questions: float) -> None:
-        self.questions = questions
-        self.asked: list[str] = []
-
-    async def lookup(self, ip_address: str) -> P0fInfo | None:
-        self.asked.append(ip_address)
-        return SAMPLE if len(self.asked) >= self.questions else None
-
-
-class Failing:
-    """A source that raises what it is given."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-    async def lookup(self, ip_address: str) -> P0fInfo | None:
-        raise self.error
+from .request.middlewares import HOST, KnownAfter, awaited, receive, send
 
 
 class App:
@@ -47,14 +26,6 @@ class App:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.calls.append((scope, receive, send))
-
-
-async def receive() -> dict[str, Any]:
-    raise AssertionError("the middleware received a message")
-
-
-async def send(message: Any) -> None:
-    raise AssertionError("the middleware sent a message")
 
 
 def make_scope(**more: Any) -> dict[str, Any]:
@@ -77,23 +48,13 @@ async def call(middleware: P0fASGIMiddleware, scope: dict[str, Any]) -> Any:
     return handed_on
 
 
-def added(source: Any, scope: dict[str, Any] | None = None, **options: Any) -> tuple[Any, Any]:
+def added(
+    source: KnownAfter, scope: dict[str, Any] | None = None, **options: Any
+) -> tuple[Any, Any]:
     """What the middleware puts into the scope."""
-    middleware = P0fASGIMiddleware(App(), source, **options)
+    middleware = P0fASGIMiddleware(App(), awaited(source), **options)
     handed_on = asyncio.run(call(middleware, make_scope() if scope is None else scope))
     return handed_on["p0f.info"], handed_on["p0f.status"]
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses the middleware makes, instead of making them."""
-    pauses: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(async_lookup, "sleep", sleep)
-    return pauses
 
 
 # What is added
@@ -114,16 +75,12 @@ def test_the_status_tells_a_known_client_from_an_unknown_one(
     assert (scope["p0f.info"], scope["p0f.status"]) == seen
 
 
-def test_without_p0f_it_is_unavailable() -> None:
-    assert added("/nonexistent/p0f.sock") == (None, "unavailable")
-
-
 @pytest.mark.parametrize(
     "client",
     [None, ("testclient", 50000), ["testclient", 50000], ("", "0"), ("", 0), (None, None), (), []],
 )
 def test_without_an_address_nothing_is_asked(client: Any) -> None:
-    source = KnownAfter(1)
+    source = KnownAfter()
 
     assert added(source, make_scope(client=client)) == (None, "no_address")
     assert source.asked == []
@@ -133,38 +90,30 @@ def test_without_client_in_the_scope_nothing_is_asked() -> None:
     scope = make_scope()
     del scope["client"]
 
-    assert added(KnownAfter(1), scope) == (None, "no_address")
+    assert added(KnownAfter(), scope) == (None, "no_address")
 
 
 @pytest.mark.parametrize(
-    "client", [(HOST, 1), [HOST, 1], (HOST, "1"), ("::ffff:192.0.2.1", 1), (HOST, None)]
+    "client",
+    [
+        (HOST, 1),
+        [HOST, 1],
+        (HOST, "1"),
+        ("::ffff:192.0.2.1", 1),
+        (HOST, None),
+        (HOST,),
+        [HOST],
+        ("::ffff:192.0.2.1", 1, 0, 0),
+        ["::ffff:192.0.2.1", 1, 0, 7],
+        (HOST, "9" * 5000),
+    ],
+    ids=lambda client: str(client)[:40],
 )
 def test_the_client_is_asked_for_however_the_server_puts_it(client: Any) -> None:
-    source = KnownAfter(1)
+    source = KnownAfter()
     added(source, make_scope(client=client))
 
     assert source.asked == [HOST]
-
-
-def test_the_status_is_an_enum_member() -> None:
-    assert added(KnownAfter(1))[1] is P0fStatus.OK
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"timeout": 0},
-        {"timeout": -1},
-        {"grace": -1},
-        {"grace": float("nan")},
-        {"trusted_proxies": "proxy"},
-        {"trusted_proxies": ["10.0.0.1/8"]},
-    ],
-    ids=str,
-)
-def test_an_option_that_makes_no_sense_is_an_error(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        P0fASGIMiddleware(App(), "/run/p0f.sock", **options)
 
 
 # Proxies
@@ -193,109 +142,11 @@ def test_an_option_that_makes_no_sense_is_an_error(options: dict[str, Any]) -> N
 def test_behind_a_trusted_proxy_its_client_is_asked_for(
     headers: Any, client: Any, server: Any
 ) -> None:
-    source = KnownAfter(1)
+    source = KnownAfter()
     scope = make_scope(client=client, server=server, headers=headers)
     added(source, scope, trusted_proxies=["10.0.0.0/8", "unix:"])
 
     assert source.asked == [HOST]
-
-
-@pytest.mark.parametrize("trusted_proxies", [(), ["10.0.0.0/8"]])
-def test_from_anybody_else_a_header_is_not_believed(trusted_proxies: Any) -> None:
-    source = KnownAfter(1)
-    headers = [(b"x-forwarded-for", b"6.6.6.6"), (b"forwarded", b"for=6.6.6.6")]
-    added(source, make_scope(headers=headers), trusted_proxies=trusted_proxies)
-
-    assert source.asked == [HOST]
-
-
-@pytest.mark.parametrize("server", [None, ("192.0.2.9", 80), (), ("", None)])
-def test_a_missing_address_is_not_taken_for_a_unix_socket(server: Any) -> None:
-    headers = [(b"x-forwarded-for", b"6.6.6.6")]
-    scope = make_scope(client=None, server=server, headers=headers)
-
-    assert added(KnownAfter(1), scope, trusted_proxies="unix:") == (None, "no_address")
-
-
-def test_the_client_is_named_by_the_one_header_the_proxy_writes() -> None:
-    source = KnownAfter(1)
-    headers = [(b"forwarded", b'for="6.6.6.6"'), (b"forwarded", b"for=192.0.2.1")]
-    scope = make_scope(client=("10.0.0.1", 1), headers=headers)
-    added(source, scope, trusted_proxies="10.0.0.1", client_header="Forwarded")
-
-    assert source.asked == [HOST]
-
-
-# Grace
-
-
-@pytest.mark.parametrize("questions", [2, 3, 6])
-def test_a_client_that_becomes_known_within_the_grace_is_found(
-    questions: int, pauses: list[float]
-) -> None:
-    assert added(KnownAfter(questions)) == (SAMPLE, "ok")
-    assert len(pauses) == questions - 1
-
-
-def test_a_client_that_stays_unknown_costs_the_grace(pauses: list[float]) -> None:
-    added(KnownAfter(float("inf")), grace=0.05)
-
-    assert sum(pauses) == pytest.approx(0.05)
-
-
-def test_a_client_that_stayed_unknown_is_not_waited_for_again(pauses: list[float]) -> None:
-    source = KnownAfter(float("inf"))
-    middleware = P0fASGIMiddleware(App(), source)
-    asyncio.run(call(middleware, make_scope()))
-    pauses.clear()
-    source.asked.clear()
-    asyncio.run(call(middleware, make_scope()))
-
-    assert (pauses, source.asked) == ([], [HOST])
-
-
-def test_without_grace_it_is_asked_once(pauses: list[float]) -> None:
-    source = KnownAfter(2)
-
-    assert added(source, grace=0) == (None, "no_match")
-    assert (pauses, source.asked) == ([], [HOST])
-
-
-# Failures
-
-
-@pytest.fixture
-def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failure, "_said", set())
-
-
-@pytest.mark.usefixtures("nothing_said_yet")
-@pytest.mark.parametrize(
-    "error",
-    [RuntimeError("bug"), OSError("bug"), KeyError("bug"), ValueError("bug"), TypeError("bug")],
-    ids=repr,
-)
-def test_whatever_a_source_raises_does_not_get_out(error: Exception) -> None:
-    assert added(Failing(error)) == (None, "unavailable")
-
-
-@pytest.mark.usefixtures("nothing_said_yet")
-def test_what_a_source_raises_is_logged_once_with_its_traceback(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    source = Failing(RuntimeError("bug"))
-    for _ in range(3):
-        added(source)
-
-    errors = [record for record in caplog.records if record.name == "p0f_middleware"]
-    assert [(r.levelno, r.exc_info and r.exc_info[1]) for r in errors] == [
-        (logging.ERROR, source.error)
-    ]
-
-
-def test_a_cancelled_request_is_cancelled() -> None:
-    with pytest.raises(asyncio.CancelledError):
-        added(Failing(asyncio.CancelledError()))
 
 
 # The application's own
@@ -304,14 +155,14 @@ def test_a_cancelled_request_is_cancelled() -> None:
 def test_the_servers_scope_is_not_changed() -> None:
     scope = make_scope()
     before = dict(scope)
-    added(KnownAfter(1), scope)
+    added(KnownAfter(), scope)
 
     assert scope == before
 
 
 def test_only_four_keys_are_added() -> None:
     scope = make_scope(state={"key": "value"})
-    handed_on = asyncio.run(call(P0fASGIMiddleware(App(), KnownAfter(1)), scope))
+    handed_on = asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter())), scope))
 
     assert handed_on == scope | {
         "p0f.info": SAMPLE,
@@ -323,7 +174,7 @@ def test_only_four_keys_are_added() -> None:
 
 def test_what_is_in_the_scope_is_handed_on_as_it_is() -> None:
     scope = make_scope(state={"key": "value"})
-    handed_on = asyncio.run(call(P0fASGIMiddleware(App(), KnownAfter(1)), scope))
+    handed_on = asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter())), scope))
 
     assert handed_on["state"] is scope["state"]
 
@@ -332,7 +183,7 @@ def test_what_is_in_the_scope_is_handed_on_as_it_is() -> None:
 def test_a_scope_of_another_type_passes_through_itself(scope_type: str) -> None:
     scope = {"type": scope_type}
 
-    assert asyncio.run(call(P0fASGIMiddleware(App(), KnownAfter(1)), scope)) is scope
+    assert asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter())), scope)) is scope
 
 
 @pytest.mark.parametrize("scope_type", ["http", "websocket", "lifespan", "http2"])
@@ -342,7 +193,7 @@ def test_an_exception_of_the_application_is_the_servers_business(scope_type: str
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise error
 
-    middleware = P0fASGIMiddleware(app, KnownAfter(1))
+    middleware = P0fASGIMiddleware(app, awaited(KnownAfter()))
     with pytest.raises(P0fUnavailable) as raised:
         asyncio.run(middleware(make_scope(type=scope_type), receive, send))
     assert raised.value is error
@@ -358,8 +209,107 @@ def test_an_application_of_asgi_2_is_called_as_it_expects() -> None:
         async def __call__(self, receive: Any, send: Any) -> None:
             seen.extend((receive, send))
 
-    asyncio.run(P0fASGIMiddleware(App2, KnownAfter(1))(make_scope(), receive, send))
+    asyncio.run(P0fASGIMiddleware(App2, awaited(KnownAfter()))(make_scope(), receive, send))
     assert seen == [SAMPLE, receive, send]
+
+
+# What can be read only once, or was written by strangers
+
+
+def once(values: list[Any]) -> Any:
+    yield from values
+
+
+HEADERS = [(b"host", b"example.org"), (b"user-agent", b"Mozilla/5.0 (Windows NT 10.0)")]
+
+
+@pytest.mark.parametrize("one_shot", [iter, once, lambda values: map(tuple, values)])
+@pytest.mark.parametrize(
+    "options", [{}, {"claims": False}, {"trusted_proxies": "10.0.0.1"}], ids=str
+)
+def test_headers_that_can_be_read_once_are_read_here_and_reach_the_application(
+    one_shot: Any, options: Any
+) -> None:
+    middleware = P0fASGIMiddleware(App(), awaited(KnownAfter()), **options)
+    scope = make_scope(headers=one_shot(HEADERS))
+    handed_on = asyncio.run(call(middleware, scope))
+
+    assert list(handed_on["headers"]) == HEADERS
+    assert handed_on["p0f.status"] == "ok"
+    if "claims" not in options:
+        assert handed_on["p0f.claim"].claimed == "Windows"
+
+
+@pytest.mark.parametrize("one_shot", [iter, once])
+def test_a_client_that_can_be_read_once_is_read_here_and_reaches_the_application(
+    one_shot: Any,
+) -> None:
+    scope = make_scope(client=one_shot([HOST, 50000]))
+    handed_on = asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter())), scope))
+
+    assert list(handed_on["client"]) == [HOST, 50000]
+    assert handed_on["p0f.status"] == "ok"
+
+
+def test_a_source_that_ignores_the_headers_leaves_them_whole() -> None:
+    scope = make_scope(headers=iter(HEADERS), client=iter([]))
+    handed_on = asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter())), scope))
+
+    assert list(handed_on["headers"]) == HEADERS
+
+
+class Trouble(Exception):
+    """Raised by the server's own object."""
+
+
+def raising(values: list[Any]) -> Any:
+    yield from values
+    raise Trouble
+
+
+@pytest.mark.parametrize("name", ["headers", "client"])
+def test_an_iterator_that_raises_does_so_in_the_application(name: str) -> None:
+    values: list[Any] = {"headers": HEADERS, "client": [HOST]}[name]  # type: ignore[assignment]
+    scope = make_scope(**{name: raising(values)})
+    handed_on = asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter())), scope))
+
+    seen = []
+    with pytest.raises(Trouble):
+        seen.extend(handed_on[name])
+    assert seen == values
+
+
+class Lazy:
+    """Headers that a server makes when they are read, and cannot."""
+
+    def __iter__(self) -> Any:
+        raise Trouble
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [None, (), 7, "x", b"x", [7], [()], [(b"host",)], [(b"user-agent", None)], Lazy(), object()],
+    ids=ascii,
+)
+@pytest.mark.parametrize("options", [{}, {"trusted_proxies": HOST}], ids=str)
+def test_headers_that_make_no_sense_break_nothing(headers: Any, options: Any) -> None:
+    scope = make_scope(headers=headers)
+    middleware = P0fASGIMiddleware(App(), awaited(KnownAfter()), **options)
+    handed_on = asyncio.run(call(middleware, scope))
+
+    assert handed_on["headers"] is headers
+    assert {"p0f.info", "p0f.status", "p0f.reason", "p0f.claim"} <= handed_on.keys()
+
+
+@pytest.mark.parametrize("scope_type", ["http", "websocket", "lifespan", "http2"])
+def test_what_the_application_returns_is_returned(scope_type: str) -> None:
+    returned = object()
+
+    async def app(scope: Any, receive: Any, send: Any) -> object:
+        return returned
+
+    middleware = P0fASGIMiddleware(app, awaited(KnownAfter()))
+    assert asyncio.run(middleware(make_scope(type=scope_type), receive, send)) is returned
 
 
 # The lifespan
@@ -376,7 +326,7 @@ def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
     fake_p0f: FakeP0f,
 ) -> None:
     sent: list[str] = []
-    open_before = set(connection._open)
+    open_before = connection.opened()
 
     async def main() -> None:
         middleware = P0fASGIMiddleware(lifespan_app, fake_p0f.socket_path)
@@ -388,19 +338,19 @@ def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
         lifespan = asyncio.create_task(middleware({"type": "lifespan"}, messages.get, note))
         await messages.put({"type": "lifespan.startup"})
         await middleware(make_scope(), receive, send)
-        assert connection._open > open_before
+        assert connection.opened() > open_before
         await messages.put({"type": "lifespan.shutdown"})
         await lifespan
 
     asyncio.run(main())
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert connection._open <= open_before
+    assert connection.opened() <= open_before
 
 
 def test_an_application_without_lifespan_gets_its_connection_closed_all_the_same(
     fake_p0f: FakeP0f,
 ) -> None:
-    open_before = set(connection._open)
+    open_before = connection.opened()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -413,7 +363,7 @@ def test_an_application_without_lifespan_gets_its_connection_closed_all_the_same
             await middleware({"type": "lifespan"}, receive, send)
 
     asyncio.run(main())
-    assert connection._open <= open_before
+    assert connection.opened() <= open_before
 
 
 def test_a_client_of_the_users_own_is_left_open(fake_p0f: FakeP0f) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from asgiref.sync import iscoroutinefunction
 
-from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, Syn
+from p0f_middleware import P0f as Client
+from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, Syn, check_claim
+from p0f_middleware.syn._kernel import is_armed
 from p0f_middleware.testing import FakeP0f
 
 django = pytest.importorskip("django")
@@ -22,7 +26,7 @@ from django.conf import settings  # noqa: E402
 from django.core import checks  # noqa: E402
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest  # noqa: E402
-from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest  # noqa: E402
 from django.http import HttpRequest, JsonResponse  # noqa: E402
 from django.test import RequestFactory, override_settings  # noqa: E402
 from django.urls import path  # noqa: E402
@@ -40,7 +44,7 @@ settings.configure(
 )
 django.setup()
 
-from p0f_middleware.django import OPTIONS, P0fMiddleware  # noqa: E402
+from p0f_middleware.django import OPTIONS, P0fMiddleware, _made  # noqa: E402
 
 KNOWN, UNKNOWN, PROXY = "192.0.2.1", "192.0.2.2", "198.51.100.1"
 LINUX = P0fInfo(os_name="Linux", distance=3)
@@ -293,6 +297,92 @@ def test_the_defaults_are_those_of_the_other_middlewares() -> None:
     assert ours == {name: options[name].default for name in options.keys() - {"app"}}
 
 
+def test_the_source_of_p0f_is_the_socket_where_it_is_none(p0f: FakeP0f) -> None:
+    with override_settings(P0F={"SOURCE": None, "TIMEOUT": 5}):
+        assert get_by_wsgi("sync") == b'{"os": "Linux", "status": "ok"}'
+
+
+class Known:
+    """A source of one's own; `made` counts those that there are."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        type(self).made += 1
+
+    def lookup(self, ip_address: str) -> P0fInfo | None:
+        return LINUX
+
+
+class AwaitedKnown:
+    async def lookup(self, ip_address: str) -> P0fInfo | None:
+        return LINUX
+
+
+@pytest.fixture
+def none_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Known, "made", 0)
+    _made.cache_clear()
+
+
+@pytest.mark.usefixtures("none_made")
+@pytest.mark.parametrize("make", [Known, lambda: Known()], ids=["class", "function"])
+def test_a_callable_makes_one_source_for_all_handlers(make: Callable[[], Known]) -> None:
+    with override_settings(P0F={"SOURCE": make}):
+        answers = [get_by_wsgi("sync") for _ in range(3)]
+    assert answers == [b'{"os": "Linux", "status": "ok"}'] * 3
+    assert Known.made == 1
+
+
+@both_views
+def test_a_source_object_is_asked_itself(view: str) -> None:
+    with override_settings(P0F={"SOURCE": Known()}):
+        assert get_by_wsgi(view) == b'{"os": "Linux", "status": "ok"}'
+    with override_settings(P0F={"SOURCE": AwaitedKnown()}):
+        assert get_by_asgi(view) == b'{"os": "Linux", "status": "ok"}'
+
+
+# Where the application is wrapped already
+
+
+FROM_OUTSIDE = {
+    "p0f.info": P0fInfo(os_name="FreeBSD"),
+    "p0f.status": P0fStatus.OK,
+    "p0f.reason": None,
+    "p0f.claim": check_claim(None, None),
+}
+
+
+async def hand_on(request: HttpRequest) -> HttpRequest:
+    return request
+
+
+def test_what_stands_in_environ_is_taken_and_nobody_asked(p0f: FakeP0f) -> None:
+    environ = RequestFactory().get("/").environ | FROM_OUTSIDE | {"REMOTE_ADDR": KNOWN}
+    request: Any = P0fMiddleware(lambda request: request)(WSGIRequest(environ))
+
+    seen = request.p0f, request.p0f_status, request.p0f_reason, request.p0f_claim
+    assert seen == tuple(FROM_OUTSIDE.values())
+    assert p0f.queries == []
+
+
+def test_what_stands_in_scope_is_taken_and_nobody_asked(p0f: FakeP0f) -> None:
+    request = pass_through(scope_of("", KNOWN) | FROM_OUTSIDE)
+
+    seen = request.p0f, request.p0f_status, request.p0f_reason, request.p0f_claim
+    assert seen == tuple(FROM_OUTSIDE.values())
+    assert p0f.queries == []
+
+
+@both_servers
+def test_no_header_stands_for_what_an_outer_middleware_says(p0f: FakeP0f, get: Get) -> None:
+    answer = get("sync", UNKNOWN, **{"p0f.status": "ok", "p0f_status": "ok", "p0f.info": "x"})
+    assert answer == b'{"os": null, "status": "no_match"}'
+
+
+# System checks
+
+
 def complaints() -> list[str]:
     """What `manage.py check` says of p0f: the ids."""
     return [m.id for m in checks.run_checks() if str(m.id).startswith("p0f_middleware.")]
@@ -333,3 +423,66 @@ def test_check_reports_settings_that_the_middleware_would_refuse() -> None:
 def test_check_says_nothing_when_disabled() -> None:
     with override_settings(P0FENABLED=False):
         assert complaints() == []
+
+
+def test_check_tries_the_socket_of_a_client(p0f: FakeP0f) -> None:
+    client = Client(p0f.socket_path)
+    p0f.refuse()
+    with override_settings(P0FSOCKET=None, P0F={"SOURCE": client}):
+        assert complaints() == ["p0f_middleware.W001"]
+
+
+def test_check_tries_the_socket_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("P0F_SOCKET", str(tmp_path / "p0f.sock"))
+    with override_settings(P0F={}):
+        assert complaints() == ["p0f_middleware.W001"]
+
+
+@pytest.mark.parametrize(
+    "source", [Known(), AwaitedKnown(), Syn(arm=False), AsyncMock()], ids=lambda s: type(s).__name__
+)
+def test_check_is_content_with_a_source_of_either_kind(source: Any) -> None:
+    with override_settings(P0F={"SOURCE": source}):
+        assert complaints() == []
+
+
+@pytest.mark.parametrize("source", [object(), 7, "unix:/run/p0f.sock", b"p0f.sock"], ids=repr)
+def test_check_reports_what_is_no_source(source: Any) -> None:
+    with override_settings(P0F={"SOURCE": source}):
+        assert complaints() == ["p0f_middleware.E001"]
+
+
+@pytest.mark.parametrize("source", [Syn(arm=False), Known()], ids=["Syn", "Known"])
+def test_check_reports_a_setting_that_the_source_would_ignore(source: Any) -> None:
+    with override_settings(P0F={"SOURCE": source, "TIMEOUT": 0.5}):
+        assert complaints() == ["p0f_middleware.E001"]
+
+
+@pytest.mark.usefixtures("none_made")
+def test_check_makes_no_source() -> None:
+    with override_settings(P0F={"SOURCE": Known}):
+        assert complaints() == []
+    assert Known.made == 0
+
+
+@pytest.mark.usefixtures("none_made")
+def test_check_looks_at_the_other_settings_of_a_source_that_is_not_made() -> None:
+    with override_settings(P0F={"SOURCE": Known, "HOLD": -1}):
+        assert complaints() == ["p0f_middleware.E001"]
+
+
+def test_check_without_a_source_touches_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("P0F_SOCKET", raising=False)
+    before = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as listener, override_settings(P0F={}):
+        assert complaints() == []
+        assert not is_armed(listener.fileno())
+    assert set(threading.enumerate()) == before
+
+
+def test_check_reports_a_setting_that_syn_would_ignore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("P0F_SOCKET", raising=False)
+    with override_settings(P0F={"TIMEOUT": 0.5}):
+        assert complaints() == ["p0f_middleware.E001"]

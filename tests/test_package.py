@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import pickle
 import subprocess
 import sys
+import traceback
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import p0f_middleware
+
+from .test_architecture import GROUND
 
 PACKAGE = Path(p0f_middleware.__file__).parent
 NOT_CORE = {"django", "apps", "testing", "_pytest", "__main__"}
@@ -117,20 +121,30 @@ def test_the_core_needs_the_standard_library_and_asgiref_alone(path: Path) -> No
     [
         "_daemon/protocol",
         "_address",
+        "_fields",
+        "_host",
         "_info",
         "_errors",
+        "_options",
         "_outage",
         "_outcome",
+        "_user_agent",
         "_visitor",
         "shared/bpf",
         "shared/resp",
+        "claim",
         "_request/grace",
+        "_request/hold",
+        "_request/hops",
         "_request/proxies",
+        "syn/_match",
+        "syn/_raw_sig",
     ],
 )
 def test_what_does_no_io_imports_nothing_to_do_it_with(name: str) -> None:
     assert not imports_of(PACKAGE / f"{name}.py") & {
         "asyncio",
+        "ctypes",
         "logging",
         "os",
         "select",
@@ -141,6 +155,83 @@ def test_what_does_no_io_imports_nothing_to_do_it_with(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_every_module_opens_with_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text()))
+def test_importing_the_package_brings_no_heavy_module() -> None:
+    heavy = {
+        "asyncio",
+        "asgiref",
+        "concurrent.futures",
+        "ctypes",
+        "dataclasses",
+        "email",
+        "http",
+        "inspect",
+        "json",
+        "logging",
+        "redis",
+        "ssl",
+        "subprocess",
+        "tempfile",
+        "trio",
+        "typing_extensions",
+        "unittest",
+        "urllib",
+    }
+
+    assert not imported_by("import p0f_middleware") & heavy
+
+
+def test_importing_the_package_brings_no_source_but_the_client_of_the_daemon() -> None:
+    modules = imported_by("import p0f_middleware")
+
+    assert {name.split(".")[1] for name in modules if name.startswith("p0f_middleware.")} <= {
+        *(module.name for module in GROUND),
+        "_daemon",
+        "_request",
+        "claim",
+        "wsgi",
+    }
+
+
+# Public classes are the root package's, wherever they live
+
+
+CLASSES = [
+    value
+    for name in p0f_middleware.__all__
+    if isinstance(value := getattr(p0f_middleware, name), type)
+]
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_a_public_class_names_the_root_package(cls: type) -> None:
+    assert cls.__module__ == "p0f_middleware"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        p0f_middleware.P0fInfo(os_name="Linux"),
+        p0f_middleware.P0fStatus.OK,
+        p0f_middleware.MatchQuality.FUZZY,
+        p0f_middleware.BadSoftware.MISMATCH,
+        p0f_middleware.ClaimVerdict.AGREE,
+        p0f_middleware.check_claim(None, None),
+        p0f_middleware.P0fNoMatch("nothing"),
+        p0f_middleware.P0fTimeout("too slow"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_pickle_names_the_root_package(value: object) -> None:
+    data = pickle.dumps(value)
+
+    assert b"p0f_middleware._" not in data
+    assert b"p0f_middleware.claim" not in data
+    copy = pickle.loads(data)
+    assert type(copy) is type(value)
+    assert repr(copy) == repr(value)
+
+
+def test_a_traceback_names_the_root_package() -> None:
+    shown = traceback.format_exception_only(p0f_middleware.P0fTimeout("too slow"))
+
+    assert shown == ["p0f_middleware.P0fTimeout: too slow\n"]

@@ -210,7 +210,7 @@ def test_close_before_the_first_query_does_nothing(p0f: FakeP0f) -> None:
 def test_deleting_the_client_disconnects(p0f: FakeP0f) -> None:
     client = P0f(p0f.socket_path)
     client.get_info(HOST)
-    link = client._turn.link
+    link = client.connection
     del client
     assert link is not None
     assert link.sock.fileno() == -1

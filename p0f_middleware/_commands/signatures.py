@@ -3,25 +3,32 @@
     p0f -f "$(p0f-middleware signatures)" ...
 
 The file knows the systems of today by their SYN, and nothing else; p0f's own also has signatures of
-HTTP software and of servers' answers. `--merge` makes one of both.
+HTTP software and of servers' answers. `--merge` makes one of both. How two files become one is in
+`syn._merge`.
+
+The fact a reader would get wrong: the merged file goes to stdout, as UTF-8 whatever the locale is,
+and what was left out goes to stderr, so that a redirection keeps the two apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+from collections.abc import Iterable
 
 from ..syn._fingerprint import SIGNATURES
-from ..syn._signatures import merge
-from .terminal import fail
+from ..syn._merge import merge
+from ..syn._signatures import read_text
+from .terminal import fail, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command to argparse."""
     parser.description = (
         "Print the path of a signature file with the systems of today, for p0f's -f. It has no HTTP"
-        " and response signatures; with --merge, print a file that takes them from another."
+        " and response signatures; with --merge, print a file that has them, and what else our file"
+        " lacks, from another. stderr says which signatures of the other file were left out,"
+        " because ours match the same SYNs."
     )
     parser.add_argument(
         "--merge", metavar="FILE", help="the p0f.fp to merge with, such as /etc/p0f/p0f.fp"
@@ -34,13 +41,38 @@ def run(options: argparse.Namespace) -> int:
 
 
 def signatures(installed: str | None) -> int:
-    """Print the file's path or, with the path of an installed p0f.fp, what both make together."""
+    """Print the file's path or, with the path of an installed p0f.fp, what both make together.
+
+    Returns the exit status: 2, with a line on stderr, if the other file cannot be read.
+    """
     if installed is None:
         print(SIGNATURES)
         return 0
     try:
-        theirs = Path(installed).read_text()
-        sys.stdout.write(merge(SIGNATURES.read_text(), theirs))
+        merged = merge(read_text(SIGNATURES), read_text(installed), installed)
     except (OSError, ValueError) as error:
         return fail(f"cannot merge with {installed}: {error}")
+    if merged.left_out:
+        _say_left_out(installed, merged.left_out)
+    _write(merged.text)
     return 0
+
+
+def _say_left_out(installed: str, left_out: Iterable[str]) -> None:
+    print(
+        printable(f"p0f-middleware: left out of {installed}, because our file has it already:"),
+        *(printable(line) for line in left_out),
+        sep="\n  ",
+        file=sys.stderr,
+    )
+
+
+def _write(text: str) -> None:
+    """Write to stdout, as UTF-8 where stdout is a file or a terminal."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None:
+        sys.stdout.write(text)
+    else:
+        sys.stdout.flush()
+        buffer.write(text.encode())
+        buffer.flush()

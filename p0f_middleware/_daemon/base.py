@@ -1,47 +1,48 @@
-"""What P0f and AsyncP0f have in common: their options, counters, and reading an answer.
+"""What P0f and AsyncP0f have in common: options, counters, and what a result is called.
 
-They differ only in how they wait.
+They differ only in how they wait, so this module waits for nothing.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from .._errors import P0fBadQuery, P0fNoMatch, P0fProtocolError
+from .._errors import P0fNoMatch
 from .._info import P0fInfo
+from .._options import seconds
 from .._outcome import Outcome, P0fStatus
+from . import options
 from .cache import HostCache
-from .connection import Link, explain
-from .health import Health, P0fStats
-from .protocol import Dialect, Reader, ReadT, read_answer
+from .health import Health
+from .protocol import ReadT
+from .stats import P0fStats
 
-NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "p0f has not seen this client")
 TIMEOUT = 0.1
 IDLE = 30.0
 CACHE_SIZE = 10_000
 """As many hosts as p0f knows by default (its -m)."""
+NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "p0f has not seen this client")
 
 
 class BaseClient:
-    """A client of the p0f daemon whose API socket (its -s) is `socket_path`.
+    """A client of the p0f daemon whose API socket is `socket_path`.
 
-    Opens one connection when first used, keeps it, and opens it anew after a loss, a fork or
-    `close()`.
+    It connects when it is first used and keeps the connection. It connects again after a loss, a
+    fork or `close()`.
 
     Args:
-        socket_path: the path of the Unix socket.
+        socket_path: the path given to p0f with -s, as text or as a path object.
         timeout: seconds that a lookup may take at most. After one that took longer, lookups fail at
             once until a retry is due: after 0.5 s at first, then twice as long each time, up to
             30 s.
-        idle: seconds without a lookup after which the connection is let go, since p0f serves only
+        idle: seconds without a lookup after which the connection is closed, since p0f serves only
             20 (its -S).
-        cache_ttl: seconds for which `lookup` gives a host that p0f has told of without asking
-            again; None for not at all.
-        cache_size: how many hosts to keep for that.
+        cache_ttl: how long a known host is served from the cache, in seconds; None: no cache.
+        cache_size: how many hosts the cache keeps.
 
     Raises:
         ValueError: an option makes no sense.
+        TypeError: `socket_path` is neither text nor a path.
     """
 
     def __init__(
@@ -53,63 +54,36 @@ class BaseClient:
         cache_ttl: float | None = None,
         cache_size: int = CACHE_SIZE,
     ) -> None:
-        if not timeout > 0 or not idle > 0:
-            raise ValueError(f"timeout and idle are seconds above 0, not {timeout!r} and {idle!r}")
-        self.socket_path = os.fspath(socket_path)
-        self.timeout = timeout
-        self.idle = idle
+        self.socket_path: str = options.socket_path(socket_path)
+        self.timeout: float = seconds("timeout", timeout)
+        self.idle: float = seconds("idle", idle)
+        size = options.count("cache_size", cache_size)
+        self._cache: HostCache | None = None
+        if cache_ttl is not None:
+            self._cache = HostCache(seconds("cache_ttl", cache_ttl), size)
         self._health = Health(self.socket_path)
-        self._cache = None if cache_ttl is None else HostCache(cache_ttl, cache_size)
+        self._counters = self._health.counters
         self._set_up()
 
     def _set_up(self) -> None:
-        """Make what this kind of client needs beside; nothing is connected yet."""
+        """Make what this kind of client needs in addition; nothing is connected yet."""
         raise NotImplementedError
 
     @property
     def stats(self) -> P0fStats:
-        """Counters of this client's lookups, for monitoring."""
-        return self._health.stats
+        """Counters of this client's lookups as they are now, for monitoring."""
+        return self._counters.snapshot()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.socket_path!r}, timeout={self.timeout!r})"
 
-    def _open_link(self, timeout: float) -> Link[Any]:
-        try:
-            link: Link[Any] = Link(self.socket_path, timeout)
-        except OSError as error:
-            raise explain(error, self.socket_path) from error
-        self._health.connected()
-        return link
 
-    def _read(self, answer: bytes, dialect: Dialect, reader: Reader[ReadT]) -> ReadT | None:
-        """What an answer says. Callers see to it that no two threads count at once."""
-        try:
-            result = reader(answer, dialect)
-        except (P0fBadQuery, P0fProtocolError) as error:
-            self._health.bad_answer(error)
-            raise
-        stats = self._health.stats
-        if result is None:
-            stats.no_matches += 1
-        else:
-            stats.matches += 1
-        return result
+def outcome(info: P0fInfo | None) -> Outcome:
+    """What a lookup's result means for a request."""
+    return NO_MATCH if info is None else Outcome(info, P0fStatus.OK, None)
 
 
-def keeping(cache: HostCache, query: bytes) -> Reader[P0fInfo]:
-    """Reads the answer to `query`, and keeps the host."""
-
-    def read(answer: bytes, dialect: Dialect) -> P0fInfo | None:
-        info = read_answer(answer, dialect)
-        if info is not None:
-            cache.put(query, info)
-        return info
-
-    return read
-
-
-def known(ip_address: str, result: ReadT | None) -> ReadT:
+def require_match(ip_address: str, result: ReadT | None) -> ReadT:
     """The result of a lookup if there is one.
 
     Raises:

@@ -1,274 +1,289 @@
-"""One API connection to p0f: opening it, and letting it go without harm.
+"""One API connection to p0f: opening it, and closing it without harm.
 
-p0f does not ignore SIGPIPE: if its client is gone when it writes an answer, p0f dies. So a
-connection may be closed only when nothing is owed on it, or when p0f has never answered on it and
-has not even read the query. That a query lies unread is not enough on a connection that works: a
-p0f that was stopped may go on, and read it in the very moment of closing. Links that may not be
-closed yet are kept here until their answers have come, or the process ends.
+Theory of operation. p0f does not ignore SIGPIPE: it dies when it writes an answer to a client that
+has gone. So a connection is closed only when no answer is pending on it, or when p0f has never
+answered on it and has not even read the query. (That a query lies unread is not enough on a
+connection that works: a p0f that was stopped may go on, and read it in the very moment of closing.)
+A connection that may not be closed yet is kept in `draining` until its answers have come, or the
+process ends.
 
-Both clients use this; how to wait for an answer is theirs.
+`opened` and `draining` are sets of the process, changed by single atomic operations and without a
+lock: a finalizer may release a connection wherever memory is allocated, and a forked child must not
+find a lock held. A connection belongs to the process `pid` that opened it; in a forked child there
+is only a copy of its descriptor, which can be closed without anybody noticing.
+
+How to wait for an answer is for the clients. The fact a reader would get wrong: the socket never
+blocks, and is of the C type that gevent and eventlet leave alone (see `waiting`).
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import errno
-import fcntl
-import math
 import os
-import select
 import socket
-import stat
 import struct
 import sys
-import termios
-import threading
 import time
+from _socket import socket as NativeSocket  # noqa: N812  the class, under the name it deserves
 from collections.abc import Iterable
 from typing import Any, Generic
 
-from .._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows, where connecting fails with a reason
+    fcntl = termios = None  # type: ignore[assignment]
+
+from .._errors import P0fProtocolError, P0fUnavailable
+from . import fork
 from .protocol import Pipeline, TicketT
+from .waiting import wait_readable
 
-PATIENCE = 1.0
-"""Seconds to wait for owed answers when closing, at most."""
-RECEIVE_SIZE = 32768
-_A_MOMENT = 0.0001
-"""Seconds to look for an answer before going to sleep: p0f takes a fifth of that to write it, and
-to be woken up from another processor takes longer than to look again and again."""
-_MOST_IN_VAIN = 0.01
-"""Share of the time to spend on looks that find nothing; after one there is none for a while."""
+CLOSE_TIMEOUT = 1.0
+"""Seconds to wait for pending answers when closing, at most."""
+_RECEIVE_SIZE = 32768
+SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
+"""A p0f that has ended must not end this process, which may have SIGPIPE at its default."""
+_SPIN_SECONDS = 0.0001
+"""How long to busy-poll for an answer before sleeping: p0f takes a fifth of that to write it, and
+being woken up from another processor takes longer than polling."""
+_MAX_SPIN_SHARE = 0.01
+"""Share of the time to spend on polling in vain: after an unsuccessful poll, polling pauses for 100
+times its duration."""
 
-_let_others_run = getattr(os, "sched_yield", lambda: None)
-
-_open: set[Link[Any]] = set()
-_owing: set[Link[Any]] = set()
-_exit_hooks_of: int | None = None
-_lock = threading.RLock()  # re-entrant: a client's __del__ may run wherever memory is allocated
+_yield_processor = getattr(os, "sched_yield", lambda: None)
 
 
 class ConnectionLost(P0fUnavailable):
-    """p0f closed the connection before it answered. Worth one more try on a fresh one."""
+    """p0f closed the connection before it answered. Worth one more try on a new one."""
 
 
-class Link(Generic[TicketT]):
+class Connection(Generic[TicketT]):
     """A connected socket and its pipeline, for use by the process `pid` alone.
 
+    Args:
+        socket_path: the path of p0f's API socket.
+
     Raises:
-        OSError: nothing can be reached at `socket_path` (`explain` tells why).
+        OSError: connecting failed (`diagnosis.explain` says why). It never waits.
     """
 
-    def __init__(self, socket_path: str, timeout: float) -> None:
-        settle()
+    def __init__(self, socket_path: str) -> None:
+        close_drained()
         self.pid = os.getpid()
         self.pipeline: Pipeline[TicketT] = Pipeline()
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.cooperative = type(self.sock).__module__ != "socket"
-        """Whether gevent or the like has put its own socket in place of Python's."""
+        self.sock = _new_socket()
         try:
-            self.sock.settimeout(timeout)
+            self.sock.setblocking(False)
             self.sock.connect(socket_path)
-            if not self.cooperative:
-                self.sock.setblocking(False)
-                self._input = select.poll()
-                self._input.register(self.sock, select.POLLIN)
         except BaseException:
             self.sock.close()
             raise
-        self._look_from = math.inf if self.cooperative else 0.0
-        _register(self)
+        self.waiting = False
+        """Whether the last wait was cut short by an exception: then nothing is half received."""
+        self.spin_after = 0.0
+        """When to busy-poll again (`time.monotonic()`)."""
+        _open_connections.add(self)
+        _release_at_exit()
 
     @property
     def useless(self) -> bool:
-        """Whether it never answered and can be closed: p0f is full, stopped, or not p0f.
+        """Whether it never answered and can be closed: p0f is full or stopped, or it is not p0f.
 
-        What has come of a first answer is all of it, since p0f writes it at once: not p0f's.
+        p0f writes an answer in one piece, so a partial first answer is not from p0f.
         """
         return self.pipeline.dialect is None and (self.unread or self.pipeline.mid_answer)
 
     @property
     def harmless(self) -> bool:
-        """Whether closing cannot end p0f, since it will not write to this connection any more."""
+        """Whether closing it cannot end p0f, since p0f will not write to it any more."""
         closed = self.sock.fileno() < 0
-        return closed or not self.pipeline.owed or self.useless
-
-    def look(self) -> bytes | None:
-        """What comes within a moment, during which nobody sleeps; None if nothing does."""
-        began = time.monotonic()
-        if began < self._look_from:
-            return None
-        while True:
-            _let_others_run()  # p0f may be waiting for this very processor
-            try:
-                return self.sock.recv(RECEIVE_SIZE)
-            except BlockingIOError:
-                now = time.monotonic()
-                if now - began > _A_MOMENT:
-                    self._look_from = now + (now - began) / _MOST_IN_VAIN
-                    return None
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until there is something to receive (or have `sock.recv` do so, if cooperative).
-
-        Raises:
-            TimeoutError: there was nothing.
-        """
-        if seconds <= 0:
-            raise TimeoutError
-        if self.cooperative:
-            self.sock.settimeout(seconds)
-        elif not self._input.poll(math.ceil(seconds * 1000)):
-            raise TimeoutError
+        return closed or not self.pipeline.pending or self.useless
 
     @property
     def unread(self) -> bool:
-        """Whether p0f has not read the lone query that is owed. Only Linux can tell."""
-        if len(self.pipeline.owed) != 1 or not sys.platform.startswith("linux"):
+        """Whether p0f has not read the only query that is pending. Linux alone can tell."""
+        if len(self.pipeline.pending) != 1 or not sys.platform.startswith("linux"):
             return False
         try:
-            unread = fcntl.ioctl(self.sock, termios.TIOCOUTQ, b"\0\0\0\0")
+            unread = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
         except OSError:
             return False
         return bool(struct.unpack("i", unread)[0] > 0)
 
-    def let_go(self, patience: float = 0.0) -> None:
-        """Close as soon as that cannot kill p0f: now, within `patience` seconds, or later."""
-        with _lock:
-            _open.discard(self)
-        if self.pid != os.getpid():
-            self.sock.close()  # a fork's copy: nobody notices
-        else:
-            _settle([self], patience)
+    def send(self, data: bytes) -> None:
+        """Send queries.
 
-    def drop_owed(self) -> bool:
-        """Read owed answers and throw them away, without waiting. True once no more can come."""
-        try:
-            self.sock.settimeout(0.0)  # a cooperative one waits if it has a timeout
-            while self.pipeline.owed:
-                data = self.sock.recv(RECEIVE_SIZE)
+        Raises:
+            OSError: p0f has closed the connection. (There is room for what a pipeline allows.)
+        """
+        if self.sock.send(data, SEND_FLAGS) != len(data):
+            raise ConnectionLost
+
+    def spin(self) -> bytes | None:
+        """Busy-poll briefly; returns bytes, or None if nothing came.
+
+        Raises:
+            OSError: p0f has closed the connection.
+        """
+        if self.spin_after:
+            if time.monotonic() < self.spin_after:
+                return None
+            self.spin_after = 0.0
+        began = 0.0
+        while True:
+            _yield_processor()  # p0f may be waiting for this very processor
+            try:
+                data = self.sock.recv(_RECEIVE_SIZE)
+            except BlockingIOError:
+                now = time.monotonic()
+                began = began or now
+                if now - began > _SPIN_SECONDS:
+                    self.spin_after = now + (now - began) / _MAX_SPIN_SHARE
+                    return None
+            else:
                 if not data:
-                    return True
-                self.pipeline.receive(data)
+                    raise ConnectionLost
+                return data
+
+    def receive(self) -> bytes | None:
+        """What has come by now; None if nothing has.
+
+        Raises:
+            OSError: p0f has closed the connection.
+        """
+        try:
+            data = self.sock.recv(_RECEIVE_SIZE)
         except BlockingIOError:
-            return False
+            return None
+        if not data:
+            raise ConnectionLost
+        return data
+
+    def wait_and_receive(self, seconds: float) -> bytes:
+        """Wait for something to receive, and receive it.
+
+        Raises:
+            TimeoutError: nothing came within `seconds`.
+            OSError: p0f has closed the connection.
+        """
+        deadline = time.monotonic() + seconds
+        data = None
+        while data is None:
+            self.waiting = True
+            wait_readable(self.sock.fileno(), deadline - time.monotonic())
+            self.waiting = False
+            data = self.receive()
+        return data
+
+    def release(self, patience: float = 0.0) -> None:
+        """Close it as soon as that cannot end p0f: now, within `patience` seconds, or later."""
+        _open_connections.discard(self)
+        if self.pid != os.getpid():
+            self.sock.close()
+        else:
+            _close([self], patience)
+
+    def abandon(self) -> None:
+        """Close it at once: the server is not p0f, so nothing that is pending matters."""
+        self.pipeline.pending.clear()
+        self.release()
+
+    def drain(self) -> bool:
+        """Read pending answers and drop them, without waiting. True once no more can come."""
+        try:
+            while self.pipeline.pending:
+                data = self.receive()
+                if data is None:
+                    return False
+                self.pipeline.receive(data)
         except (OSError, P0fProtocolError):
             return True
         return True
 
 
-def settle() -> None:
-    """Close the links that were kept for owed answers which have come by now."""
-    if _owing:
-        with _lock:
-            kept = {link for link in tuple(_owing) if link.pid == os.getpid()}
-            _owing.difference_update(kept)
-        _settle(kept, 0.0)
+def _new_socket() -> NativeSocket:
+    family = getattr(socket, "AF_UNIX", None)
+    if family is None:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+    return NativeSocket(family)
 
 
-def _settle(links: Iterable[Link[Any]], patience: float) -> None:
-    """Close each link when its owed answers have come; keep those that take longer."""
-    waiting = set(links)
+_open_connections: set[Connection[Any]] = set()
+_draining: set[Connection[Any]] = set()
+
+
+def opened() -> set[Connection[Any]]:
+    """The connections of this process that are in use."""
+    return {connection for connection in _open_connections.copy() if connection.pid == os.getpid()}
+
+
+def draining() -> set[Connection[Any]]:
+    """The connections of this process that were released and have answers pending."""
+    return {connection for connection in _draining.copy() if connection.pid == os.getpid()}
+
+
+def close_drained() -> None:
+    """Close the connections that were kept for pending answers which have come by now."""
+    if _draining:
+        kept = draining()
+        _draining.difference_update(kept)
+        _close(kept, 0.0)
+
+
+def _close(connections: Iterable[Connection[Any]], patience: float) -> None:
+    """Close each connection when its pending answers have come; keep those that take longer."""
     deadline = time.monotonic() + patience
-    while waiting:
-        for link in [link for link in waiting if link.harmless or link.drop_owed()]:
-            waiting.discard(link)
-            link.sock.close()
-        left = deadline - time.monotonic()
-        if left <= 0 or not waiting:
-            break
-        readable = select.poll()
-        for link in waiting:
-            readable.register(link.sock, select.POLLIN)
-        readable.poll(left * 1000)
-    with _lock:
-        _owing.update(waiting)
+    for connection in connections:
+        while not (connection.harmless or connection.drain()):
+            try:
+                wait_readable(connection.sock.fileno(), deadline - time.monotonic())
+            except OSError:  # above all TimeoutError
+                _draining.add(connection)
+                break
+        else:
+            connection.sock.close()
 
 
-def _register(link: Link[Any]) -> None:
-    """Have the link let go with patience when this process ends."""
+def release_all() -> None:
+    """Release every connection of this process, which is about to end."""
+    _close(opened() | draining(), CLOSE_TIMEOUT)
+    _open_connections.clear()
+
+
+_exit_hooks_of: int | None = None
+
+
+def _release_at_exit() -> None:
+    """Have this process release its connections, with patience, when it ends."""
     global _exit_hooks_of
-    with _lock:
-        _open.add(link)
-        if _exit_hooks_of == link.pid:
-            return
-        _exit_hooks_of = link.pid
-    atexit.unregister(_let_all_go)
-    atexit.register(_let_all_go)
-    # multiprocessing's children end without atexit. They have its `util`; to import it here could
-    # wait for ever, in a child of a fork that came while another thread was importing it.
+    if _exit_hooks_of == os.getpid():
+        return
+    _exit_hooks_of = os.getpid()
+    atexit.unregister(release_all)
+    atexit.register(release_all)
+    # multiprocessing's children end without atexit, and forget what was registered before they
+    # began. They have its `util`; to import it here could wait for ever, in a child of a fork that
+    # came while another thread was importing it.
     finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
     if finalize is not None:
-        finalize(None, _let_all_go, exitpriority=0)
+        finalize(None, release_all, exitpriority=0)
 
 
-def _let_all_go() -> None:
-    with _lock:
-        links = [link for link in (*_open, *_owing) if link.pid == os.getpid()]
-        _open.clear()
-        _owing.clear()
-    _settle(links, PATIENCE)
+class _Copies:
+    """Closes a forked child's copies of its parent's connections, which go on in the parent."""
+
+    def before_fork(self) -> None:
+        """Nothing is to be ended."""
+
+    def after_fork_in_child(self) -> None:
+        """The parent alone reads the answers; a copy would only keep the connection open."""
+        for connection in (*_open_connections, *_draining):
+            connection.sock.close()
+        _open_connections.clear()
+        _draining.clear()
 
 
-def _after_fork_in_child() -> None:
-    """The parent's connections go on in the parent; here are only copies of them."""
-    global _lock
-    _lock = threading.RLock()
-    for link in (*_open, *_owing):
-        link.sock.close()
-    _open.clear()
-    _owing.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def explain(error: OSError, socket_path: str) -> P0fUnavailable:
-    """Why nothing could be reached at `socket_path`, and what to look at."""
-    with contextlib.suppress(OSError, ValueError):
-        if not stat.S_ISSOCK(os.stat(socket_path).st_mode):
-            return P0fUnavailable(f"{socket_path} is not a socket; name the one of p0f's -s")
-    remedy = _REMEDIES.get(error.errno or 0)
-    if remedy is None:
-        return P0fUnavailable(f"cannot connect to p0f at {socket_path}: {error}")
-    return P0fUnavailable(remedy.format(path=socket_path))
-
-
-_MISSING = "there is no socket {path}; is p0f running with -s {path}?"
-_FORBIDDEN = (
-    "not permitted to open {path}; let this process's user write to the socket and enter its"
-    " directory"
-)
-_FULL = (
-    "all of p0f's API connections may be in use (20, or what its -S says: raise it, at most 100),"
-    " or p0f is stopped"
-)
-_REMEDIES = {
-    errno.ENOENT: _MISSING,
-    errno.ENOTDIR: _MISSING,
-    errno.EACCES: _FORBIDDEN,
-    errno.EPERM: _FORBIDDEN,
-    errno.ECONNREFUSED: "nobody listens on {path}; p0f has ended: start it again",
-    errno.EAGAIN: "p0f takes no connection on {path}; " + _FULL,
-}
-
-
-def no_p0f(error: P0fProtocolError, socket_path: str) -> P0fProtocolError:
-    """What it means that something came that is none of p0f's answers, and what to look at."""
-    return P0fProtocolError(
-        f"what listens on {socket_path} is no p0f v3; name the socket of p0f's -s ({error})"
-    )
-
-
-def no_answer(link: Link[Any], socket_path: str, timeout: float) -> P0fError:
-    """What it means that nobody answered in time, and what to look at."""
-    if link.pipeline.dialect is not None:
-        return P0fTimeout(
-            f"p0f at {socket_path} did not answer within {timeout:g} s; is it stopped or busy?"
-        )
-    if link.pipeline.mid_answer:
-        return P0fProtocolError(
-            f"what listens on {socket_path} answers in an unknown size; p0f 3.0x, p0f-mtu and"
-            " p0f-v3-api2 are known"
-        )
-    return P0fTimeout(f"p0f at {socket_path} took no query within {timeout:g} s; {_FULL}")
+_copies = _Copies()
+fork.register(_copies)

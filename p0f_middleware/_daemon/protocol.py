@@ -1,10 +1,11 @@
 """The p0f API on the wire (section 4 of p0f's README), without I/O.
 
-Makes the bytes of a query, reads answers, and knows which answer belongs to which query. It knows
-no sockets, clocks or threads; the clients do the waiting.
+It makes the bytes of a query, reads answers, and knows which answer belongs to which query. It
+knows no sockets, clocks or threads; the clients do the waiting.
 
-An answer names no address: only the order on the connection tells whose it is. So a query, once
-sent, stays owed until its answer has come, also when nobody waits for it any more.
+The fact a reader would get wrong: an answer names no address. Only the order on the connection
+tells whose it is, so a query that was sent stays pending until its answer has come, also when
+nobody waits for it any more.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from .._fields import MOST_DAYS, WIRE_FIELDS, constants, text
 from .._info import P0fInfo, from_answer, wire_fields
 
 QUERY_SIZE = 21
-MOST_OWED = 128
-"""Queries to have on the wire at once.
+MAX_IN_FLIGHT = 128
+"""Queries that may be in flight at once.
 
-Sending never has to wait then: of the 212,992 bytes that Linux grants the sender on a Unix socket
-by default, a query that p0f has not read takes 768. p0f in turn waits when some 42 of its answers
-lie unread, and goes on when they are read.
+With so few, sending never waits: of the 212,992 bytes that Linux grants the sender on a Unix socket
+by default, a query that p0f has not read takes 768. p0f itself waits when some 42 of its answers
+are unread, and goes on when they are read.
 """
 
 _QUERY_MAGIC = 0x50304601
@@ -77,14 +78,14 @@ def make_query(ip_address: str) -> bytes:
     """The 21 bytes that ask for `ip_address`, an IPv4 or IPv6 address as text.
 
     Raises:
-        P0fBadQuery: it is no such text (p0f knows no zones, so `fe80::1%eth0` is none either).
+        P0fBadQuery: it is not an IP address. (p0f has no zones, so `fe80::1%eth0` is refused.)
     """
     if isinstance(ip_address, str):
         return _make_query(ip_address)
-    raise P0fBadQuery(f"an IP address is given as text, not as {_shown(ip_address)}")
+    raise P0fBadQuery(f"an IP address is text, not {_shown(ip_address)}")
 
 
-@lru_cache(4096)  # what raises is not kept, so nobody can fill it with anything but addresses
+@lru_cache(4096)  # errors are not kept, so nobody can fill it with anything but addresses
 def _make_query(ip_address: str) -> bytes:
     try:
         if ":" in ip_address:
@@ -108,7 +109,7 @@ Reader: TypeAlias = Callable[[bytes, Dialect], ReadT | None]
 
 
 def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
-    """What an answer says: a host, or None for 'no match'.
+    """The host that an answer describes, or None for 'no match'.
 
     Raises:
         P0fBadQuery: p0f called the query bad.
@@ -120,20 +121,20 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
         up_mod_days, bad_sw, os_match_q = constants(answer)
         if bad_sw > 2 or os_match_q > 3 or up_mod_days > MOST_DAYS:
             raise P0fProtocolError(
-                f"p0f sent bad_sw {bad_sw} (0 to 2 are known), os_match_q {os_match_q} (0 to 3),"
-                f" up_mod_days {up_mod_days}"
+                f"p0f sent bad_sw {bad_sw} (known: 0 to 2), os_match_q {os_match_q} (known: 0 to"
+                f" 3), up_mod_days {up_mod_days}"
             )
         return from_answer(answer)
     if answer.startswith(_NO_MATCH_HEAD):
         return None
     status = _HEAD.unpack_from(answer)[1]
     if status == _BAD_QUERY:
-        raise P0fBadQuery("p0f called the query bad: is it a p0f v3?")
-    raise P0fProtocolError(f"p0f sent status {status:#x}; 0x0, 0x10 and 0x20 are known")
+        raise P0fBadQuery("p0f called the query bad: it is perhaps not p0f v3")
+    raise P0fProtocolError(f"p0f sent status {status:#x} (known: 0x0, 0x10, 0x20)")
 
 
 def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
-    """The same with the fields as p0f sent them: ints and str, magic and status included.
+    """As `read_answer`, with the fields as p0f sent them: ints and str, magic and status included.
 
     Constants are not validated; otherwise it raises what `read_answer` raises.
     """
@@ -147,7 +148,7 @@ def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
 
 
 def write_answer(info: P0fInfo | None, dialect: Dialect) -> bytes:
-    """The answer p0f would send about a host; None: 'no match'."""
+    """The answer that p0f sends about a host, or 'no match' for None."""
     if info is None:
         return _NO_MATCH_HEAD.ljust(dialect.size, b"\0")
     answer = bytearray(dialect.size)
@@ -166,15 +167,15 @@ class Pipeline(Generic[TicketT]):
     """The queries and answers of one connection, in order.
 
     A ticket is whatever the caller gives to `ask`; it comes back beside its answer. The first
-    query has to travel alone: p0f writes an answer at once, so what arrives for a lone query is one
+    query travels alone: p0f writes an answer in one piece, so what arrives for a lone query is one
     answer, and its size tells the dialect.
     """
 
-    __slots__ = ("_buffer", "_size", "dialect", "owed")
+    __slots__ = ("_buffer", "_size", "dialect", "pending")
 
     def __init__(self) -> None:
-        self.owed: deque[TicketT] = deque()
-        """Tickets of the queries on the wire, oldest first, abandoned ones included."""
+        self.pending: deque[TicketT] = deque()
+        """Tickets of the queries in flight, oldest first, abandoned ones included."""
         self.dialect: Dialect | None = None
         """None until the first answer."""
         self._buffer = b""
@@ -183,7 +184,7 @@ class Pipeline(Generic[TicketT]):
     @property
     def room(self) -> int:
         """How many queries may be sent now."""
-        return (MOST_OWED if self.dialect else 1) - len(self.owed)
+        return (MAX_IN_FLIGHT if self.dialect else 1) - len(self.pending)
 
     @property
     def mid_answer(self) -> bool:
@@ -191,46 +192,46 @@ class Pipeline(Generic[TicketT]):
         return bool(self._buffer)
 
     def ask(self, tickets: Iterable[TicketT]) -> None:
-        """Take note that queries are sent, in the order of sending."""
-        self.owed.extend(tickets)
+        """Record that queries are sent, in the order of sending."""
+        self.pending.extend(tickets)
 
     def receive(self, data: bytes) -> list[tuple[TicketT, bytes]]:
-        """Take bytes as they come; returns the answers now complete with their tickets.
+        """Take bytes as they come; returns the answers that are complete now, with their tickets.
 
         Raises:
-            P0fProtocolError: this is not p0f's API. Nothing more can be told of this connection;
-                every ticket not returned yet is still in `owed`.
+            P0fProtocolError: this is not p0f's API, and the connection is of no more use. Every
+                ticket not returned yet is still in `pending`.
         """
         if self._buffer:
             data = self._buffer + data
-        if len(data) == self._size and len(self.owed) == 1 and data.startswith(_MAGIC_BYTES):
+        if len(data) == self._size and len(self.pending) == 1 and data.startswith(_MAGIC_BYTES):
             self._buffer = b""
-            return [(self.owed.popleft(), data)]  # what nearly always comes
+            return [(self.pending.popleft(), data)]  # what nearly always comes
         dialect = self.dialect or self._recognise(data)
         if dialect is None:
             self._buffer = data
             return []
         size = dialect.size
         whole = len(data) // size
-        if len(data) > size * len(self.owed):
-            raise P0fProtocolError(f"p0f sent more than the {len(self.owed)} answers asked for")
+        if len(data) > size * len(self.pending):
+            raise P0fProtocolError(f"it sent more than the {len(self.pending)} answers asked for")
         end = whole * size
         for offset, byte in enumerate(_MAGIC_BYTES):  # of all answers together
             if data[offset:end:size].count(byte) != whole:
                 heads = (data[start : start + 4] for start in range(0, end, size))
                 wrong = next(head for head in heads if head != _MAGIC_BYTES)
-                raise P0fProtocolError(f"no p0f answer: it begins with {wrong!r}")
-        next_owed = self.owed.popleft
-        answers = [(next_owed(), data[start : start + size]) for start in range(0, end, size)]
+                raise P0fProtocolError(f"not an answer of p0f: it begins with {wrong!r}")
+        next_ticket = self.pending.popleft
+        answers = [(next_ticket(), data[start : start + size]) for start in range(0, end, size)]
         self._buffer = data[end:]
         return answers
 
     def _recognise(self, data: bytes) -> Dialect | None:
         if not _MAGIC_BYTES.startswith(data[:4]):
-            raise P0fProtocolError(f"no p0f answer: it begins with {data[:4]!r}")
+            raise P0fProtocolError(f"not an answer of p0f: it begins with {data[:4]!r}")
         if len(data) > _LARGEST:
             raise P0fProtocolError(
-                f"p0f sent {len(data)} bytes for one query; answers of"
+                f"it sent {len(data)} bytes for one query; answers of"
                 f" {', '.join(map(str, DIALECTS))} bytes are known"
             )
         self.dialect = DIALECTS.get(len(data))

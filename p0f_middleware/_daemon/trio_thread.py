@@ -1,8 +1,9 @@
-"""AsyncP0f under trio: the blocking client, in a worker thread.
+"""AsyncP0f under trio: asking p0f in a worker thread.
 
-Imported only where trio runs, so that trio is nobody's dependency. Lookups take turns, and wait for
-theirs in trio, not in threads. One that is cancelled leaves its thread behind, which ends when the
-answer has come or its time is up: what p0f owes is read in any case.
+It is imported only where trio runs, so that nobody else needs trio. Lookups take turns, and wait
+for theirs in trio, not in threads. One that is cancelled leaves its thread behind, which ends when
+the answer has come or its time is up: pending answers are read in any case. As in `worker`, lookups
+are counted by those who wait for them.
 """
 
 from __future__ import annotations
@@ -13,62 +14,54 @@ from typing import Any
 import trio
 
 from .._errors import P0fTimeout
-from .base import BaseClient
-from .blocking import P0f
+from .exchange import Exchanger
+from .health import Health
 from .protocol import Reader
-
-AFTERTHOUGHT = 0.01
-"""Seconds on top of the timeout for the thread to say what went wrong."""
+from .worker import AFTERTHOUGHT
 
 
-class InThread:
-    """Does in a thread what `client` does on an event loop; its counters and outages are shared."""
+class TrioThread:
+    """Has threads do what the asyncio client does on an event loop.
 
-    def __init__(self, client: BaseClient) -> None:
-        self._client = P0f(client.socket_path, timeout=client.timeout, idle=client.idle)
-        self._health = self._client._health = client._health
-        self._turns: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("turns")
+    Args:
+        exchanger: asks p0f, in the threads.
+        health: what is known of p0f.
+    """
+
+    def __init__(self, exchanger: Exchanger, health: Health) -> None:
+        self._exchanger = exchanger
+        self._health = health
+        self._limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("p0f")
 
     async def exchange(self, query: bytes, reader: Reader[Any]) -> Any:
-        """Send a query and wait for its answer.
+        """What `reader` makes of the answer to `query`.
 
         Raises:
-            P0fUnavailable: p0f cannot be asked.
-            P0fProtocolError: the answer is none of p0f's.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
+            P0fProtocolError: the answer is not one of p0f's.
         """
-        now = time.monotonic()
-        if self._health.outage.down and self._health.outage.retry_in(now):
-            self._health.admit(now)  # raises here what it would raise in the thread
-        asked = False
-
-        def ask() -> Any:
-            nonlocal asked
-            asked = True
-            return self._client._exchange(query, reader)
-
-        try:
-            with trio.move_on_after(self._client.timeout + AFTERTHOUGHT):
-                return await trio.to_thread.run_sync(
-                    ask, abandon_on_cancel=True, limiter=self._turns_here()
-                )
-        except trio.Cancelled:
-            if not asked:
-                self._health.stats.add("abandoned")
-            raise
-        if not asked:
-            self._health.stats.add("timeouts")
-        raise P0fTimeout(f"p0f did not answer within {self._client.timeout:g} s; is it busy?")
+        self._health.refuse_early(time.monotonic())
+        seconds = self._exchanger.timeout
+        with trio.move_on_after(seconds + AFTERTHOUGHT):
+            return await trio.to_thread.run_sync(
+                self._exchanger.exchange,
+                query,
+                reader,
+                abandon_on_cancel=True,
+                limiter=self._limiter_here(),
+            )
+        raise P0fTimeout(f"other lookups kept p0f busy for {seconds:.3g} s")
 
     async def close(self) -> None:
-        """Let the connection go, though the caller be cancelled; takes two seconds at most."""
+        """Close the connection, even if the caller is cancelled; takes two seconds at most."""
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._client.close)
+            await trio.to_thread.run_sync(self._exchanger.close)
 
-    def _turns_here(self) -> trio.CapacityLimiter:
-        """One thread at a time in each `trio.run`, as the client has one connection."""
+    def _limiter_here(self) -> trio.CapacityLimiter:
+        """One thread at a time in each `trio.run`, as there is one connection."""
         try:
-            return self._turns.get()
+            return self._limiter.get()
         except LookupError:
-            turns = trio.CapacityLimiter(1)
-            self._turns.set(turns)
-            return turns
+            limiter = trio.CapacityLimiter(1)
+            self._limiter.set(limiter)
+            return limiter

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from .._async_library import sleep
+from .._errors import P0fTimeout
 from .._outcome import Outcome, P0fStatus
 from .failure import failed
 from .hold import Told
@@ -43,11 +44,20 @@ class AsyncLookup(BaseLookup):
         try:
             outcome: Outcome = await self._fingerprint(visitor, deadline)
             if outcome.status is P0fStatus.NO_MATCH:
-                for pause in self._pauses(visitor, deadline):
-                    await sleep(pause)
-                    outcome = await self._fingerprint(visitor, deadline)
-                    if outcome.status is not P0fStatus.NO_MATCH:
-                        break
+                outcome = await self._ask_again(visitor, deadline, outcome)
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
+        return outcome
+
+    async def _ask_again(self, visitor: BaseVisitor, deadline: float, outcome: Outcome) -> Outcome:
+        for pause in self._pauses(visitor, deadline):
+            await sleep(pause)
+            try:
+                outcome = await self._fingerprint(visitor, deadline)
+            except P0fTimeout:
+                if time.monotonic() < deadline:
+                    raise
+                continue  # p0f has said "no match", and the time left was too short to say more
+            if outcome.status is not P0fStatus.NO_MATCH:
+                break
         return outcome

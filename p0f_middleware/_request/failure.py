@@ -6,14 +6,18 @@ is let pass: BaseExceptions such as KeyboardInterrupt, SystemExit, CancelledErro
 Timeout are not caught at all, and a time limit that was raised into our code is raised on.
 
 The fact a reader would get wrong: a time limit may be an ordinary Exception, raised by a signal
-handler between any two lines (or by PyThreadState_SetAsyncExc). It is told by the handler's frame
-in its traceback, or by a class that no code of ours can raise.
+handler between any two lines, or by PyThreadState_SetAsyncExc. A handler's is recognised by the
+handler's frame in its traceback, also where a source has taken it for an error of its own (a
+TimeoutError is one of the socket's, too). The other is recognised by a class that no code at hand
+can raise: it surfaces in our own code or the standard library's, and its class is neither's.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from functools import partial
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -25,8 +29,9 @@ __all__ = ["failed"]
 
 _OURS = frozenset({"p0f_middleware", "redis", "valkey", "greenlet", "gevent", "eventlet", "trio"})
 """Packages beside the standard library whose exceptions our own sources can raise."""
-_MOST_SAID = 20
-_said: set[type[Exception]] = set()
+_MOST_KINDS_LOGGED = 20
+_LONGEST_CHAIN = 10
+_logged: set[type[Exception]] = set()
 
 
 def failed(error: Exception, *, foreign_code: bool = False) -> Outcome:
@@ -36,53 +41,80 @@ def failed(error: Exception, *, foreign_code: bool = False) -> Outcome:
         foreign_code: whether the source is the user's own, which may raise anything.
 
     Raises:
-        Exception: `error` itself, if it is a time limit of somebody else's.
+        Exception: the time limit of somebody else, which is `error` or what has caused it.
     """
+    limit = _time_limit(error, foreign_code)
+    if limit is not None:
+        raise limit
     if isinstance(error, P0fError):  # our clients report their outages themselves, once
         return unavailable(str(error) or repr(error))
-    if _from_signal_handler(error.__traceback__) or not (foreign_code or _can_be_ours(error)):
-        raise error
     kind = type(error)
-    if kind not in _said and len(_said) < _MOST_SAID:
-        _said.add(kind)
+    if kind not in _logged and len(_logged) < _MOST_KINDS_LOGGED:
+        _logged.add(kind)
         logger().error(
             "the lookup of a fingerprint raised %s; the request goes on without one (each kind of"
             " exception is logged once)",
             kind.__name__,
             exc_info=error,
         )
-    return unavailable(f"the lookup failed: {kind.__name__}: {_short(error)}")
+    # The application may show the reason to anyone, so it has nothing of the exception in it.
+    return unavailable("the lookup failed; the log of p0f_middleware says how")
 
 
-def _short(error: Exception) -> str:
-    """The exception's words, cut; an exception that cannot even say what it is says nothing."""
-    try:
-        return ascii(str(error))[1:-1][:200]
-    except Exception:
-        return "it has no message"
+def _time_limit(error: Exception, foreign_code: bool) -> BaseException | None:
+    """The exception to raise on; None if `error` is a failure of the lookup."""
+    if isinstance(error, P0fError) and error.__context__ is None:
+        return None  # by far the most frequent: p0f is down, and no retry is due
+    handlers = _signal_handlers()
+    for link in _chain(error):
+        if any(code in handlers for code in _codes(link.__traceback__)):
+            return link
+    return None if foreign_code or _can_be_a_failure(error) else error
 
 
-def _can_be_ours(error: Exception) -> bool:
-    package = type(error).__module__.partition(".")[0]
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception, what has caused it, and so on."""
+    link: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if link is None:
+            return
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_code
+        traceback = traceback.tb_next
+
+
+def _can_be_a_failure(error: Exception) -> bool:
+    """Whether code that a lookup runs can have raised it: ours, or other code that ours called,
+    such as a server's objects or a watchdog of the event loop."""
+    if _is_ours(type(error).__module__):
+        return True
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and not _is_ours(traceback.tb_frame.f_globals.get("__name__"))
+
+
+def _is_ours(module: object) -> bool:
+    package = str(module).partition(".")[0]
     return package in sys.stdlib_module_names or package in _OURS
 
 
-def _from_signal_handler(traceback: TracebackType | None) -> bool:
-    """Whether the function of a signal handler is among the frames that the exception came by."""
-    handlers = {code for number in signal.valid_signals() if (code := _handler_code(number))}
-    while traceback is not None:
-        if traceback.tb_frame.f_code in handlers:
-            return True
-        traceback = traceback.tb_next
-    return False
+def _signal_handlers() -> set[CodeType]:
+    """The code of each function that a signal calls."""
+    handlers = map(signal.getsignal, signal.valid_signals())
+    return {code for handler in handlers if (code := _code(handler))}
 
 
-def _handler_code(number: int) -> CodeType | None:
-    handler: Any = signal.getsignal(number)
-    while hasattr(handler, "func"):  # functools.partial
+def _code(handler: Any) -> CodeType | None:
+    while isinstance(handler, partial):
         handler = handler.func
-    handler = getattr(handler, "__func__", handler)
+    handler = getattr(handler, "__func__", handler)  # a method's function
     code = getattr(handler, "__code__", None)
-    if code is None and callable(handler):
-        code = getattr(vars(type(handler)).get("__call__"), "__code__", None)
+    if not isinstance(code, CodeType):
+        code = getattr(type(handler).__call__, "__code__", None)
     return code if isinstance(code, CodeType) else None

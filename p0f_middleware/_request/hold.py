@@ -21,6 +21,7 @@ from collections import OrderedDict
 from typing import Any
 from weakref import ReferenceType, ref
 
+from .._info import P0fInfo
 from .._outcome import Outcome
 from .._user_agent import Headers
 
@@ -37,7 +38,7 @@ ASK_ONCE_MORE_AFTER = 1.0
 class Told:
     """What one connection was told: the outcome, and what was made of it for the application."""
 
-    __slots__ = ("again", "claims", "connection", "keys", "outcome", "until")
+    __slots__ = ("connection", "keys_by_claims", "outcome", "until")
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -45,12 +46,9 @@ class Told:
         """The server's object of the connection; None if the source does not depend on it."""
         self.until = 0.0
         """When it expires, by `time.monotonic()`."""
-        self.again = False
-        """Whether it expires early, so that p0f is asked once more for what HTTP told it."""
-        self.keys: dict[str, Any] = {}
-        """What the application finds, for a client that claims to be what `claims` has."""
-        self.claims: Headers | None = None
-        """What the client claimed to be; not the headers, which may be long."""
+        self.keys_by_claims: tuple[Headers | None, dict[str, Any]] | None = None
+        """What the client claimed to be last, and what the application found then. It is replaced
+        whole, since threads may serve the connection's requests at once."""
 
 
 class Hold:
@@ -87,7 +85,7 @@ class Hold:
             ):
                 return None
             self._told.move_to_end(key)
-        except (KeyError, TypeError):  # removed meanwhile; or a server's pair that has no hash
+        except (KeyError, TypeError):  # removed meanwhile; or a server's pair cannot be hashed
             return None
         return told
 
@@ -98,21 +96,19 @@ class Hold:
                 told.connection = ref(connection)
             except TypeError:  # an object that cannot be recognised later without being kept alive
                 return
-        before = self._told.get(key)
-        told.again = _too_early(told.outcome) and not (before is not None and before.again)
-        told.until = now + (
-            min(ASK_ONCE_MORE_AFTER, self._seconds) if told.again else self._seconds
-        )
-        self._told[key] = told
         try:
+            first = self._told.get(key) is None
+            early = first and _too_early(told.outcome)
+            told.until = now + (min(ASK_ONCE_MORE_AFTER, self._seconds) if early else self._seconds)
+            self._told[key] = told
             self._told.move_to_end(key)
             while len(self._told) > self._most:
                 self._told.popitem(last=False)
-        except KeyError:  # other threads have removed it, or the last one
+        except (KeyError, TypeError):  # other threads have removed it; or as above
             return
 
 
 def _too_early(outcome: Outcome) -> bool:
     """Whether p0f had not seen the client's HTTP request yet when it answered."""
-    info = outcome.info
-    return info is not None and info.source == "p0f" and info.http_name is None
+    info = outcome.info  # a user's own source may give anything
+    return isinstance(info, P0fInfo) and info.source == "p0f" and info.http_name is None

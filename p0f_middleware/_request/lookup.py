@@ -15,9 +15,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from .._errors import P0fTimeout
+from .._info import P0fInfo
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from ..claim import ClaimVerdict, check_claim, check_request, read_headers
+from .._user_agent import Headers
+from ..claim import ClaimVerdict, check_request, read_headers
 from .failure import failed
 from .grace import Grace
 from .hold import Hold, Told
@@ -30,6 +33,7 @@ __all__ = ["BaseLookup", "Keys", "Lookup"]
 
 Keys = dict[str, Any]
 """What an application finds in environ or scope. It is shared between requests: copy it."""
+_NO_HEADERS = read_headers(None, None)
 
 
 class BaseLookup:
@@ -83,7 +87,8 @@ class BaseLookup:
         if claim is None or claim.verdict is not ClaimVerdict.MISMATCH or not self._grace.seconds:
             return 0.0
         info = told.outcome.info
-        if info is None or info.source != "p0f" or (address := visitor.address) is None:
+        address = visitor.address
+        if not isinstance(info, P0fInfo) or info.source != "p0f" or address is None:
             return 0.0
         now = time.monotonic()
         return max(0.0, min(self._grace.once(address, now), deadline - now))
@@ -104,32 +109,19 @@ class BaseLookup:
         self._unnamed_proxy.look(visitor)
         if key is not None and told.outcome.status is P0fStatus.OK and visitor.port:
             self._hold.put(key, connection, told, now)
-        return told.keys or self._keys(visitor, told)
+        return self._keys(visitor, told)
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
         """The application's keys; made anew only if the client claims to be something else."""
-        if not self._claims:
-            told.keys = told.keys or _without_claim(told.outcome)
-            return told.keys
-        claims = read_headers(*visitor.claims())
-        if told.claims != claims:
-            info, status, reason = told.outcome
-            claim, info = check_request(info, claims)
-            told.keys = {
-                "p0f.info": info,
-                "p0f.status": status,
-                "p0f.reason": reason,
-                "p0f.claim": claim,
-            }
-            told.claims = claims
-        return told.keys
+        claims = read_headers(*visitor.claims()) if self._claims else None
+        kept = told.keys_by_claims
+        if kept is None or kept[0] != claims:
+            kept = told.keys_by_claims = claims, _keys_of(told.outcome, claims)
+        return kept[1]
 
     def _keys_of_failure(self, error: Exception) -> Keys:
         """The keys where something of ours raised. Call it in the `except` clause."""
-        keys = _without_claim(failed(error))
-        if self._claims:
-            keys["p0f.claim"] = check_claim(None, None)
-        return keys
+        return _keys_of(failed(error), _NO_HEADERS if self._claims else None)
 
 
 class Lookup(BaseLookup):
@@ -157,15 +149,29 @@ class Lookup(BaseLookup):
         try:
             outcome: Outcome = self._fingerprint(visitor, deadline)
             if outcome.status is P0fStatus.NO_MATCH:
-                for pause in self._pauses(visitor, deadline):
-                    time.sleep(pause)
-                    outcome = self._fingerprint(visitor, deadline)
-                    if outcome.status is not P0fStatus.NO_MATCH:
-                        break
+                outcome = self._ask_again(visitor, deadline, outcome)
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
         return outcome
 
+    def _ask_again(self, visitor: BaseVisitor, deadline: float, outcome: Outcome) -> Outcome:
+        for pause in self._pauses(visitor, deadline):
+            time.sleep(pause)
+            try:
+                outcome = self._fingerprint(visitor, deadline)
+            except P0fTimeout:
+                if time.monotonic() < deadline:
+                    raise
+                continue  # p0f has said "no match", and the time left was too short to say more
+            if outcome.status is not P0fStatus.NO_MATCH:
+                break
+        return outcome
 
-def _without_claim(outcome: Outcome) -> Keys:
-    return {"p0f.info": outcome.info, "p0f.status": outcome.status, "p0f.reason": outcome.reason}
+
+def _keys_of(outcome: Outcome, claims: Headers | None) -> Keys:
+    """The keys of an outcome; without a claim if `claims` is None."""
+    info, status, reason = outcome
+    if claims is None:
+        return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason}
+    claim, info = check_request(info, claims)
+    return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason, "p0f.claim": claim}

@@ -3,8 +3,9 @@
 Written once for WSGI and ASGI. Everything that can be wrong is said at construction, in an error
 that names the option and the remedy, and not at each request in `p0f.reason`.
 
-The fact a reader would get wrong: `Syn` answers at once, so it serves ASGI without being awaited;
-`P0f` waits, and would hold up the event loop.
+The fact a reader would get wrong: an object's class decides by which method it is asked, not the
+object. A wrapper that hands on every attribute, a subclass of `P0f` that overrides `lookup` and a
+Mock (which is a path, too) all seem to have `fingerprint`, but somebody wrote their `lookup`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .._daemon.base import TIMEOUT
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus
 from .._visitor import AsyncSource, AsyncVisitorSource, Source, Visitor, VisitorSource
 from .grace import GRACE
+from .proxies import ProxyRules
 
 __all__ = ["AnySource", "Asked", "resolve"]
 
@@ -49,6 +51,7 @@ class Asked(NamedTuple):
 def resolve(
     source: AnySource,
     client: Callable[..., Any],
+    rules: ProxyRules,
     *,
     timeout: float,
     grace: float,
@@ -59,6 +62,7 @@ def resolve(
     Args:
         source: the option; None for the path in P0F_SOCKET, or else `Syn()`.
         client: makes a client of the daemon, of a path and `timeout`.
+        rules: the options on proxies.
         timeout, grace: the options; a source that would ignore them must not be given any.
         awaited: whether the source is for ASGI.
 
@@ -66,66 +70,106 @@ def resolve(
         TypeError: `source` is no source, or one for the other kind of middleware.
         ValueError: an option makes no sense.
     """
+    option = "source"
     if source is None:
-        source = os.environ.get("P0F_SOCKET") or _syn()
-    if isinstance(source, (str, bytes, os.PathLike)):
-        made = client(_path(source), timeout=timeout)
+        option, source = "P0F_SOCKET", os.environ.get("P0F_SOCKET") or _syn()
+    method = _method(source)
+    if isinstance(source, (str, bytes)) or (method is None and isinstance(source, os.PathLike)):
+        made = client(_path(option, source), timeout=timeout)
         return Asked(made, made.fingerprint, made.timeout, waits=True, foreign=False)
-    if callable(getattr(source, "fingerprint", None)):
-        return _visitor_source(source, timeout, grace, awaited)
-    if callable(getattr(source, "lookup", None)) and not isinstance(source, type):
-        _refuse_timeout(timeout, source)
-        _require_kind(source, "lookup", awaited)
-        look_up: Any = _look_up_async if awaited else _look_up
-        fingerprint = partial(look_up, source)
-        return Asked(source, fingerprint, TIMEOUT, waits=True, foreign=True)
+    if method is not None and isinstance(source, type):
+        raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
+    if method == "fingerprint":
+        if getattr(source, "answers_at_once", False):
+            return _at_once(source, rules, timeout, grace, awaited)
+        return _waiting(source, timeout, awaited)
+    if method == "lookup":
+        return _foreign(source, timeout, awaited)
     raise TypeError(
         "source is the path of p0f's socket, a client such as P0f or AsyncP0f, a Syn, or an object"
         f" with a method lookup(ip_address); not {_shown(source)}"
     )
 
 
-def _visitor_source(source: Any, timeout: float, grace: float, awaited: bool) -> Asked:
-    """One of our own sources, or one that is made like them."""
-    if isinstance(source, type):
-        raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
-    if getattr(source, "answers_at_once", False):
-        if timeout is not TIMEOUT or (grace is not GRACE and grace != 0):
+def _method(source: object) -> str | None:
+    """The method by which to ask: the one that the most derived class has, `fingerprint` if it has
+    both; of an object without either in its class, what it has itself, `lookup` first."""
+    kind = source if isinstance(source, type) else type(source)
+    for cls in kind.__mro__:
+        for method in ("fingerprint", "lookup"):
+            if callable(vars(cls).get(method)):
+                return method
+    for method in ("lookup", "fingerprint"):
+        if callable(getattr(source, method, None)):
+            return method
+    return None
+
+
+def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float, awaited: bool) -> Asked:
+    """A source that never waits, such as `Syn`: it serves ASGI, too, without being awaited."""
+    name = type(source).__name__
+    # A default is told by its identity, so that the same number given on purpose is refused, too.
+    options = (
+        ("timeout", timeout is TIMEOUT),
+        ("grace", grace is GRACE or grace == 0),
+    )
+    for option, left_out in options:
+        if not left_out:
             raise ValueError(
-                f"timeout and grace are for sources that wait; {type(source).__name__} answers at"
-                " once: leave them out"
+                f"{option} is for sources that wait, and {name} answers at once: leave it out"
             )
-        ask = partial(_at_once, source) if awaited else source.fingerprint
-        return Asked(source, ask, TIMEOUT, waits=False, foreign=False)
+    if getattr(source, "header", None) is not None and not rules.active:
+        raise ValueError(
+            f"{name}(header=...) is read from trusted_proxies alone, and there are none: name the"
+            " proxy that writes it, trusted_proxies=[...]"
+        )
+    ask = partial(_ask_at_once, source) if awaited else source.fingerprint
+    return Asked(source, ask, TIMEOUT, waits=False, foreign=False)
+
+
+def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
+    """One of our own sources that wait, or one that is made like them."""
     _refuse_timeout(timeout, source)
     _require_kind(source, "fingerprint", awaited)
     patience = getattr(source, "timeout", TIMEOUT)
     return Asked(source, source.fingerprint, patience, waits=True, foreign=False)
 
 
-def _path(source: Any) -> str:
+def _foreign(source: Any, timeout: float, awaited: bool) -> Asked:
+    """A user's own object."""
+    _refuse_timeout(timeout, source)
+    _require_kind(source, "lookup", awaited)
+    look_up: Any = _look_up_async if awaited else _look_up
+    return Asked(source, partial(look_up, source), TIMEOUT, waits=True, foreign=True)
+
+
+def _path(option: str, source: Any) -> str:
     """The path of p0f's socket.
+
+    Args:
+        option: the name of the option, or of the environment variable, for the error.
 
     Raises:
         TypeError, ValueError: it is none.
     """
     path = os.fspath(source)
     if not isinstance(path, str):
-        raise TypeError(f"source is a path as text, such as '/run/p0f.sock', not {path!r}")
+        raise TypeError(f"{option} is a path as text, such as '/run/p0f.sock', not {path!r}")
     if not path:
-        raise ValueError("source is the path of p0f's socket, not ''; None asks for the default")
+        raise ValueError(f"{option} is the path of p0f's socket, not ''; None asks for the default")
     if path.startswith(("redis:", "rediss:", "valkey:", "valkeys:")):
-        raise ValueError("source is a URL of a store: give SharedSyn(url), or AsyncSharedSyn(url)")
-    if path.startswith("unix:") or "://" in path:
         raise ValueError(
-            f"source is a path such as '/run/p0f.sock', without a scheme: not {path!r}"
+            f"{option} is the URL of a store: give SharedSyn(url), or AsyncSharedSyn(url)"
+        )
+    if path.startswith("unix:") or "://" in path or "\0" in path:
+        raise ValueError(
+            f"{option} is a path such as '/run/p0f.sock', without a scheme: not {_shown(path)}"
         )
     return path
 
 
 def _refuse_timeout(timeout: float, source: object) -> None:
-    # A default is told by its identity, so that the same number given on purpose is refused, too.
-    if timeout is not TIMEOUT:
+    if timeout is not TIMEOUT:  # as in `_at_once`
         raise ValueError(
             f"timeout is an option of {type(source).__name__} itself; the middleware's is for a"
             " source that is a path"
@@ -153,8 +197,9 @@ def _is_coroutine_function(function: Any) -> bool:
         function = function.func
     code = getattr(function, "__code__", None)
     if code is None:
-        code = getattr(vars(type(function)).get("__call__"), "__code__", None)
-    return bool(getattr(code, "co_flags", 0) & _CO_COROUTINE)
+        code = getattr(type(function).__call__, "__code__", None)
+    flags = getattr(code, "co_flags", 0)
+    return isinstance(flags, int) and bool(flags & _CO_COROUTINE)  # a Mock has any attribute
 
 
 def _look_up(source: Source, visitor: Visitor, deadline: float) -> Outcome:
@@ -178,7 +223,7 @@ async def _look_up_async(source: AsyncSource, visitor: Visitor, deadline: float)
     return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
 
 
-async def _at_once(source: VisitorSource, visitor: Visitor, deadline: float) -> Outcome:
+async def _ask_at_once(source: VisitorSource, visitor: Visitor, deadline: float) -> Outcome:
     return source.fingerprint(visitor, deadline)
 
 

@@ -130,7 +130,7 @@ class StoreHealth:
     def __init__(self, name: str) -> None:
         self.outage = Outage()
         self._name = name
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may look something up, too
         self._log = OutageLog("the SYN store", name)
         self._skipped = 0
 

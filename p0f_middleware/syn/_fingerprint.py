@@ -21,7 +21,7 @@ from .._outcome import Outcome, P0fStatus
 from ._match import Matcher, Verdict
 from ._native_thread import run_off_loop
 from ._packet import ShapeFields, read_syn, without_ethernet
-from ._signatures import Label, load
+from ._signatures import load
 
 __all__ = [
     "LONGEST_TEXT",
@@ -178,7 +178,9 @@ def _to_info(verdict: Verdict) -> P0fInfo:
         # The field has 16 bits, and the MTU of Linux's loopback is 65536 for IPv6.
         link_mtu=mtu if mtu and mtu <= MOST_MTU else None,
         raw_sig=verdict.raw_sig,
-        signature=_notation(label) if label else None,
+        signature=_clean(label.notation, _LONGEST_LABEL) if label else None,
+        seen_as={_clean(family, STRING_SIZE): count for family, count in verdict.seen or ()}
+        or None,
         source="syn",
     )
 
@@ -186,12 +188,6 @@ def _to_info(verdict: Verdict) -> P0fInfo:
 def _quality(verdict: Verdict) -> MatchQuality:
     fuzzy = MatchQuality.FUZZY if verdict.fuzzy else MatchQuality.NORMAL
     return fuzzy | (MatchQuality.GENERIC if verdict.generic else MatchQuality.NORMAL)
-
-
-def _notation(label: Label) -> str:
-    """A label as it stands in a signature file, such as 's:win:Windows:10 or 11'."""
-    kind = "g" if label.generic else "s"
-    return _clean(f"{kind}:{label.os_class}:{label.name}:{label.flavor}", _LONGEST_LABEL)
 
 
 def _clean(name: str, size: int) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any, NoReturn
 
-__all__ = ["get_bytes", "get_cookie", "get_number", "get_peer", "set_number"]
+__all__ = ["AVAILABLE", "get_bytes", "get_cookie", "get_number", "get_peer", "set_number"]
 
 _SOL_SOCKET, _SO_COOKIE = 1, 57  # Linux's include/uapi/asm-generic/socket.h
 _V4, _V6 = int(AF_INET), int(AF_INET6)
@@ -56,7 +56,11 @@ if sys.platform.startswith("linux"):
         _size_of_int, _size_of_u64 = byref(_new_size(4)), byref(_new_size(8))
     except (ImportError, OSError, AttributeError) as error:
         _why_not = f"Python cannot call the C library here: {error}"
+        _getsockopt = _setsockopt = _getpeername = _cannot
         _new_int = _new_u64 = _new_size = _cannot
+
+AVAILABLE = _getsockopt is not _cannot
+"""Whether these functions work here."""
 
 # Each call gets a buffer of its own: another thread, or a signal handler that looks something up
 # too, would overwrite a shared one.

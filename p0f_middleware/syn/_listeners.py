@@ -12,8 +12,9 @@ after it has found some. A request whose listener was not armed wakes the thread
 and never looks itself. The state is small, and each change to it is one assignment, so there is no
 lock; at worst two threads look at the same time, which is harmless.
 
-A look reads the system's list of listening sockets, which begins with them, so that the rest need
-not be read; only if there is a new one are the process's own descriptors looked through for it.
+A look asks each descriptor of the process whether it is a listener. Where there are many, it reads
+the system's list of TCP sockets, which begins with those that listen, and looks through descriptors
+only if one of them is new. The longer a look takes, the longer the thread waits until the next.
 
 To fork beside a thread is unsound, and Python 3.12 and newer warns of it. So the thread ends before
 a fork. The parent starts it again, but not at once: Python 3.13 counts threads after the hooks that
@@ -31,10 +32,15 @@ import time
 from collections.abc import Iterator
 
 from ._kernel import is_tcp_listener, save_syn
+from ._libc import AVAILABLE
 from ._native_thread import NativeThread, in_event_loop
 
 POLL = 0.02
 """Seconds between two looks of the thread."""
+LARGEST_SHARE = 0.05
+"""The share of its time that the thread looks, at most."""
+MANY = 256
+"""With more descriptors than these the system's list is read. To ask that many takes 0.5 ms."""
 ARM_TIMEOUT = 10.0
 """Seconds to wait for a listener; of a server that loads for longer, the first request arms it."""
 SETTLING = 1.0
@@ -53,26 +59,56 @@ class Listeners:
     """The TCP listeners of this process, as far as they are known."""
 
     def __init__(self) -> None:
+        self._many = False
         self._seen: set[int] = set()
         self._armed: set[int] = set()
 
     def arm_new(self) -> int:
-        """Call `save_syn` for each listener that is new; returns how many there were in all."""
+        """Call `save_syn` for each listener that is new; returns how many there are in all."""
+        if not self._many:
+            descriptors = _descriptors()
+            if len(descriptors) <= MANY:
+                return sum(map(_arm, descriptors))
+            self._many = True
         inodes = _listening_inodes()
         new = inodes - self._seen
         if new:
-            for fd, inode in _own_sockets(new):
-                with contextlib.suppress(OSError):  # closed while we look
-                    if is_tcp_listener(fd):
-                        save_syn(fd)
-                        self._armed.add(inode)
+            self._armed |= {inode for fd, inode in _own_sockets(new) if _arm(fd)}
         self._seen = inodes
         self._armed &= inodes
         return len(self._armed)
 
     def forget(self) -> None:
         """Look through all of them next time: one may have come from another process."""
+        self._many = False
         self._seen = set()
+
+
+def _arm(fd: int) -> bool:
+    """Call `save_syn` if it is a listener; returns whether it is."""
+    try:
+        if is_tcp_listener(fd):
+            save_syn(fd)
+            return True
+    except OSError:  # it is not a socket, or was closed meanwhile
+        pass
+    return False
+
+
+def _descriptors() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return []
+
+
+def _own_sockets(inodes: set[int]) -> Iterator[tuple[int, int]]:
+    """Descriptors of this process that are sockets with one of these inode numbers."""
+    for fd in _descriptors():
+        with contextlib.suppress(OSError):
+            status = os.fstat(fd)
+            if status.st_ino in inodes and stat.S_ISSOCK(status.st_mode):
+                yield fd, status.st_ino
 
 
 def _listening_inodes() -> set[int]:
@@ -89,19 +125,6 @@ def _listening_inodes() -> set[int]:
     return inodes
 
 
-def _own_sockets(inodes: set[int]) -> Iterator[tuple[int, int]]:
-    """Descriptors of this process that are sockets with one of these inode numbers."""
-    try:
-        names = os.listdir("/proc/self/fd")
-    except OSError:
-        return
-    for name in names:
-        with contextlib.suppress(OSError):
-            status = os.fstat(int(name))
-            if status.st_ino in inodes and stat.S_ISSOCK(status.st_mode):
-                yield int(name), status.st_ino
-
-
 class Armer:
     """Arms the process's listeners as they appear. One is enough for a process."""
 
@@ -115,6 +138,8 @@ class Armer:
 
     def start(self) -> None:
         """Arm the listeners there are, and those that come soon. Raises nothing, never waits."""
+        if not AVAILABLE:
+            return
         self._deadline = time.monotonic() + ARM_TIMEOUT
         self._armed = 0
         if not in_event_loop():
@@ -124,7 +149,7 @@ class Armer:
     def look_again(self) -> None:
         """Have the thread arm listeners, because a connection's was not, unless it just did."""
         now = time.monotonic()
-        if now >= self._next_look:
+        if AVAILABLE and now >= self._next_look:
             self._next_look = now + LEAST_INTERVAL
             self._deadline = max(self._deadline, now)
             self._listeners.forget()
@@ -181,8 +206,10 @@ class Armer:
         return True
 
     def _step(self) -> float | None:
+        started = time.monotonic()
         self._look()
-        return POLL if time.monotonic() <= self._deadline else None
+        now = time.monotonic()
+        return max(POLL, (now - started) / LARGEST_SHARE) if now <= self._deadline else None
 
     def _look(self) -> None:
         armed = self._listeners.arm_new()

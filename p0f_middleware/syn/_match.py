@@ -17,6 +17,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from ._database import Database, Label, Signature
+from ._notation import QUIRKS
 from ._packet import (
     DISTANCES,
     MAX_DISTANCE,
@@ -27,7 +29,6 @@ from ._packet import (
     without_ethernet,
 )
 from ._raw_sig import Traits, Window, raw_sig, read_raw_sig, traits_of
-from ._signatures import QUIRKS, Database, Label, Signature
 
 _SENDSYN = (1331, 1337)  # MSS and window of p0f-sendsyn's probes, which p0f passes over
 
@@ -46,7 +47,8 @@ class Verdict(NamedTuple):
     arrival is not known. With `random_ttl` the tool draws TTLs at random, and `distance` is only an
     upper bound. `link_mtu` is the MTU that the MSS implies and `link` the database's name for it.
     Both are None where the MSS tells nothing of the link (none was sent, or a tool made the SYN),
-    and `link` where the MTU has no name.
+    and `link` where the MTU has no name. `seen` is the matching signature's evidence, pairs of a
+    family and a count; None without any, and for a fuzzy match, which is another shape.
     """
 
     raw_sig: str
@@ -56,6 +58,7 @@ class Verdict(NamedTuple):
     random_ttl: bool
     link: str | None
     link_mtu: int | None
+    seen: tuple[tuple[str, int], ...] | None = None
 
     @property
     def generic(self) -> bool:
@@ -132,8 +135,8 @@ class Matcher:
     def match_text(self, text: str) -> Verdict | None:
         """The verdict on the SYN that a text in p0f's notation stands for.
 
-        It is the one that the SYN gets. Where different SYNs have the same text, it is the best
-        that one of them gets. Returns None for a text that is not in p0f's notation. Raises
+        It is the one that the SYN gets. A text may stand for several windows; then a signature
+        fits if it fits one of them. Returns None for a text that is not in p0f's notation. Raises
         nothing.
         """
         traits = read_raw_sig(text)
@@ -161,6 +164,7 @@ class Matcher:
             found is not None and found.any_lower_ttl,
             self._links.get(link_mtu) if link_mtu else None,
             link_mtu,
+            found.seen if found and not fuzzy else None,
         )
 
     def _find(self, traits: Traits, own: Window) -> _Found:
@@ -197,12 +201,13 @@ def _is_similar(quirks: int, wanted: int) -> bool:
     return not (wanted & ~quirks & ~_MAY_VANISH or quirks & ~wanted & ~_MAY_APPEAR)
 
 
-def _rank(found: _Found) -> int:
-    """The lower, the better p0f likes it."""
+def _rank(found: _Found) -> tuple[int, int]:
+    """The lower, the better p0f likes it: a specific signature, a generic one, a fuzzy match; of
+    two of a kind, the one that comes first in the file."""
     signature, fuzzy = found
     if signature is None:
-        return 3
-    return 2 if fuzzy else int(signature.label.generic)
+        return 3, 0
+    return (2 if fuzzy else int(signature.label.generic)), signature.line
 
 
 def _index(signatures: Sequence[Signature]) -> _Index:

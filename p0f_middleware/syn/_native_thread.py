@@ -69,8 +69,9 @@ class NativeThread:
         Returns:
             whether it has ended.
         """
-        self._wake.put(False)
-        _wait(self._ended, patience)
+        if self.alive:
+            self._wake.put(False)
+            _wait(self._ended, patience)
         for _ in range(int(patience / _A_MOMENT)):
             if self.alive or os.path.exists(f"/proc/self/task/{self._id}"):
                 _wait(SimpleQueue(), _A_MOMENT)

@@ -14,7 +14,7 @@ import re
 from struct import Struct
 from typing import NamedTuple
 
-from ._signatures import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
 MAX_DISTANCE = 35  # hops; p0f takes a larger one for a TTL that was set by hand or guessed wrong
 

@@ -15,8 +15,8 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
+from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 from ._packet import DISTANCES, MAX_DISTANCE, Options, Shape
-from ._signatures import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
 _LEAST_MSS = 100
 """p0f does not take the window for a multiple of a smaller one."""

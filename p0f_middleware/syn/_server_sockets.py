@@ -69,7 +69,9 @@ def asgi_connection(
     Raises:
         NoConnection: the server does not expose it, or it is closed.
     """
-    owner = getattr(receive, "__self__", None)
+    owner = None
+    with contextlib.suppress(Exception):  # of an object's own ways with attributes
+        owner = getattr(receive, "__self__", None)
     package = _package(owner)
     getter = _BY_OWNER_PACKAGE.get(package)
     if getter is not None:

@@ -1,97 +1,38 @@
-"""p0f's signature files: read into a :class:`Database`, and two of them made into one.
+"""p0f's signature files, read into a :class:`Database`.
 
 What lives here is the text format of section 5 of p0f's README, as p0f 3.09b accepts it; how a
 packet is compared with a signature is not known here. Only ``[mtu]`` and ``[tcp:request]`` are
 read, the sections a lone SYN can be matched against.
 
-The fact a reader would get wrong: a signature scoped to IPv4 (``4:``) is not kept from matching
-IPv6, nor ``6:`` IPv4. p0f 3.09b never compares the version; only a ``*`` signature treats the two
-differently (see :meth:`Signature.quirks_for`).
+The fact a reader would get wrong: a line ends at "\\n" alone, and blanks are spaces and tabs (and,
+kinder than p0f, a carriage return before the end). Python's ``splitlines`` and ``strip`` know more
+of both, and would make statements out of comments.
 """
 
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-USERLAND = "!"  # the class of labels that name an application, not an operating system
+from ._database import IPV4_QUIRKS, IPV6_QUIRKS, USERLAND, Database, Label, Signature
+from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
-_QUIRK_NAMES = (
-    *("df", "id+", "id-", "ecn", "0+", "flow"),  # IP
-    *("seq-", "ack+", "ack-", "uptr+", "urgf+", "pushf+"),  # TCP
-    *("ts1-", "ts2+", "opt+", "exws", "bad"),  # TCP options
-)
-QUIRKS = {name: 1 << bit for bit, name in enumerate(_QUIRK_NAMES)}
-"""Every quirk, in the order p0f writes them, and its bit in a set of quirks."""
+BLANKS = " \t\r"
+READ_SECTIONS = ("mtu", "tcp:request")
+"""The sections that are read; the others are for what p0f sees besides SYNs."""
+SECTION = re.compile(r"\[(mtu|[a-z]+:(?:request|response))\]")
+"""The heading of a section."""
 
-OPTION_NAMES = {1: "nop", 2: "mss", 3: "ws", 4: "sok", 5: "sack", 8: "ts"}
-"""TCP option kinds that have a name in a layout; kind 0 is ``eol+n``, any other ``?kind``."""
-
-MAX_OPTIONS = 24
-
-_DF_AND_ID = QUIRKS["df"] | QUIRKS["id+"] | QUIRKS["id-"]
-_IPV4_QUIRKS = _DF_AND_ID | QUIRKS["0+"]
-_IPV6_QUIRKS = QUIRKS["flow"]
-_READ_SECTIONS = {"mtu", "tcp:request"}
-_SECTION = re.compile(r"\[(mtu|[a-z]+:(?:request|response))\]")
+_SEEN = ";; seen"
+_EVIDENCE = re.compile(r";; seen((?: [^\s=]+=[0-9]{1,9})+)")
 
 
 class SignatureError(ValueError):
     """A signature file holds a malformed line; the message begins with ``file:line:``."""
-
-
-class Label(NamedTuple):
-    """What a group of signatures identifies.
-
-    ``generic`` is true for p0f's last-resort labels (type ``g``). ``os_class`` is the architecture
-    family (``unix``, ``win``, ``other``), or ``!`` for an application. ``flavor`` may be empty.
-    ``systems`` lists, for an application, the systems (or ``@classes``) it runs on.
-    """
-
-    generic: bool
-    os_class: str
-    name: str
-    flavor: str
-    systems: tuple[str, ...] = ()
-
-    @property
-    def userland(self) -> bool:
-        """Whether this names an application, not an operating system."""
-        return self.os_class == USERLAND
-
-
-class Signature(NamedTuple):
-    """One ``sig`` line of ``[tcp:request]``; None stands for the notation's ``*``."""
-
-    label: Label
-    version: int | None
-    ttl: int
-    any_lower_ttl: bool
-    ip_options: int
-    mss: int | None
-    window: int | str | None  # a number; or "mss*4", "mtu*4", "%8192" as written
-    scale: int | None
-    layout: str
-    quirks: int
-    payload: bool | None
-    line: int
-
-    def quirks_for(self, version: int) -> int:
-        """The quirks asked of a packet of that IP *version*; ``*`` asks for none it cannot have."""
-        if self.version is not None:
-            return self.quirks
-        return self.quirks & ~(_IPV6_QUIRKS if version == 4 else _DF_AND_ID)
-
-
-class Database(NamedTuple):
-    """A signature file: its classes, a link's name by MTU, and SYN signatures in file order."""
-
-    classes: tuple[str, ...]
-    links: dict[int, str]
-    requests: tuple[Signature, ...]
 
 
 class _Line(NamedTuple):
@@ -106,15 +47,32 @@ def load(path: str | Path) -> Database:
 
     Raises OSError, or :class:`SignatureError` for a malformed line.
     """
-    return parse(Path(path).read_text(encoding="utf-8", errors="replace"), str(path))
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: str | Path) -> str:
+    """The text of the signature file at *path*: UTF-8 or, if it is not, Latin-1.
+
+    Raises OSError, or :class:`SignatureError` for a byte order mark, which p0f does not skip.
+    """
+    data = Path(path).read_bytes()
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise SignatureError(f"{path}:1: the file is in UTF-16: save it as UTF-8 without a BOM")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    _refuse_byte_order_mark(text, str(path))
+    return text
 
 
 def parse(text: str, source: str = "<signatures>") -> Database:
     """Read the *text* of a signature file; *source* names it in errors.
 
     Raises :class:`SignatureError` for a malformed line, except in sections of no use here, which
-    are not looked at.
+    are not looked at, and for a byte order mark.
     """
+    _refuse_byte_order_mark(text, source)
     reader = _Reader()
     for line in _lines(text, source):
         try:
@@ -124,58 +82,42 @@ def parse(text: str, source: str = "<signatures>") -> Database:
     return Database(tuple(reader.classes), reader.links, tuple(reader.requests))
 
 
-def merge(ours: str, installed: str) -> str:
-    """One signature file, as text, made of two.
-
-    The result holds the ``[mtu]`` and ``[tcp:request]`` sections of *ours*, every other section of
-    *installed* (with its ``ua_os``), and the classes of both. p0f itself loads it.
-    """
-    parts = [_split_sections(ours), _split_sections(installed)]
-    classes = dict.fromkeys(name for text in (ours, installed) for name in parse_classes(text))
-    kept = [body for name, body in parts[0] if name in _READ_SECTIONS]
-    kept += [body for name, body in parts[1] if name and name not in _READ_SECTIONS]
-    return "".join([f"classes = {','.join(classes)}\n\n", *kept])
-
-
-def parse_classes(text: str) -> tuple[str, ...]:
-    """The classes a signature file registers, in order."""
-    values = [line.value for line in _lines(text, "<signatures>") if line.key == "classes"]
-    return tuple(name for value in values for name in value.split(","))
-
-
-def _split_sections(text: str) -> list[tuple[str, str]]:
-    """Each section's name and its text with the heading; what stands before any is section ''."""
-    sections: list[tuple[str, list[str]]] = [("", [])]
-    for line in text.splitlines():
-        if heading := _SECTION.fullmatch(line.strip()):
-            sections.append((heading[1], []))
-        sections[-1][1].append(line)
-    return [(name, "\n".join(lines) + "\n") for name, lines in sections]
+def _refuse_byte_order_mark(text: str, source: str) -> None:
+    if text.startswith("\ufeff"):
+        raise SignatureError(
+            f"{source}:1: the file begins with a byte order mark (BOM), which p0f refuses: save it"
+            " as UTF-8 without one"
+        )
 
 
 def _lines(text: str, source: str) -> Iterator[_Line]:
-    """The statements of the sections read here, and those before any section."""
+    """The statements of the sections read here, those before any section, and evidence.
+
+    Evidence is a comment, and its key is that comment's beginning: ``;; seen``. What follows a NUL
+    on its line is not read; p0f reads nothing of the file after one.
+    """
     section = ""
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
-        if not line or line.startswith(";"):
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.partition("\0")[0].strip(BLANKS)
+        if not line:
             continue
-        if line.startswith("["):
-            heading = _SECTION.fullmatch(line)
+        if line.startswith(";"):
+            if line.startswith(_SEEN) and section == "tcp:request":
+                yield _Line(number, section, _SEEN, line)
+        elif line.startswith("["):
+            heading = SECTION.fullmatch(line)
             if heading is None:
                 raise SignatureError(f"{source}:{number}: malformed section heading {line!r}")
             section = heading[1]
-        elif not section or section in _READ_SECTIONS:
+        elif not section or section in READ_SECTIONS:
             key, equals, value = line.partition("=")
             if not equals:
                 raise SignatureError(f"{source}:{number}: expected 'key = value', got {line!r}")
-            yield _Line(number, section, key.rstrip(), value.lstrip())
+            yield _Line(number, section, key.rstrip(BLANKS), value.lstrip(BLANKS))
 
 
 class _Reader:
-    """Takes statements in order; holds what they add up to and the label the next ``sig`` belongs
-    to.
-    """
+    """Takes statements in order; holds the results and the label of the next ``sig``."""
 
     def __init__(self) -> None:
         self.classes: list[str] = []
@@ -191,6 +133,7 @@ class _Reader:
             ("tcp:request", "label"): self._read_label,
             ("tcp:request", "sys"): self._read_systems,
             ("tcp:request", "sig"): self._read_signature,
+            ("tcp:request", _SEEN): self._read_evidence,
         }
 
     def read(self, line: _Line) -> None:
@@ -202,10 +145,10 @@ class _Reader:
         reader(line)
 
     def _read_classes(self, line: _Line) -> None:
-        names = line.value.split(",")
-        if not all(name.isalnum() for name in names):
+        names = [name.lstrip(BLANKS) for name in line.value.split(",")]
+        if not names[-1] or not all(_is_class(name) for name in names if name):
             raise ValueError(f"malformed class in {line.value!r}")
-        self.classes += [name for name in names if name not in self.classes]
+        self.classes += [name for name in names if name and name not in self.classes]
 
     def _read_link(self, line: _Line) -> None:
         self._link = line.value
@@ -227,7 +170,7 @@ class _Reader:
     def _read_systems(self, line: _Line) -> None:
         if self._label is None or not self._label.userland or self._label.systems:
             raise ValueError("'sys' must follow the 'label' of an application")
-        systems = tuple(line.value.split(","))
+        systems = tuple(name.lstrip(BLANKS) for name in line.value.split(","))
         for system in systems:
             if system.startswith("@"):
                 self._check_class(system[1:])
@@ -240,11 +183,23 @@ class _Reader:
             raise ValueError("an application's 'label' must be followed by 'sys' before any 'sig'")
         self.requests.append(_signature(line.value, self._label, line.number))
 
+    def _read_evidence(self, line: _Line) -> None:
+        found = _EVIDENCE.fullmatch(line.value)
+        if found is None or not self.requests or self.requests[-1].label is not self._label:
+            return  # some other comment, or not below a signature
+        pairs = (pair.split("=") for pair in found[1].split())
+        seen = tuple((family, int(count)) for family, count in pairs)
+        self.requests[-1] = self.requests[-1]._replace(seen=seen)
+
     def _check_class(self, name: str) -> None:
         if name not in self.classes:
             raise ValueError(
                 f"unknown class {name!r}; registered: {', '.join(self.classes) or 'none'}"
             )
+
+
+def _is_class(name: str) -> bool:
+    return name.isascii() and name.isalnum()
 
 
 def _signature(text: str, label: Label, line: int) -> Signature:
@@ -327,6 +282,6 @@ def _quirk_set(text: str, version: int | None) -> int:
         if name not in QUIRKS:
             raise ValueError(f"unknown quirk {name!r}")
         quirks |= QUIRKS[name]
-    if (version == 4 and quirks & _IPV6_QUIRKS) or (version == 6 and quirks & _IPV4_QUIRKS):
+    if (version == 4 and quirks & IPV6_QUIRKS) or (version == 6 and quirks & IPV4_QUIRKS):
         raise ValueError(f"quirks {text!r} cannot occur with IPv{version}")
     return quirks

@@ -26,6 +26,7 @@ from typing import Any
 from .._address import client_address
 from .._log import logger
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
+from .._public import public
 from .._visitor import NoConnection, Visitor
 from ._fingerprint import LONGEST_TEXT, Fingerprint, SignatureFile, fingerprinter
 from ._kernel import Recent, is_armed, peer_name, read_syn_once, save_syn, socket_cookie
@@ -53,6 +54,7 @@ def when_ready(server: Any) -> None:
             logger().warning("the SYNs of connections to %s are not kept: %s", listener, error)
 
 
+@public
 class Syn:
     """A source of fingerprints that reads the SYN Linux keeps of each connection.
 

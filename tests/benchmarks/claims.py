@@ -44,7 +44,8 @@ class Known:
 
 def request(hold: float, claims: bool) -> Callable[[str], object]:
     """Calls a middleware with a request of that User-Agent."""
-    middleware = P0fWSGIMiddleware(lambda *_: [], Known(), hold=hold, claims=claims)
+    # Without grace nothing is confirmed by asking again, as with Syn, which is asked each time.
+    middleware = P0fWSGIMiddleware(lambda *_: [], Known(), hold=hold, grace=0, claims=claims)
     environ: dict[str, Any] = {"REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "40000"}
     environ["HTTP_SEC_CH_UA_PLATFORM"] = '"Linux"'
     setup_testing_defaults(environ)

@@ -1,7 +1,7 @@
 """Whether AsyncP0f's short wait for the answer to a lone query holds the event loop up.
 
 A ticker wants to wake every millisecond; how much later it wakes is the loop's lag. It is measured
-without lookups, with them, and with them but without the short wait (`Link.look`), in
+without lookups, with them, and with them but without the short wait (`Connection.spin`), in
 alternation, beside 1,000 idle connections. On a busy loop tasks also compute between their lookups.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 
 from p0f_middleware import AsyncP0f
+from p0f_middleware._daemon.connection import opened
 
 from .contenders import LOOPS, TIMEOUT
 from .p0f_here import HOST, running_p0f
@@ -74,16 +75,16 @@ async def watch(socket_path: str, rounds: int, seconds: float) -> dict[str, Watc
             for _ in progress(range(rounds), "lag, rounds"):
                 for what, watched in seen.items():
                     state, kind = what.split(": ")
-                    short_wait(client, on=kind == "lookups")
+                    short_wait(on=kind == "lookups")
                     users = _users(client, busy=state == "busy", asking=kind != "no lookups")
                     await _measure(users, watched, seconds)
     return seen
 
 
-def short_wait(client: AsyncP0f, *, on: bool) -> None:
-    """Whether the client waits a moment for a lone query's answer, from now on."""
-    assert client._line is not None
-    client._line.link._look_from = 0.0 if on else math.inf
+def short_wait(*, on: bool) -> None:
+    """Whether the client busy-polls for a lone query's answer, from now on."""
+    for connection in opened():
+        connection.spin_after = 0.0 if on else math.inf
 
 
 @contextlib.contextmanager

@@ -7,6 +7,19 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware.__main__ import main
+from p0f_middleware.syn._signatures import parse
+
+THEIRS = """\
+classes = win, unix
+[mtu]
+label = Theirs
+sig   = 1500
+[tcp:request]
+label = s:!:Tool:x
+sys   = @unix
+sig   = *:9:0:*:*,0:mss::0
+; Universit\xe4t \u2028
+"""
 
 
 def test_it_prints_where_the_file_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,3 +42,28 @@ def test_it_says_what_it_cannot_merge_with(
 ) -> None:
     assert main(["signatures", "--merge", str(tmp_path / "none")]) == 2
     assert "cannot merge" in capsys.readouterr().err
+
+
+def test_the_command_writes_the_file_and_says_what_it_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "theirs.fp"
+    file.write_text(THEIRS, encoding="utf-8")
+    assert main(["signatures", "--merge", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert "Tool" in {signature.label.name for signature in parse(out).requests}
+    assert err.splitlines()[0].endswith("theirs.fp, because our file has it already:")
+    assert "  MTU 1500, Theirs" in err.splitlines()
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbf" + THEIRS.encode(), b"nonsense\n"])
+def test_the_command_says_in_one_line_why_a_file_cannot_be_merged(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "theirs.fp"
+    file.write_bytes(content)
+    assert main(["signatures", "--merge", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert "theirs.fp:1: " in err

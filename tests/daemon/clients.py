@@ -10,6 +10,8 @@ from typing import Any
 
 from p0f_middleware import AsyncP0f, P0f, P0fInfo, P0fStats
 from p0f_middleware._daemon.protocol import P0F_3, write_answer
+from p0f_middleware._outcome import Outcome
+from p0f_middleware._visitor import Visitor
 
 
 class Blocking:
@@ -24,6 +26,9 @@ class Blocking:
 
     def lookup(self, ip_address: Any) -> P0fInfo | None:
         return self.client.lookup(ip_address)
+
+    def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
+        return self.client.fingerprint(visitor, deadline)
 
     def get_info(self, *args: Any) -> Any:
         return self.client.get_info(*args)
@@ -60,6 +65,9 @@ class InALoop:
 
     def lookup(self, ip_address: Any) -> P0fInfo | None:
         return self.loop.run_until_complete(self.client.lookup(ip_address))
+
+    def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
+        return self.loop.run_until_complete(self.client.fingerprint(visitor, deadline))
 
     def get_info(self, *args: Any) -> Any:
         return self.loop.run_until_complete(self.client.get_info(*args))

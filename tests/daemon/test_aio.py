@@ -16,7 +16,7 @@ import pytest
 
 from p0f_middleware import AsyncP0f, P0fBadQuery, P0fError, P0fTimeout, P0fUnavailable
 from p0f_middleware._daemon import connection
-from p0f_middleware._daemon.protocol import MOST_OWED
+from p0f_middleware._daemon.protocol import MAX_IN_FLIGHT
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .clients import named_after
@@ -40,10 +40,10 @@ async def os_name(client: AsyncP0f, ip_address: str) -> str | None:
 
 
 def test_it_is_closed_at_the_end_of_an_async_with_block(fake_p0f: FakeP0f) -> None:
-    before = set(connection._open)
+    before = connection.opened()
     run(fake_p0f, lambda client: client.lookup(HOST))
 
-    assert connection._open <= before
+    assert connection.opened() <= before
 
 
 # Tasks
@@ -113,7 +113,7 @@ def test_each_lookup_that_fails_when_p0f_ends_says_why_and_counts_once(fake_p0f:
         return {str(error) for error in errors}, client.stats.as_dict()
 
     said, stats = run(fake_p0f, main)
-    assert said == {f"nobody listens on {fake_p0f.socket_path}; p0f has ended: start it again"}
+    assert said == {f"nothing listens on {fake_p0f.socket_path}: p0f has ended; start it again"}
     assert (stats["lookups"], stats["errors"], stats["outages"]) == (6, 5, 1)
 
 
@@ -295,7 +295,7 @@ def test_what_is_cancelled_before_it_is_sent_is_not_asked(fake_p0f: FakeP0f) -> 
 
 def test_lookups_go_on_after_more_were_cancelled_than_fit_on_the_wire(fake_p0f: FakeP0f) -> None:
     fake_p0f.answer_with(named_after)
-    addresses = [f"198.51.{number // 250}.{number % 250}" for number in range(3 * MOST_OWED)]
+    addresses = [f"198.51.{number // 250}.{number % 250}" for number in range(3 * MAX_IN_FLIGHT)]
 
     async def main(client: AsyncP0f) -> tuple[str | None, str | None]:
         await client.lookup(HOST)
@@ -317,12 +317,12 @@ def test_lookups_go_on_after_more_were_cancelled_than_fit_on_the_wire(fake_p0f: 
 def test_one_client_serves_one_loop_after_another(fake_p0f: FakeP0f) -> None:
     fake_p0f.answer_with(named_after)
     client = AsyncP0f(fake_p0f.socket_path, timeout=5)
-    before = set(connection._open)
+    before = connection.opened()
     names = [asyncio.run(os_name(client, address)) for address in (HOST, OTHER, HOST)]
     asyncio.run(client.close())
 
     assert names == [HOST, OTHER, HOST]
-    assert connection._open <= before
+    assert connection.opened() <= before
 
 
 def test_loops_in_threads_get_their_own_answers(fake_p0f: FakeP0f) -> None:
@@ -341,14 +341,14 @@ def test_loops_in_threads_get_their_own_answers(fake_p0f: FakeP0f) -> None:
 
 
 def test_closing_reaches_the_connections_of_other_loops(fake_p0f: FakeP0f) -> None:
-    before = set(connection._open)
+    before = connection.opened()
     client = AsyncP0f(fake_p0f.socket_path, timeout=5)
     looked_up, closed = threading.Event(), threading.Event()
 
     async def elsewhere() -> None:
         await client.lookup(HOST)
         looked_up.set()
-        while not connection._open <= before:
+        while not connection.opened() <= before:
             await asyncio.sleep(0.005)
         closed.set()
 
@@ -398,7 +398,7 @@ def test_a_fork_has_its_own_connection_and_answers(fake_p0f: FakeP0f) -> None:
 def test_a_client_that_is_forgotten_with_its_loop_lets_its_connection_go(
     fake_p0f: FakeP0f, clients: int
 ) -> None:
-    before = set(connection._open)
+    before = connection.opened()
 
     async def main() -> None:
         await AsyncP0f(fake_p0f.socket_path, timeout=5).lookup(HOST)
@@ -407,7 +407,7 @@ def test_a_client_that_is_forgotten_with_its_loop_lets_its_connection_go(
         asyncio.run(main())
     gc.collect()
 
-    assert connection._open <= before
+    assert connection.opened() <= before
 
 
 def test_a_program_may_end_without_closing(fake_p0f: FakeP0f) -> None:

@@ -35,11 +35,11 @@ def os_name(client: P0f, ip_address: str) -> str | None:
 
 
 def test_it_is_closed_at_the_end_of_a_with_block(fake_p0f: FakeP0f) -> None:
-    before = set(connection._open)
+    before = connection.opened()
     with P0f(fake_p0f.socket_path, timeout=5) as client:
         client.lookup(HOST)
 
-    assert connection._open <= before
+    assert connection.opened() <= before
 
 
 # Threads
@@ -91,18 +91,6 @@ def test_threads_whose_lookups_time_out_get_nobody_elses_answer(fake_p0f: FakeP0
 
     assert all(names <= {address} for names, address in zip(answers, addresses, strict=True))
     assert client.stats.lookups == 16 * 20
-
-
-def test_a_thread_waits_for_its_turn_no_longer_than_the_timeout(fake_p0f: FakeP0f) -> None:
-    client = P0f(fake_p0f.socket_path, timeout=0.05)
-    turn = client._turn_here()
-    with (
-        turn.lock,
-        pytest.raises(P0fTimeout, match=r"other threads used p0f's connection for 0\.05 s"),
-    ):
-        client.lookup(HOST)
-
-    assert (client.stats.timeouts, client.stats.outages) == (1, 0)
 
 
 # Forks
@@ -169,7 +157,7 @@ from p0f_middleware import P0f
 
 client = P0f(sys.argv[1], timeout=5)
 client.lookup("192.0.2.1")
-connection = client._turn.link.sock.fileno()
+connection = client.connection.sock.fileno()
 child = os.fork()
 if child == 0:
     try:
@@ -228,7 +216,7 @@ class Interrupt(Exception):
 
 
 @pytest.fixture
-def interrupted_lookup(fake_p0f: FakeP0f) -> Iterator[P0f]:
+def interrupted_lookup(fake_p0f: FakeP0f, untraced: None) -> Iterator[P0f]:
     """A client whose lookup of HOST a signal has ended before p0f answered."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
@@ -267,14 +255,14 @@ def test_an_interruption_is_the_callers_doing_and_no_outage(interrupted_lookup: 
 
 @pytest.mark.parametrize("used", [False, True])
 def test_a_client_that_is_forgotten_lets_its_connection_go(fake_p0f: FakeP0f, used: bool) -> None:
-    before = set(connection._open)
+    before = connection.opened()
     client = P0f(fake_p0f.socket_path, timeout=5)
     if used:
         client.lookup(HOST)
     del client
     gc.collect()
 
-    assert connection._open <= before
+    assert connection.opened() <= before
 
 
 def test_a_client_that_is_forgotten_leaves_no_thread_behind(fake_p0f: FakeP0f) -> None:
@@ -309,13 +297,13 @@ def test_an_answer_that_comes_after_the_client_is_forgotten_is_still_read(
         client.lookup(HOST)
     del client
     gc.collect()
-    [owing] = connection._owing
+    [owing] = connection.draining()
     still_open = owing.sock.fileno() != -1
     fake_p0f.answer_with(None)
     busy.set()
     with P0f(fake_p0f.socket_path, timeout=5) as another:
         another.lookup(HOST)  # by now the late answer has come, too
-    connection.settle()
+    connection.close_drained()
 
     assert still_open
-    assert (connection._owing, owing.sock.fileno()) == (set(), -1)
+    assert (connection.draining(), owing.sock.fileno()) == (set(), -1)

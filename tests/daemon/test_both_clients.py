@@ -22,6 +22,7 @@ from p0f_middleware import (
     P0fInfo,
     P0fNoMatch,
     P0fProtocolError,
+    P0fStatus,
     P0fTimeout,
     P0fUnavailable,
     _outage,
@@ -218,7 +219,7 @@ def test_late_answers_are_dropped_and_the_connection_is_kept(
 def test_a_stalled_p0f_is_never_owed_more_than_it_can_write(
     connect: Connect, fake_p0f: FakeP0f, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "MOST_OWED", 3)
+    monkeypatch.setattr(protocol, "MAX_IN_FLIGHT", 3)
     fake_p0f.answer_with(named_after)
     client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
@@ -236,7 +237,7 @@ def test_a_timeout_says_what_may_be_wrong(connect: Connect, fake_p0f: FakeP0f) -
     client.lookup(HOST)
     fake_p0f.stall()
 
-    with pytest.raises(P0fTimeout, match=r"did not answer within 0.1 s; is it stopped or busy\?"):
+    with pytest.raises(P0fTimeout, match=r"did not answer within 0\.1 s: it is stopped or busy"):
         client.lookup(HOST)
 
 
@@ -245,12 +246,106 @@ def test_a_connection_that_p0f_never_accepted_is_let_go(
     connect: Connect, fake_p0f: FakeP0f
 ) -> None:
     fake_p0f.fill()
-    before, owing = set(connection._open), set(connection._owing)
+    before, owing = connection.opened(), connection.draining()
     client = connect(fake_p0f, timeout=SHORT)
     time_out(client, HOST)
 
-    assert connection._open <= before
-    assert connection._owing <= owing
+    assert connection.opened() <= before
+    assert connection.draining() <= owing
+
+
+# The fingerprint of a visitor
+
+
+class Visitor:
+    """A visitor of whom the address is known and nothing else."""
+
+    peer_address = None
+    peer_port = port = None
+    behind_proxy = False
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+
+    def header(self, name: str) -> str | None:
+        raise AssertionError
+
+    def connection(self) -> int:
+        raise AssertionError
+
+    def is_trusted(self, address: str | None) -> bool:
+        raise AssertionError
+
+
+def in_time() -> float:
+    return time.monotonic() + 10
+
+
+def test_a_visitor_that_p0f_knows_has_its_fingerprint(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+    outcome = connect(fake_p0f).fingerprint(Visitor(HOST), in_time())
+
+    assert outcome == (SAMPLE, P0fStatus.OK, None)
+
+
+def test_a_visitor_that_p0f_has_not_seen_has_none(connect: Connect, fake_p0f: FakeP0f) -> None:
+    outcome = connect(fake_p0f).fingerprint(Visitor(HOST), in_time())
+
+    assert outcome == (None, P0fStatus.NO_MATCH, "p0f has not seen this client")
+
+
+def test_a_visitor_without_an_address_is_not_asked_for(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f)
+
+    assert client.fingerprint(Visitor(None), in_time()).status is P0fStatus.NO_ADDRESS
+    assert (fake_p0f.queries, client.stats.lookups) == ([], 0)
+
+
+def test_a_fingerprint_is_kept_in_the_cache(connect: Connect, fake_p0f: FakeP0f) -> None:
+    fake_p0f.hosts[HOST] = SAMPLE
+    client = connect(fake_p0f, cache_ttl=60)
+    for deadline in (in_time(), time.monotonic() + 1, in_time()):
+        assert client.fingerprint(Visitor(HOST), deadline).info == SAMPLE
+
+    assert fake_p0f.queries == [HOST]
+    assert (client.stats.matches, client.stats.cached) == (1, 2)
+
+
+@pytest.mark.parametrize("cache_ttl", [None, 60])
+def test_a_deadline_cuts_a_fingerprint_short_and_is_no_outage(
+    connect: Connect, fake_p0f: FakeP0f, cache_ttl: float | None
+) -> None:
+    fake_p0f.answer_with(named_after)
+    client = connect(fake_p0f, cache_ttl=cache_ttl)
+    client.lookup(OTHER)
+    fake_p0f.stall()
+    began = time.monotonic()
+    with pytest.raises(P0fTimeout):
+        client.fingerprint(Visitor(HOST), began + 0.05)
+    took = time.monotonic() - began
+    fake_p0f.resume()
+
+    assert took < 2
+    assert os_name(client, THIRD) == THIRD
+    assert (client.stats.timeouts, client.stats.outages, client.stats.dropped) == (1, 0, 1)
+
+
+def test_a_deadline_does_not_prolong_the_timeout(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f, timeout=SHORT)
+    fake_p0f.stall()
+    with pytest.raises(P0fTimeout):
+        client.fingerprint(Visitor(HOST), in_time())
+
+    assert client.stats.outages == 1
+
+
+def test_a_deadline_that_has_passed_is_a_timeout(connect: Connect, fake_p0f: FakeP0f) -> None:
+    client = connect(fake_p0f)
+    fake_p0f.stall()
+    with pytest.raises(P0fTimeout):
+        client.fingerprint(Visitor(HOST), time.monotonic() - 1)
+
+    assert client.stats.outages == 0
 
 
 # Outages
@@ -276,29 +371,43 @@ def answers_of(size: int) -> Callable[[FakeP0f], None]:
 
 
 OUTAGES = [
-    pytest.param(nothing_there, P0fUnavailable, "there is no socket .* is p0f running", id="gone"),
-    pytest.param(a_file_there, P0fUnavailable, "is not a socket; name the one", id="file"),
-    pytest.param(a_folder_there, P0fUnavailable, "is not a socket; name the one", id="folder"),
-    pytest.param(FakeP0f.refuse, P0fUnavailable, "nobody listens on .*; p0f has ended", id="ended"),
+    pytest.param(
+        nothing_there, P0fUnavailable, "there is no socket .*: start p0f with -s", id="gone"
+    ),
+    pytest.param(
+        a_file_there,
+        P0fUnavailable,
+        "is not a socket: use the path given to p0f with -s",
+        id="file",
+    ),
+    pytest.param(
+        a_folder_there,
+        P0fUnavailable,
+        "is not a socket: use the path given to p0f with -s",
+        id="folder",
+    ),
+    pytest.param(
+        FakeP0f.refuse, P0fUnavailable, "nothing listens on .*: p0f has ended", id="ended"
+    ),
     pytest.param(FakeP0f.fill, P0fTimeout, "took no query .* raise it, at most 100", id="full"),
     pytest.param(FakeP0f.stall, P0fTimeout, "took no query .* or p0f is stopped", id="stopped"),
     pytest.param(
         lambda p0f: p0f.answer_with(b"HTTP/1.1 400 Bad Request"),
         P0fProtocolError,
-        "no p0f answer: it begins with b'HTTP'",
+        "is not p0f v3: .*it begins with b'HTTP'",
         id="not p0f",
     ),
     pytest.param(
         lambda p0f: p0f.answer_with(write_answer(None, P0F_3) * 2),
         P0fProtocolError,
-        "p0f sent 464 bytes for one query",
+        "is not p0f v3: .*it sent 464 bytes for one query",
         id="chatter",
     ),
     pytest.param(
-        answers_of(100), P0fProtocolError, "answers in an unknown size", id="short answer"
+        answers_of(100), P0fProtocolError, "sends answers of an unknown size", id="short answer"
     ),
     pytest.param(
-        answers_of(233), P0fProtocolError, "answers in an unknown size", id="unknown answer"
+        answers_of(233), P0fProtocolError, "sends answers of an unknown size", id="unknown answer"
     ),
     pytest.param(
         lambda p0f: p0f.answer_with(b""), P0fUnavailable, "p0f closed its connection", id="hangs up"
@@ -399,12 +508,12 @@ def as_another_user(fake_p0f: FakeP0f) -> Iterator[None]:
 
 @pytest.mark.usefixtures("as_another_user")
 def test_a_socket_that_is_forbidden_is_named_so(connect: Connect, fake_p0f: FakeP0f) -> None:
-    with pytest.raises(P0fUnavailable, match=r"not permitted to open .*; let this process's user"):
+    with pytest.raises(P0fUnavailable, match=r"no permission to open .*: give this process's user"):
         connect(fake_p0f).lookup(HOST)
 
 
 @pytest.mark.parametrize(
-    "socket_path", ["/nonexistent/p0f.sock", "/dev/null/p0f.sock", "/tmp/" + "p" * 200, ""]
+    "socket_path", ["/nonexistent/p0f.sock", "/dev/null/p0f.sock", "/tmp/" + "p" * 200]
 )
 def test_a_path_that_leads_nowhere_is_unavailable(connect: Connect, socket_path: str) -> None:
     with pytest.raises(P0fUnavailable):
@@ -498,12 +607,12 @@ def test_a_client_connects_when_it_is_first_used(connect: Connect, fake_p0f: Fak
 
 
 def test_closing_lets_the_connection_go(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = set(connection._open)
+    before = connection.opened()
     client = connect(fake_p0f)
     client.lookup(HOST)
     client.close()
 
-    assert connection._open <= before
+    assert connection.opened() <= before
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -518,14 +627,14 @@ def test_closing_what_was_never_opened_is_nothing(
 
 
 def test_closing_twice_is_as_good_as_once(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = set(connection._open)  # other tests' clients may still be there
+    before = connection.opened()  # other tests' clients may still be there
     client = connect(fake_p0f)
     client.lookup(HOST)
     client.close()
     client.close()
 
-    assert connection._open <= before
-    assert not connection._owing
+    assert connection.opened() <= before
+    assert not connection.draining()
 
 
 def test_a_closed_client_opens_again(connect: Connect, fake_p0f: FakeP0f) -> None:
@@ -539,7 +648,7 @@ def test_a_closed_client_opens_again(connect: Connect, fake_p0f: FakeP0f) -> Non
 
 
 def test_closing_waits_for_what_p0f_owes_and_no_longer(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = set(connection._open)  # other tests' clients may still be there
+    before = connection.opened()  # other tests' clients may still be there
     busy = threading.Event()
     client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
@@ -552,9 +661,9 @@ def test_closing_waits_for_what_p0f_owes_and_no_longer(connect: Connect, fake_p0
     took = time.monotonic() - began
     late.join()
 
-    assert connection._open <= before
-    assert not connection._owing
-    assert 0.02 < took < connection.PATIENCE / 2
+    assert connection.opened() <= before
+    assert not connection.draining()
+    assert 0.02 < took < connection.CLOSE_TIMEOUT / 2
 
 
 def test_closing_does_not_wait_for_a_p0f_that_ends(connect: Connect, fake_p0f: FakeP0f) -> None:
@@ -566,7 +675,7 @@ def test_closing_does_not_wait_for_a_p0f_that_ends(connect: Connect, fake_p0f: F
     began = time.monotonic()
     client.close()
 
-    assert time.monotonic() - began < connection.PATIENCE / 2
+    assert time.monotonic() - began < connection.CLOSE_TIMEOUT / 2
 
 
 def test_after_a_full_p0f_closing_has_nothing_to_wait_for(
@@ -578,14 +687,14 @@ def test_after_a_full_p0f_closing_has_nothing_to_wait_for(
     began = time.monotonic()
     client.close()
 
-    assert time.monotonic() - began < connection.PATIENCE / 2
+    assert time.monotonic() - began < connection.CLOSE_TIMEOUT / 2
 
 
 def test_an_idle_connection_is_let_go(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = set(connection._open)
+    before = connection.opened()
     client = connect(fake_p0f, timeout=0.5, idle=0.05)
     client.lookup(HOST)
-    client.let_time_pass_until(lambda: connection._open == before)
+    client.let_time_pass_until(lambda: connection.opened() == before)
     client.lookup(HOST)
 
     assert (fake_p0f.connections, client.stats.matches, client.stats.no_matches) == (2, 0, 2)
@@ -610,7 +719,7 @@ def test_a_time_that_makes_no_sense_is_an_error(
     client: type[P0f | AsyncP0f], option: str, seconds: float
 ) -> None:
     options: dict[str, Any] = {option: seconds}
-    with pytest.raises(ValueError, match="timeout and idle are seconds above 0"):
+    with pytest.raises(ValueError, match=f"^{option} is a number of seconds"):
         client("/run/p0f.sock", **options)
 
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from p0f_middleware import P0fBadQuery, P0fInfo, P0fProtocolError
 from p0f_middleware._daemon.protocol import (
     DIALECTS,
-    MOST_OWED,
+    MAX_IN_FLIGHT,
     P0F_3,
     P0F_API2,
     P0F_MTU,
@@ -343,13 +343,13 @@ class Conversation(RuleBasedStateMachine):
             assert number_of(answer, self.dialect) == ticket
 
     @invariant()
-    def what_was_asked_and_not_answered_is_owed(self) -> None:
-        assert self.pipeline.owed == self.waiting
+    def what_was_asked_and_not_answered_is_pending(self) -> None:
+        assert self.pipeline.pending == self.waiting
 
     @invariant()
-    def what_was_given_up_stays_owed(self) -> None:
+    def what_was_given_up_stays_pending(self) -> None:
         unanswered = {number for number in self.given_up if number in self.waiting}
-        assert unanswered <= set(self.pipeline.owed)
+        assert unanswered <= set(self.pipeline.pending)
 
     @invariant()
     def part_of_an_answer_is_noticed(self) -> None:
@@ -392,11 +392,11 @@ def test_the_first_query_travels_alone() -> None:
 
 
 def test_later_queries_travel_together() -> None:
-    assert (asked(0).room, asked(MOST_OWED).room) == (MOST_OWED, 0)
+    assert (asked(0).room, asked(MAX_IN_FLIGHT).room) == (MAX_IN_FLIGHT, 0)
 
 
-def test_all_that_may_be_owed_fits_into_the_buffer_of_a_sender() -> None:
-    assert MOST_OWED * 768 <= 212_992 // 2
+def test_all_that_may_be_pending_fits_into_the_buffer_of_a_sender() -> None:
+    assert MAX_IN_FLIGHT * 768 <= 212_992 // 2
 
 
 def test_part_of_an_answer_is_kept() -> None:
@@ -441,12 +441,12 @@ def test_more_than_was_asked_for_is_an_error(owed: int) -> None:
         asked(owed).receive(numbered(0) * owed + b"\x02")
 
 
-def test_garbage_behind_a_good_answer_leaves_every_ticket_owed() -> None:
+def test_garbage_behind_a_good_answer_leaves_every_ticket_pending() -> None:
     """Who waits for the good answer has to be told too."""
     pipeline = asked(3)
-    with pytest.raises(P0fProtocolError, match="no p0f answer"):
+    with pytest.raises(P0fProtocolError, match="not an answer of p0f"):
         pipeline.receive(numbered(0) + bytes(P0F_3.size))
-    assert len(pipeline.owed) == 3
+    assert len(pipeline.pending) == 3
 
 
 def test_bytes_before_any_query_are_an_error() -> None:

@@ -13,6 +13,7 @@ import trio
 import trio.testing
 
 from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fInfo, P0fNoMatch, P0fStatus, P0fTimeout
+from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import P0F_3, write_answer
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
@@ -202,22 +203,21 @@ async def test_lookup_cancelled_before_its_turn_is_never_asked(p0f: FakeP0f) -> 
     p0f.resume()
     assert await client.lookup(HOST) == SAMPLE
     assert p0f.queries == [HOST, "192.0.2.7", HOST]
-    assert client.stats.abandoned == 1
+    assert client.stats.abandoned == 2
     await client.close()
 
 
 @in_trio
 async def test_end_of_lifespan_closes_the_connection(p0f: FakeP0f) -> None:
     app = P0fASGIMiddleware(_lifespan_or_request, p0f.socket_path)
+    earlier = connection.opened()
     await request(app)
-    assert app._own is not None
-    assert app._own._in_thread is not None
-    client = app._own._in_thread._client
-    assert client._turn_here().link is not None
+    ours = connection.opened() - earlier
+    assert ours
     with trio.CancelScope() as scope:
         scope.cancel()  # servers may cancel the task
         await app({"type": "lifespan"}, None, None)  # type: ignore[arg-type]
-    assert client._turn_here().link is None
+    assert not ours & connection.opened()
 
 
 async def _lifespan_or_request(scope: dict[str, Any], receive: Any, send: Any) -> None:

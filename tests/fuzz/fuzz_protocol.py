@@ -91,13 +91,13 @@ def _each_ticket_gets_its_own_answer(given: Input) -> None:
             answers = pipeline.receive(chunk) if chunk else []
         except P0fProtocolError:
             assert not honest
-            assert answered + len(pipeline.owed) == asked, "a ticket is lost"
+            assert answered + len(pipeline.pending) == asked, "a ticket is lost"
             return
         for ticket, answer in answers:
             assert ticket == answered, "answers come in the order of the queries"
             assert not honest or answer[8:12] == struct.pack("=I", ticket), "another's answer"
             answered += 1
-        assert answered + len(pipeline.owed) == asked
+        assert answered + len(pipeline.pending) == asked
 
 
 def _hostile_bytes_are_answers_or_an_error(given: Input) -> None:
@@ -116,7 +116,7 @@ def _hostile_bytes_are_answers_or_an_error(given: Input) -> None:
         try:
             answers = pipeline.receive(chunk)
         except P0fProtocolError:
-            assert answered + len(pipeline.owed) == asked, "a ticket is lost"
+            assert answered + len(pipeline.pending) == asked, "a ticket is lost"
             return
         for ticket, answer in answers:
             assert ticket == answered < asked

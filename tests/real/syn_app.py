@@ -1,7 +1,7 @@
 """The application of the Syn tests: answers with what it is told of the client, as JSON.
 
-P0F_TEST_SYN has the options of its Syn, as JSON; P0F_TEST_LOADED the name of a file that is made
-once it is loaded.
+P0F_TEST_SYN has the options of its Syn, P0F_TEST_MIDDLEWARE those of its middleware, as JSON;
+P0F_TEST_LOADED the name of a file that is made once it is loaded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 source = Syn(**json.loads(os.environ.get("P0F_TEST_SYN", "{}")))
+options: dict[str, Any] = json.loads(os.environ.get("P0F_TEST_MIDDLEWARE", "{}"))
 
 
 def outcome(told: Any) -> bytes:
@@ -58,8 +59,8 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": body})
 
 
-wsgi: WSGIApplication = P0fWSGIMiddleware(wsgi_app, source)
-asgi = P0fASGIMiddleware(asgi_app, source)
+wsgi: WSGIApplication = P0fWSGIMiddleware(wsgi_app, source, **options)
+asgi = P0fASGIMiddleware(asgi_app, source, **options)
 
 
 async def asgi_inside(scope: Any, receive: Any, send: Any) -> None:

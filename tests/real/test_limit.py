@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware import AsyncP0f, P0f, P0fTimeout, P0fUnavailable
+from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import make_query
 
 from .daemon import RealP0f
@@ -99,7 +100,7 @@ def test_a_full_p0f_is_left_alone_at_once_and_asked_again_when_a_slot_is_free(
         with pytest.raises(P0fTimeout, match="-S"):
             client.lookup("127.0.0.1")
         took = time.monotonic() - began
-        assert client._turn.link is None, "the connection in vain was kept"
+        assert client.connection is None, "the connection in vain was kept"
         after = load(real_p0f, 0.3)
         with pytest.raises(P0fUnavailable, match="next try in"):
             client.lookup("127.0.0.1")
@@ -136,7 +137,7 @@ def test_a_full_p0f_is_left_alone_by_the_asyncio_client_too(real_p0f: RealP0f) -
                 *(client.lookup("127.0.0.1") for _ in range(100)), return_exceptions=True
             )
             took = time.monotonic() - began
-            assert client._line is None or client._line.closed, "the connection in vain was kept"
+            assert not connection.opened(), "a connection of no use was kept"
             assert client.stats.reconnects <= 1
             return took, list(results)
 

@@ -102,7 +102,7 @@ def _no_socket(p0f: RealP0f) -> None:
     ("break_it", "cause"),
     [
         (_missing, "there is no socket"),
-        (_nobody_listens, "nobody listens"),
+        (_nobody_listens, "nothing listens"),
         (_no_socket, "is not a socket"),
         (RealP0f.pause, "did not answer within"),
     ],
@@ -135,7 +135,7 @@ def test_a_lack_of_permission_is_named(real_p0f: RealP0f) -> None:
         try:
             P0f(real_p0f.socket_path).lookup("127.0.0.1")
         except P0fUnavailable as error:
-            os._exit(13 if str(error).startswith("not permitted to open") else 2)
+            os._exit(13 if str(error).startswith("no permission to open") else 2)
         os._exit(3)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 13
 

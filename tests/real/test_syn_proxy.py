@@ -28,7 +28,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Li
 
 ROOT = Path(__file__).parents[2]
 CLIENT = "127.0.0.2"
-OPTIONS = {"header": "X-Client-SYN", "trusted_proxies": ["127.0.0.1", "unix:"]}
+SYN_OPTIONS = {"header": "X-Client-SYN"}
+OPTIONS = {"trusted_proxies": ["127.0.0.1", "unix:"]}
 
 
 class Backends(NamedTuple):
@@ -51,7 +52,11 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
             *("--port", str(places.uvicorn)),
         ],
     }
-    environment = {"PYTHONPATH": str(ROOT), "P0F_TEST_SYN": json.dumps(OPTIONS)}
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "P0F_TEST_SYN": json.dumps(SYN_OPTIONS),
+        "P0F_TEST_MIDDLEWARE": json.dumps(OPTIONS),
+    }
     with serve_all(commands, cwd=folder, env=environment):
         time.sleep(10 * POLL)  # until uvicorn's listener is armed
         yield places

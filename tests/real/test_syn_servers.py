@@ -178,6 +178,20 @@ BY_ITSELF = [
         "daphne -p {v4} tests.real.syn_app:asgi_inside",
         "ipv4",
     ),
+    Server(
+        "uvicorn, inside of other middleware",
+        "uvicorn",
+        "uvicorn --port {v4} tests.real.syn_app:asgi_inside",
+        "ipv4",
+        websocket=True,
+    ),
+    Server(
+        "gunicorn asgi, inside of other middleware",
+        "gunicorn",
+        "gunicorn -b 127.0.0.1:{v4} -k asgi tests.real.syn_app:asgi_inside",
+        "ipv4",
+        websocket=True,
+    ),
 ]
 """Servers that nobody has prepared: Syn arms their listeners."""
 
@@ -197,7 +211,24 @@ PREPARED = [
 ]
 """Servers whose listeners are armed as README says; their Syn does not."""
 
+TRUSTING = [
+    Server(
+        "uvicorn, any proxy",
+        "uvicorn",
+        f"uvicorn --forwarded-allow-ips * --port {{v4}} {ASGI}",
+        "ipv4",
+    ),
+    Server("daphne, proxy headers", "daphne", f"daphne --proxy-headers -p {{v4}} {ASGI}", "ipv4"),
+]
+"""Servers that take the client's address from whatever header it sends."""
+
 WITHOUT_A_WAY = [
+    Server(
+        "granian, inside of other middleware",
+        "granian",
+        "granian --interface asgi --port {v4} tests.real.syn_app:asgi_inside",
+        "ipv4",
+    ),
     Server("granian wsgi", "granian", f"granian --interface wsgi --port {{v4}} {WSGI}", "ipv4"),
     Server(
         "uWSGI router",
@@ -211,6 +242,7 @@ SERVERS = {
     for server in (
         *BY_ITSELF,
         *(server._replace(arm=False) for server in PREPARED),
+        *TRUSTING,
         *WITHOUT_A_WAY,
     )
 }
@@ -379,7 +411,8 @@ def test_a_websocket_is_told_its_connections_syn(farm: Farm, name: str, door: st
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("granian wsgi", "gives no way to the connection"),
+        ("granian, inside of other middleware", "P0fASGIMiddleware is the outermost middleware"),
+        ("granian wsgi", "Granian does not expose the request's socket; gunicorn"),
         ("uWSGI router", "uWSGI's HTTP router keeps the connection to itself"),
     ],
 )
@@ -398,4 +431,20 @@ def test_a_client_that_the_server_took_from_a_header_is_not_told_the_proxys_syn(
     with sock:
         answer = request(sock, {"X-Forwarded-For": "203.0.113.7"})
     assert (answer["status"], answer["info"]) == ("unavailable", None)
-    assert answer["reason"].startswith("the peer is a proxy")
+    assert answer["reason"].startswith("the server reports 203.0.113.7 port unknown as the client")
+
+
+@pytest.mark.parametrize("server", [server.name for server in TRUSTING])
+@pytest.mark.parametrize("form", ["{host}", "{host}:{port}"])
+def test_a_client_cannot_borrow_the_syn_of_another_connection(
+    farm: Farm, server: str, form: str
+) -> None:
+    place = farm.place(server, "ipv4")
+    victim, _ = place.connect()
+    sock, mss = place.connect()
+    with victim, sock:
+        assert request(victim)["status"] == "ok"
+        host, port = victim.getsockname()
+        answer = request(sock, {"X-Forwarded-For": form.format(host=host, port=port)})
+    told = answer["info"] and answer["info"]["raw_sig"].split(":")[3]
+    assert told in (None, str(mss)), answer

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from types import FrameType
+from unittest.mock import Mock
 
 import pytest
 
@@ -18,7 +19,7 @@ from p0f_middleware._request.failure import failed
 
 @pytest.fixture(autouse=True)
 def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failure, "_said", set())
+    monkeypatch.setattr(failure, "_logged", set())
 
 
 @pytest.fixture
@@ -53,11 +54,9 @@ def test_the_reason_of_a_clients_error_is_its_message() -> None:
     assert failed(P0fUnavailable("no socket")) == (None, P0fStatus.UNAVAILABLE, "no socket")
 
 
-def test_the_reason_of_another_error_is_cut_and_printable() -> None:
-    reason = failed(ValueError("\x1b[2J" + "x" * 5000)).reason
-    assert reason is not None
-    assert reason.isprintable()
-    assert len(reason) < 300
+def test_the_reason_of_another_error_shows_nothing_of_it() -> None:
+    reason = failed(ValueError("connecting to redis://user:secret@store")).reason
+    assert reason == "the lookup failed; the log of p0f_middleware says how"
 
 
 def test_an_exception_that_cannot_be_shown_is_a_failure_like_others() -> None:
@@ -71,6 +70,35 @@ def test_an_exception_that_cannot_be_shown_is_a_failure_like_others() -> None:
 def test_a_class_that_no_code_of_ours_raises_is_let_pass() -> None:
     with pytest.raises(TimeLimit):
         failed(TimeLimit())
+
+
+def raised_by_called_code(error: Exception) -> None:
+    """Raises as a server's object or a watchdog would: this module is no part of the package."""
+    raise error
+
+
+def raised_out_of_the_blue(error: Exception) -> None:
+    """Raises between two lines of the package's own code, as PyThreadState_SetAsyncExc does."""
+    code = compile("raise error", "lookup.py", "exec")
+    exec(code, {"__name__": "p0f_middleware._request.lookup", "error": error})
+
+
+def test_what_code_that_we_called_has_raised_is_a_failure() -> None:
+    with pytest.raises(TimeLimit) as raised:
+        raised_by_called_code(TimeLimit())
+
+    assert failed(raised.value).status is P0fStatus.UNAVAILABLE
+
+
+def test_what_nobody_at_hand_can_have_raised_is_let_pass() -> None:
+    def lookup() -> None:
+        try:
+            raised_out_of_the_blue(TimeLimit("the time is up"))
+        except TimeLimit as error:
+            failed(error)
+
+    with pytest.raises(TimeLimit, match="the time is up"):
+        lookup()
 
 
 def test_a_users_own_source_may_raise_any_class() -> None:
@@ -87,6 +115,10 @@ class CallableHandler:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         raise self.error
+
+
+class Inheriting(CallableHandler):
+    """Its class has no `__call__` of its own."""
 
 
 class WithMethod(CallableHandler):
@@ -107,6 +139,7 @@ def restored() -> Iterator[None]:
     [
         partial(_handler, TimeoutError("the time is up")),
         CallableHandler(TimeoutError("the time is up")),
+        Inheriting(TimeoutError("the time is up")),
         WithMethod(TimeoutError("the time is up")).handle,
         lambda *_: _handler(OSError("the time is up"), *_),
     ],
@@ -123,3 +156,27 @@ def test_what_a_signal_handler_raised_is_let_pass(handler: object, foreign_code:
 
     with pytest.raises(OSError, match="the time is up"):
         lookup()
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_time_limit_that_a_source_took_for_its_own_error_is_let_pass() -> None:
+    signal.signal(signal.SIGUSR2, partial(_handler, TimeoutError("the time is up")))
+
+    def lookup() -> None:
+        try:
+            try:
+                os.kill(os.getpid(), signal.SIGUSR2)
+            except OSError as error:
+                raise P0fTimeout("p0f did not answer") from error
+        except P0fTimeout as error:
+            failed(error)
+
+    with pytest.raises(TimeoutError, match="the time is up"):
+        lookup()
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_handler_that_has_any_attribute_is_a_handler() -> None:
+    signal.signal(signal.SIGUSR2, Mock())
+
+    assert failed(ValueError()).status is P0fStatus.UNAVAILABLE

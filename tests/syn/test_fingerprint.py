@@ -181,11 +181,23 @@ def test_a_name_that_does_not_fit_is_cut_and_cleaned(
     assert (info.signature or "").startswith("s:unix:")
 
 
-def test_bytes_of_a_file_that_are_not_utf_8_are_no_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_read_as_latin_1(tmp_path: Path) -> None:
     path = tmp_path / "latin.fp"
     text = f"{NOBODY}label = s:unix:Caf\xe9:\nsig = {TEXT.replace('57+7', '64')}\n"
     path.write_bytes(text.encode("latin-1"))
-    assert info_of(LINUX, path).os_name == "Caf\ufffd"
+    assert info_of(LINUX, path).os_name == "Caf\xe9"
+
+
+def test_the_evidence_beside_a_signature_is_told_as_an_immutable_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "seen.fp"
+    text = f"{NOBODY}label = s:unix:Some:\nsig = {TEXT.replace('57+7', '64')}\n"
+    path.write_text(f"{text};; seen Windows=75 Apple=0 Linux=42\n")
+    seen_as: Any = info_of(LINUX, path).seen_as
+    assert dict(seen_as) == {"Windows": 75, "Apple": 0, "Linux": 42}
+    with pytest.raises(TypeError):
+        seen_as["Windows"] = 1
+    path.write_text(text)
+    assert info_of(LINUX, path).seen_as is None
 
 
 # From the text comes what comes from the SYN
@@ -294,3 +306,34 @@ def test_on_an_event_loop_a_file_with_an_error_is_an_error_too(tmp_path: Path) -
 
     with pytest.raises(ValueError, match=r"bad\.fp:2"):
         asyncio.run(ask())
+
+
+# Everything a stranger may send
+
+
+@pytest.mark.parametrize("packet", [LINUX, ipv6(tcp(options("mss,sok,ts,nop,ws")))])
+def test_every_truncation_gives_none(packet: bytes) -> None:
+    parts = [packet[:size] for size in range(len(packet))]
+    assert {fingerprint_syn(part) for part in parts} == {None}
+    assert {fingerprint_syn(part.hex()) for part in parts} == {None}
+
+
+def test_every_truncation_of_a_text_gives_a_fingerprint_or_none() -> None:
+    for size in range(len(TEXT)):
+        assert isinstance(fingerprint_syn(TEXT[:size]), P0fInfo | None)
+
+
+@pytest.mark.parametrize("kind", range(256))
+def test_every_option_of_every_length_gives_a_fingerprint(kind: int) -> None:
+    for length in (0, 1, 2, 3, 4, 10, 11, 34, 38, 40, 41, 255):
+        option = (bytes((kind, length)) + bytes(range(1, 39)))[:40]
+        info = info_of(ipv4(tcp(option)))
+        assert info.raw_sig is not None
+        assert told(fingerprint_syn(info.raw_sig)) == told(info)
+
+
+@pytest.mark.parametrize("ttl", range(0, 256, 5))
+@pytest.mark.parametrize("window", [0, 1, 1460, 65535])
+def test_every_ttl_and_window_gives_a_fingerprint(ttl: int, window: int) -> None:
+    info = info_of(ipv4(tcp(options("mss,sok,ts,nop,ws"), window=window), ttl=ttl))
+    assert told(fingerprint_syn(info.raw_sig or "")) == told(info)

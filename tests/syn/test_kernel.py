@@ -106,7 +106,8 @@ def test_two_threads_that_ask_at_once_both_get_the_syn(armed: socket.socket) -> 
     for _ in range(50):
         with connection(armed) as sock:
             fd, cookie = sock.fileno(), socket_cookie(sock.fileno())
-            together, answers = threading.Barrier(2), []
+            together = threading.Barrier(2)
+            answers: list[object] = []
 
             def ask(
                 fd: int = fd,
@@ -178,6 +179,7 @@ def raise_too_long(*_: object) -> None:
     raise TooLong
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_signal_handler_that_raises_closes_nothing(armed: socket.socket) -> None:
     limits = 0
     with connection(armed) as sock:

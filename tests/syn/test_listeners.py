@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -55,57 +56,75 @@ def is_armed_soon(sock: socket.socket) -> bool:
 # Finding them
 
 
-def test_every_tcp_listener_is_armed_and_nothing_else(listener: socket.socket) -> None:
+@pytest.fixture(params=["few", "many"])
+def listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Listeners:
+    """In a process with few descriptors, and in one with many."""
+    monkeypatch.setattr(_listeners, "MANY", {"few": 10**6, "many": 0}[request.param])
+    return Listeners()
+
+
+@pytest.fixture
+def among_many(monkeypatch: pytest.MonkeyPatch) -> Listeners:
+    monkeypatch.setattr(_listeners, "MANY", 0)
+    return Listeners()
+
+
+def test_every_tcp_listener_is_armed_and_nothing_else(
+    listeners: Listeners, listener: socket.socket
+) -> None:
     with (
         socket.create_server(("::", 0), family=socket.AF_INET6) as other,
         connection(listener) as sock,
         socket.socket() as idle,
     ):
-        assert Listeners().arm_new() >= 2
+        assert listeners.arm_new() >= 2
         sockets = listener, other, sock, idle
         assert [is_armed(each.fileno()) for each in sockets] == [True, True, False, False]
 
 
-def test_a_new_listener_is_found_beside_known_ones(listener: socket.socket) -> None:
-    listeners = Listeners()
+def test_a_new_listener_is_found_beside_known_ones(
+    listeners: Listeners, listener: socket.socket
+) -> None:
     before = listeners.arm_new()
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert listeners.arm_new() == before + 1
         assert is_armed(other.fileno())
+    assert listeners.arm_new() == before
 
 
-def test_without_new_listeners_no_descriptors_are_looked_through(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+def test_without_new_listeners_many_descriptors_are_not_looked_through(
+    among_many: Listeners, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listeners = Listeners()
-    count = listeners.arm_new()
+    count = among_many.arm_new()
     monkeypatch.setattr(os, "listdir", None)
-    assert listeners.arm_new() == count
+    assert among_many.arm_new() == count
 
 
 def test_a_listener_that_came_from_another_process_is_found_when_looked_for_again(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    among_many: Listeners, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listeners = Listeners()
     with monkeypatch.context() as patched:
-        patched.setattr(os, "listdir", lambda _: [])  # it is not among ours yet
-        listeners.arm_new()
-    listeners.arm_new()
+        patched.setattr(_listeners, "_own_sockets", lambda _: [])  # it is not among ours yet
+        among_many.arm_new()
+    among_many.arm_new()
     assert not is_armed(listener.fileno())
-    listeners.forget()
-    listeners.arm_new()
+    among_many.forget()
+    among_many.arm_new()
     assert is_armed(listener.fileno())
 
 
 @pytest.mark.parametrize("table", ["", "heading\n", "heading\nnonsense\n", "heading\n" + "x " * 20])
 def test_a_list_of_sockets_that_cannot_be_read_finds_none(
-    table: str, listener: socket.socket, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+    table: str,
+    among_many: Listeners,
+    listener: socket.socket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = f"{tmp_path}/tcp"
-    with open(path, "w") as file:
-        file.write(table)
-    monkeypatch.setattr(_listeners, "_TABLES", (path, "/nowhere"))
-    assert Listeners().arm_new() == 0
+    path = tmp_path / "tcp"
+    path.write_text(table)
+    monkeypatch.setattr(_listeners, "_TABLES", (str(path), "/nowhere"))
+    assert among_many.arm_new() == 0
 
 
 # Waiting for them
@@ -161,6 +180,16 @@ def test_the_thread_gives_up(
     wait_until(lambda: not armer.running)
 
 
+def test_a_look_that_takes_long_is_done_less_often(
+    armer: Armer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([0.0, 0.001, 0.0, 0.1])
+    monkeypatch.setattr(armer, "_look", lambda: None)
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    armer._deadline = 1.0
+    assert [armer._step(), armer._step()] == [0.02, 2.0]
+
+
 def test_a_request_has_the_thread_look_again(armer: Armer, listener: socket.socket) -> None:
     armer.look_again()
     assert is_armed_soon(listener)
@@ -191,6 +220,24 @@ def test_where_no_thread_can_be_started_it_looks_itself(
     monkeypatch.setattr(_native_thread, "_start", no_thread)
     look(armer)
     assert is_armed(listener.fileno())
+
+
+@pytest.mark.parametrize("patched", ["before", "after"])
+def test_under_gevent_listeners_are_armed_while_no_greenlet_yields(patched: str) -> None:
+    pytest.importorskip("gevent")
+    lines = ["import gevent.monkey; gevent.monkey.patch_all()", "Syn()"]
+    program = "\n".join(
+        [
+            "import socket, time; sleep = time.sleep",
+            "from p0f_middleware import Syn",
+            "from p0f_middleware.syn._kernel import is_armed",
+            *(lines if patched == "before" else reversed(lines)),
+            "with socket.create_server(('127.0.0.1', 0)) as sock:",
+            "    while not is_armed(sock.fileno()): sleep(0.001)",
+            "print('armed')",
+        ]
+    )
+    assert output_of(program, "ignore") == ("armed\n", "")
 
 
 # Forks
@@ -243,9 +290,9 @@ def test_a_forked_child_has_nothing_to_look_for(armer: Armer, looks: list[int]) 
     assert not armer.running
 
 
-def output_of(program: str) -> tuple[str, str]:
+def output_of(program: str, warnings: str = "error") -> tuple[str, str]:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
+        [sys.executable, "-W", warnings, "-c", program],
         capture_output=True,
         text=True,
         timeout=30,

@@ -84,10 +84,17 @@ def test_the_whole_result_of_one_syn() -> None:
         random_ttl=False,
         link="Ethernet",
         link_mtu=1500,
+        seen=(("Windows", 7), ("Apple", 6), ("Linux", 87)),
     )
     assert found.verdict.label is not None
     assert found.verdict.label[:4] == (False, "unix", "Linux", "4.20 or newer")
     assert (found.verdict.generic, found.verdict.excess_distance) == (False, False)
+
+
+def test_a_fuzzy_match_has_no_evidence_because_its_shape_is_another() -> None:
+    assert verdict(ipv4(tcp(LINUX))).seen
+    fuzzy = verdict(ipv4(tcp(LINUX, flags=SYN | ECE | CWR), fragment=0))
+    assert (fuzzy.fuzzy, fuzzy.seen) == (True, None)
 
 
 def test_an_ipv6_source_is_told_in_its_short_form() -> None:
@@ -128,8 +135,9 @@ def test_no_match_still_tells_raw_signature_distance_and_link() -> None:
         (ipv6(tcp(LINUX), flow=77), "Linux"),
         (ipv4(tcp(LINUX), fragment=0), "Linux"),
         (ipv4(tcp(options("mss,sok,ts,nop,ws", mss=65495), window=65483)), "Linux"),
-        (ipv4(tcp(options("mss,sok,ts,nop,ws", scale=1), window=14600)), "Linux"),
-        (ipv4(tcp(options("mss,nop,nop,sok,nop,ws"))), "Linux"),
+        (ipv4(tcp(options("mss,sok,ts,nop,ws", scale=5), window=14600)), "Linux"),
+        (ipv4(tcp(options("mss,sok,ts,nop,ws", scale=1), window=14600)), "Proxy or VPN"),
+        (ipv4(tcp(options("mss,nop,nop,sok,nop,ws"))), "Proxy or VPN"),
         (ipv4(tcp(options("mss,nop,nop,sok,nop,ws", scale=10), window=65535)), "Proxy or VPN"),
         (ipv4(tcp(options("mss,nop,ws,sok,ts", scale=6), window=65535), ident=0), "FreeBSD"),
         (ipv4(tcp(options("mss,nop,nop,sok,nop,ws,nop,nop,ts", scale=6), window=16384)), "OpenBSD"),

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from queue import SimpleQueue
 
 import pytest
@@ -134,3 +135,11 @@ def test_where_no_thread_can_be_started_the_function_is_called(
 
 def no_thread(_function: object) -> None:
     raise RuntimeError("can't start new thread")
+
+
+def test_stopping_it_again_takes_no_time() -> None:
+    thread = NativeThread(lambda: 60)
+    assert thread.stop(10)
+    started = time.monotonic()
+    assert thread.stop(10)
+    assert time.monotonic() - started < 5

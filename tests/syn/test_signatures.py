@@ -1,4 +1,4 @@
-"""p0f's signature files: what is read, what is refused and where, and two files made into one."""
+"""p0f's signature files: what is read, what is refused, and where."""
 
 from __future__ import annotations
 
@@ -6,19 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import p0f_middleware
-from p0f_middleware.syn._signatures import (
-    QUIRKS,
-    Label,
-    Signature,
-    SignatureError,
-    load,
-    merge,
-    parse,
-    parse_classes,
-)
+from p0f_middleware.syn._database import Label, Signature
+from p0f_middleware.syn._notation import QUIRKS
+from p0f_middleware.syn._signatures import SignatureError, load, parse
 
-OURS = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
 INSTALLED = Path("/etc/p0f/p0f.fp")
 
 FILE = """\
@@ -208,37 +199,70 @@ def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
         load(tmp_path / "none.fp")
 
 
-def test_merging_takes_links_and_syns_from_ours_and_the_rest_from_theirs() -> None:
-    ours = (
-        "classes = unix,other\n[mtu]\nlabel = Ours\nsig = 1400\n"
-        + request("*:9:0:*:*,0:mss::0")[15:]
-    )
-    merged = merge(ours, FILE)
-    database = parse(merged)
-    assert database.classes == ("unix", "other", "win")
-    assert database.links == {1400: "Ours"}
-    assert [signature.ttl for signature in database.requests] == [9]
-    assert merged.count("[mtu]") == merged.count("[tcp:request]") == 1
-    assert FILE[FILE.index("[tcp:response]") :] in merged
-    assert parse_classes(merged) == database.classes
+SEEN = request("*:64:0:*:*,0:mss::0") + ";; seen Windows=75 Apple=0 Linux=42\n"
 
 
-def test_our_file_keeps_names_to_what_p0fs_api_can_carry() -> None:
-    database = load(OURS)
-    labels = {signature.label for signature in database.requests}
-    names = {text for label in labels for text in (label.name, label.flavor)} | set(
-        database.links.values()
-    )
-    assert {name for name in names if len(name) > 31 or not name.isascii()} == set()
+@pytest.mark.parametrize(
+    "odd",
+    ["\f", "\v", "\x1c", "\x1e", "\x85", "\u2028", "\u2029", "\r", "\ufeff"],
+    ids=ascii,
+)
+def test_only_a_line_feed_ends_a_comment(odd: str) -> None:
+    assert parse(f"; page one{odd}page two\n{SEEN}") == parse(f"; a comment\n{SEEN}")
 
 
-def test_our_file_says_of_each_group_where_it_is_from() -> None:
-    origins = ("observed", "collected", "documented", "derived")
-    comments = [
-        line for line in OURS.read_text().split("[mtu]")[1].split("\n\n") if line.startswith("; ")
-    ]
-    groups = [comment for comment in comments if not comment.startswith("; ---")]
-    assert [group for group in groups if not any(origin in group for origin in origins)] == []
+@pytest.mark.parametrize(
+    "classes", ["unix, win", "unix,\twin", " unix,win", "unix,,win", "unix,win "]
+)
+def test_blanks_may_stand_around_classes(classes: str) -> None:
+    assert parse(f"classes = {classes}\n").classes == ("unix", "win")
+
+
+@pytest.mark.parametrize(
+    "classes", ["unix,", "unix,win,", "", "unix ,win", "\u00fcnix", "unix,\fwin"]
+)
+def test_other_classes_are_refused(classes: str) -> None:
+    with pytest.raises(SignatureError, match=r":1: malformed class"):
+        parse(f"classes = {classes}\n")
+
+
+def test_blanks_may_stand_after_the_commas_of_systems() -> None:
+    label = "label = s:!:Tool:\nsys = @unix, Some System\n"
+    text = request("*:64:0:*:*,0:mss::0").replace("label = s:unix:Some:\n", label)
+    assert parse(text).requests[0].label.systems == ("@unix", "Some System")
+
+
+@pytest.mark.parametrize("flavor", [b"fran\xe7ais", "fran\u00e7ais".encode()])
+def test_a_name_may_be_latin_1_or_utf_8(flavor: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "names.fp"
+    file.write_bytes(request("*:64:0:*:*,0:mss::0").encode().replace(b"Some:", b"Some:" + flavor))
+    assert load(file).requests[0].label.flavor == "fran\u00e7ais"
+
+
+@pytest.mark.parametrize(
+    "bom", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"], ids=["utf-8", "utf-16-le", "utf-16-be"]
+)
+def test_a_byte_order_mark_is_named_in_the_error(bom: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "bom.fp"
+    file.write_bytes(bom + SEEN.encode())
+    with pytest.raises(SignatureError, match=r"bom\.fp:1: .*BOM"):
+        load(file)
+
+
+def test_a_byte_order_mark_in_a_text_is_named_in_the_error() -> None:
+    with pytest.raises(SignatureError, match=r"some\.fp:1: .*BOM"):
+        parse("\ufeff" + SEEN, "some.fp")
+
+
+def test_what_follows_a_nul_on_a_line_is_not_read() -> None:
+    text = request("*:64:0:*:*,0:mss::0\0junk").replace("Some:", "Some:fla\0vor")
+    (signature,) = parse("; a\0b\n\0\n" + text).requests
+    assert signature.label == Label(False, "unix", "Some", "fla")
+
+
+def test_a_label_is_written_as_it_stands_in_the_file() -> None:
+    labels = {signature.label.notation for signature in parse(FILE).requests}
+    assert labels == {"s:unix:Linux:3.x", "g:!:Tool:"}
 
 
 @pytest.mark.skipif(not INSTALLED.exists(), reason="p0f's own signature file is not installed")

@@ -1,63 +1,39 @@
-"""Syn: which SYN a request gets, what it is told of it, and the reason where there is none."""
+"""Syn: whose SYN a visitor gets, and the reason where there is none."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import logging
-import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from p0f_middleware import (
-    MatchQuality,
-    P0f,
-    P0fASGIMiddleware,
-    P0fInfo,
-    P0fWSGIMiddleware,
-    Syn,
-    save_syn,
-)
-from p0f_middleware.syn import _kernel, _server_sockets, when_ready
+from p0f_middleware import P0fASGIMiddleware, P0fStatus, P0fWSGIMiddleware, save_syn
+from p0f_middleware._outcome import Outcome
+from p0f_middleware.syn import Syn, _listeners, when_ready
 from p0f_middleware.syn._kernel import is_armed, read_saved_syn
 
-pytestmark = pytest.mark.skipif(not _kernel.LINUX, reason="only Linux keeps SYNs")
+from .connections import FakeVisitor, connection, visitor_by
 
-NOBODY = "classes = unix,other\n\n[mtu]\n\n[tcp:request]\n"
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
+
 HEADER = "X-Client-SYN"
+TEXT = "4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0"
 
 
-class Visit:
-    """A connection, and requests by it as gunicorn hands them over."""
-
-    def __init__(self, accepted: socket.socket) -> None:
-        self.sock = accepted
-        self.address, self.port = accepted.getpeername()[:2]
-
-    def environ(self, **changes: object) -> dict[str, Any]:
-        return {
-            "gunicorn.socket": self.sock,
-            "REMOTE_ADDR": self.address,
-            "REMOTE_PORT": str(self.port),
-            **changes,
-        }
-
-
-@contextlib.contextmanager
-def visit(listener: socket.socket) -> Iterator[Visit]:
-    family = listener.family
-    with socket.socket(family) as client:
-        client.connect(listener.getsockname())
-        accepted, _ = listener.accept()
-        with accepted:
-            yield Visit(accepted)
+@pytest.fixture(autouse=True)
+def _nobody_else_arms() -> None:
+    _listeners.armer.stop()
 
 
 @pytest.fixture
@@ -73,9 +49,14 @@ def listener(unarmed: socket.socket) -> socket.socket:
 
 
 @pytest.fixture
-def visitor(listener: socket.socket) -> Iterator[Visit]:
-    with visit(listener) as visitor:
-        yield visitor
+def accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    with connection(listener) as accepted:
+        yield accepted
+
+
+@pytest.fixture
+def visitor(accepted: socket.socket) -> FakeVisitor:
+    return visitor_by(accepted)
 
 
 @pytest.fixture
@@ -83,465 +64,455 @@ def syn() -> Syn:
     return Syn(arm=False)
 
 
-Database = Callable[[str, str], Path]
-LOOPBACK_TTL = "4:64+0"
+def ask(syn: Syn, visitor: FakeVisitor) -> Outcome:
+    return syn.fingerprint(visitor, 0.0)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    """Writes a signature file that has one label, with the SYN of this machine's loopback but for
-    its IP version and TTL, which are given."""
-
-    def write(label: str, ttl: str) -> Path:
-        path = tmp_path / f"{label}.fp".replace("/", "")
-        signature = raw_sig_of_loopback(tmp_path).replace(LOOPBACK_TTL, ttl)
-        path.write_text(f"{NOBODY}label = {label}\nsig = {signature}\n")
-        return path
-
-    return write
+def unavailable(outcome: Outcome) -> str:
+    """The reason of an outcome without fingerprint."""
+    assert (outcome.info, outcome.status) == (None, P0fStatus.UNAVAILABLE)
+    assert outcome.reason is not None
+    return outcome.reason
 
 
-def raw_sig_of_loopback(folder: Path) -> str:
-    nobody = folder / "nobody.fp"
-    nobody.write_text(NOBODY)
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        save_syn(sock)
-        with visit(sock) as visitor:
-            info = Syn(database=nobody, arm=False).look_up_wsgi(visitor.environ())[0]
-    assert info is not None
-    assert info.raw_sig is not None
-    return info.raw_sig
+# A fingerprint
 
 
-# What a SYN tells
-
-
-def test_a_syn_tells_what_p0f_would(syn: Syn, visitor: Visit) -> None:
+def test_a_visitor_gets_what_its_syn_tells(syn: Syn, visitor: FakeVisitor) -> None:
     before = int(time.time())
-    info, status, reason = syn.look_up_wsgi(visitor.environ())
+    info, status, reason = ask(syn, visitor)
     assert info is not None
-    assert (status, info.source, info.os_name, info.distance) == ("ok", "syn", "Linux", 0)
-    assert (info.total_conn, info.link_mtu) == (1, 65535)
+    assert (status, reason) == (P0fStatus.OK, None)
+    assert (info.source, info.os_name, info.distance, info.total_conn) == ("syn", "Linux", 0, 1)
     assert info.first_seen == info.last_seen
     assert before <= info.first_seen.timestamp() <= time.time()  # type: ignore[union-attr]
-    assert reason is not None
-    assert reason.startswith("the SYN matches s:unix:Linux:")
+    assert (info.signature or "").startswith("s:unix:Linux:")
 
 
-def test_what_a_syn_does_not_tell_is_none(syn: Syn, visitor: Visit) -> None:
-    info = syn.look_up_wsgi(visitor.environ())[0]
+def test_what_a_syn_does_not_tell_is_none(syn: Syn, visitor: FakeVisitor) -> None:
+    info = ask(syn, visitor).info
     assert info is not None
     untold = ("uptime", "last_nat", "last_chg", "bad_sw", "http_name", "language", "tick_rate")
     assert [info[name] for name in untold] == [None] * len(untold)
 
 
-def test_a_syn_that_no_signature_matches_is_told_as_it_is(visitor: Visit, tmp_path: Path) -> None:
-    (tmp_path / "nobody.fp").write_text(NOBODY)
-    syn = Syn(database=tmp_path / "nobody.fp", arm=False)
-    info, status, reason = syn.look_up_wsgi(visitor.environ())
-    assert info is not None
-    assert (status, info.os_name, info.os_match_q) == ("ok", None, MatchQuality.NORMAL)
-    assert reason == f"no signature matches {info.raw_sig}"
-
-
-@pytest.mark.parametrize(
-    ("label", "ttl", "quality", "reason"),
-    [
-        ("s:unix:Test:1", "4:64", MatchQuality.NORMAL, "the SYN matches s:unix:Test:1"),
-        ("g:unix:Test:1", "4:64", MatchQuality.GENERIC, "the SYN matches g:unix:Test:1"),
-        (
-            "s:unix:Test:1",
-            "4:128",
-            MatchQuality.FUZZY,
-            "the SYN matches s:unix:Test:1 but for a detail",
-        ),
-    ],
-)
-def test_the_quality_of_a_match_is_told(
-    visitor: Visit, database: Database, label: str, ttl: str, quality: MatchQuality, reason: str
+def test_a_syn_that_no_signature_matches_is_a_fingerprint_too(
+    visitor: FakeVisitor, tmp_path: Path
 ) -> None:
-    syn = Syn(database=database(label, ttl), arm=False)
-    info, _, told = syn.look_up_wsgi(visitor.environ())
+    (tmp_path / "nobody.fp").write_text("classes = unix\n\n[mtu]\n\n[tcp:request]\n")
+    info, status, reason = ask(Syn(database=tmp_path / "nobody.fp", arm=False), visitor)
     assert info is not None
-    assert (info.os_name, info.os_flavor, info.os_match_q, told) == ("Test", "1", quality, reason)
+    assert (status, reason, info.os_name, info.signature) == (P0fStatus.OK, None, None, None)
 
 
-def test_a_program_is_not_told_as_a_system(visitor: Visit, tmp_path: Path) -> None:
-    path = tmp_path / "program.fp"
-    signature = raw_sig_of_loopback(tmp_path)
-    path.write_text(f"{NOBODY}label = s:!:Scanner:2\nsys = @unix\nsig = {signature}\n")
-    info, status, reason = Syn(database=path, arm=False).look_up_wsgi(visitor.environ())
+def test_an_mtu_above_16_bits_is_a_fingerprint_without_it(syn: Syn) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        save_syn(listener)
+        with connection(listener, "::1") as accepted:
+            info, status, _ = ask(syn, visitor_by(accepted))
     assert info is not None
-    assert (status, info.os_name) == ("ok", None)
-    assert reason == "the SYN is that of a program, which tells no system: s:!:Scanner:2"
-
-
-def test_a_distance_that_is_only_a_limit_is_not_told(visitor: Visit, database: Database) -> None:
-    syn = Syn(database=database("s:unix:Test:", "4:64-"), arm=False)
-    info = syn.look_up_wsgi(visitor.environ())[0]
-    assert info is not None
-    assert (info.os_name, info.distance) == ("Test", None)
-
-
-def test_names_too_long_for_p0f_are_cut(visitor: Visit, database: Database) -> None:
-    syn = Syn(database=database(f"s:unix:{'é' * 40}:x", "4:64"), arm=False)
-    info = syn.look_up_wsgi(visitor.environ())[0]
-    assert info is not None
-    assert info.os_name == "é" * 16
+    assert (status, info.os_name, info.link_mtu) == (P0fStatus.OK, "Linux", None)
 
 
 # One connection, many requests
 
 
-def test_later_requests_of_a_connection_get_the_same(syn: Syn, visitor: Visit) -> None:
-    assert syn.look_up_wsgi(visitor.environ()) is syn.look_up_wsgi(visitor.environ())
+def test_later_requests_of_a_connection_get_the_same(syn: Syn, visitor: FakeVisitor) -> None:
+    assert ask(syn, visitor) is ask(syn, visitor)
 
 
 def test_a_descriptor_used_again_is_another_connection(syn: Syn, listener: socket.socket) -> None:
-    answers = []
-    for _ in range(2):
-        with visit(listener) as visitor:
-            answers.append((visitor.sock.fileno(), syn.look_up_wsgi(visitor.environ())))
-    (first, told_first), (second, told_second) = answers
+    seen = []
+    for source in ("127.0.0.2", "127.0.0.3"):
+        with connection(listener, source=source) as accepted:
+            visitor = visitor_by(accepted)
+            outcome = ask(syn, visitor)
+            other = ask(syn, replace(visitor, peer_address="127.0.0.2"))
+            seen.append((accepted.fileno(), outcome.status, other.status))
+    (first, *_), (second, *statuses) = seen
     assert first == second
-    assert (told_second[1], told_second is told_first) == ("ok", False)
+    assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
 
 
-def test_two_sources_in_a_process_may_ask_about_one_connection(visitor: Visit) -> None:
-    answers = [Syn(arm=False).look_up_wsgi(visitor.environ())[0] for _ in range(2)]
-    assert all(answers)
+def test_two_sources_in_a_process_may_ask_about_one_connection(visitor: FakeVisitor) -> None:
+    assert [ask(Syn(arm=False), visitor).status for _ in range(2)] == [P0fStatus.OK] * 2
+
+
+def test_a_connection_that_was_forgotten_is_told_the_same_again(
+    syn: Syn, listener: socket.socket
+) -> None:
+    with connection(listener) as accepted:
+        first = ask(syn, visitor_by(accepted))
+        syn._told._young.clear()
+        assert ask(syn, visitor_by(accepted)) == first
 
 
 # Whose SYN it is
 
 
-@pytest.mark.parametrize("port", [None, "", "0", 0, "None"])
-def test_a_server_that_tells_no_port_is_believed(syn: Syn, visitor: Visit, port: object) -> None:
-    assert syn.look_up_wsgi(visitor.environ(REMOTE_PORT=port))[1] == "ok"
-
-
-def test_a_mapped_address_is_the_syns(syn: Syn, visitor: Visit) -> None:
-    assert syn.look_up_wsgi(visitor.environ(REMOTE_ADDR="::ffff:127.0.0.1"))[1] == "ok"
-
-
-@pytest.mark.parametrize("change", [{"REMOTE_ADDR": "203.0.113.7"}, {"REMOTE_PORT": "1"}])
-def test_another_address_or_port_than_the_syns_is_a_proxys(
-    syn: Syn, visitor: Visit, change: dict[str, object]
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"peer_address": "203.0.113.7"},
+        {"peer_address": "127.0.0.2"},
+        {"peer_address": "::1"},
+        {"peer_address": "not an address"},
+        {"peer_port": 1},
+        {"peer_port": 0},
+        {"peer_address": "203.0.113.7", "peer_port": 0},
+        {"peer_address": "203.0.113.7", "peer_port": None},
+    ],
+    ids=str,
+)
+def test_a_server_that_reports_another_peer_gets_no_fingerprint(
+    syn: Syn, visitor: FakeVisitor, change: dict[str, Any]
 ) -> None:
-    info, status, reason = syn.look_up_wsgi(visitor.environ(**change))
-    assert (info, status) == (None, "unavailable")
-    assert reason is not None
-    assert reason.startswith(
-        f"the peer is a proxy: the connection is from 127.0.0.1 port {visitor.port}"
+    ask(syn, visitor)  # what the connection was told is not told to whom the server reports
+    changed = replace(visitor, **change)
+    assert unavailable(ask(syn, changed)) == (
+        f"the server reports {changed.peer_address} port {changed.peer_port or 'unknown'} as the"
+        f" client, but the connection comes from 127.0.0.1 port {visitor.peer_port}: a proxy's"
+        " header was applied before this middleware. Have the server report the peer itself"
+        " (uvicorn: --no-proxy-headers) and name the proxy in trusted_proxies"
     )
 
 
-@pytest.mark.parametrize("address", [None, "", "localhost", "0.0.0.0"])
-def test_a_request_without_address_has_no_fingerprint(
-    syn: Syn, visitor: Visit, address: object
-) -> None:
-    outcome = syn.look_up_wsgi(visitor.environ(REMOTE_ADDR=address))
-    assert outcome == (None, "no_address", "the request has no client address")
+def test_of_a_server_that_gives_no_port_the_address_counts(syn: Syn, visitor: FakeVisitor) -> None:
+    assert ask(syn, replace(visitor, peer_port=None)).status is P0fStatus.OK
 
 
-def test_a_trusted_proxys_own_syn_is_not_told(visitor: Visit) -> None:
-    syn = Syn(arm=False, trusted_proxies="127.0.0.1")
-    assert syn.look_up_wsgi(visitor.environ()) == (
-        None,
-        "unavailable",
-        "the peer is a proxy and sends no client's SYN",
-    )
+def test_a_visitor_without_address_has_no_fingerprint(syn: Syn, visitor: FakeVisitor) -> None:
+    outcome = ask(syn, replace(visitor, peer_address=None, address=None))
+    assert outcome == (None, P0fStatus.NO_ADDRESS, "the request has no client address")
 
 
 # No SYN
 
 
-def test_a_connection_that_came_before_arming_has_none(unarmed: socket.socket) -> None:
-    with visit(unarmed) as early:
-        assert Syn(arm=False).look_up_wsgi(early.environ()) == (
-            None,
-            "unavailable",
-            "the listener was not armed before this connection came: call save_syn",
+def test_a_connection_that_came_before_its_listener_was_armed_has_none(
+    unarmed: socket.socket,
+) -> None:
+    with connection(unarmed) as early:
+        assert unavailable(ask(Syn(arm=False), visitor_by(early))) == (
+            "TCP_SAVE_SYN was not enabled on the listener when this connection came: call save_syn"
         )
 
 
-def test_a_listener_that_nobody_armed_is_armed_at_a_request(unarmed: socket.socket) -> None:
-    syn = Syn(arm=True)
-    with visit(unarmed) as visitor:
-        assert is_armed(unarmed.fileno())
-        assert syn.look_up_wsgi(visitor.environ())[1] == "ok"
+def test_listeners_there_are_are_armed_when_syn_is_made(unarmed: socket.socket) -> None:
+    syn = Syn()
+    with connection(unarmed) as accepted:
+        assert ask(syn, visitor_by(accepted)).status is P0fStatus.OK
 
 
-def test_a_listener_made_after_syn_is_armed_at_its_first_request(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_listener_that_nobody_armed_is_armed_because_of_a_request(
+    unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    syn = Syn(arm=False)
-    syn._arm = True
-    monkeypatch.setattr("p0f_middleware.syn._syn.armer._next_look", 0.0)
-    with socket.create_server(("127.0.0.1", 0)) as late:
-        with visit(late) as first:
-            assert syn.look_up_wsgi(first.environ())[1] == "unavailable"
-        with visit(late) as second:
-            assert syn.look_up_wsgi(second.environ())[1] == "ok"
+    monkeypatch.setattr("p0f_middleware.syn._syn.armer", armer := _listeners.Armer())
+    monkeypatch.setattr(armer, "start", lambda: None)
+    syn = Syn()
+    with connection(unarmed) as first:
+        assert "not enabled" in unavailable(ask(syn, visitor_by(first)))
+    deadline = time.monotonic() + 20
+    while not is_armed(unarmed.fileno()):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    with connection(unarmed) as second:
+        assert ask(syn, visitor_by(second)).status is P0fStatus.OK
 
 
-def test_a_syn_that_something_else_has_read_is_gone(syn: Syn, visitor: Visit) -> None:
-    read_saved_syn(visitor.sock.fileno())
-    info, status, reason = syn.look_up_wsgi(visitor.environ())
-    assert (info, status) == (None, "unavailable")
-    assert reason is not None
-    assert reason.startswith("the kernel kept no SYN")
+def test_a_syn_that_something_else_has_read_is_gone(syn: Syn, accepted: socket.socket) -> None:
+    read_saved_syn(accepted.fileno())
+    assert unavailable(ask(syn, visitor_by(accepted))).startswith("the kernel kept no SYN")
 
 
 def test_a_unix_socket_has_no_syn(syn: Syn) -> None:
     one, other = socket.socketpair()
     with one, other:
-        environ = {"gunicorn.socket": one, "REMOTE_ADDR": "192.0.2.1"}
-        info, status, reason = syn.look_up_wsgi(environ)
-    assert (info, status) == (None, "unavailable")
-    assert reason is not None
-    assert "cannot be read" in reason
+        visitor = FakeVisitor("192.0.2.1", descriptor=one.fileno)
+        assert "cannot be read: Operation not supported" in unavailable(ask(syn, visitor))
 
 
-def test_a_closed_connection_has_no_syn(syn: Syn, visitor: Visit) -> None:
-    visitor.sock.close()
-    assert syn.look_up_wsgi(visitor.environ())[2] == "the connection is closed"
+def test_a_closed_connection_has_no_syn(syn: Syn) -> None:
+    visitor = FakeVisitor("192.0.2.1", 1, descriptor=lambda: 10**6)
+    assert "cannot be read: Bad file descriptor" in unavailable(ask(syn, visitor))
 
 
-def test_an_unknown_server_is_named(syn: Syn) -> None:
-    environ = {"REMOTE_ADDR": "127.0.0.1", "SERVER_SOFTWARE": "Unheard/1.0"}
-    assert syn.look_up_wsgi(environ)[2] == "Unheard/1.0 gives no way to the connection"
+def test_a_server_that_hides_its_socket_is_the_reason(syn: Syn) -> None:
+    reason = unavailable(ask(syn, FakeVisitor("192.0.2.1", 1)))
+    assert reason == "the server does not expose the request's socket"
 
 
 def test_each_reason_is_logged_once(syn: Syn, caplog: pytest.LogCaptureFixture) -> None:
-    environ = {"REMOTE_ADDR": "127.0.0.1", "SERVER_SOFTWARE": "Unheard/1.0"}
     for _ in range(3):
-        syn.look_up_wsgi(environ)
+        ask(syn, FakeVisitor("192.0.2.1", 1))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "Unheard/1.0 gives no way" in caplog.text
+    assert "does not expose the request's socket" in caplog.text
 
 
-# ASGI
+# Behind a trusted proxy
 
 
-class Transport:
-    """asyncio's, as far as it is used."""
-
-    def __init__(self, sock: socket.socket, closing: bool = False) -> None:
-        self.sock = sock
-        self.closing = closing
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def get_extra_info(self, name: str) -> object:
-        return {"socket": self.sock}[name]
-
-
-class Cycle:
-    """A request of uvicorn's."""
-
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-
-    async def receive(self) -> None: ...
-
-
-Cycle.__module__ = "uvicorn.protocols"
-
-
-async def nothing() -> None:
-    """A `receive` or `send` that belongs to no server."""
-
-
-def scope_of(visitor: Visit, **changes: object) -> dict[str, Any]:
-    client = (visitor.address, visitor.port)
-    return {"type": "http", "client": client, "headers": [], **changes}
-
-
-def test_uvicorns_transport_leads_to_the_syn(syn: Syn, visitor: Visit) -> None:
-    cycle = Cycle(Transport(visitor.sock))
-    assert syn.look_up_asgi(scope_of(visitor), cycle.receive, nothing)[1] == "ok"
-
-
-def test_a_closing_transport_is_not_looked_at(syn: Syn, visitor: Visit) -> None:
-    cycle = Cycle(Transport(visitor.sock, closing=True))
-    outcome = syn.look_up_asgi(scope_of(visitor), cycle.receive, nothing)
-    assert outcome[2] == "the connection is closed"
-
-
-def test_a_server_of_another_version_is_a_reason(syn: Syn, visitor: Visit) -> None:
-    cycle = Cycle(Transport(visitor.sock))
-    del cycle.transport
-    _, status, reason = syn.look_up_asgi(scope_of(visitor), cycle.receive, nothing)
-    assert status == "unavailable"
-    assert reason is not None
-    assert reason.startswith("no way to the connection: AttributeError")
-
-
-def test_without_a_way_the_connection_is_found_by_its_peer(syn: Syn, visitor: Visit) -> None:
-    scope = scope_of(visitor, client=[visitor.address, str(visitor.port)])
-    assert [syn.look_up_asgi(scope, nothing, nothing)[1] for _ in range(2)] == ["ok", "ok"]
-
-
-def test_a_peer_found_before_is_looked_for_again_when_it_has_gone(
-    syn: Syn, listener: socket.socket
-) -> None:
-    for _ in range(2):
-        with visit(listener) as visitor:
-            _server_sockets._found[visitor.address, visitor.port] = listener.fileno()
-            assert syn.look_up_asgi(scope_of(visitor), nothing, nothing)[1] == "ok"
-
-
-def test_two_connections_of_one_peer_are_not_chosen_from(syn: Syn, visitor: Visit) -> None:
-    with socket.socket(fileno=os.dup(visitor.sock.fileno())):
-        _, status, reason = syn.look_up_asgi(scope_of(visitor), nothing, nothing)
-    assert status == "unavailable"
-    assert reason is not None
-    assert "2 sockets" in reason
-
-
-def test_a_process_with_many_descriptors_is_not_searched(
-    syn: Syn, visitor: Visit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_server_sockets, "MOST_DESCRIPTORS", 3)
-    _, status, reason = syn.look_up_asgi(scope_of(visitor), nothing, nothing)
-    assert status == "unavailable"
-    assert reason is not None
-    assert "more than 3 file descriptors" in reason
-
-
-def test_without_a_way_and_port_there_is_nothing_to_look_for(syn: Syn, visitor: Visit) -> None:
-    scope = scope_of(visitor, client=(visitor.address, 0))
-    _, status, reason = syn.look_up_asgi(scope, nothing, nothing)
-    assert status == "unavailable"
-    assert reason is not None
-    assert "nor the client's port" in reason
-
-
-@pytest.mark.parametrize("client", [None, ("", "0"), ["::unspecified", 0]])
-def test_a_scope_without_address_has_no_fingerprint(syn: Syn, visitor: Visit, client: Any) -> None:
-    outcome = syn.look_up_asgi(scope_of(visitor, client=client), nothing, nothing)
-    assert outcome[1] == "no_address"
-
-
-# What a trusted proxy says
+Sent = tuple[str, int]
 
 
 @pytest.fixture
-def client_syn(listener: socket.socket) -> str:
-    """The SYN of a client at 127.0.0.2, as HAProxy sends it."""
-    with socket.create_connection(listener.getsockname(), source_address=("127.0.0.2", 0)):
-        accepted, _ = listener.accept()
-        with accepted:
-            return read_saved_syn(accepted.fileno()).hex().upper()
+def sent(listener: socket.socket) -> Sent:
+    """The SYN of a client at 127.0.0.2, as HAProxy sends it, and the client's port."""
+    with connection(listener, source="127.0.0.2") as accepted:
+        return read_saved_syn(accepted.fileno()).hex().upper(), accepted.getpeername()[1]
 
 
-BEHIND: dict[str, Any] = {"arm": False, "header": HEADER, "trusted_proxies": ["127.0.0.1", "::1"]}
-Ask = Callable[..., Any]
-
-
-@pytest.fixture(params=["wsgi", "asgi"])
-def ask(request: pytest.FixtureRequest, visitor: Visit) -> Ask:
-    """Asks a Syn about a request with these headers that came by the visitor's connection."""
-
-    def ask_wsgi(syn: Syn, peer: str, headers: dict[str, str]) -> Any:
-        keys = {f"HTTP_{name.upper().replace('-', '_')}": headers[name] for name in headers}
-        return syn.look_up_wsgi(visitor.environ(REMOTE_ADDR=peer, REMOTE_PORT="0", **keys))
-
-    def ask_asgi(syn: Syn, peer: str, headers: dict[str, str]) -> Any:
-        pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        scope = scope_of(visitor, client=(peer, 0), headers=pairs)
-        return syn.look_up_asgi(scope, Cycle(Transport(visitor.sock)).receive, nothing)
-
-    return ask_wsgi if request.param == "wsgi" else ask_asgi
-
-
-@pytest.mark.parametrize(
-    "others",
-    [
-        {},
-        {"X-Forwarded-For": "127.0.0.2"},
-        {"X-Forwarded-For": "198.51.100.1, 127.0.0.2"},
-        {"Forwarded": "for=127.0.0.2"},
-    ],
-)
-def test_a_trusted_proxy_sends_the_clients_syn(
-    ask: Ask, client_syn: str, others: dict[str, str]
-) -> None:
-    info, status, reason = ask(Syn(**BEHIND), "127.0.0.1", {HEADER: client_syn, **others})
-    assert (status, info.source, info.os_name) == ("ok", "syn", "Linux")
-    assert reason.startswith("the SYN matches")
-
-
-def test_the_client_that_a_server_put_in_the_proxys_place_is_told_its_syn(
-    ask: Ask, client_syn: str
-) -> None:
-    info, status, _ = ask(Syn(**BEHIND), "127.0.0.2", {HEADER: client_syn})
-    assert (status, info.source) == ("ok", "syn")
-
-
-@pytest.mark.parametrize(
-    ("peer", "others", "because"),
-    [
-        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.3"}, "the client is 127.0.0.3"),
-        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.2, 127.0.0.3"}, "the client is 127.0.0.3"),
-        ("127.0.0.1", {"X-Forwarded-For": "nobody"}, "the client is unknown"),
-        (
-            "127.0.0.1",
-            {"X-Forwarded-For": "127.0.0.2", "Forwarded": "for=127.0.0.3"},
-            "the client is unknown",
-        ),
-        ("127.0.0.3", {}, "the client is 127.0.0.3"),
-    ],
-)
-def test_a_syn_of_somebody_else_than_the_client_is_not_told(
-    ask: Ask, client_syn: str, peer: str, others: dict[str, str], because: str
-) -> None:
-    info, status, reason = ask(Syn(**BEHIND), peer, {HEADER: client_syn, **others})
-    assert (info, status) == (None, "unavailable")
-    assert reason == f"the SYN in {HEADER} is from 127.0.0.2, but {because}"
-
-
-def test_the_syn_of_a_proxy_before_the_proxy_is_not_told(ask: Ask, client_syn: str) -> None:
-    syn = Syn(**BEHIND | {"trusted_proxies": ["127.0.0.1", "127.0.0.2"]})
-    _, status, reason = ask(syn, "127.0.0.1", {HEADER: client_syn})
-    assert (status, reason) == (
-        "unavailable",
-        f"the SYN in {HEADER} is from 127.0.0.2, but that is a proxy too",
+@pytest.fixture
+def proxied(visitor: FakeVisitor, sent: Sent) -> FakeVisitor:
+    """A visitor that a trusted proxy has named, whose SYN it sends."""
+    return replace(
+        visitor,
+        behind_proxy=True,
+        address="127.0.0.2",
+        port=None,
+        headers={HEADER: sent[0]},
+        trusted=frozenset({"127.0.0.1"}),
     )
 
 
-def test_a_client_inside_of_a_trusted_network_is_told_its_syn(ask: Ask, client_syn: str) -> None:
-    syn = Syn(**BEHIND | {"trusted_proxies": "127.0.0.0/8"})
-    headers = {HEADER: client_syn, "X-Forwarded-For": "127.0.0.2"}
-    assert ask(syn, "127.0.0.1", headers)[1] == "ok"
+@pytest.fixture
+def with_header() -> Syn:
+    return Syn(arm=False, header=HEADER)
 
 
-def test_a_proxy_that_sends_no_syn_has_no_fingerprint(ask: Ask) -> None:
-    _, status, reason = ask(Syn(**BEHIND), "127.0.0.1", {"X-Forwarded-For": "127.0.0.2"})
-    assert (status, reason) == ("unavailable", "the peer is a proxy and sends no client's SYN")
+def test_a_trusted_proxys_own_syn_is_not_told(syn: Syn, proxied: FakeVisitor) -> None:
+    assert unavailable(ask(syn, proxied)) == (
+        "the peer is a trusted proxy, and its own SYN is not the client's: have it send its"
+        " client's SYN and use Syn(header=...)"
+    )
 
 
-def test_a_client_cannot_send_a_syn(ask: Ask, client_syn: str) -> None:
-    syn = Syn(**BEHIND | {"trusted_proxies": "192.0.2.1"})
-    info, status, _ = ask(syn, "127.0.0.1", {HEADER: client_syn})
-    assert (status, info) == ("ok", ask(Syn(arm=False), "127.0.0.1", {})[0])
+def test_a_trusted_proxy_sends_the_clients_syn(with_header: Syn, proxied: FakeVisitor) -> None:
+    info, status, reason = ask(with_header, proxied)
+    assert info is not None
+    assert (status, reason, info.source, info.os_name) == (P0fStatus.OK, None, "syn", "Linux")
+    assert ask(with_header, proxied).info == info
 
 
-@pytest.mark.parametrize("value", ["", "-", "zz", "45", "4" * 2000, "é", "45,45", "00" * 60])
-def test_what_is_no_syn_matches_nothing(ask: Ask, value: str) -> None:
-    info, status, reason = ask(Syn(**BEHIND), "127.0.0.1", {HEADER: value})
-    assert (info, status) == (None, "no_match")
-    assert reason == "this is no SYN that p0f fingerprints"
+def test_a_syn_with_an_ethernet_header_is_read_too(
+    with_header: Syn, proxied: FakeVisitor, sent: Sent
+) -> None:
+    frame = f"{'00' * 12}0800{sent[0]}"
+    framed = ask(with_header, replace(proxied, headers={HEADER: frame})).info
+    plain = ask(with_header, proxied).info
+    assert framed is not None
+    assert plain is not None
+    assert framed.raw_sig == plain.raw_sig
 
 
-# Options and defaults
+@pytest.mark.parametrize("client", ["127.0.0.2", "203.0.113.9", None])
+def test_p0fs_text_names_nobody_and_is_taken_at_the_proxys_word(
+    with_header: Syn, proxied: FakeVisitor, client: str | None
+) -> None:
+    info, status, _ = ask(with_header, replace(proxied, address=client, headers={HEADER: TEXT}))
+    assert info is not None
+    assert (status, info.raw_sig, info.source) == (P0fStatus.OK, TEXT, "syn")
 
 
-def test_a_header_needs_trusted_proxies() -> None:
-    with pytest.raises(ValueError, match="there are none"):
-        Syn(arm=False, header=HEADER)
+def test_a_clients_port_has_to_be_the_syns(
+    with_header: Syn, proxied: FakeVisitor, sent: Sent
+) -> None:
+    ports = sent[1], sent[1] ^ 1
+    statuses = [ask(with_header, replace(proxied, port=port)).status for port in ports]
+    assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
+
+
+@pytest.mark.parametrize(("client", "shown"), [("127.0.0.3", "127.0.0.3"), (None, "unknown")])
+def test_a_syn_of_somebody_else_than_the_client_is_not_told(
+    with_header: Syn, proxied: FakeVisitor, client: str | None, shown: str
+) -> None:
+    assert unavailable(ask(with_header, replace(proxied, address=client))) == (
+        f"the SYN in {HEADER} is from 127.0.0.2, but the client is {shown}"
+    )
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", None], ids=["TCP", "Unix socket"])
+def test_where_no_header_names_the_client_the_syn_does(
+    with_header: Syn, proxied: FakeVisitor, peer: str | None
+) -> None:
+    alone = replace(proxied, peer_address=peer, address=peer)
+    assert ask(with_header, alone).status is P0fStatus.OK
+
+
+def test_the_syn_of_a_proxy_before_the_proxy_is_not_told(
+    with_header: Syn, proxied: FakeVisitor
+) -> None:
+    alone = replace(proxied, address="127.0.0.1", trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
+    assert unavailable(ask(with_header, alone)) == (
+        f"the SYN in {HEADER} is from 127.0.0.2, but that is a trusted proxy too"
+    )
+
+
+def test_a_client_inside_of_a_trusted_network_is_told_its_syn(
+    with_header: Syn, proxied: FakeVisitor
+) -> None:
+    inside = replace(proxied, trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
+    assert ask(with_header, inside).status is P0fStatus.OK
+
+
+def test_a_proxy_that_sends_no_syn_has_no_fingerprint(
+    with_header: Syn, proxied: FakeVisitor
+) -> None:
+    reason = unavailable(ask(with_header, replace(proxied, headers={})))
+    assert reason == f"the peer is a trusted proxy and sends no {HEADER} header"
+
+
+@pytest.mark.parametrize(
+    "value", ["", "-", "zz", "45", "4" * 2000, "é", "45,45", "00" * 60, "4:64", "\0", "9" * 5000]
+)
+def test_what_is_not_a_syn_is_no_match(with_header: Syn, proxied: FakeVisitor, value: str) -> None:
+    outcome = ask(with_header, replace(proxied, headers={HEADER: value}))
+    assert outcome == (None, P0fStatus.NO_MATCH, "this is not a SYN that p0f fingerprints")
+
+
+@given(value=st.text(max_size=300))
+def test_any_header_gives_an_outcome(value: str) -> None:
+    proxied = FakeVisitor("127.0.0.1", 1, "127.0.0.2", None, True, {HEADER: value})
+    outcome = ask(HEADER_SYN, proxied)
+    assert outcome.status in (P0fStatus.OK, P0fStatus.NO_MATCH, P0fStatus.UNAVAILABLE)
+
+
+HEADER_SYN = Syn(arm=False, header=HEADER)
+
+
+# A server that has put the client in the trusted proxy's place
+
+
+@pytest.fixture
+def replaced(proxied: FakeVisitor) -> FakeVisitor:
+    return replace(
+        proxied, behind_proxy=False, peer_address="127.0.0.2", peer_port=0, address="127.0.0.2"
+    )
+
+
+@pytest.mark.parametrize("port", [None, 0, 12345])
+def test_the_kernels_own_peer_tells_that_it_is_the_proxy(
+    with_header: Syn, replaced: FakeVisitor, port: int | None
+) -> None:
+    assert ask(with_header, replace(replaced, port=port)).status is P0fStatus.OK
+
+
+def test_p0fs_text_is_taken_from_it_too(with_header: Syn, replaced: FakeVisitor) -> None:
+    assert ask(with_header, replace(replaced, headers={HEADER: TEXT})).status is P0fStatus.OK
+
+
+def test_the_syn_has_to_be_that_clients(with_header: Syn, replaced: FakeVisitor) -> None:
+    other = replace(replaced, peer_address="127.0.0.3", address="127.0.0.3")
+    assert "but the client is 127.0.0.3" in unavailable(ask(with_header, other))
+
+
+def test_without_an_address_of_the_client_there_is_none(
+    with_header: Syn, replaced: FakeVisitor
+) -> None:
+    nobody = replace(replaced, peer_address=None, address=None, headers={HEADER: TEXT})
+    assert ask(with_header, nobody).status is P0fStatus.NO_ADDRESS
+
+
+def test_a_header_of_a_peer_that_is_not_trusted_is_not_read(
+    with_header: Syn, visitor: FakeVisitor, sent: Sent
+) -> None:
+    for value in (sent[0], TEXT, "nonsense"):
+        outcome = ask(with_header, replace(visitor, headers={HEADER: value}))
+        assert outcome == ask(Syn(arm=False), visitor)
+
+
+def test_a_header_does_not_help_a_client_that_the_server_took_from_a_header(
+    with_header: Syn, replaced: FakeVisitor
+) -> None:
+    stranger = replace(replaced, trusted=frozenset({"192.0.2.1"}))
+    assert "the server reports 127.0.0.2" in unavailable(ask(with_header, stranger))
+
+
+# An event loop on which nothing may block
+
+
+def run_watched(function: Callable[[], Any]) -> Any:
+    """Call a function on an event loop of which BlockBuster forbids calls that may block."""
+    blockbuster = pytest.importorskip("blockbuster")
+
+    async def run() -> Any:
+        with blockbuster.blockbuster_ctx():
+            return function()
+
+    return asyncio.run(run())
+
+
+def test_making_a_syn_blocks_no_event_loop(unarmed: socket.socket) -> None:
+    run_watched(Syn)
+    deadline = time.monotonic() + 20
+    while not is_armed(unarmed.fileno()):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_reading_a_signature_file_blocks_no_event_loop(tmp_path: Path) -> None:
+    path = tmp_path / "one.fp"
+    path.write_text(f"classes = unix\n[mtu]\n[tcp:request]\nlabel = s:unix:One:\nsig = {TEXT}\n")
+    assert isinstance(run_watched(lambda: Syn(database=path, arm=False)), Syn)
+
+
+def test_the_packages_own_signatures_are_read_without_blocking_an_event_loop() -> None:
+    pytest.importorskip("blockbuster")
+    program = """
+import asyncio, blockbuster
+async def main():
+    with blockbuster.blockbuster_ctx():
+        from p0f_middleware import Syn
+        Syn(arm=False)
+asyncio.run(main())
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_a_request_blocks_no_event_loop(
+    syn: Syn, with_header: Syn, visitor: FakeVisitor, proxied: FakeVisitor
+) -> None:
+    def requests() -> list[P0fStatus]:
+        return [ask(syn, visitor).status, ask(with_header, proxied).status]
+
+    assert run_watched(requests) == [P0fStatus.OK] * 2
+
+
+def test_a_request_whose_listener_was_not_armed_blocks_no_event_loop(
+    unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p0f_middleware.syn._syn.armer", armer := _listeners.Armer())
+    monkeypatch.setattr(armer, "start", lambda: None)
+    syn = Syn()
+    with connection(unarmed) as accepted:
+        visitor = visitor_by(accepted)
+        assert run_watched(lambda: ask(syn, visitor)).status is P0fStatus.UNAVAILABLE
+
+
+# Options
+
+
+def test_trusted_proxies_are_for_the_middleware() -> None:
+    options: dict[str, Any] = {"trusted_proxies": ["127.0.0.1"]}
+    with pytest.raises(TypeError, match="give trusted_proxies to the middleware"):
+        Syn(**options)
+
+
+def test_another_option_that_is_unknown_is_an_error() -> None:
+    options: dict[str, Any] = {"databse": "x"}
+    with pytest.raises(TypeError, match="databse"):
+        Syn(**options)
+
+
+@pytest.mark.parametrize("header", ["", "X Client", "X-Client-SYN\n", "Überschrift", b"X", 7])
+def test_a_header_is_the_name_of_one(header: Any) -> None:
+    with pytest.raises(ValueError, match="header is the name of an HTTP header"):
+        Syn(arm=False, header=header)
+
+
+def test_the_header_is_shown() -> None:
+    assert (Syn(arm=False).header, Syn(arm=False, header=HEADER).header) == (None, HEADER)
 
 
 def test_a_signature_file_with_an_error_is_refused(tmp_path: Path) -> None:
@@ -555,10 +526,54 @@ def test_a_signature_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         Syn(arm=False, database=tmp_path / "none.fp")
 
 
-@pytest.mark.parametrize("middleware", [P0fWSGIMiddleware, P0fASGIMiddleware])
-def test_trusted_proxies_are_for_syn_not_for_the_middleware(middleware: Any, syn: Syn) -> None:
-    with pytest.raises(ValueError, match="give trusted_proxies to Syn"):
-        middleware(lambda *_: [], syn, trusted_proxies=["127.0.0.1"])
+def test_a_signature_file_that_has_changed_is_read_again(
+    visitor: FakeVisitor, tmp_path: Path
+) -> None:
+    known = ask(Syn(arm=False), visitor).info
+    assert known is not None
+    path, names = tmp_path / "mine.fp", []
+    for name in ("One", "Another"):
+        label = f"label = s:unix:{name}:\nsig = {known.raw_sig}\n"
+        path.write_text(f"classes = unix\n[mtu]\n[tcp:request]\n{label}")
+        info = ask(Syn(database=path, arm=False), visitor).info
+        names.append(info and info.os_name)
+    assert names == ["One", "Another"]
+
+
+def test_it_is_made_where_no_thread_can_be_started(
+    unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_function: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("p0f_middleware.syn._native_thread._start", no_thread)
+    Syn()
+    assert is_armed(unarmed.fileno())
+
+
+# In the middlewares
+
+
+def environ_by(accepted: socket.socket, **more: object) -> dict[str, Any]:
+    address, port = accepted.getpeername()[:2]
+    environ = {"gunicorn.socket": accepted, "REMOTE_ADDR": address, "REMOTE_PORT": str(port)}
+    return environ | more
+
+
+def test_the_wsgi_middleware_puts_it_into_environ(syn: Syn, accepted: socket.socket) -> None:
+    environ = environ_by(accepted)
+    P0fWSGIMiddleware(lambda *_: [], syn)(environ, lambda *_: lambda _: None)
+    assert environ["p0f.info"].os_name == "Linux"
+    assert (environ["p0f.status"], environ["p0f.reason"]) == ("ok", None)
+
+
+def test_the_wsgi_middleware_tells_the_syn_of_its_trusted_proxy(
+    with_header: Syn, accepted: socket.socket, sent: Sent
+) -> None:
+    environ = environ_by(accepted, HTTP_X_CLIENT_SYN=sent[0], HTTP_X_FORWARDED_FOR="127.0.0.2")
+    app = P0fWSGIMiddleware(lambda *_: [], with_header, trusted_proxies=["127.0.0.1"])
+    app(environ, lambda *_: lambda _: None)
+    assert (environ["p0f.status"], environ["p0f.info"].source) == ("ok", "syn")
 
 
 @pytest.mark.parametrize("middleware", [P0fWSGIMiddleware, P0fASGIMiddleware])
@@ -567,22 +582,6 @@ def test_without_a_source_it_is_the_connections_syn(
 ) -> None:
     monkeypatch.delenv("P0F_SOCKET", raising=False)
     assert isinstance(middleware(lambda *_: []).source, Syn)
-
-
-def test_without_a_source_it_is_p0f_if_the_environment_has_its_socket(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("P0F_SOCKET", "/run/p0f.sock")
-    source = P0fWSGIMiddleware(lambda *_: []).source
-    assert isinstance(source, P0f)
-    assert source.socket_path == "/run/p0f.sock"
-
-
-def test_the_middleware_puts_it_into_environ(syn: Syn, visitor: Visit) -> None:
-    environ = visitor.environ()
-    P0fWSGIMiddleware(lambda *_: [], syn)(environ, lambda *_: lambda _: None)
-    assert isinstance(environ["p0f.info"], P0fInfo)
-    assert (environ["p0f.status"], environ["p0f.reason"][:15]) == ("ok", "the SYN matches")
 
 
 def test_nothing_of_it_is_imported_until_it_is_used() -> None:

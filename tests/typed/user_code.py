@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from p0f_middleware import (
     AsyncP0f,
     BadSoftware,
+    Claim,
+    ClaimVerdict,
     MatchQuality,
     P0f,
     P0fASGIMiddleware,
@@ -24,6 +26,8 @@ from p0f_middleware import (
     P0fStatus,
     P0fWSGIMiddleware,
     Syn,
+    check_claim,
+    fingerprint_syn,
     save_syn,
 )
 from p0f_middleware.testing import FakeP0f
@@ -36,8 +40,9 @@ if TYPE_CHECKING:
 def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     info: P0fInfo | None = environ["p0f.info"]
     status: P0fStatus = environ["p0f.status"]
+    claim: Claim = environ["p0f.claim"]
     start_response("200 OK", [("X-Status", status)])
-    return [page(info).encode()]
+    return [page(info).encode(), b"?" if claim.verdict is ClaimVerdict.MISMATCH else b""]
 
 
 def page(info: P0fInfo | None) -> str:
@@ -65,7 +70,8 @@ async def asgi_app(
 def applications() -> tuple[P0fWSGIMiddleware, P0fASGIMiddleware]:
     by_path = P0fWSGIMiddleware(wsgi_app, "/run/p0f/p0f.sock", timeout=0.05, grace=0)
     P0fWSGIMiddleware(by_path, P0f("/run/p0f/p0f.sock"), trusted_proxies="unix:")
-    P0fWSGIMiddleware(wsgi_app, Syn())
+    P0fWSGIMiddleware(wsgi_app, Syn(), client_header="X-Real-IP", client_port_header="X-Port")
+    P0fWSGIMiddleware(wsgi_app, Syn(header="X-Client-SYN"), hold=0, claims=False)
     P0fWSGIMiddleware(wsgi_app, Everybody())
     P0fASGIMiddleware(asgi_app, AsyncP0f("/run/p0f/p0f.sock", cache_ttl=60))
     P0fASGIMiddleware(asgi_app, Syn(), trusted_proxies=[ip_network("10.0.0.0/8"), "127.0.0.1"])
@@ -89,6 +95,14 @@ def fields(info: P0fInfo) -> None:
     assert_type(info.bad_sw, BadSoftware | None)
     assert_type(info.seen_as, Mapping[str, int] | None)
     assert_type(info.describe(), dict[str, str])
+
+
+def claims(info: P0fInfo, user_agent: str | None) -> str:
+    claim = check_claim(info, user_agent)
+    assert_type(claim.seen, str | None)
+    assert_type(claim.contradictory, bool)
+    assert_type(fingerprint_syn(b"E"), P0fInfo | None)
+    return str(claim)
 
 
 def as_the_2014_package_documents(path: str) -> str | None:

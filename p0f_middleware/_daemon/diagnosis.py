@@ -1,0 +1,102 @@
+"""What is wrong with p0f, as errors that name the cause and the remedy.
+
+Both clients and Django's system checks say the same, so it is written here once. The fact a reader
+would get wrong: a p0f that is stopped and one whose API connections are all taken look alike from
+here, because the kernel accepts connections for both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from typing import Any
+
+from .._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
+from .protocol import Pipeline
+
+_USE_THE_PATH = "use the path given to p0f with -s"
+_FULL = (
+    "all of p0f's API connections may be in use (20, or the number given with -S: raise it, at"
+    " most 100), or p0f is stopped"
+)
+_MISSING = f"there is no socket {{path}}: start p0f with -s {{path}}, or {_USE_THE_PATH}"
+_FORBIDDEN = (
+    "no permission to open {path}: give this process's user permission to write to the socket and"
+    " to search the folders above it"
+)
+_NO_DESCRIPTORS = (
+    "no file descriptor is left for a connection to {path}: raise the limit of open files"
+    " (ulimit -n, or LimitNOFILE= of the systemd unit)"
+)
+_MAX_PATH = 103
+"""Bytes that the path of a Unix socket may have everywhere; Linux takes four more."""
+_TOO_LONG = (
+    "the path {path} is too long for a Unix socket (at most 103 bytes are safe): give p0f a"
+    " shorter one with -s"
+)
+_NO_UNIX_SOCKETS = (
+    "this process may not open Unix sockets: add AF_UNIX to RestrictAddressFamilies= of its"
+    " systemd unit"
+    if sys.platform.startswith("linux")
+    else "Python has no Unix sockets on this system, and p0f's API needs them"
+)
+_REMEDIES = {
+    errno.ENOENT: _MISSING,
+    errno.ENOTDIR: _MISSING,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.ECONNREFUSED: "nothing listens on {path}: p0f has ended; start it again",
+    errno.EAGAIN: "p0f accepts no connection on {path}: " + _FULL,
+    errno.EPROTOTYPE: "{path} is a socket of another kind: " + _USE_THE_PATH,
+    errno.EAFNOSUPPORT: _NO_UNIX_SOCKETS,
+    errno.EMFILE: _NO_DESCRIPTORS,
+    errno.ENFILE: _NO_DESCRIPTORS,
+}
+
+
+def explain(error: OSError, socket_path: str) -> P0fUnavailable:
+    """Why connecting to `socket_path` failed, and the remedy."""
+    if error.errno != errno.EAFNOSUPPORT:
+        with contextlib.suppress(OSError, ValueError):
+            if not stat.S_ISSOCK(os.stat(socket_path).st_mode):
+                return P0fUnavailable(f"{socket_path} is not a socket: {_USE_THE_PATH}")
+    if error.errno is None and len(os.fsencode(socket_path)) > _MAX_PATH:
+        return P0fUnavailable(_TOO_LONG.format(path=socket_path))
+    remedy = _REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return P0fUnavailable(f"cannot connect to p0f at {socket_path}: {error}")
+    return P0fUnavailable(remedy.format(path=socket_path))
+
+
+def not_p0f(error: P0fProtocolError, socket_path: str) -> P0fProtocolError:
+    """What it means that the server has sent something that is not an answer of p0f's."""
+    return P0fProtocolError(f"the server on {socket_path} is not p0f v3: {_USE_THE_PATH} ({error})")
+
+
+def closed(socket_path: str, error: OSError | None = None) -> str:
+    """What it means that the connection ended before the answer came."""
+    detail = "" if error is None or isinstance(error, ConnectionError) else f": {error}"
+    return f"p0f closed its connection on {socket_path}{detail}"
+
+
+def no_answer(pipeline: Pipeline[Any], socket_path: str, seconds: float) -> P0fError:
+    """What it means that no answer came in time.
+
+    Args:
+        pipeline: what was asked and answered on the connection.
+        socket_path: where p0f was asked.
+        seconds: how long the answer was waited for.
+    """
+    if pipeline.dialect is not None:
+        return P0fTimeout(
+            f"p0f at {socket_path} did not answer within {seconds:.3g} s: it is stopped or busy"
+        )
+    if pipeline.mid_answer:
+        return P0fProtocolError(
+            f"the server on {socket_path} sends answers of an unknown size; p0f 3.0x, p0f-mtu and"
+            " p0f-v3-api2 are known"
+        )
+    return P0fTimeout(f"p0f at {socket_path} took no query within {seconds:.3g} s: {_FULL}")

@@ -1,0 +1,307 @@
+"""The connection of one asyncio event loop, and the queries in flight on it.
+
+Theory of operation. All of this runs in the loop's thread, so nothing here is locked. The queries
+of one iteration of the loop are a batch: they are written together, once for all tasks that ask the
+same, and one read yields many answers. One timer watches the oldest query, which is the first to
+expire, since all have the same timeout. A query that is alone is sent at once, and its answer
+busy-polled for before the loop goes to sleep; with more in flight, the loop does better to go on.
+
+A query is abandoned once all its futures are done (cancelled, or expired); its answer is still
+read, in order, and dropped. When the connection is lost, pending queries are retried once, on a new
+connection. Failures are put into the futures as copies, since each raises in a task of its own.
+
+A LoopConnection knows no client: what it needs of one is given to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from .._errors import P0fError, P0fProtocolError
+from . import diagnosis
+from .connection import Connection, ConnectionLost
+from .health import Health
+from .pending_query import Batch, PendingQuery
+from .protocol import Reader
+
+_new = tuple.__new__
+"""Makes a PendingQuery in half the time that its class takes, and with as many checks of types."""
+_MAX_SPINS = 4
+"""Lone queries to busy-poll for in one iteration of the loop; then other tasks go on."""
+
+
+class LoopConnection:
+    """What is asked but not yet sent, and who waits for what is in flight.
+
+    Args:
+        connection: is the loop's from now on.
+        loop: the running event loop.
+        health: what is known of p0f.
+        socket_path: names p0f in errors.
+        timeout: seconds that a lookup may take.
+        idle: seconds without a lookup after which the connection is closed.
+        ask_again: asks pending queries on a new connection.
+    """
+
+    def __init__(
+        self,
+        connection: Connection[PendingQuery],
+        loop: asyncio.AbstractEventLoop,
+        health: Health,
+        *,
+        socket_path: str,
+        timeout: float,
+        idle: float,
+        ask_again: Callable[[asyncio.AbstractEventLoop, Sequence[PendingQuery]], None],
+    ) -> None:
+        self.connection = connection
+        self.loop = loop
+        self.closed = False
+        self._health = health
+        self._socket_path = socket_path
+        self._timeout = timeout
+        self._idle = idle
+        self._ask_again = ask_again
+        self._batch = Batch()
+        self._unsent: deque[PendingQuery] = deque()
+        """What waits for room among the queries in flight."""
+        self._crowded = False
+        """Whether the last batch was of several lookups."""
+        self._spins_left = _MAX_SPINS
+        self._last_used = time.monotonic()
+        self._all_answered: asyncio.Future[None] | None = None
+        self._new_future = functools.partial(asyncio.Future, loop=loop)
+        loop.add_reader(connection.sock.fileno(), self._receive)
+        self._watch()
+
+    def ask(self, query: bytes, reader: Reader[Any]) -> asyncio.Future[Any]:
+        """A future of what `reader` makes of the answer, or of a P0fError."""
+        future: asyncio.Future[Any] = self._new_future()
+        batch = self._batch
+        queries = batch.queries
+        if not queries:
+            if self._spins_left and not (
+                self._crowded or self._unsent or self.connection.pipeline.pending
+            ):
+                self._spins_left -= 1
+                alone = Batch(time.monotonic() + self._timeout)
+                self.put([_new(PendingQuery, ([future], query, reader, alone))])
+                return future
+            self.loop.call_soon(self._end_batch)
+        first = queries.get(query)
+        if first is None:
+            queries[query] = _new(PendingQuery, ([future], query, reader, batch))
+            return future
+        if first.reader is not reader:
+            mine = PendingQuery([], query, reader, batch)
+            first = queries.setdefault((query, reader), mine)
+        first.futures.append(future)
+        batch.shares = batch.shares or len(first.futures) > 1
+        return future
+
+    def _end_batch(self) -> None:
+        """Send together what was asked in this iteration of the loop."""
+        batch, self._batch = self._batch, Batch()
+        batch.deadline = time.monotonic() + self._timeout
+        self._crowded = len(batch.queries) > 1 or batch.shares
+        self._spins_left = _MAX_SPINS
+        queries = list(batch.queries.values())
+        batch.queries.clear()  # they know their batch: no cycles for the garbage collector
+        self.put(queries)
+
+    def put(self, queries: Sequence[PendingQuery]) -> None:
+        """Send queries, or keep them until there is room among those in flight."""
+        if self.closed:
+            self._ask_again(self.loop, queries)
+            return
+        if not self._unsent and len(queries) <= self.connection.pipeline.room:
+            self._send(queries)
+        else:
+            self._unsent.extend(queries)
+            self._flush()
+        if self._idling and self.connection.pipeline.pending and not self.closed:
+            self._timer.cancel()
+            self._watch()
+
+    async def finish(self, patience: float) -> None:
+        """Shut when nothing is asked or pending any more, or after `patience` seconds."""
+        if not self.closed and self._busy:
+            self._all_answered = self.loop.create_future()
+            await asyncio.wait([self._all_answered], timeout=patience)
+        self.shut()
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self.connection.pipeline.pending or self._unsent or self._batch.queries)
+
+    def shut(self) -> None:
+        """Release the connection. What is still awaited is retried elsewhere, once.
+
+        Another thread may call it when the loop is closed, and so may a forked child.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        if self._all_answered and not self._all_answered.done():
+            self._all_answered.set_result(None)
+        awaited = list(self._awaited())
+        self._unsent.clear()
+        here = self.connection.pid == os.getpid() and not self.loop.is_closed()
+        if here:
+            self.loop.remove_reader(self.connection.sock.fileno())
+            self._timer.cancel()
+        self.connection.release()
+        if here:
+            self._retry(awaited)
+
+    def _retry(self, queries: Iterable[PendingQuery]) -> None:
+        """Ask again, on a new connection, what was lost with this one, but once only."""
+        again: list[PendingQuery] = []
+        for query in queries:
+            if query.batch.retried:
+                error = ConnectionLost(diagnosis.closed(self._socket_path))
+                self._health.failed(error)
+                query.fail(error)
+            else:
+                again.append(query)
+        for query in again:
+            query.batch.retried = True
+        if again:
+            self._ask_again(self.loop, again)
+
+    def __del__(self) -> None:
+        if not self.closed:  # the loop was closed, or forgot us, and so did the client
+            self.connection.release()
+
+    def _flush(self) -> None:
+        """Send what has waited for room and is still awaited, as far as there is room."""
+        queries: list[PendingQuery] = []
+        room = self.connection.pipeline.room
+        while self._unsent and len(queries) < room:
+            query = self._unsent.popleft()
+            if query.awaited:
+                queries.append(query)
+        if queries:
+            self._send(queries)
+
+    def _send(self, queries: Sequence[PendingQuery]) -> None:
+        pipeline = self.connection.pipeline
+        pipeline.ask(queries)
+        self._last_used = time.monotonic()
+        try:
+            self.connection.send(b"".join([query for _, query, _, _ in queries]))
+        except OSError:
+            self.shut()
+        else:
+            if len(pipeline.pending) == 1 and not self._crowded:
+                self._receive(spin=True)
+
+    def _receive(self, *, spin: bool = False) -> None:
+        """Hand out the answers that have come, or come while busy-polling."""
+        try:
+            data = self.connection.spin() if spin else self.connection.receive()
+        except OSError:
+            self.shut()
+            return
+        if data is None:
+            return
+        try:
+            answers = self.connection.pipeline.receive(data)
+        except P0fProtocolError as error:
+            self._abandon(diagnosis.not_p0f(error, self._socket_path))
+            return
+        if answers:
+            self._hand_out(answers)
+        if self._unsent:
+            self._flush()
+        if self._all_answered and not (self._busy or self._all_answered.done()):
+            self._all_answered.set_result(None)
+
+    def _hand_out(self, answers: list[tuple[PendingQuery, bytes]]) -> None:
+        dialect = self.connection.pipeline.dialect
+        assert dialect is not None
+        if self._health.outage.down:
+            self._health.answered()
+        matches = no_matches = shared = dropped = 0
+        for (futures, _, reader, _), answer in answers:
+            waiting = futures
+            if len(futures) > 1 or futures[0].done():
+                waiting = [future for future in futures if not future.done()]
+                if not waiting:
+                    dropped += 1
+                    continue
+            try:
+                result = reader(answer, dialect)
+            except P0fError as error:
+                self._health.bad_answer(error)
+                PendingQuery(waiting, b"", reader, self._batch).fail(error)
+                continue
+            if result is None:
+                no_matches += 1
+            else:
+                matches += 1
+            shared += len(waiting) - 1
+            for future in waiting:
+                future.set_result(result)
+        self._health.counters.batch_answered(matches, no_matches, shared, dropped)
+
+    def _abandon(self, error: P0fProtocolError) -> None:
+        """The server is not p0f: every lookup under way fails for that."""
+        self._health.failed(error)
+        awaited = list(self._awaited())
+        self.connection.pipeline.pending.clear()
+        self._unsent.clear()
+        for query in awaited:
+            query.fail(error)
+        self.shut()
+
+    def _watch(self) -> None:
+        """Set the timer for the oldest query, or for idling if there is none."""
+        oldest = next(self._awaited(), None)
+        self._idling = oldest is None
+        delay = self._idle
+        if oldest is not None:
+            delay = max(oldest.batch.deadline - time.monotonic(), 0.001)
+        self._timer = self.loop.call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        """Fail the lookups whose time is up, and set the timer for the next; or stop idling."""
+        self._receive()  # the loop may have been busy while the answers came
+        now = time.monotonic()
+        if not self.closed:
+            self._expire(now)
+        if not self.closed:
+            if self._busy or now - self._last_used < self._idle:
+                self._watch()
+            else:
+                self.shut()
+
+    def _awaited(self) -> Iterator[PendingQuery]:
+        """Queries that somebody waits for, oldest first."""
+        queries = itertools.chain(self.connection.pipeline.pending, self._unsent)
+        return (query for query in queries if query.awaited)
+
+    def _expire(self, now: float) -> None:
+        """Fail the lookups whose time is up."""
+        expired = list(
+            itertools.takewhile(lambda query: query.batch.deadline <= now, self._awaited())
+        )
+        if not expired:
+            return
+        pipeline = self.connection.pipeline
+        error = diagnosis.no_answer(pipeline, self._socket_path, self._timeout)
+        if isinstance(error, P0fProtocolError):
+            self._abandon(error)
+            return
+        self._health.failed(error)
+        for query in expired:
+            query.fail(error)
+        if self.connection.useless:
+            self.shut()

@@ -1,0 +1,132 @@
+"""Counting what becomes of lookups.
+
+A client counts in `Counters`; what its `stats` gives out is a `P0fStats`, a copy that does not
+change. Each lookup is counted once, when it ends: where its answer is read, or by `served` if it
+needed none, or by `failed` if it raises.
+
+The fact a reader would get wrong: `abandoned` is not our doing. The caller was cancelled, or an
+exception of its own reached into the lookup.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+from .._errors import P0fError, P0fTimeout, P0fUnavailable
+from .._public import public
+
+
+@public
+class P0fStats(NamedTuple):
+    """What became of a client's lookups until the moment this was taken, and what else happened."""
+
+    matches: int = 0
+    """Lookups that p0f answered with a host."""
+    no_matches: int = 0
+    """Lookups that p0f answered with 'no match'."""
+    timeouts: int = 0
+    """Lookups that p0f did not answer in time."""
+    errors: int = 0
+    """Lookups that failed otherwise: no connection, or an answer that makes no sense."""
+    skipped: int = 0
+    """Lookups not tried because p0f was down and no retry was due."""
+    cached: int = 0
+    """Lookups answered without asking: from the cache, or along with another for the same host."""
+    abandoned: int = 0
+    """Lookups that the caller gave up: cancelled, or ended by an exception of its own."""
+    reconnects: int = 0
+    """Connections opened after the first."""
+    dropped: int = 0
+    """Answers that came when nobody waited for them any more."""
+    outages: int = 0
+    """How often p0f went down."""
+
+    @property
+    def lookups(self) -> int:
+        """Lookups of valid addresses that have ended, in whatever way."""
+        answered = self.matches + self.no_matches + self.cached
+        return answered + self.timeouts + self.errors + self.skipped + self.abandoned
+
+    def as_dict(self) -> dict[str, int]:
+        """The counters by name, `lookups` first."""
+        return {"lookups": self.lookups, **self._asdict()}
+
+
+class Counters:
+    """The counters of one client. Threads may count at the same time, by the methods.
+
+    `P0f` adds to `matches` and `no_matches` directly: it does so while it holds the lock of its
+    connection, and nobody else does. The lock here is re-entrant, since a signal handler or a
+    finalizer may look something up while its thread is counting, and it guards a few statements
+    that never wait.
+    """
+
+    def __init__(self) -> None:
+        self.renew_lock()
+        self.matches = self.no_matches = self.timeouts = self.errors = self.skipped = 0
+        self.cached = self.abandoned = self.reconnects = self.dropped = self.outages = 0
+
+    def renew_lock(self) -> None:
+        """In a forked child: another thread of the parent may have held the lock."""
+        self.lock = threading.RLock()
+
+    def snapshot(self) -> P0fStats:
+        """The counters as they are now."""
+        with self.lock:
+            return P0fStats(*[getattr(self, name) for name in P0fStats._fields])
+
+    def answered(self, found: bool) -> None:
+        """A lookup of `AsyncP0f` has p0f's answer: a host, or 'no match'."""
+        with self.lock:
+            if found:
+                self.matches += 1
+            else:
+                self.no_matches += 1
+
+    def batch_answered(self, matches: int, no_matches: int, shared: int, dropped: int) -> None:
+        """Several lookups have their answers, read at once.
+
+        Args:
+            matches: queries answered with a host.
+            no_matches: queries answered with 'no match'.
+            shared: lookups beyond the first that waited for the same query.
+            dropped: answers that nobody waited for.
+        """
+        with self.lock:
+            self.matches += matches
+            self.no_matches += no_matches
+            self.cached += shared
+            self.dropped += dropped
+
+    def served(self) -> None:
+        """A lookup has its result without a query of its own."""
+        with self.lock:
+            self.cached += 1
+
+    def failed(self, error: BaseException) -> None:
+        """A lookup has raised."""
+        with self.lock:
+            if isinstance(error, P0fTimeout):
+                self.timeouts += 1
+            elif isinstance(error, P0fUnavailable) and error.skipped:
+                self.skipped += 1
+            elif isinstance(error, P0fError):
+                self.errors += 1
+            else:
+                self.abandoned += 1
+
+    def dropped_answer(self) -> None:
+        """An answer came that nobody waited for."""
+        with self.lock:
+            self.dropped += 1
+
+    def reconnected(self) -> None:
+        """A connection was opened that is not the first."""
+        with self.lock:
+            self.reconnects += 1
+
+    def went_down(self) -> None:
+        """p0f went down."""
+        with self.lock:
+            self.outages += 1

@@ -1,0 +1,91 @@
+"""Threads fork at once while others look up, on both clients; each child looks up, too.
+
+    python fork_storm.py SOCKET
+
+The p0f there answers with the asked address as os_name. Exits with 0 if every lookup, in the parent
+and in the children, had its own answer, and every child has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import gc
+import itertools
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from p0f_middleware import AsyncP0f, P0f
+
+FORKERS, FORKS = 4, 10
+socket_path = sys.argv[1]
+client = P0f(socket_path, timeout=20, cache_ttl=0.001)
+async_client = AsyncP0f(socket_path, timeout=20)
+others = [P0f(socket_path, timeout=20) for _ in range(2)]
+over = threading.Event()
+failures: list[str] = []
+
+
+def is_right(ip_address: str) -> bool:
+    info = client.lookup(ip_address)
+    return info is not None and info.os_name == ip_address
+
+
+async def is_right_async(ip_address: str) -> bool:
+    info = await async_client.lookup(ip_address)
+    return info is not None and info.os_name == ip_address
+
+
+def until_over(ask: Callable[[str], bool], network: str) -> None:
+    for number in itertools.count():
+        if over.is_set():
+            return
+        if not ask(f"{network}.{number % 250}"):
+            failures.append(f"a wrong answer in {network}")
+
+
+def make_and_forget(ip_address: str) -> bool:
+    info = P0f(socket_path, timeout=20).lookup(ip_address)
+    return info is not None and info.os_name == ip_address
+
+
+def fork(network: str) -> None:
+    for number in range(FORKS):
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(30)
+            ip_address = f"{network}.{number}"
+            right = all(is_right(ip_address) for _ in range(3))
+            right = right and asyncio.run(is_right_async(ip_address))
+            others.clear()
+            gc.collect()
+            client.close()
+            os._exit(0 if right else 1)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if status:
+            failures.append(f"a child has ended with {status}")
+
+
+faulthandler.dump_traceback_later(100, exit=True)
+asking = [
+    *(threading.Thread(target=until_over, args=(is_right, f"198.51.{n}")) for n in range(2)),
+    *(
+        threading.Thread(
+            target=until_over, args=(lambda ip: asyncio.run(is_right_async(ip)), f"198.52.{n}")
+        )
+        for n in range(5)
+    ),
+    threading.Thread(target=until_over, args=(make_and_forget, "198.53.0")),
+]
+forking = [threading.Thread(target=fork, args=(f"203.0.{n}",)) for n in range(FORKERS)]
+for thread in (*asking, *forking):
+    thread.start()
+for thread in forking:
+    thread.join()
+over.set()
+for thread in asking:
+    thread.join()
+sys.exit("\n".join(failures) or 0)

@@ -1,0 +1,274 @@
+"""Waiting in threads, and in the greenlets of gevent and eventlet, however they were patched in."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from p0f_middleware._daemon.waiting import Lock, current_hub, wait_readable
+from p0f_middleware.testing import FakeP0f
+
+from .clients import named_after
+
+LIBRARIES = [
+    pytest.param(
+        library,
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec(library) is None, reason=f"{library} is not installed"
+        ),
+    )
+    for library in ("gevent", "eventlet")
+]
+PATCHES = [
+    "first",  # before the package is imported
+    "late",  # after the client was made
+    "connected",  # after its first lookup
+]
+
+
+# Threads
+
+
+def test_threads_have_no_hub() -> None:
+    assert current_hub() is None
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    read, write = os.pipe()
+    yield read, write
+    os.close(read)
+    os.close(write)
+
+
+def test_what_is_readable_is_not_waited_for(pipe: tuple[int, int]) -> None:
+    os.write(pipe[1], b"x")
+
+    wait_readable(pipe[0], 5)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.01])
+def test_waiting_in_vain_ends_in_time(pipe: tuple[int, int], seconds: float) -> None:
+    with pytest.raises(TimeoutError):
+        wait_readable(pipe[0], seconds)
+
+
+def test_a_free_lock_is_taken_at_once() -> None:
+    lock = Lock()
+
+    assert [lock.try_now(False) for _ in range(2)] == [True, False]
+
+
+def test_a_lock_that_is_given_back_goes_to_who_waits() -> None:
+    lock = Lock()
+    lock.try_now(False)
+    taken: list[bool] = []
+    thread = threading.Thread(target=lambda: taken.append(lock.acquire(time.monotonic() + 5)))
+    thread.start()
+    lock.release()
+    thread.join()
+
+    assert taken == [True]
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.01])
+def test_a_lock_that_is_not_given_back_is_waited_for_no_longer(seconds: float) -> None:
+    lock = Lock()
+    lock.try_now(False)
+
+    assert not lock.acquire(time.monotonic() + seconds)
+
+
+# Greenlets: each program runs in a process of its own, since patches cannot be undone
+
+
+def run(program: str, p0f: FakeP0f, *arguments: str) -> str:
+    """What the program prints; fails if it hangs or fails."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PREPARE + program, p0f.socket_path, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+PREPARE = """
+import collections, os, sys, threading, time
+socket_path, library, when, *unpatched = sys.argv[1:]
+
+def patch():
+    off = dict.fromkeys(unpatched, False)
+    if library == "gevent":
+        from gevent import monkey
+        monkey.patch_all(**off)
+    else:
+        import eventlet
+        eventlet.monkey_patch(**off)
+
+if when == "first":
+    patch()
+from p0f_middleware import P0f, P0fTimeout
+client = P0f(socket_path, timeout=10)
+if when == "connected":
+    client.lookup("192.0.2.1")
+if when != "first":
+    patch()
+if library == "gevent":
+    from gevent import Timeout, joinall, sleep, spawn
+else:
+    from eventlet import Timeout, sleep, spawn
+    def joinall(greenlets):
+        for greenlet in greenlets:
+            greenlet.wait()
+
+def is_right(address):
+    info = client.lookup(address)
+    return info is not None and info.os_name == address
+"""
+TWENTY_GREENLETS = """
+def visitor(number):
+    for _ in range(10):
+        seen[is_right(f"198.51.100.{number}")] += 1
+        sleep(0)
+
+def thread(number):
+    for _ in range(10):
+        seen[is_right(f"203.0.113.{number}")] += 1
+
+seen = collections.Counter()
+threads = [threading.Thread(target=thread, args=(number,)) for number in range(4)]
+for each in threads:
+    each.start()
+joinall([spawn(visitor, number) for number in range(20)])
+while any(each.is_alive() for each in threads):
+    sleep(0.01)
+print(dict(seen))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["quick", "slow"])
+@pytest.mark.parametrize("unpatched", [[], ["thread"], ["socket"]], ids=str)
+@pytest.mark.parametrize("when", PATCHES)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_all_greenlets_and_threads_get_their_own_answers(
+    fake_p0f: FakeP0f, library: str, when: str, unpatched: list[str], slow: bool
+) -> None:
+    def answer_late(ip_address: str) -> bytes:
+        time.sleep(0.001)
+        return named_after(ip_address)
+
+    fake_p0f.answer_with(answer_late if slow else named_after)
+
+    assert run(TWENTY_GREENLETS, fake_p0f, library, when, *unpatched) == "{True: 240}\n"
+
+
+OTHERS_GO_ON = """
+def count():
+    global turns
+    while True:
+        sleep(0.001)
+        turns += 1
+
+turns = 0
+client.timeout = client._exchanger.timeout = 0.3
+spawn(count)
+try:
+    client.lookup("192.0.2.2")
+except P0fTimeout:
+    print(turns > 10)
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("unpatched", [[], ["thread"]], ids=str)
+@pytest.mark.parametrize("when", ["first", "late"])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_other_greenlets_go_on_while_p0f_does_not_answer(
+    fake_p0f: FakeP0f, library: str, when: str, unpatched: list[str]
+) -> None:
+    fake_p0f.stall()
+
+    assert run(OTHERS_GO_ON, fake_p0f, library, when, *unpatched) == "True\n"
+
+
+GIVEN_UP = """
+assert is_right("192.0.2.1")
+slow = "192.0.2.99"
+try:
+    with Timeout(0.05):
+        client.lookup(slow)
+except Timeout:
+    print("given up")
+print(is_right("192.0.2.2"), client.stats.dropped, client.stats.abandoned, client.stats.outages)
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("when", PATCHES)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_answer_to_a_greenlet_that_was_timed_out_reaches_nobody(
+    fake_p0f: FakeP0f, library: str, when: str
+) -> None:
+    def answer(ip_address: str) -> bytes:
+        if ip_address == "192.0.2.99":
+            time.sleep(0.3)
+        return named_after(ip_address)
+
+    fake_p0f.answer_with(answer)
+
+    assert run(GIVEN_UP, fake_p0f, library, when) == "given up\nTrue 1 1 0\n"
+    assert fake_p0f.connections == 1
+
+
+GREENLETS_THAT_WAIT_IN_THE_QUEUE = """
+shared = client._exchanger.shared_here()
+assert is_right("192.0.2.1")
+assert shared.lock.try_now(False)
+client.timeout = client._exchanger.timeout = 0.2
+order = []
+
+def visitor(number):
+    try:
+        order.append((number, is_right(f"192.0.2.{number}")))
+    except P0fTimeout:
+        order.append((number, "late"))
+
+greenlets = [spawn(visitor, number) for number in range(3)]
+sleep(0.02)
+if library == "gevent":
+    greenlets[0].kill()
+else:
+    greenlets[0].kill()
+sleep(0.02)
+shared.lock.release()
+joinall(greenlets[1:])
+print(order, len(shared.lock.queue))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_greenlets_have_their_turn_in_order_and_those_killed_are_passed_over(
+    fake_p0f: FakeP0f, library: str
+) -> None:
+    fake_p0f.answer_with(named_after)
+
+    printed = run(GREENLETS_THAT_WAIT_IN_THE_QUEUE, fake_p0f, library, "first")
+    assert printed == "[(1, True), (2, True)] 0\n"

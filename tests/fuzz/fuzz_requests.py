@@ -1,0 +1,237 @@
+"""Fuzzing of whole requests: anything that a server, a client, a proxy or p0f could hand over.
+
+    pip install atheris
+    python -m tests.fuzz.fuzz_requests wsgi -max_total_time=600 [CORPUS_FOLDER]
+    python -m tests.fuzz.fuzz_requests asgi -max_total_time=600 [CORPUS_FOLDER]
+
+The invariant: the application is called once with the four keys, they fit one another, nothing is
+raised, and what the server handed over reaches the application as it was. That nothing leaks is
+checked by test_fuzz_requests.py, which runs the same functions without atheris.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+atheris = importlib.import_module("atheris") if __name__ == "__main__" else None
+
+with atheris.instrument_imports() if atheris else contextlib.nullcontext():
+    from p0f_middleware import (
+        AsyncP0f,
+        Claim,
+        P0f,
+        P0fASGIMiddleware,
+        P0fInfo,
+        P0fStatus,
+        P0fUnavailable,
+        P0fWSGIMiddleware,
+        Syn,
+        _outage,
+    )
+    from p0f_middleware._outcome import Outcome
+    from p0f_middleware._visitor import Visitor
+    from p0f_middleware.testing import SAMPLE, FakeP0f
+
+    from .requests import PROXY, SYN_HEADER, answers, environs, scopes
+
+LEAST = {"p0f.info", "p0f.status", "p0f.reason"}
+KEYS = LEAST | {"p0f.claim"}
+PROXIES: dict[str, Any] = {
+    "trusted_proxies": [PROXY, "127.0.0.0/8", "unix:"],
+    "client_port_header": "X-Client-Port",
+}
+
+
+class Stub:
+    """A source that asks the visitor for all it has, and answers with what stands in `outcome`."""
+
+    outcome: Any = None
+
+    def fingerprint(self, visitor: Visitor, deadline: float) -> Any:
+        shown = (visitor.peer_address, visitor.peer_port, visitor.address, visitor.port)
+        for address in shown[::2]:
+            assert address is None or isinstance(address, str)
+        for port in shown[1::2]:
+            assert port is None or (isinstance(port, int) and 0 <= port <= 65535)
+        for name in ("User-Agent", "X-Forwarded-For", "Host", SYN_HEADER):
+            value = visitor.header(name)
+            assert value is None or isinstance(value, str)
+        assert visitor.is_trusted(visitor.address) in (True, False)
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome
+
+
+class AwaitedStub:
+    def __init__(self, stub: Stub) -> None:
+        self.stub = stub
+
+    async def fingerprint(self, visitor: Visitor, deadline: float) -> Any:
+        return self.stub.fingerprint(visitor, deadline)
+
+
+outcomes: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        Outcome(SAMPLE, P0fStatus.OK, None),
+        Outcome(P0fInfo(), P0fStatus.OK, None),
+        Outcome(None, P0fStatus.NO_MATCH, "not seen"),
+        P0fUnavailable("no socket"),
+        RuntimeError("bug"),
+        RecursionError(),
+        None,
+        (),
+    ]
+)
+
+
+class Sources:
+    """What both kinds of requests are tried with: each source with and without proxies."""
+
+    def __init__(self) -> None:
+        _outage.FIRST_DELAY = 0.0  # an outage would hide all but one answer
+        self.stub = Stub()
+        self.p0f = FakeP0f().start()
+        self.loop = asyncio.new_event_loop()
+        self.syn, self.syn_header = Syn(arm=False), Syn(arm=False, header=SYN_HEADER)
+        self.blocking = P0f(self.p0f.socket_path, timeout=0.02)
+        self.awaited = AsyncP0f(self.p0f.socket_path, timeout=0.02)
+
+    def wsgi(self, app: Any) -> list[P0fWSGIMiddleware]:
+        return list(self._both(P0fWSGIMiddleware, app, self.blocking, self.stub))
+
+    def asgi(self, app: Any) -> list[P0fASGIMiddleware]:
+        return list(self._both(P0fASGIMiddleware, app, self.awaited, AwaitedStub(self.stub)))
+
+    def _both(self, kind: Any, app: Any, client: Any, stub: Any) -> Iterator[Any]:
+        for options in ({}, PROXIES):
+            yield kind(app, stub, grace=0, **options)
+            yield kind(app, client, grace=0.001, hold=0.001, **options)
+            yield kind(app, self.syn, claims=False, **options)
+        yield kind(app, stub, grace=0, client_header="Forwarded", trusted_proxies=[PROXY])
+        yield kind(app, self.syn_header, **PROXIES)
+
+    def close(self) -> None:
+        self.blocking.close()
+        self.loop.run_until_complete(self.awaited.close())
+        self.loop.close()
+        self.p0f.stop()
+
+
+def fits(given: Any) -> None:
+    """The keys are there, and of one story."""
+    keys = {key for key in given if isinstance(key, str) and key.startswith("p0f.")}
+    assert keys in (KEYS, LEAST), keys
+    info, status, reason = given["p0f.info"], given["p0f.status"], given["p0f.reason"]
+    assert info is None or isinstance(info, P0fInfo)
+    assert isinstance(status, P0fStatus)
+    assert (status is P0fStatus.OK) == (info is not None) == (reason is None)
+    assert reason is None or (isinstance(reason, str) and reason)
+    assert isinstance(given.get("p0f.claim"), (Claim, type(None)))
+    if info is not None:
+        assert dict(info)
+        assert info.as_dict()
+        assert repr(info)
+
+
+def start_response(*_: Any) -> Any:
+    raise AssertionError("the middleware started a response")
+
+
+def wsgi_check(sources: Sources) -> Callable[..., None]:
+    """Tries one environ with each source, and each answer p0f could give."""
+    calls: list[tuple[Any, Any]] = []
+    body: list[bytes] = []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        calls.append((environ, start_response))
+        return body
+
+    middlewares = sources.wsgi(app)
+
+    def check(environ: dict[str, Any], answer: bytes, outcome: Any) -> None:
+        sources.p0f.answer_with(answer)
+        sources.stub.outcome = outcome
+        for middleware in middlewares:
+            calls.clear()
+            given = dict(environ)
+            assert middleware(given, start_response) is body
+            [(seen, handed_on)] = calls
+            assert seen is given
+            assert handed_on is start_response
+            fits(seen)
+            assert all(seen[key] is value for key, value in environ.items())
+
+    return check
+
+
+def asgi_check(sources: Sources) -> Callable[..., None]:
+    """Tries one scope with each source, and each answer p0f could give.
+
+    A scope with iterators can be tried with one middleware, since the application exhausts them.
+    """
+    calls: list[tuple[Any, Any, Any]] = []
+    result = object()
+
+    async def receive() -> Any:
+        raise AssertionError("the middleware received a message")
+
+    async def send(_: Any) -> None:
+        raise AssertionError("the middleware sent a message")
+
+    async def app(scope: Any, receive: Any, send: Any) -> object:
+        calls.append((scope, receive, send))
+        return result
+
+    middlewares = sources.asgi(app)
+
+    def check(scope: dict[str, Any], answer: bytes, outcome: Any, which: int) -> None:
+        sources.p0f.answer_with(answer)
+        sources.stub.outcome = outcome
+        one_shot = any(isinstance(scope.get(name), Iterator) for name in ("client", "headers"))
+        which %= len(middlewares)
+        for middleware in [middlewares[which]] if one_shot else middlewares:
+            calls.clear()
+            before = dict(scope)
+            assert sources.loop.run_until_complete(middleware(scope, receive, send)) is result
+            [(seen, *handed_on)] = calls
+            assert handed_on == [receive, send]
+            assert scope.keys() == before.keys()
+            fits(seen)
+            for key, value in before.items():
+                assert scope[key] is value
+                assert seen[key] is value or isinstance(value, Iterator)
+
+    return check
+
+
+def test_of(kind: str, sources: Sources) -> Any:
+    """The property, as hypothesis and atheris take it."""
+    if kind == "wsgi":
+        return given(environs, answers, outcomes)(wsgi_check(sources))
+    return given(scopes, answers, outcomes, st.integers(0, 99))(asgi_check(sources))
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    assert atheris is not None
+    import logging
+
+    logging.getLogger("p0f_middleware").setLevel(logging.CRITICAL)
+    kind = sys.argv.pop(1)
+    checked = settings(database=None, deadline=None)(test_of(kind, Sources()))
+    atheris.Setup(sys.argv, atheris.instrument_func(checked.hypothesis.fuzz_one_input))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Both middlewares behind the same methods, for tests of what both promise; and sources for them.
+
+A source here is written once, blocking; for ASGI it is wrapped in one that is awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
+from p0f_middleware._outcome import Outcome, P0fStatus
+from p0f_middleware._visitor import Visitor
+from p0f_middleware.testing import SAMPLE
+
+HOST, OTHER = "192.0.2.1", "192.0.2.2"
+PORT = 50000
+UNIX = ("unix:", 0)
+"""The peer on a Unix socket."""
+
+Headers = Iterable[tuple[str, str]]
+Peer = tuple[Any, ...] | None
+
+
+class KnownAfter:
+    """A source that comes to know every host when it is asked often enough."""
+
+    def __init__(self, questions: float = 1, info: Any = SAMPLE) -> None:
+        self.questions = questions
+        self.info = info
+        self.asked: list[str] = []
+
+    def lookup(self, ip_address: str) -> P0fInfo | None:
+        self.asked.append(ip_address)
+        return self.info if len(self.asked) >= self.questions else None
+
+
+class Failing:
+    """A source that raises what it is given."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.asked: list[str] = []
+
+    def lookup(self, ip_address: str) -> P0fInfo | None:
+        self.asked.append(ip_address)
+        raise self.error
+
+
+class Telling:
+    """A source that is asked with the visitor, and answers with what `answer` returns or raises."""
+
+    def __init__(self, answer: Callable[[Visitor, float], Outcome]) -> None:
+        self.answer = answer
+        self.deadlines: list[float] = []
+
+    def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
+        self.deadlines.append(deadline)
+        return self.answer(visitor, deadline)
+
+
+def known(_visitor: Visitor, _deadline: float) -> Outcome:
+    return Outcome(SAMPLE, P0fStatus.OK, None)
+
+
+class _AwaitedLookup:
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    async def lookup(self, ip_address: str) -> Any:
+        return self.source.lookup(ip_address)
+
+
+class _AwaitedFingerprint:
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    async def fingerprint(self, visitor: Visitor, deadline: float) -> Any:
+        return self.source.fingerprint(visitor, deadline)
+
+
+def awaited(source: Any) -> Any:
+    """The source as ASGI asks it, if it is one of those above."""
+    if isinstance(source, Telling):
+        return _AwaitedFingerprint(source)
+    return _AwaitedLookup(source) if isinstance(source, (KnownAfter, Failing)) else source
+
+
+def keys_of(environ_or_scope: Any) -> dict[str, Any]:
+    return {key: value for key, value in environ_or_scope.items() if key.startswith("p0f.")}
+
+
+class WSGI:
+    """P0fWSGIMiddleware and an application that keeps what it is called with."""
+
+    is_async = False
+
+    def __init__(self, source: Any = None, **options: Any) -> None:
+        self.environs: list[dict[str, Any]] = []
+        self.middleware = P0fWSGIMiddleware(self._app, source, **options)
+
+    def _app(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.environs.append(environ)
+        return []
+
+    def request(self, peer: Peer = (HOST, PORT), headers: Headers = (), **more: Any) -> Any:
+        """One request; returns the keys that the application finds."""
+        environ: dict[str, Any] = {"QUERY_STRING": ""}
+        if peer == UNIX:
+            environ["REMOTE_ADDR"] = ""
+        elif peer is not None:
+            environ |= zip(("REMOTE_ADDR", "REMOTE_PORT"), peer[:2], strict=False)
+        for name, value in headers:
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+        setup_testing_defaults(environ)
+        self.middleware(environ | more, lambda *_: lambda _: None)
+        return keys_of(self.environs[-1])
+
+    def end(self) -> None:
+        close = getattr(self.middleware.source, "close", None)
+        if close is not None:
+            close()
+
+
+class ASGI:
+    """P0fASGIMiddleware and an application that keeps what it is called with, on one event loop."""
+
+    is_async = True
+
+    def __init__(self, source: Any = None, **options: Any) -> None:
+        self.scopes: list[dict[str, Any]] = []
+        self.loop = asyncio.new_event_loop()
+        source = awaited(source)
+        try:
+            self.middleware = P0fASGIMiddleware(self._app, source, **options)
+        except BaseException:
+            self.loop.close()
+            raise
+
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+
+    def request(self, peer: Peer = (HOST, PORT), headers: Headers = (), **more: Any) -> Any:
+        """One request; returns the keys that the application finds."""
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "server": ("/run/app.sock", None) if peer == UNIX else ("192.0.2.9", 80),
+            "client": None if peer == UNIX else peer,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+        }
+        self.loop.run_until_complete(self.middleware(scope | more, receive, send))
+        return keys_of(self.scopes[-1])
+
+    def end(self) -> None:
+        source = self.middleware.source
+        if isinstance(source, AsyncP0f):
+            self.loop.run_until_complete(source.close())
+        self.loop.close()
+
+
+Middleware = WSGI | ASGI
+
+
+async def receive() -> dict[str, Any]:
+    raise AssertionError("the middleware received a message")
+
+
+async def send(message: Any) -> None:
+    raise AssertionError("the middleware sent a message")

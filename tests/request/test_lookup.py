@@ -1,0 +1,461 @@
+"""One request's lookup, sync and async: grace, what is held, deadlines, and failures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from p0f_middleware import (
+    ClaimVerdict,
+    P0fASGIMiddleware,
+    P0fInfo,
+    P0fStatus,
+    P0fTimeout,
+    P0fUnavailable,
+)
+from p0f_middleware._daemon.protocol import P0F_3, write_answer
+from p0f_middleware._outcome import Outcome
+from p0f_middleware._request import visitor
+from p0f_middleware._request.hold import ASK_ONCE_MORE_AFTER
+from p0f_middleware._visitor import Visitor
+from p0f_middleware.testing import SAMPLE, FakeP0f
+
+from .conftest import Clock
+from .middlewares import (
+    HOST,
+    OTHER,
+    PORT,
+    Failing,
+    KnownAfter,
+    Middleware,
+    Telling,
+    known,
+    receive,
+    send,
+)
+
+Wrap = Callable[..., Middleware]
+
+NEVER = float("inf")
+NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "not seen")
+WITHOUT_HTTP = P0fInfo(os_name="Linux")
+WINDOWS_10 = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0"
+LINUX = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/126.0.0.0"
+PROXY = "10.0.0.1"
+
+
+def status(middleware: Middleware, *args: Any, **more: Any) -> P0fStatus:
+    found: P0fStatus = middleware.request(*args, **more)["p0f.status"]
+    return found
+
+
+# Grace
+
+
+@pytest.mark.parametrize("questions", [2, 3, 6])
+def test_a_client_that_becomes_known_within_the_grace_is_found(
+    wrap: Wrap, clock: Clock, questions: int
+) -> None:
+    assert wrap(KnownAfter(questions)).request()["p0f.info"] is SAMPLE
+    assert len(clock.pauses) == questions - 1
+
+
+def test_a_client_that_stays_unknown_costs_the_grace(wrap: Wrap, clock: Clock) -> None:
+    assert status(wrap(KnownAfter(NEVER), grace=0.05)) == "no_match"
+    assert sum(clock.pauses) == pytest.approx(0.05)
+
+
+def test_a_client_that_stayed_unknown_is_not_waited_for_again(wrap: Wrap, clock: Clock) -> None:
+    source = KnownAfter(NEVER)
+    middleware = wrap(source)
+    middleware.request()
+    clock.pauses.clear()
+    source.asked.clear()
+    middleware.request()
+
+    assert (clock.pauses, source.asked) == ([], [HOST])
+
+
+def test_a_known_client_is_not_waited_for(wrap: Wrap, clock: Clock) -> None:
+    wrap(KnownAfter()).request()
+
+    assert clock.pauses == []
+
+
+def test_without_grace_it_is_asked_once(wrap: Wrap, clock: Clock) -> None:
+    source = KnownAfter(2)
+
+    assert status(wrap(source, grace=0)) == "no_match"
+    assert (clock.pauses, source.asked) == ([], [HOST])
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_failure_while_waiting_is_unavailable(wrap: Wrap) -> None:
+    outcomes = iter([NO_MATCH, NO_MATCH, P0fUnavailable("p0f has ended")])
+
+    assert status(wrap(Telling(lambda *_: raise_or_return(next(outcomes))))) == "unavailable"
+
+
+def raise_or_return(outcome: Any) -> Any:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+# The deadline: timeout and grace are all that a request may cost
+
+
+def test_every_question_of_a_request_has_the_same_deadline(wrap: Wrap, clock: Clock) -> None:
+    began = clock.now
+    source = Telling(lambda *_: NO_MATCH)
+    source.timeout = 0.1  # type: ignore[attr-defined]
+    wrap(source, grace=0.01).request()
+
+    assert len(source.deadlines) > 2
+    assert set(source.deadlines) == {began + 0.1 + 0.01}
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.03, 0.06, 0.099, 0.11, 5])
+def test_a_slow_source_is_not_asked_beyond_the_deadline(
+    wrap: Wrap, clock: Clock, seconds: float
+) -> None:
+    asked_at: list[float] = []
+
+    def slow(_visitor: Any, _deadline: float) -> Outcome:
+        asked_at.append(clock.now)
+        clock.now += seconds
+        return NO_MATCH
+
+    source = Telling(slow)
+    wrap(source).request()
+    assert max(asked_at) <= source.deadlines[0]
+
+
+def test_a_source_that_runs_out_of_time_after_no_match_has_said_no_match(
+    wrap: Wrap, clock: Clock
+) -> None:
+    def takes_60_ms(_visitor: Any, deadline: float) -> Outcome:
+        clock.now += 0.06
+        if clock.now > deadline:
+            raise P0fTimeout("p0f did not answer")
+        return NO_MATCH
+
+    source = Telling(takes_60_ms)
+    middleware = wrap(source)
+    assert status(middleware) == "no_match"
+    asked = len(source.deadlines)
+    assert status(middleware) == "no_match"
+    assert len(source.deadlines) == asked + 1, "it stayed unknown, and is not waited for again"
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_timeout_before_the_deadline_is_unavailable(wrap: Wrap) -> None:
+    outcomes = iter([NO_MATCH, P0fTimeout("p0f did not answer")])
+
+    assert status(wrap(Telling(lambda *_: raise_or_return(next(outcomes))))) == "unavailable"
+
+
+def test_a_p0f_that_is_slow_and_knows_nobody_holds_a_request_no_longer_than_it_may(
+    wrap: Wrap, fake_p0f: FakeP0f
+) -> None:
+    def late(_: str) -> bytes:
+        time.sleep(0.2)
+        return write_answer(None, P0F_3)
+
+    fake_p0f.answer_with(late)
+    middleware = wrap(fake_p0f.socket_path, timeout=0.8, grace=0.2)
+    began = time.monotonic()
+    assert status(middleware) == "no_match"
+    # 1 s by the options. Were grace the pauses alone, ten questions would take 2 s and more.
+    assert time.monotonic() - began < 1.8
+
+
+def test_a_p0f_that_does_not_answer_holds_a_request_no_longer_than_it_may(
+    wrap: Wrap, fake_p0f: FakeP0f
+) -> None:
+    middleware = wrap(fake_p0f.socket_path, timeout=0.1)
+    middleware.request()
+    fake_p0f.stall()
+    began = time.monotonic()
+    assert status(middleware, (OTHER, PORT)) == "unavailable"
+    assert time.monotonic() - began < 1
+    fake_p0f.resume()
+
+
+# Hold
+
+
+def test_requests_of_one_connection_get_what_the_first_was_told(wrap: Wrap, clock: Clock) -> None:
+    source = KnownAfter(info=P0fInfo(os_name="Linux", http_name="Firefox"))
+    middleware = wrap(source)
+    first = middleware.request()
+    source.info = SAMPLE
+    clock.now += 9.9
+
+    assert middleware.request()["p0f.info"] is first["p0f.info"]
+    assert source.asked == [HOST]
+
+
+def test_it_is_asked_again_when_the_time_is_over(wrap: Wrap, clock: Clock) -> None:
+    source = KnownAfter()
+    middleware = wrap(source, hold=3)
+    for seconds in (0.0, 2.9, 0.2):
+        clock.now += seconds
+        middleware.request()
+
+    assert source.asked == [HOST, HOST]
+
+
+def test_without_hold_it_is_asked_each_time(wrap: Wrap) -> None:
+    source = KnownAfter()
+    middleware = wrap(source, hold=0)
+    for _ in range(3):
+        middleware.request()
+
+    assert source.asked == [HOST] * 3
+
+
+@pytest.mark.parametrize("other", [(HOST, PORT + 1), (OTHER, PORT)], ids=str)
+def test_another_connection_is_asked_about(wrap: Wrap, other: tuple[str, int]) -> None:
+    source = KnownAfter()
+    middleware = wrap(source)
+    middleware.request()
+    middleware.request(other)
+
+    assert source.asked == [HOST, other[0]]
+
+
+@pytest.mark.parametrize(
+    "peer", [(HOST,), (HOST, 0), (HOST, "0"), (HOST, None), (HOST, "x"), (HOST, 70000), (HOST, [])]
+)
+def test_without_a_port_nothing_is_held(wrap: Wrap, peer: Any) -> None:
+    source = KnownAfter()
+    middleware = wrap(source)
+    assert [status(middleware, peer), status(middleware, peer)] == ["ok", "ok"]
+
+    assert source.asked == [HOST, HOST]
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [(HOST, str(PORT)), [HOST, PORT], (f"{HOST}:{PORT}",), (f"[2001:db8::1]:{PORT}",)],
+    ids=str,
+)
+def test_a_port_is_a_port_however_the_server_puts_it(wrap: Wrap, peer: Any) -> None:
+    source = KnownAfter()
+    middleware = wrap(source)
+    middleware.request(peer)
+    middleware.request(peer)
+
+    assert len(source.asked) == 1
+
+
+@pytest.mark.usefixtures("clock")
+def test_no_match_is_not_held(wrap: Wrap) -> None:
+    source = KnownAfter(2)
+    middleware = wrap(source, grace=0)
+
+    assert [status(middleware), status(middleware)] == ["no_match", "ok"]
+
+
+def test_a_failure_is_not_held(wrap: Wrap) -> None:
+    source = Failing(P0fUnavailable("no socket"))
+    middleware = wrap(source)
+
+    assert [status(middleware), status(middleware)] == ["unavailable", "unavailable"]
+    assert source.asked == [HOST, HOST]
+
+
+@pytest.mark.parametrize(
+    ("client", "more", "queries"),
+    [
+        ("192.0.2.1:51008", {}, 1),
+        ("[2001:db8::1]:51008", {}, 1),
+        ("192.0.2.1", {"X-Client-Port": "51008"}, 1),
+        ("192.0.2.1", {}, 2),
+        ("192.0.2.1", {"X-Client-Port": "x"}, 2),
+    ],
+)
+def test_behind_a_proxy_it_is_held_where_the_clients_port_is_named(
+    wrap: Wrap, client: str, more: dict[str, str], queries: int
+) -> None:
+    source = KnownAfter()
+    middleware = wrap(source, trusted_proxies=PROXY, client_port_header="X-Client-Port")
+    headers = [("X-Forwarded-For", client), *more.items()]
+    # the proxy's own connection is another each time, and says nothing of the client's
+    middleware.request((PROXY, 1), headers)
+    middleware.request((PROXY, 2), headers)
+
+    assert len(source.asked) == queries
+
+
+def test_visitors_on_one_connection_of_a_proxy_are_told_apart(wrap: Wrap) -> None:
+    source = KnownAfter()
+    middleware = wrap(source, trusted_proxies=PROXY)
+    for client in (f"{HOST}:1", f"{OTHER}:1", f"{HOST}:2", f"{HOST}:1"):
+        middleware.request((PROXY, 1), [("X-Forwarded-For", client)])
+
+    assert source.asked == [HOST, OTHER, HOST]
+
+
+def test_a_proxy_without_a_word_of_its_client_is_not_held(wrap: Wrap) -> None:
+    source = KnownAfter()
+    middleware = wrap(source, trusted_proxies=PROXY)
+    middleware.request((PROXY, 1))
+    middleware.request((PROXY, 1), [("X-Forwarded-For", HOST)])
+
+    assert source.asked == [PROXY, HOST]
+
+
+def test_a_held_connection_that_claims_something_else_gets_a_new_claim(wrap: Wrap) -> None:
+    middleware = wrap(KnownAfter())
+    agents = (LINUX, WINDOWS_10, LINUX)
+    verdicts = [
+        middleware.request(headers=[("User-Agent", agent)])["p0f.claim"].verdict for agent in agents
+    ]
+
+    assert verdicts[0] == verdicts[2] == ClaimVerdict.AGREE
+    assert verdicts[1] != ClaimVerdict.AGREE
+
+
+def test_what_p0f_learns_from_http_is_asked_for_once_more(wrap: Wrap, clock: Clock) -> None:
+    source = KnownAfter(info=WITHOUT_HTTP)
+    middleware = wrap(source)
+    middleware.request()
+    clock.now += ASK_ONCE_MORE_AFTER + 0.1
+    source.info = SAMPLE
+
+    assert middleware.request()["p0f.info"] is SAMPLE
+    assert source.asked == [HOST, HOST]
+
+
+def test_what_p0f_never_learns_is_asked_for_once(wrap: Wrap, clock: Clock) -> None:
+    source = KnownAfter(info=WITHOUT_HTTP)
+    middleware = wrap(source)
+    for _ in range(8):
+        middleware.request()
+        clock.now += ASK_ONCE_MORE_AFTER + 0.1
+
+    assert source.asked == [HOST, HOST]
+
+
+class AtOnce:
+    """A source as Syn is one: it serves ASGI as it is."""
+
+    answers_at_once = True
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
+        self.asked += 1
+        return known(visitor, deadline)
+
+
+def test_what_answers_at_once_is_asked_each_time(wrap: Wrap) -> None:
+    source = AtOnce()
+    middleware = wrap(source)
+
+    assert [status(middleware), status(middleware)] == ["ok", "ok"]
+    assert source.asked == 2
+
+
+# Failures
+
+
+@pytest.mark.usefixtures("nothing_logged_yet")
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("bug"), OSError("bug"), KeyError("bug"), ValueError("bug"), StopIteration()],
+    ids=repr,
+)
+def test_whatever_a_source_raises_does_not_get_out(wrap: Wrap, error: Exception) -> None:
+    keys = wrap(Failing(error)).request()
+
+    assert (keys["p0f.info"], keys["p0f.status"]) == (None, "unavailable")
+    assert "bug" not in keys["p0f.reason"]
+
+
+@pytest.mark.usefixtures("nothing_logged_yet")
+@pytest.mark.parametrize("outcome", [None, 7, (), (1, 2), {}, "ok", object()], ids=repr)
+def test_what_is_no_outcome_is_a_failure(wrap: Wrap, outcome: Any) -> None:
+    assert status(wrap(Telling(lambda *_: outcome))) == "unavailable"
+
+
+@pytest.mark.usefixtures("nothing_logged_yet")
+def test_what_a_source_raises_is_logged_once_with_its_traceback(
+    wrap: Wrap, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = Failing(RuntimeError("bug"))
+    middleware = wrap(source)
+    for _ in range(3):
+        middleware.request()
+
+    records = [record for record in caplog.records if record.name == "p0f_middleware"]
+    assert [(r.levelno, r.exc_info and r.exc_info[1]) for r in records] == [
+        (logging.ERROR, source.error)
+    ]
+
+
+def test_an_outage_is_logged_by_the_client_alone(
+    wrap: Wrap, caplog: pytest.LogCaptureFixture
+) -> None:
+    middleware = wrap("/nonexistent/p0f.sock")
+    for _ in range(3):
+        middleware.request()
+
+    records = [record for record in caplog.records if record.name == "p0f_middleware"]
+    assert len(records) == 1
+
+
+@pytest.mark.parametrize("when", ["asked", "claims are read"])
+@pytest.mark.parametrize("claims", [False, True])
+@pytest.mark.usefixtures("nothing_logged_yet")
+def test_a_failure_anywhere_leaves_all_the_keys(
+    wrap: Wrap, monkeypatch: pytest.MonkeyPatch, when: str, claims: bool
+) -> None:
+    name = "claims" if when == "claims are read" else "peer_key"
+
+    def broken(_: Any) -> Any:
+        raise KeyError(name)
+
+    for kind in (visitor.WSGIVisitor, visitor.ASGIVisitor):
+        monkeypatch.setattr(kind, name, broken)
+    keys = wrap(KnownAfter(), claims=claims).request()
+    expected = {"p0f.info", "p0f.status", "p0f.reason"} | ({"p0f.claim"} if claims else set())
+    assert keys.keys() == expected
+
+
+# What is let pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), asyncio.CancelledError()],
+    ids=repr,
+)
+def test_what_ends_the_request_or_the_worker_ends_it(wrap: Wrap, error: BaseException) -> None:
+    middleware = wrap(Failing(error))
+    with pytest.raises(type(error)):
+        middleware.request()
+
+
+def test_a_cancelled_request_is_cancelled_while_it_waits_for_p0f(fake_p0f: FakeP0f) -> None:
+    async def app(*_: Any) -> None:
+        raise AssertionError("the application was called")
+
+    async def main() -> None:
+        middleware = P0fASGIMiddleware(app, fake_p0f.socket_path, timeout=30)
+        fake_p0f.stall()
+        scope = {"type": "http", "client": (HOST, PORT), "headers": []}
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(middleware(scope, receive, send), 0.05)
+        fake_p0f.resume()
+        await middleware.source.close()
+
+    asyncio.run(main())

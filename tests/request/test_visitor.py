@@ -1,0 +1,337 @@
+"""Visitors: what a source may know of a request, out of environ or scope."""
+
+from __future__ import annotations
+
+import io
+import socket
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from p0f_middleware._request.proxies import ProxyRules
+from p0f_middleware._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
+from p0f_middleware._visitor import NoConnection
+
+HOST, PROXY = "192.0.2.1", "10.0.0.1"
+NO_PROXIES = ProxyRules()
+BEHIND = ProxyRules([PROXY, "unix:"])
+
+
+def wsgi(rules: ProxyRules = NO_PROXIES, **environ: Any) -> WSGIVisitor:
+    return WSGIVisitor(environ, rules)
+
+
+def asgi(
+    rules: ProxyRules = NO_PROXIES, receive: Any = None, send: Any = None, **scope: Any
+) -> ASGIVisitor:
+    return ASGIVisitor(scope, receive, send, rules)
+
+
+def of_peer(address: Any, port: Any, rules: ProxyRules = NO_PROXIES) -> list[BaseVisitor]:
+    return [
+        wsgi(rules, REMOTE_ADDR=address, REMOTE_PORT=port),
+        asgi(rules, client=(address, port)),
+    ]
+
+
+# The peer, as each server gives it
+
+
+@pytest.mark.parametrize(
+    ("environ", "peer"),
+    [
+        ({"REMOTE_ADDR": HOST, "REMOTE_PORT": "50000"}, (HOST, 50000)),
+        ({"REMOTE_ADDR": HOST, "REMOTE_PORT": 50000}, (HOST, 50000)),  # Werkzeug
+        ({"REMOTE_ADDR": f"::ffff:{HOST}", "REMOTE_PORT": "50000"}, (HOST, 50000)),
+        ({"REMOTE_ADDR": HOST}, (HOST, None)),  # wsgiref, uWSGI, bjoern, granian
+        ({"REMOTE_ADDR": ""}, (None, None)),  # gunicorn, granian: a Unix socket
+        ({"REMOTE_ADDR": "", "REMOTE_PORT": ""}, (None, 0)),  # cheroot: a Unix socket
+        ({"REMOTE_ADDR": "localhost", "REMOTE_PORT": "None"}, (None, 0)),  # waitress: the same
+        ({"REMOTE_ADDR": "0.0.0.0"}, (None, None)),  # uWSGI: a Unix socket, or a kept connection
+        ({"REMOTE_ADDR": None, "REMOTE_PORT": None}, (None, 0)),  # gunicorn: PROXY LOCAL
+        ({"REMOTE_ADDR": f"{HOST}:51008"}, (HOST, 51008)),  # ProxyFix, behind a load balancer
+        ({"REMOTE_ADDR": f"{HOST}:51008", "REMOTE_PORT": "7"}, (HOST, 51008)),
+        ({"REMOTE_ADDR": "[2001:db8::1]:51008"}, ("2001:db8::1", 51008)),
+        ({}, (None, None)),
+    ],
+    ids=str,
+)
+def test_the_peer_of_a_wsgi_request(environ: dict[str, Any], peer: Any) -> None:
+    visitor = wsgi(**environ)
+
+    assert visitor.peer() == peer
+    assert (visitor.peer_address, visitor.peer_port) == peer
+
+
+@pytest.mark.parametrize(
+    ("scope", "peer"),
+    [
+        ({"client": (HOST, 50000)}, (HOST, 50000)),
+        ({"client": [HOST, 50000]}, (HOST, 50000)),  # daphne
+        ({"client": (HOST, "50000")}, (HOST, 50000)),  # granian
+        ({"client": ("2001:db8::1", 50000, 0, 0)}, ("2001:db8::1", 50000)),
+        ({"client": (HOST,)}, (HOST, None)),
+        ({"client": ("203.0.113.7", 0)}, ("203.0.113.7", 0)),  # uvicorn: a proxy's header
+        ({"client": (f"{HOST}:51008", 0)}, (HOST, 51008)),
+        ({"client": [None, 0]}, (None, 0)),
+        ({"client": ("", "0")}, (None, 0)),  # granian: a Unix socket
+        ({"client": ("testclient", 50000)}, (None, 50000)),
+        ({"client": None}, (None, None)),
+        ({"client": ()}, (None, None)),
+        ({"client": "192.0.2.1"}, (None, None)),
+        ({"client": 7}, (None, None)),
+        ({}, (None, None)),
+    ],
+    ids=str,
+)
+def test_the_peer_of_an_asgi_request(scope: dict[str, Any], peer: Any) -> None:
+    visitor = asgi(**scope)
+
+    assert visitor.peer() == peer
+    assert (visitor.peer_address, visitor.peer_port) == peer
+
+
+# The client
+
+
+def test_without_proxies_the_client_is_the_peer() -> None:
+    for visitor in of_peer(HOST, 50000):
+        assert (visitor.address, visitor.port, visitor.behind_proxy) == (HOST, 50000, False)
+
+
+def test_a_port_that_is_no_port_is_none() -> None:
+    for visitor in of_peer(HOST, 0) + of_peer(HOST, "x", BEHIND):
+        assert visitor.port is None
+
+
+def test_behind_a_proxy_the_client_is_whom_it_names_and_the_peer_is_the_proxy() -> None:
+    header = "192.0.2.1:51008"
+    for visitor in (
+        wsgi(BEHIND, REMOTE_ADDR=PROXY, REMOTE_PORT="7", HTTP_X_FORWARDED_FOR=header),
+        asgi(BEHIND, client=(PROXY, 7), headers=[(b"x-forwarded-for", header.encode())]),
+    ):
+        assert (visitor.address, visitor.port, visitor.behind_proxy) == (HOST, 51008, True)
+        assert (visitor.peer_address, visitor.peer_port) == (PROXY, 7)
+
+
+def test_whom_the_middleware_trusts_a_source_may_ask() -> None:
+    [visitor, *_] = of_peer(HOST, 1, BEHIND)
+
+    assert visitor.is_trusted(PROXY)
+    assert not visitor.is_trusted(HOST)
+    assert not visitor.is_trusted(None)
+
+
+# What requests of one connection have in common
+
+
+@pytest.mark.parametrize("port", [50000, "50000"])
+def test_the_key_of_a_connection_is_its_peer(port: Any) -> None:
+    for one, same, other in zip(
+        of_peer(HOST, port), of_peer(HOST, port), of_peer(HOST, 1), strict=True
+    ):
+        assert one.key == same.key != other.key
+        hash(one.key)
+
+
+def test_a_list_is_a_key_as_a_tuple_is() -> None:
+    assert asgi(client=[HOST, 1]).key == asgi(client=(HOST, 1)).key
+
+
+def test_behind_a_proxy_the_key_is_the_client_with_its_port() -> None:
+    def key(header: bytes) -> object:
+        headers = [(b"x-forwarded-for", header)]
+        return asgi(BEHIND, client=(PROXY, 7), headers=headers).key
+
+    assert key(b"192.0.2.1:1") == key(b"192.0.2.1:1") != key(b"192.0.2.1:2")
+    assert key(b"192.0.2.1") is key(b"unknown") is key(b"") is None
+
+
+# Headers
+
+
+HEADERS = [
+    (b"host", b"example.org"),
+    (b"x-one", b"1"),
+    [b"x-one", b"2"],
+    (b"x_one", b"3"),
+    (b"x-raw", bytearray(b"\xff")),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Host", "example.org"),
+        ("X-One", "1,2"),
+        ("x-ONE", "1,2"),
+        ("X-Raw", "\xff"),
+        ("X-No", None),
+    ],
+)
+def test_a_header_of_a_scope_is_text(name: str, value: str | None) -> None:
+    assert asgi(headers=HEADERS).header(name) == value
+
+
+@pytest.mark.parametrize("name", ["X-Gr\xfc\xdfe", "X-\u20ac", "", "\0", "X-One\n"])
+def test_a_name_that_no_header_has_is_absent(name: str) -> None:
+    assert asgi(headers=HEADERS).header(name) is None
+    assert wsgi(HTTP_X_ONE="1").header(name) is None
+
+
+@pytest.mark.parametrize("headers", [None, (), [], iter([(b"x-one", b"1")])])
+def test_a_scope_may_have_no_headers_to_read(headers: Any) -> None:
+    assert asgi(headers=headers).header("X-One") is None
+    assert asgi(headers=headers).claims() == (None, None)
+    assert asgi().header("X-One") is None
+
+
+def test_an_iterator_of_headers_is_left_to_the_application() -> None:
+    headers = iter(HEADERS)
+    asgi(headers=headers).header("X-One")
+
+    assert list(headers) == HEADERS
+
+
+def test_a_header_of_environ_is_text() -> None:
+    assert wsgi(HTTP_X_ONE="1,2").header("x-One") == "1,2"
+    assert wsgi(HTTP_X_ONE=7).header("X-One") is None
+    assert wsgi().header("X-One") is None
+
+
+def test_raw_headers_are_read_where_the_server_leaves_them() -> None:
+    raw = (("X-One", "1"), ("x_one", "3"), ("x-one", "2"))
+    visitor = wsgi(HTTP_X_ONE="1,3,2", headers_raw=raw)
+
+    assert visitor.header("X-One") == "1,2"
+    assert visitor.header("X-Two") is None
+
+
+def test_what_a_client_says_of_itself() -> None:
+    claims = ("Mozilla/5.0 \xff", '"Windows"')
+    headers = [(b"user-agent", b"Mozilla/5.0 \xff"), (b"sec-ch-ua-platform", b'"Windows"')]
+
+    assert asgi(headers=headers).claims() == claims
+    environ: Any = {"HTTP_USER_AGENT": claims[0], "HTTP_SEC_CH_UA_PLATFORM": claims[1]}
+    assert wsgi(**environ).claims() == claims
+    assert wsgi().claims() == (None, None)
+
+
+# The connection, and whether it is a Unix socket
+
+
+class Cycle:
+    """What uvicorn's `receive` belongs to."""
+
+    def __init__(self, sock: socket.socket, closing: bool = False) -> None:
+        self.transport = SimpleNamespace(
+            is_closing=lambda: closing, get_extra_info=lambda name: sock
+        )
+
+    async def receive(self) -> None: ...
+
+
+Cycle.__module__ = "uvicorn.protocols"
+
+
+@pytest.fixture(params=["Unix", "TCP"])
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[bool, socket.socket]]:
+    """Whether it is one, and a connected Unix or TCP socket."""
+    if request.param == "Unix":
+        server, client = socket.socketpair()
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = socket.create_connection(listener.getsockname())
+            server, _ = listener.accept()
+    with server, client:
+        yield request.param == "Unix", server
+
+
+def test_the_connection_is_the_servers_descriptor(pair: tuple[bool, socket.socket]) -> None:
+    _, sock = pair
+
+    assert asgi(receive=Cycle(sock).receive).connection() == sock.fileno()
+    environ: Any = {"gunicorn.socket": sock}
+    assert wsgi(**environ).connection() == sock.fileno()
+
+
+def test_a_server_that_shows_no_connection_has_none() -> None:
+    environ: Any = {"wsgi.input": io.BytesIO()}
+    visitors = [wsgi(**environ), asgi(client=None), asgi()]
+    for visitor in visitors:
+        with pytest.raises(NoConnection):
+            visitor.connection()
+
+
+FORWARDED = [(b"x-forwarded-for", HOST.encode())]
+
+
+@pytest.mark.parametrize("server", [("192.0.2.9", 80), ("/run/app.sock", None), None], ids=str)
+def test_the_sockets_own_family_decides_whether_a_scope_came_by_unix(
+    pair: tuple[bool, socket.socket], server: Any
+) -> None:
+    is_unix, sock = pair
+    receive = Cycle(sock).receive
+    visitor = asgi(BEHIND, receive, client=None, server=server, headers=FORWARDED)
+
+    assert visitor.behind_proxy is is_unix
+    assert visitor.address == (HOST if is_unix else None)
+
+
+@pytest.mark.parametrize("address", [None, "", "0.0.0.0", "localhost"])
+def test_the_sockets_own_family_decides_whether_an_environ_came_by_unix(
+    pair: tuple[bool, socket.socket], address: Any
+) -> None:
+    is_unix, sock = pair
+    environ = {"gunicorn.socket": sock, "REMOTE_ADDR": address, "HTTP_X_FORWARDED_FOR": HOST}
+
+    assert wsgi(BEHIND, **environ).behind_proxy is is_unix
+
+
+@pytest.mark.parametrize(
+    ("server", "is_unix"),
+    [
+        (("/run/app.sock", None), True),
+        (["/run/app.sock", 0], True),
+        (("/", "t"), True),  # gunicorn
+        (("\0abstract", None), True),
+        (("192.0.2.9", 80), False),
+        (("", None), False),
+        ((None, None), False),
+        (None, False),
+        ((), False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_servers_word_counts_where_it_shows_no_socket(
+    server: Any, is_unix: bool, closed: bool, pair: tuple[bool, socket.socket]
+) -> None:
+    receive = Cycle(pair[1], closing=True).receive if closed else None
+    visitor = asgi(BEHIND, receive, client=None, server=server, headers=FORWARDED)
+
+    assert visitor.behind_proxy is is_unix
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_unix"),
+    [
+        ({"REMOTE_ADDR": ""}, True),
+        ({"REMOTE_ADDR": None}, False),
+        ({"REMOTE_ADDR": "0.0.0.0"}, False),
+        ({"REMOTE_ADDR": "localhost"}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_an_empty_address_is_a_servers_word_for_a_unix_socket(
+    environ: dict[str, Any], is_unix: bool
+) -> None:
+    assert wsgi(BEHIND, HTTP_X_FORWARDED_FOR=HOST, **environ).behind_proxy is is_unix
+
+
+@pytest.mark.parametrize("client", [("",), ("", "0"), ["", 0]], ids=str)
+def test_granians_word_for_a_unix_socket_is_an_empty_address(client: Any) -> None:
+    assert asgi(BEHIND, client=client, server=None, headers=FORWARDED).behind_proxy
