@@ -11,6 +11,7 @@ bounded in size and depth, and what makes no sense is an error at the first byte
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 MOST_BYTES = 1 << 20
@@ -19,6 +20,7 @@ _LONGEST_LINE = 4096
 _MOST_ITEMS = 65536
 _END = b"\r\n"
 _OK = b"+OK\r\n"
+_VALUE = 36  # '$'
 
 
 class StoreError(Exception):
@@ -84,17 +86,33 @@ def _read_array(data: bytes, at: int) -> tuple[list[Value], int] | None:
     count, at = _number(data[at + 1 : line], _MOST_ITEMS), line + 2
     values: list[Value] = []
     for _ in range(count or 0):
-        if at >= len(data):
+        # What _read_item does for a value, without the call: there may be hundreds of them.
+        end = data.find(_END, at, at + _LONGEST_LINE)
+        if end < 0:
+            _check_incomplete(data, at)
             return None
-        if data[at] != 36:  # '$'
+        if data[at] != _VALUE:
             raise ValueError("a list of something else than values")
-        read = _read_item(data, at)
-        if read is None:
+        size = _number(data[at + 1 : end], MOST_BYTES)
+        if size is None:
+            values.append(None)
+            at = end + 2
+            continue
+        at = end + size + 4
+        if len(data) < at:
             return None
-        value, at = read
-        assert value is None or isinstance(value, bytes)
-        values.append(value)
+        if data[at - 2 : at] != _END:
+            raise ValueError("a value that is longer than it says")
+        values.append(data[end + 2 : at - 2])
     return values, at
+
+
+def _check_incomplete(data: bytes, at: int) -> None:
+    """Look at an item whose first line has no end yet. Raises ValueError if it cannot get one."""
+    if at < len(data) and data[at] != _VALUE:
+        raise ValueError("a list of something else than values")
+    if len(data) - at >= _LONGEST_LINE:
+        raise ValueError("a line without end")
 
 
 def _read_item(data: bytes, at: int) -> tuple[bytes | int | StoreError | None, int] | None:
@@ -105,7 +123,7 @@ def _read_item(data: bytes, at: int) -> tuple[bytes | int | StoreError | None, i
     if line is None:
         return None
     text, at = data[at + 1 : line], line + 2
-    if kind == 36:  # '$'
+    if kind == _VALUE:
         size = _number(text, MOST_BYTES)
         if size is None:
             return None, at
@@ -129,6 +147,7 @@ def _line(data: bytes, at: int) -> int | None:
     return end
 
 
+@lru_cache(1024)  # SYNs have few sizes
 def _number(text: bytes, most: int) -> int | None:
     """A length or count; None for -1, which stands for no value."""
     if text == b"-1":

@@ -29,10 +29,12 @@ from tests.real.edges import Agent, namespaces, run
 from tests.shared.stores import RealStore
 from tests.shared.syns import FakeVisitor, syn
 
-from .p0f_here import running_p0f
+from .p0f_here import introduce, loopback_addresses, placed, placements, running_p0f
 
 CLIENT, PORT = "127.0.0.1", 54321
 TASKS = 64
+CLIENTS = loopback_addresses(TASKS, "127.64.0.1")
+"""One for each task: AsyncP0f asks once for all who ask the same."""
 LATER = float("inf")
 MOST_OF_A_GET, MOST_OF_P0F = 3.0, 2.0
 """Bars: a lookup beside a bare GET, a task's lookup beside AsyncP0f's."""
@@ -84,11 +86,21 @@ def microseconds(work: Callable[[], object], times: int = 300) -> float:
 def lookups(arguments: argparse.Namespace) -> list[Row]:
     """A lookup beside a bare GET and beside p0f, blocking and in many tasks."""
     with running_store() as (store, _), running_p0f() as (p0f, _):
+        introduce(CLIENTS, p0f.socket_path)
         with redis.Redis(port=store.port) as client:
-            client.set(f"p0f:{{{CLIENT}}}:{PORT}", syn(CLIENT, PORT))
-            client.set(f"p0f:{{{CLIENT}}}", syn(CLIENT, PORT))
-            rows = _blocking(arguments.rounds, store, client, p0f.socket_path)
-        return rows + _tasks(arguments.rounds, store, p0f.socket_path)
+            for address in (CLIENT, *CLIENTS):
+                client.set(f"p0f:{{{address}}}:{PORT}", syn(address, PORT))
+                client.set(f"p0f:{{{address}}}", syn(address, PORT))
+            rows = []
+            for place, (ours, its) in placements().items():
+                print(place.replace("p0f", "p0f and the store"))
+                os.sched_setaffinity(store.pid, {its})
+                with placed(p0f, ours, its):
+                    found = _blocking(arguments.rounds, store, client, p0f.socket_path)
+                    found += _tasks(arguments.rounds, store, p0f.socket_path)
+                print(*found, sep="\n")
+                rows += found
+        return rows
 
 
 def _blocking(rounds: int, store: RealStore, client: redis.Redis, p0f: str) -> list[Row]:
@@ -126,7 +138,7 @@ def _blocking(rounds: int, store: RealStore, client: redis.Redis, p0f: str) -> l
 
 
 def _tasks(rounds: int, store: RealStore, p0f: str) -> list[Row]:
-    visitor: Any = FakeVisitor(CLIENT, PORT)
+    visitors: list[Any] = [FakeVisitor(address, PORT) for address in CLIENTS]
 
     async def measure() -> list[Row]:
         sources: dict[str, Any] = {
@@ -135,14 +147,14 @@ def _tasks(rounds: int, store: RealStore, p0f: str) -> list[Row]:
         }
         times: dict[str, list[float]] = {name: [] for name in sources}
 
-        async def ask(source: Any) -> None:
+        async def ask(source: Any, visitor: Any) -> None:
             for _ in range(20):
                 await source.fingerprint(visitor, LATER)
 
         for _ in range(rounds):
             for name, source in sources.items():
                 began = time.perf_counter()
-                await asyncio.gather(*(ask(source) for _ in range(TASKS)))
+                await asyncio.gather(*(ask(source, visitor) for visitor in visitors))
                 times[name].append((time.perf_counter() - began) / 20 / TASKS * 1e6)
         for source in sources.values():
             await source.close()
@@ -308,5 +320,6 @@ if __name__ == "__main__":
     assert shutil.which("redis-server"), "redis-server is missing"
     options = parser().parse_args()
     measured = options.measure(options)
-    print(*measured, sep="\n")
+    if options.measure is not lookups:
+        print(*measured, sep="\n")
     sys.exit(options.check and any(row.missed for row in measured))
