@@ -1,4 +1,4 @@
-"""What shared SYNs cost: `python -m tests.benchmarks.shared [lookups | tap | memory | latency]`.
+"""What shared SYNs cost: `python -m tests.benchmarks.shared KIND`; see `--help`.
 
 Each kind prints a table; with --check the exit status is 1 where a bar was missed. `lookups` runs
 beside p0f (as root), `tap` and `latency` need root, all need redis-server. CPU time is that of the
@@ -14,22 +14,20 @@ import os
 import shutil
 import socket
 import statistics
-import struct
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import redis
 
-from p0f_middleware import AsyncP0f, AsyncSharedSyn, P0f, SharedSyn
-from tests.real.edges import Agent, namespaces, run
+from p0f_middleware import AsyncP0f, AsyncSharedSyn, P0f, P0fError, SharedSyn
 from tests.shared.stores import RealStore
 from tests.shared.syns import FakeVisitor, syn
 
 from .p0f_here import introduce, loopback_addresses, placed, placements, running_p0f
+from .shared_edge import latency, memory, tap
+from .shared_rows import Row, microseconds, running_store
 
 CLIENT, PORT = "127.0.0.1", 54321
 TASKS = 64
@@ -38,46 +36,6 @@ CLIENTS = loopback_addresses(TASKS, "127.64.0.1")
 LATER = float("inf")
 MOST_OF_A_GET, MOST_OF_P0F = 3.0, 2.0
 """Bars: a lookup beside a bare GET, a task's lookup beside AsyncP0f's."""
-MOST_CPU, MOST_MEMORY = 12.0, 200.0
-"""Bars: microseconds of CPU for a SYN, bytes of the store for an entry."""
-
-
-class Row(NamedTuple):
-    """A line of a table; `bar` is the most that `value` may be."""
-
-    what: str
-    value: float
-    unit: str
-    bar: float | None = None
-
-    @property
-    def missed(self) -> bool:
-        return self.bar is not None and self.value > self.bar
-
-    def __str__(self) -> str:
-        bar = (
-            ""
-            if self.bar is None
-            else f"  (at most {self.bar:g}{' MISSED' if self.missed else ''})"
-        )
-        return f"{self.what:<58} {self.value:10.2f} {self.unit}{bar}"
-
-
-@contextlib.contextmanager
-def running_store() -> Iterator[tuple[RealStore, Path]]:
-    with tempfile.TemporaryDirectory(prefix="p0f-shared-") as name:
-        store = RealStore(Path(name)).start()
-        try:
-            yield store, Path(name)
-        finally:
-            store.kill()
-
-
-def microseconds(work: Callable[[], object], times: int = 300) -> float:
-    began = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - began) / times * 1e6
 
 
 # Lookups
@@ -168,130 +126,51 @@ def _tasks(rounds: int, store: RealStore, p0f: str) -> list[Row]:
     return asyncio.run(measure())
 
 
-# The tap
+# A stopped store
 
 
-def tap(arguments: argparse.Namespace) -> list[Row]:
-    """SYNs at a rate, over a link between two network namespaces, into a store."""
-    here, there = (f"p0f-{os.getpid()}-{end}" for end in ("tap", "gen"))
-    with running_store() as (store, folder), namespaces(here, there):
-        run("ip", "-n", there, "link", "add", "out", "type", "veth", "peer", "in", "netns", here)
-        for space, name in ((there, "out"), (here, "in")):
-            run("ip", "-n", space, "link", "set", name, "up")
-        options = ("--interface", "in", "--port", "443", "--store", store.unix_url)
-        with Agent(folder, *options, runner=["ip", "netns", "exec", here]) as agent:
-            before = _cpu_seconds(agent.pid)
-            count = arguments.rate * arguments.seconds
-            run(
-                *("ip", "netns", "exec", there, sys.executable, "-m", __spec__.name, "send"),
-                *(str(arguments.rate), str(count)),
-            )
-            counts = agent.counts_once(f"{count} SYNs seen") if arguments.check else agent.counts()
-            cpu = _cpu_seconds(agent.pid) - before
-    print(counts)
-    written = [int(word) for word in counts.split() if word.isdigit()][1]
-    return [
-        Row(f"SYNs sent in {arguments.seconds} s", count, ""),
-        Row("written", written, ""),
-        Row("CPU of the agent, a SYN", cpu / max(1, written) * 1e6, "us", MOST_CPU),
-        Row("not seen, dropped or lost", count - written, "", 0.0),
-    ]
-
-
-def send(rate: int, count: int) -> None:
-    """Send SYNs of many addresses and ports over the interface `out`, at a rate."""
-    head = b"\xff" * 6 + b"\x02" * 6 + b"\x08\x00"
-    frames = []
-    for number in range(20_000):
-        address = socket.inet_ntoa(struct.pack("!I", 0x0A000000 + number * 7))
-        frames.append(head + syn(address, 1024 + number % 60_000))
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-        sock.bind(("out", 0))
-        began = time.monotonic()
-        for number in range(count):
-            if number % 20 == 0:
-                ahead = began + number / rate - time.monotonic()
-                if ahead > 0:
-                    time.sleep(ahead)
-            sock.send(frames[number % len(frames)])
-
-
-def _cpu_seconds(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-# Memory
-
-
-def memory(arguments: argparse.Namespace) -> list[Row]:
-    """Bytes of the store for an entry, of a connection and of an address."""
+def outage(arguments: argparse.Namespace) -> list[Row]:
+    """What a stopped store costs the first lookup, and those after it."""
+    visitor: Any = FakeVisitor(CLIENT, PORT)
     rows = []
-    for kind, address in (
-        ("IPv4", "203.0.{}.{}"),
-        ("IPv6", "2001:db8:1234:5678:9abc:def0:{:x}:{:x}"),
-    ):
-        for what in ("connection", "address"):
-            with running_store() as (store, _), redis.Redis(port=store.port) as client:
-                used = _fill(client, arguments.entries, address, what)
-            bar = MOST_MEMORY if kind == "IPv4" else None
-            rows.append(Row(f"an entry of {kind}, of {what}", used, "bytes", bar))
+    for connected in (True, False):
+        first: list[float] = []
+        later: list[float] = []
+        for _ in range(arguments.trials):
+            with running_store() as (store, _):
+                _stopped(store, visitor, first, later, connected=connected)
+        state = "connected" if connected else "not yet connected"
+        rows += [
+            Row(
+                f"first lookup, {state}, beyond its timeout, median",
+                statistics.median(first),
+                "ms",
+                5.0,
+            ),
+            Row("at most", max(first), "ms"),
+            Row("the next ones, median", statistics.median(later), "us", 20.0),
+        ]
     return rows
 
 
-def _fill(client: redis.Redis, entries: int, form: str, what: str) -> float:
-    info: Any = client.info("memory")
-    before = info["used_memory"]
-    pipeline = client.pipeline(transaction=False)
-    for number in range(entries):
-        address = (
-            form.format(number >> 8 & 0xFF, number & 0xFF)
-            if what == "connection"
-            else (_many(number) if ":" not in form else form.format(number >> 16, number & 0xFFFF))
-        )
-        port = 1024 + number // 65536 * 7000 + number % 7000
-        suffix = f":{port}" if what == "connection" else ""
-        pipeline.set(f"p0f:{{{address}}}{suffix}", syn(address, port), ex=600)
-        if number % 1000 == 0:
-            pipeline.execute()
-    pipeline.execute()
-    info = client.info("memory")
-    size: Any = client.dbsize()
-    return float((info["used_memory"] - before) / size)
+def _stopped(
+    store: RealStore, visitor: Any, first: list[float], later: list[float], *, connected: bool
+) -> None:
+    source = SharedSyn(store.url)
+    if connected:
+        source.fingerprint(visitor, LATER)
+    store.stop()
+    began = time.perf_counter()
+    with contextlib.suppress(P0fError):
+        source.fingerprint(visitor, LATER)
+    first.append((time.perf_counter() - began - source.timeout) * 1e3)
 
+    def ask() -> None:
+        with contextlib.suppress(P0fError):
+            source.fingerprint(visitor, LATER)
 
-def _many(number: int) -> str:
-    return socket.inet_ntoa(struct.pack("!I", 0xC6000000 + number))
-
-
-# Latency
-
-
-def latency(arguments: argparse.Namespace) -> list[Row]:
-    """From connect() to the SYN in the store, on lo."""
-    times = []
-    with (
-        running_store() as (store, folder),
-        socket.create_server(("127.0.0.1", 0)) as server,
-        redis.Redis(port=store.port) as client,
-    ):
-        port = server.getsockname()[1]
-        options = ("--interface", "lo", "--port", str(port), "--store", store.url)
-        with Agent(folder, *options):
-            for _ in range(arguments.connections):
-                with socket.socket() as sock:
-                    sock.bind(("127.0.0.1", 0))
-                    key = f"p0f:{{127.0.0.1}}:{sock.getsockname()[1]}"
-                    began = time.perf_counter()
-                    sock.connect(("127.0.0.1", port))
-                    while client.get(key) is None:
-                        pass
-                    times.append((time.perf_counter() - began) * 1e3)
-                server.accept()[0].close()
-    return [
-        Row("from connect() to the SYN in the store, median", statistics.median(times), "ms"),
-        Row("99 of 100 within", sorted(times)[len(times) * 99 // 100], "ms"),
-    ]
+    later.append(microseconds(ask))
+    source.close()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -302,6 +181,7 @@ def parser() -> argparse.ArgumentParser:
         (lookups, "--rounds", 50),
         (memory, "--entries", 100_000),
         (latency, "--connections", 500),
+        (outage, "--trials", 20),
     ):
         sub = kinds.add_parser(kind.__name__, help=kind.__doc__)
         sub.add_argument(option, type=int, default=default)
@@ -314,9 +194,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["send"]:
-        send(int(sys.argv[2]), int(sys.argv[3]))
-        sys.exit()
     assert shutil.which("redis-server"), "redis-server is missing"
     options = parser().parse_args()
     measured = options.measure(options)
