@@ -36,10 +36,13 @@ from .wsgi import P0fWSGIMiddleware
 if TYPE_CHECKING:
     from ._daemon.aio import AsyncP0f
     from .asgi import P0fASGIMiddleware
+    from .shared.aio import AsyncSharedSyn
+    from .shared.blocking import SharedSyn
     from .syn import Syn, fingerprint_syn, save_syn
 
 __all__ = [
     "AsyncP0f",
+    "AsyncSharedSyn",
     "BadSoftware",
     "Claim",
     "ClaimVerdict",
@@ -57,6 +60,7 @@ __all__ = [
     "P0fTimeout",
     "P0fUnavailable",
     "P0fWSGIMiddleware",
+    "SharedSyn",
     "Syn",
     "check_claim",
     "fingerprint_syn",
@@ -67,7 +71,9 @@ __version__ = "1.0.0"
 
 _LATER = {
     "AsyncP0f": "._daemon.aio",
+    "AsyncSharedSyn": ".shared.aio",
     "P0fASGIMiddleware": ".asgi",
+    "SharedSyn": ".shared.blocking",
     "Syn": ".syn",
     "fingerprint_syn": ".syn",
     "save_syn": ".syn",

@@ -22,6 +22,8 @@ COMMANDS = {
     "query": "ask p0f about an address",
     "doctor": "find out why p0f.info is None",
     "signatures": "print the path of our signature file for p0f",
+    "edge": "share the SYNs that come in here through Redis or Valkey",
+    "watch": "show the SYNs that come in here, as they come",
 }
 """The commands and what they do, as --help lists them."""
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from p0f_middleware._daemon import health
+from p0f_middleware import _outage
 
 
 @pytest.fixture
 def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every lookup may try again while p0f is down: for tests of what comes after an outage."""
-    monkeypatch.setattr(health, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(_outage, "FIRST_DELAY", 0.0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .._daemon.base import TIMEOUT
 from .._daemon.blocking import P0f
@@ -19,8 +19,10 @@ from .._errors import P0fError
 from .doctor_capture import check_address, check_capture
 from .doctor_finding import Finding, span
 from .doctor_socket import check_file, check_mount, stale_mount
+from .doctor_store import examine_store
 from .mounts import mount_at
 from .p0f_process import Daemon, daemon_of, daemons, listener
+from .store_option import add_store_options
 from .terminal import CANNOT_RUN, WHERE_IS_P0F, add_socket_option, fail, printable, silence_log
 
 WELL, FAULT, CANNOT_LOOK = 0, 1, CANNOT_RUN
@@ -43,10 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("ip", metavar="IP", nargs="?", help="a client that p0f should know")
     add_socket_option(parser)
+    add_store_options(parser, "check the store of SharedSyn instead of p0f")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command as it was typed; returns the exit status."""
+    if options.store or options.store_file:
+        return print_findings(examine_store(options))
     return doctor(options.ip, options.socket)
 
 
@@ -60,9 +65,14 @@ def doctor(ip_address: str | None, socket_path: str | None) -> int:
     socket_path = socket_path or _only_socket()
     if not socket_path:
         return fail(WHERE_IS_P0F, CANNOT_LOOK)
+    return print_findings(examine(socket_path, ip_address))
+
+
+def print_findings(findings: Iterable[Finding]) -> int:
+    """Print findings as they come; returns the exit status."""
     silence_log()
     status = WELL
-    for finding in examine(socket_path, ip_address):
+    for finding in findings:
         mark = {True: "ok", False: "FAULT", None: "?"}[finding.ok]
         print(f"{mark:6}{printable(finding.text)}", flush=True)
         if finding.ok is False:

@@ -2,7 +2,8 @@
 
 The doors of this folder: `Syn` (the SYN of the request's own connection), `save_syn` and
 `when_ready` (which have Linux keep SYNs), `fingerprint_syn` (a SYN in hand). For the package itself
-there are also `_kernel.is_unix` and `_server_sockets`.
+there are also `_kernel.is_unix`, `_server_sockets`, and for `shared`, whose SYNs have to be read as
+these are, `_fingerprint.fingerprinter`.
 """
 
 from ._fingerprint import fingerprint_syn

@@ -25,8 +25,9 @@ from p0f_middleware import (
     P0fStatus,
     P0fTimeout,
     P0fUnavailable,
+    _outage,
 )
-from p0f_middleware._daemon import connection, health, protocol
+from p0f_middleware._daemon import connection, protocol
 from p0f_middleware._daemon.protocol import DIALECTS, P0F_3, Dialect, write_answer
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
@@ -469,7 +470,7 @@ def test_while_it_is_down_p0f_is_left_alone(
     error: type[P0fError],
     reason: str,
 ) -> None:
-    monkeypatch.setattr(health, "FIRST_DELAY", 60.0)
+    monkeypatch.setattr(_outage, "FIRST_DELAY", 60.0)
     fail(fake_p0f)
     client = connect(fake_p0f, timeout=SHORT)
     with pytest.raises(error):

@@ -34,8 +34,8 @@ with atheris.instrument_imports() if atheris else contextlib.nullcontext():
         P0fUnavailable,
         P0fWSGIMiddleware,
         Syn,
+        _outage,
     )
-    from p0f_middleware._daemon import health
     from p0f_middleware._outcome import Outcome
     from p0f_middleware._visitor import Visitor
     from p0f_middleware.testing import SAMPLE, FakeP0f
@@ -96,7 +96,7 @@ class Sources:
     """What both kinds of requests are tried with: each source with and without proxies."""
 
     def __init__(self) -> None:
-        health.FIRST_DELAY = 0.0  # an outage would hide all but one answer
+        _outage.FIRST_DELAY = 0.0  # an outage would hide all but one answer
         self.stub = Stub()
         self.p0f = FakeP0f().start()
         self.loop = asyncio.new_event_loop()

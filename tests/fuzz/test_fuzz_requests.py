@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from p0f_middleware._daemon import health
+from p0f_middleware import _outage
 from p0f_middleware._daemon.connection import close_drained
 
 from .fuzz_requests import Sources, test_of
@@ -32,7 +32,7 @@ def open_sockets() -> set[str]:
 @pytest.fixture
 def sources(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sources]:
     """Ends with the assertion that nothing is left open."""
-    monkeypatch.setattr(health, "FIRST_DELAY", health.FIRST_DELAY)  # which Sources changes
+    monkeypatch.setattr(_outage, "FIRST_DELAY", _outage.FIRST_DELAY)  # which Sources changes
     gc.collect()
     sockets, threads = open_sockets(), set(threading.enumerate())
     sources = Sources()

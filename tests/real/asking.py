@@ -29,8 +29,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from p0f_middleware import AsyncP0f, P0f, P0fError, P0fInfo
-from p0f_middleware._daemon import health
+from p0f_middleware import AsyncP0f, P0f, P0fError, P0fInfo, _outage
 
 TIMEOUT = 0.05
 
@@ -73,7 +72,7 @@ class Tally:
 
 def retry_at_once() -> None:
     """Make the shortest and longest delays of an outage almost nothing."""
-    health.FIRST_DELAY = health.LONGEST_DELAY = 0.0001
+    _outage.FIRST_DELAY = _outage.LONGEST_DELAY = 0.0001
     logging.getLogger("p0f_middleware").addHandler(logging.NullHandler())
 
 

@@ -18,8 +18,7 @@ import sys
 import threading
 import time
 
-from p0f_middleware import AsyncP0f, P0f, P0fException
-from p0f_middleware._daemon import health
+from p0f_middleware import AsyncP0f, P0f, P0fException, _outage
 from p0f_middleware._daemon.protocol import make_query
 
 THREADS, TASKS = 4, 16
@@ -83,7 +82,7 @@ def naive(socket_path: str, ends: float) -> None:
 
 
 if __name__ == "__main__":
-    health.FIRST_DELAY = health.LONGEST_DELAY = 0.001
+    _outage.FIRST_DELAY = _outage.LONGEST_DELAY = 0.001
     logging.getLogger("p0f_middleware").addHandler(logging.NullHandler())
     kind = {"threads": threads, "tasks": tasks, "naive": naive}[sys.argv[1]]
     kind(sys.argv[2], time.monotonic() + float(sys.argv[3]))

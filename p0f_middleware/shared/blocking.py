@@ -1,0 +1,238 @@
+"""SharedSyn: the blocking source, for threads, greenlets and forking servers.
+
+Theory of operation. A process has one `_Exchange`, and that has one connection and a lock. Whoever
+gets the lock asks for all who wait for it, in one MGET; the others find their answer when it is
+their turn. So the store sees one command at a time, however many threads there are, and a slow
+network costs a thread two round trips at most. After a fork the child begins anew: the parent's
+connection and lock are not touched.
+
+The fact a reader would get wrong: a client that was given ready-made has its own timeouts, and
+redis-py's are seconds with ten retries. It is called in a thread of its own, which goes on when the
+request has stopped waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .._errors import P0fError, P0fTimeout, P0fUnavailable
+from .._outcome import Outcome
+from .._public import public
+from .._visitor import Visitor
+from .base import MOST_TOGETHER, BaseSharedSyn, StoreHealth, from_client, require_client, values_in
+from .resp import Value, mget
+from .store import Store, StoreConnection, not_redis
+from .worker import Worker
+
+_LOST_LOCK = 1.0
+"""Seconds, beyond any timeout, after which a lock that is still held is nobody's."""
+
+
+@public
+class SharedSyn(BaseSharedSyn):
+    __doc__ = BaseSharedSyn.__doc__
+
+    def _set_up(self, store: object) -> str:
+        self._make: Callable[[], _Values]
+        if isinstance(store, str):
+            known = Store(store)
+            name, self._make = known.name, lambda: _FromServer(known)
+        else:
+            require_client(store, asynchronous=False)
+            name, self._make = "the given client", lambda: _FromClient(store)
+        # Made when first used: gevent may replace locks and threads after this.
+        self._exchange: _Exchange | None = None
+        self._exchanges: dict[int, _Exchange] = {}
+        return name
+
+    def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
+        """What the shared SYN of the visitor tells.
+
+        Args:
+            visitor: the sender of a request.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
+
+        Raises:
+            P0fUnavailable: the store cannot be asked (P0fTimeout: it did not answer in time).
+            P0fProtocolError: the server is no Redis and no Valkey.
+        """
+        question = self._question(visitor)
+        if isinstance(question, Outcome):
+            return question
+        return self._tell(question, self._here().ask(question.keys, deadline))
+
+    def close(self) -> None:
+        """Close the connection; the next lookup opens another. A given client stays open."""
+        self._here().close()
+
+    def _here(self) -> _Exchange:
+        """This process's exchange."""
+        exchange = self._exchange
+        pid = os.getpid()
+        if exchange is None or exchange.pid != pid or exchange.stuck:
+            fresh = _Exchange(self._make(), self.store_name, self.timeout)
+            if exchange is not None and exchange.pid == pid:
+                self._exchanges[pid] = fresh
+            # atomic: threads get the same. What was the parent's is kept, lest it be closed here.
+            exchange = self._exchange = self._exchanges.setdefault(pid, fresh)
+        return exchange
+
+
+class _Asked:
+    """A lookup that waits for its turn."""
+
+    __slots__ = ("keys", "values")
+
+    def __init__(self, keys: tuple[bytes, ...]) -> None:
+        self.keys = keys
+        self.values: list[Value] | None = None
+
+
+class _Exchange:
+    """What the threads of one process share."""
+
+    def __init__(self, values: _Values, name: str, timeout: float) -> None:
+        self.pid = os.getpid()
+        self.health = StoreHealth(name)
+        self._values = values
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._taken = time.monotonic()
+        self.stuck = False
+        """Whether the lock is lost: a signal handler has raised between its taking and the try."""
+        self._waiting: list[_Asked] = []
+
+    def ask(self, keys: tuple[bytes, ...], deadline: float) -> list[Value]:
+        """The values of some keys. Raises P0fUnavailable and P0fProtocolError."""
+        started = time.monotonic()
+        deadline = min(deadline, started + self._timeout)
+        health = self.health
+        admitted = health.outage.down
+        if admitted:
+            health.admit(started)
+        if deadline <= started:
+            raise P0fTimeout("no time is left to ask the SYN store")
+        asked = _Asked(keys)
+        if not self._lock.acquire(False):
+            self._waiting.append(asked)
+            if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                self.stuck = time.monotonic() - self._taken > 2 * self._timeout + _LOST_LOCK
+                raise P0fTimeout("other threads used the connection to the SYN store all the time")
+        try:
+            self._taken = started
+            if asked.values is None:
+                if health.outage.down and not admitted:
+                    health.admit(started)  # it went down while we waited for our turn
+                self._ask_for_all(asked, started, deadline)
+        finally:
+            self._lock.release()
+        assert asked.values is not None
+        return asked.values
+
+    def close(self) -> None:
+        """Close the connection, unless a thread is using it and does not end."""
+        if self._lock.acquire(timeout=self._timeout):
+            try:
+                self._values.close()
+            finally:
+                self._lock.release()
+
+    def _ask_for_all(self, asked: _Asked, started: float, deadline: float) -> None:
+        """Ask for this lookup and for those that wait for the lock."""
+        waiting, self._waiting = self._waiting, []
+        together = [asked, *(one for one in waiting[-MOST_TOGETHER:] if one is not asked)]
+        keys = [key for one in together for key in one.keys]
+        try:
+            values = self._values.get(keys, deadline)
+        except P0fError as error:
+            if not isinstance(error, P0fTimeout) or deadline - started > self._timeout / 2:
+                self.health.failed(error)  # or else it had hardly any time
+            raise
+        if self.health.outage.down:
+            self.health.answered()
+        at = 0
+        for one in together:
+            one.values = values[at : at + len(one.keys)]
+            at += len(one.keys)
+
+
+class _Values:
+    """Where values come from."""
+
+    def get(self, keys: list[bytes], deadline: float) -> list[Value]:
+        """The values of keys. Raises P0fUnavailable and P0fProtocolError."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+class _FromServer(_Values):
+    """Values from the server of a URL."""
+
+    def __init__(self, store: Store) -> None:
+        self._name = store.name
+        self._connection = StoreConnection(store)
+
+    def get(self, keys: list[bytes], deadline: float) -> list[Value]:
+        reply = self._connection.exchange(mget(keys), 1, deadline)[0]
+        try:
+            return values_in(reply, len(keys), self._name)
+        except (P0fError, ValueError) as error:
+            self._connection.drop()
+            if isinstance(error, P0fError):
+                raise
+            raise not_redis(self._name, error) from error
+
+    def close(self) -> None:
+        self._connection.drop()
+
+
+class _FromClient(_Values):
+    """Values from a client of redis-py that is somebody else's."""
+
+    def __init__(self, client: Any) -> None:
+        # a cluster's mget takes the keys of one slot alone
+        self._mget = getattr(client, "mget_nonatomic", None) or client.mget
+        self._worker = Worker()
+        self._call: _Call | None = None
+
+    def get(self, keys: list[bytes], deadline: float) -> list[Value]:
+        earlier = self._call
+        if earlier is not None and not earlier.wait(deadline):
+            raise P0fTimeout("the client of the SYN store is still busy with an earlier lookup")
+        call = self._call = _Call(self._mget, keys)
+        try:
+            self._worker.submit(call)
+        except RuntimeError as error:  # no new threads while the interpreter ends
+            self._call = None
+            raise P0fUnavailable(f"the SYN store cannot be asked: {error}") from error
+        if not call.wait(deadline):
+            raise P0fTimeout("the client of the SYN store did not answer in time")
+        return from_client(call.result, call.error, len(keys))
+
+
+class _Call:
+    """A call of a client, and what came of it."""
+
+    def __init__(self, mget: Callable[[list[bytes]], Any], keys: list[bytes]) -> None:
+        self._mget = mget
+        self._keys = keys
+        self._done = threading.Event()
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def __call__(self) -> None:
+        try:
+            self.result = self._mget(self._keys)
+        except Exception as error:
+            self.error = error
+        self._done.set()
+
+    def wait(self, deadline: float) -> bool:
+        """Whether it has ended, at the latest by `deadline`."""
+        return self._done.wait(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,253 @@
+"""Where the SYNs are: a Redis or Valkey server, named by a URL and reached through redis-py.
+
+`Store` knows the URL and opens lines. `StoreConnection` keeps one line, opens it again when it is
+lost, and has every exchange end at its deadline. Keys and SYNs are not known here.
+
+Theory of operation. A `StoreConnection` belongs to one process and to one caller at a time: the
+owner has the lock. Opening runs in a `Worker`, and the line that comes of it is kept also when
+nobody waits for it any more; so after a timeout the next retry finds it open.
+
+The fact a reader would get wrong: the URL holds a password. It is not in any message here, nor in
+the exceptions of others, whose text is searched for it; `name` is what may be shown.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from .._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
+from .line import Line, LineLost
+from .resp import Reply
+from .worker import Worker
+
+OPEN_TIMEOUT = 5.0
+"""Seconds for each step of opening a line. Nobody waits that long: see `Worker`."""
+_SCHEMES = ("redis", "rediss", "unix")
+_RESP2 = 2
+_INSTALL = "the store is reached through redis-py: pip install 'p0f-middleware[redis]'"
+
+
+class Store:
+    """A server, by its URL: redis://, rediss:// (TLS) or unix://, as redis-py reads them.
+
+    Raises:
+        ImportError: redis-py is not installed.
+        ValueError: the URL makes no sense.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.name = name_of(url)
+        self._secrets = _secrets_in(url)
+        redis = import_redis()
+        try:
+            pool = redis.ConnectionPool.from_url(url, protocol=_RESP2)
+        except (ValueError, TypeError):
+            # The exception may quote the URL, and with it the password.
+            raise ValueError(f"redis-py cannot read the URL of the store {self.name}") from None
+        if str(pool.connection_kwargs.get("protocol")) != str(_RESP2):
+            raise ValueError("the URL of the store has protocol=3; what is spoken is RESP2")
+        self._options = pool.connection_kwargs | {
+            "socket_timeout": OPEN_TIMEOUT,
+            "socket_connect_timeout": OPEN_TIMEOUT,
+            "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
+            "retry_on_timeout": False,
+            "health_check_interval": 0,
+        }
+        self._connection_class = type("StoreConnection", (_Opened, pool.connection_class), {})
+
+    def open(self) -> Line:
+        """Connect, with TLS, AUTH and SELECT where the URL says so. May take long.
+
+        Raises:
+            P0fUnavailable: that failed (P0fTimeout: it took too long).
+        """
+        import redis
+
+        try:
+            connection = self._connection_class(**self._options)
+            # CLIENT SETINFO is a right that nobody needs to be given; two generations of redis-py.
+            connection.driver_info = connection.lib_name = connection.lib_version = None
+            connection.connect()
+        except redis.TimeoutError as error:
+            raise P0fTimeout(f"no connection to the SYN store at {self.name}: timed out") from error
+        except (redis.RedisError, OSError, ValueError) as error:
+            # Without the cause: a traceback would show its text, which is searched only here.
+            text = f"no connection to the SYN store at {self.name}: {self.without_secrets(error)}"
+            raise P0fUnavailable(text) from None
+        return Line(connection.store_socket(), connection.disconnect)
+
+    def without_secrets(self, error: object) -> str:
+        """The text of an exception, with the URL's passwords blotted out."""
+        text = str(error)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+class StoreConnection:
+    """A connection to a store, opened when first used and again after a loss.
+
+    It belongs to one process, and to one caller at a time.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._worker = Worker()
+        self._opening: _Opening | None = None
+        self.line: Line | None = None
+
+    def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
+        """Send commands, wait for their `count` replies until `deadline` (`time.monotonic()`).
+
+        Raises:
+            P0fTimeout: they did not come in time.
+            P0fUnavailable: there is no connection.
+            P0fProtocolError: what listens there does not speak RESP.
+        """
+        kept = self.line
+        try:
+            if kept is not None:
+                try:
+                    return kept.exchange(commands, count, deadline)
+                except LineLost:  # it may have been idle for days: that is no failure
+                    self.drop()
+            return self._fresh(deadline).exchange(commands, count, deadline)
+        except BaseException as error:
+            # After any failure the next reply might be that to an earlier command.
+            self.drop()
+            self._explain(error)
+            raise
+
+    def _explain(self, error: BaseException) -> None:
+        """Raise what a failed exchange means, unless it is clear already."""
+        name = self._store.name
+        if isinstance(error, P0fError):
+            return
+        if isinstance(error, TimeoutError):
+            raise P0fTimeout(f"the SYN store at {name} did not answer in time") from error
+        if isinstance(error, LineLost):
+            raise P0fUnavailable(f"the SYN store at {name} hung up: {error}") from error
+        if isinstance(error, ValueError):
+            raise not_redis(name, error) from error
+
+    def drop(self) -> None:
+        """Close the connection; the next exchange opens another."""
+        line, self.line = self.line, None
+        if line is not None:
+            line.close()
+
+    def _fresh(self, deadline: float) -> Line:
+        opening = self._opening
+        if opening is None or opening.failed:
+            opening = self._opening = _Opening(self._store, self._worker)
+        line = opening.wait(deadline)
+        if line is None:
+            raise P0fTimeout(f"no connection to the SYN store at {self._store.name} in time")
+        self._opening = None
+        if isinstance(line, P0fError):
+            raise line
+        line.adopt()
+        self.line = line
+        return line
+
+
+class _Opening:
+    """A line that a worker is opening."""
+
+    def __init__(self, store: Store, worker: Worker) -> None:
+        self._done = threading.Event()
+        self._result: Line | P0fError | None = None
+        open_in(worker, store, self._finish)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed already, so that another is worth trying."""
+        return isinstance(self._result, P0fError)
+
+    def wait(self, deadline: float) -> Line | P0fError | None:
+        """What came of it; None if that is not known by `deadline`."""
+        self._done.wait(max(0.0, deadline - time.monotonic()))
+        return self._result
+
+    def _finish(self, result: Line | P0fError) -> None:
+        self._result = result
+        self._done.set()
+
+
+def open_in(worker: Worker, store: Store, done: Callable[[Line | P0fError], object]) -> None:
+    """Open a line in a worker's thread, which calls `done` with it or with why there is none."""
+
+    def call() -> None:
+        try:
+            result: Line | P0fError = store.open()
+        except P0fError as error:
+            result = error
+        except Exception as error:  # nobody else would see it
+            result = P0fUnavailable(f"no connection to the SYN store: {type(error).__name__}")
+        done(result)
+
+    try:
+        worker.submit(call)
+    except RuntimeError as error:
+        done(P0fUnavailable(f"no connection to the SYN store: {error}"))
+
+
+def name_of(url: str) -> str:
+    """The URL as it may be shown: without user, password and options.
+
+    Raises:
+        ValueError: it is not the URL of a store; the text does not show it.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may quote the URL
+        raise ValueError("the URL of the store is not a URL") from None
+    if parts.scheme not in _SCHEMES:
+        raise ValueError(f"the URL of a store begins with {', '.join(s + '://' for s in _SCHEMES)}")
+    if "@" in parts.path + parts.query + parts.fragment:
+        # What stands before it would be shown, and may be most of a password.
+        raise ValueError(
+            "in the URL of the store, write / ? # and @ of a password as %2F %3F %23 %40"
+        )
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def not_redis(name: str, error: object) -> P0fProtocolError:
+    """The error for a server that does not speak RESP."""
+    return P0fProtocolError(f"the server at {name} does not answer as Redis or Valkey do: {error}")
+
+
+def import_redis() -> Any:
+    """redis-py.
+
+    Raises:
+        ImportError: it is not installed; the text says how to install it.
+    """
+    try:
+        import redis.backoff
+        import redis.retry
+    except ImportError as error:
+        raise ImportError(_INSTALL) from error
+    return redis
+
+
+def _secrets_in(url: str) -> list[str]:
+    """The passwords in a URL, as written and decoded, the longest first."""
+    parts = urlsplit(url)
+    written = [parts.netloc.rpartition("@")[0].partition(":")[2]]
+    written += [value for name, value in parse_qsl(parts.query) if "password" in name]
+    return sorted({*written, *map(unquote, written)} - {""}, key=len, reverse=True)
+
+
+class _Opened:
+    """What is added to redis-py's connection classes: a way to the socket that they opened."""
+
+    _sock: Any = None
+
+    def store_socket(self) -> Any:
+        """The connected socket; it stays redis-py's, which closes it in `disconnect`."""
+        return self._sock

@@ -1,0 +1,176 @@
+"""`p0f-middleware doctor --store`: what it finds on the way of a lookup."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from p0f_middleware.__main__ import main
+from tests.shared.stores import RealStore, needs_store, stand_in
+from tests.shared.syns import WINDOWS, syn
+
+pytestmark = needs_store
+
+CLIENT = "192.0.2.1"
+
+
+@pytest.fixture
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RealStore]:
+    store = RealStore(tmp_path, getattr(request, "param", ())).start()
+    yield store
+    store.kill()
+
+
+@pytest.fixture
+def contents(store: RealStore) -> Iterator[redis.Redis]:
+    with redis.Redis(port=store.port) as client:
+        yield client
+
+
+def sign(contents: redis.Redis, **changes: object) -> None:
+    """The sign of life of an edge."""
+    now = int(time.time())
+    life = {"host": "edge1", "interface": "eth0", "time": now, "last_syn": now, "written": 12}
+    contents.set("p0f:edge", json.dumps(life | changes))
+
+
+def doctor(capsys: pytest.CaptureFixture[str], url: str, *words: str) -> tuple[int, list[str]]:
+    status = main(["doctor", "--store", url, *words])
+    return status, capsys.readouterr().out.splitlines()
+
+
+def test_all_is_well(
+    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign(contents)
+    contents.set(f"p0f:{{{CLIENT}}}", syn(CLIENT, 1, WINDOWS))
+    status, lines = doctor(capsys, store.url, CLIENT)
+
+    assert status == 0
+    assert [line[:6] for line in lines] == ["ok    "] * 4
+    assert lines[0] == f"ok    the server at {store.url} answers"
+    assert "the edge on edge1 (eth0) has written 12 SYNs" in lines[2]
+    assert lines[3].startswith(f"ok    {CLIENT} is there: Windows 10 or 11")
+
+
+def test_a_store_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"redis://app:hunter2@127.0.0.1:{server.getsockname()[1]}/0"
+    status, lines = doctor(capsys, url)
+
+    assert status == 1
+    assert lines[0].startswith("FAULT no connection to the SYN store at redis://127.0.0.1:")
+    assert "hunter2" not in lines[0]
+
+
+def test_a_server_that_is_something_else(capsys: pytest.CaptureFixture[str]) -> None:
+    with stand_in(lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
+        status, lines = doctor(capsys, url)
+
+    assert status == 1
+    assert "does not answer as Redis or Valkey do" in lines[0]
+
+
+def test_a_url_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    status, lines = doctor(capsys, "http://app:hunter2@cache")
+
+    assert status == 1
+    assert lines == [
+        "FAULT the URL of a store begins with redis://, rediss://, unix://",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("store", "refused"),
+    [
+        (["--user", "default", "on", "nopass", "~*", "-@all"], "refuses PING"),
+        (["--user", "default", "on", "nopass", "~*", "-@all", "+ping"], "MGET is refused"),
+        (["--user", "default", "on", "nopass", "~*", "-@all", "+ping", "+mget"], "GET is refused"),
+    ],
+    indirect=["store"],
+)
+def test_rights_that_are_missing(
+    store: RealStore, capsys: pytest.CaptureFixture[str], refused: str
+) -> None:
+    status, lines = doctor(capsys, store.url)
+
+    assert status == 1
+    assert refused in lines[-1]
+    assert "grant" in lines[-1]
+
+
+def test_no_edge_that_writes(store: RealStore, capsys: pytest.CaptureFixture[str]) -> None:
+    status, lines = doctor(capsys, store.url, CLIENT)
+
+    assert status == 1
+    assert lines[-1].startswith("FAULT no edge has written in the last 3 minutes")
+
+
+@pytest.mark.parametrize("value", ["garbage", "[]", "{}", '{"host": 1}'])
+def test_a_sign_of_life_that_is_none(
+    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    contents.set("p0f:edge", value)
+    status, lines = doctor(capsys, store.url)
+
+    assert status == 1
+    assert "no edge has written" in lines[-1]
+
+
+def test_an_edge_that_sees_nobody_is_for_a_human_to_judge(
+    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign(contents, last_syn=None)
+    status, lines = doctor(capsys, store.url)
+
+    assert status == 0
+    assert lines[-1].startswith("?     the edge on edge1 (eth0) runs, and has seen no SYN")
+
+
+def test_keys_that_are_old_are_for_a_human_to_judge(
+    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign(contents, last_syn=int(time.time()) - 7200)
+    status, lines = doctor(capsys, store.url)
+
+    assert status == 0
+    assert lines[-1].startswith("?     ")
+    assert lines[-1].endswith("the last some 2 hours ago")
+
+
+def test_an_address_that_is_not_there(
+    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign(contents)
+    status, lines = doctor(capsys, store.url, CLIENT)
+
+    assert status == 1
+    assert lines[-1].startswith(f"FAULT there is no p0f:{{{CLIENT}}}: has {CLIENT} connected")
+
+
+@pytest.mark.parametrize("value", [syn("198.51.100.7", 1), b"no SYN"])
+def test_an_address_with_what_is_not_its_syn(
+    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str], value: bytes
+) -> None:
+    sign(contents)
+    contents.set(f"p0f:{{{CLIENT}}}", value)
+    status, lines = doctor(capsys, store.url, CLIENT)
+
+    assert status == 1
+    assert "is not a SYN of 192.0.2.1: who wrote it?" in lines[-1]
+
+
+def test_what_is_no_address(
+    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign(contents)
+    status, lines = doctor(capsys, store.url, "nobody")
+
+    assert status == 1
+    assert lines[-1] == "FAULT nobody is not the IP address of a client"

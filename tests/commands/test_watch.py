@@ -1,0 +1,128 @@
+"""`p0f-middleware watch`: a line for each SYN, and the table at the end."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from p0f_middleware import P0fInfo
+from p0f_middleware.__main__ import main
+from p0f_middleware._commands import watch as command
+from p0f_middleware._commands.watch import Table, system
+from tests.shared.syns import LINUX, WINDOWS, syn
+
+SYNS = [
+    syn("192.0.2.1", 1024, WINDOWS),
+    syn("192.0.2.1", 1025, WINDOWS),
+    syn("2001:db8::1", 1024, LINUX),
+    b"no SYN",
+]
+
+
+@pytest.fixture(autouse=True)
+def tap(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """A tap that has seen some SYNs before somebody presses Ctrl-C."""
+    made: dict[str, Any] = {}
+
+    class FakeTap:
+        def __init__(self, interface: str, ports: list[int]) -> None:
+            made.update(interface=interface, ports=ports)
+            self._syns = list(SYNS)
+
+        def wait(self, seconds: float) -> bool:
+            if not self._syns:
+                raise KeyboardInterrupt
+            return True
+
+        def read(self, most: int) -> list[bytes]:
+            syns, self._syns = self._syns, []
+            return syns
+
+        def close(self) -> None:
+            made["closed"] = True
+
+    monkeypatch.setattr(command, "Tap", FakeTap)
+    before = signal.getsignal(signal.SIGTERM)
+    yield made
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_each_syn_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["watch", "--interface", "lo"])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert status == 0
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d\.\d{6}  192\.0\.2\.1:1024         Windows 10 or 11 .*"
+        r"4:128\+0:0:1460:mss\*44,8:mss,nop,ws,nop,nop,sok:df,id\+:0 .*MTU 1500, .+",
+        lines[0],
+    )
+    assert "  [2001:db8::1]:1024  " in lines[2]
+
+
+def test_a_table_of_families_is_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["watch", "--interface", "lo"])
+
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[3:]] == [
+        ["family", "SYNs", "addresses"],
+        ["Windows", "2", "1"],
+        ["Linux", "1", "1"],
+    ]
+
+
+def test_programs_get_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["watch", "--interface", "lo", "--json"])
+    out = capsys.readouterr()
+    lines = [json.loads(line) for line in out.out.splitlines()]
+
+    assert [(line["address"], line["port"]) for line in lines] == [
+        ("192.0.2.1", 1024),
+        ("192.0.2.1", 1025),
+        ("2001:db8::1", 1024),
+    ]
+    assert {"time", "os_name", "raw_sig", "link_mtu"} <= lines[0].keys()
+    assert "Windows" in out.err
+
+
+def test_interface_and_ports_are_those_of_the_options(tap: dict[str, Any]) -> None:
+    main(["watch", "--interface", "eth0", "--port", "80", "--port", "443"])
+
+    assert tap == {"interface": "eth0", "ports": [80, 443], "closed": True}
+
+
+def test_without_ports_all_are_watched(tap: dict[str, Any]) -> None:
+    main(["watch", "--interface", "eth0"])
+
+    assert tap["ports"] == []
+
+
+def test_a_table_of_nobody_says_so() -> None:
+    assert Table().lines() == ["no SYN came in"]
+
+
+def test_a_table_tells_so_many_addresses_apart_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "MOST_ADDRESSES", 2)
+    table = Table()
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        table.add(address, P0fInfo(os_name="Linux"))
+
+    assert table.lines()[1].split() == ["Linux", "4", "2+"]
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        (P0fInfo(), "???"),
+        (P0fInfo(os_name="Linux"), "Linux"),
+        (P0fInfo(os_name="Linux", os_flavor="3.x"), "Linux 3.x"),
+    ],
+)
+def test_a_verdict_in_words(info: P0fInfo, words: str) -> None:
+    assert system(info) == words

@@ -1,0 +1,190 @@
+"""Edges for tests: HAProxy and nginx in front of gunicorn and uvicorn, with the agent beside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.servers import BIN
+
+ROOT = Path(__file__).parents[2]
+HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+_HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend edge
+    bind {bind}
+    option forwardfor
+    http-request set-header X-Client-Port %[src_port]
+    default_backend app
+backend app
+    server app {app}
+"""
+_NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder};
+    proxy_temp_path {folder};
+    fastcgi_temp_path {folder};
+    uwsgi_temp_path {folder};
+    scgi_temp_path {folder};
+    server {{
+        listen {bind};
+        location / {{
+            proxy_pass http://{app};
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Client-Port $remote_port;
+        }}
+    }}
+}}
+"""
+
+
+def haproxy(folder: Path, bind: str, app: str) -> list[str]:
+    """The command line of a HAProxy that says who its clients are."""
+    path = folder / "haproxy.cfg"
+    path.write_text(_HAPROXY.format(bind=bind, app=app))
+    return [str(HAPROXY), "-f", str(path)]
+
+
+def nginx(folder: Path, bind: str, app: str) -> list[str]:
+    """The same, of nginx."""
+    path = folder / "nginx.conf"
+    path.write_text(_NGINX.format(folder=folder, bind=bind, app=app))
+    return [str(NGINX), "-e", str(folder / "nginx.log"), "-c", str(path)]
+
+
+def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:
+    """The command lines of gunicorn (two threads) and uvicorn, on places of the loopback."""
+    return (
+        [*_program("gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.edge_app:wsgi"],
+        [*_program("uvicorn"), "--port", str(uvicorn), "--no-proxy-headers",
+         "tests.real.edge_app:asgi"],
+    )  # fmt: skip
+
+
+def environment(store: str, **options: object) -> dict[str, str]:
+    """The applications' environment."""
+    return {"PYTHONPATH": str(ROOT), "P0F_TEST_SHARED": json.dumps({"store": store, **options})}
+
+
+def _program(name: str) -> list[str]:
+    return [str(BIN / name)]
+
+
+class Agent:
+    """A `p0f-middleware edge` that runs.
+
+    Args:
+        folder: for its log.
+        options: of its command line.
+        runner: a command that runs it elsewhere, such as `ip netns exec NAME`.
+    """
+
+    def __init__(self, folder: Path, *options: str, runner: Sequence[str] = ()) -> None:
+        self._log = folder / "edge.log"
+        self._command = [*runner, sys.executable, "-m", "p0f_middleware", "edge", *options]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Agent:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stderr=log, cwd=ROOT)
+        self.wait_for("go to")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    @property
+    def log(self) -> str:
+        """What it has said."""
+        return self._log.read_text()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def wait_for(self, words: str, times: int = 1) -> None:
+        """Wait until it has said that, so many times."""
+        assert self._process is not None
+        deadline = time.monotonic() + 30
+        while self.log.count(words) < times:
+            assert self._process.poll() is None or words in self.log, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.01)
+
+    def counts(self) -> str:
+        """Its line of counts."""
+        before = self.log.count("SYNs seen")
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+        self.wait_for("SYNs seen", before + 1)
+        return self.log.splitlines()[-1]
+
+    def counts_once(self, beginning: str) -> str:
+        """Its line of counts, when that begins so."""
+        deadline = time.monotonic() + 30
+        while not (counts := self.counts()).startswith(beginning):
+            assert time.monotonic() < deadline, counts
+            time.sleep(0.01)
+        return counts
+
+    def end(self) -> int:
+        """End it as systemd does; returns its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            return self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+
+@contextlib.contextmanager
+def namespaces(*names: str) -> Iterator[None]:
+    """Network namespaces with a loopback interface that is up, removed at the end."""
+    made = []
+    try:
+        for name in names:
+            run("ip", "netns", "add", name)
+            made.append(name)
+            run("ip", "-n", name, "link", "set", "lo", "up")
+        yield
+    finally:
+        for name in made:
+            run("ip", "netns", "delete", name)
+
+
+def cable(one: str, two: str, subnet: int) -> None:
+    """A link between two namespaces: 10.9.SUBNET.1 and .2, fd09:SUBNET::1 and ::2."""
+    names = f"to{two[-6:]}", f"to{one[-6:]}"
+    run("ip", "-n", one, "link", "add", names[0], "type", "veth", "peer", names[1], "netns", two)
+    for number, (space, name) in enumerate(zip((one, two), names, strict=True), 1):
+        run("ip", "-n", space, "addr", "add", f"10.9.{subnet}.{number}/24", "dev", name)
+        address = f"fd09:{subnet}::{number}/64"
+        run("ip", "-n", space, "addr", "add", address, "dev", name, "nodad")
+        run("ip", "-n", space, "link", "set", name, "up")
+
+
+def run(*command: str) -> str:
+    """Run a command that must succeed; returns what it prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+    return done.stdout

@@ -1,0 +1,128 @@
+"""An edge and an application on two machines, IPv6, VLAN tags: in network namespaces."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.shared.stores import SERVER, RealStore
+
+from .edges import HAPROXY, ROOT, Agent, cable, environment, haproxy, namespaces, run, servers
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs namespaces"),
+    pytest.mark.skipif(shutil.which("ip") is None, reason="iproute2 is missing"),
+    pytest.mark.skipif(shutil.which(SERVER) is None, reason=f"{SERVER} is missing"),
+]
+CLIENT, EDGE, APP = (f"p0f-{os.getpid()}-{name}" for name in ("cl", "ed", "ap"))
+
+
+def inside(namespace: str) -> list[str]:
+    """What runs a command there."""
+    return ["ip", "netns", "exec", namespace]
+
+
+def fetch(address: str, *options: str) -> str:
+    """Fetch a page from the client's machine."""
+    host = f"[{address}]" if ":" in address else address
+    return run(*inside(CLIENT), "curl", "-s", "-m", "10", *options, f"http://{host}:8080/")
+
+
+@pytest.fixture
+def machines() -> Iterator[None]:
+    """A client, an edge and an application's machine, cabled in a row."""
+    with namespaces(CLIENT, EDGE, APP):
+        cable(CLIENT, EDGE, 1)
+        cable(EDGE, APP, 2)
+        yield
+
+
+@pytest.mark.skipif(not HAPROXY or not shutil.which("curl"), reason="HAProxy or curl is missing")
+@pytest.mark.usefixtures("machines")
+def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Path) -> None:
+    store_url = "redis://10.9.2.2:6379/0"
+    options = {"trusted_proxies": ["10.9.2.1"], "client_port_header": "X-Client-Port", "hold": 0}
+    gunicorn, _ = servers(tmp_path, "10.9.2.2:8000", 1)
+    store = [SERVER, "--bind", "10.9.2.2", "--protected-mode", "no", "--save", "", "--dir",
+             str(tmp_path)]  # fmt: skip
+    edge = haproxy(tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
+    agent = ("--interface", "any", "--port", "8080", "--store", store_url)
+    with (
+        _running(tmp_path, "store", [*inside(APP), *store]),
+        _running(tmp_path, "app", [*inside(APP), *gunicorn], environment(store_url, **options)),
+        _running(tmp_path, "edge", [*inside(EDGE), *edge]),
+        Agent(tmp_path, *agent, runner=inside(EDGE)),
+    ):
+        ready = ("--retry", "50", "--retry-all-errors", "--retry-delay", "1")
+        fetch("10.9.1.2", *ready)
+        answers = [json.loads(fetch(address)) for address in ("10.9.1.2", "fd09:1::2")]
+
+    assert [answer["info"] and answer["info"]["source"] for answer in answers] == ["syn", "syn"]
+    assert [answer["info"]["raw_sig"][0] for answer in answers] == ["4", "6"]
+    assert [answer["info"]["link_mtu"] for answer in answers] == [1500, 1500]
+
+
+@pytest.mark.usefixtures("machines")
+@pytest.mark.parametrize("tags", [(), (7,), (7, 8)], ids=["plain", "VLAN", "QinQ"])
+@pytest.mark.parametrize("address", ["198.51.100.7", "2001:db8::7"])
+def test_syns_with_any_vlan_tags_are_seen(
+    tmp_path: Path, tags: tuple[int, ...], address: str
+) -> None:
+    store = RealStore(tmp_path).start()
+    script = tmp_path / "send.py"
+    script.write_text(_SEND)
+    run(*inside(EDGE), "ip", "link", "set", "lo", "up")
+    # the agent taps the edge's interface and writes to a store of this machine, by its Unix socket
+    options = ("--interface", f"to{CLIENT[-6:]}", "--port", "443", "--store", store.unix_url)
+    try:
+        with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
+            send = (*inside(CLIENT), sys.executable, str(script), f"to{EDGE[-6:]}", address)
+            run(*send, *map(str, tags))
+            agent.counts_once("1 SYNs seen, 1 written")
+        with redis.Redis(port=store.port) as client:
+            written: Any = client.get(f"p0f:{{{address}}}:1024")
+    finally:
+        store.kill()
+
+    assert written is not None
+    assert len(written) == (80 if ":" in address else 60)
+
+
+_SEND = f"""
+import socket, struct, sys
+sys.path.insert(0, {str(ROOT)!r})
+from tests.shared.syns import syn
+interface, address, *tags = sys.argv[1:]
+kind = 0x86DD if ":" in address else 0x0800
+frame = struct.pack("!H", kind) + syn(address, 1024) + b"data of TCP Fast Open"
+for number, tag in enumerate(tags):
+    frame = struct.pack("!HH", 0x8100 if number == 0 else 0x88A8, int(tag)) + frame
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+    sock.bind((interface, 0))
+    sock.send(b"\\xff" * 6 + b"\\x02" * 6 + frame)
+"""
+
+
+@contextlib.contextmanager
+def _running(
+    folder: Path, name: str, command: list[str], env: dict[str, str] | None = None
+) -> Iterator[None]:
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **(env or {})}
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(15)

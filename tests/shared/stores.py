@@ -1,0 +1,118 @@
+"""Redis servers for tests, each in a folder of its own, and a stand-in that answers as it likes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import free_port, is_listening
+
+SERVER = os.environ.get("STORE_SERVER", "redis-server")
+"""The server's program; `STORE_SERVER=valkey-server` runs the same tests with Valkey."""
+needs_store = pytest.mark.skipif(shutil.which(SERVER) is None, reason=f"{SERVER} is missing")
+
+
+class RealStore:
+    """A server on the loopback interface; nothing of it stays on disk.
+
+    Args:
+        folder: for its log and its Unix socket.
+        options: of its configuration, as words of its command line.
+        tls: whether its port takes TLS alone.
+    """
+
+    def __init__(self, folder: Path, options: tuple[str, ...] = (), *, tls: bool = False):
+        self._folder = folder
+        self._options = options
+        self._tls = tls
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def unix_url(self) -> str:
+        """The same server, over its Unix socket."""
+        return f"unix://{self._folder}/store.sock"
+
+    def start(self) -> RealStore:
+        """Start it, and wait until it listens."""
+        ports = ["--port", "0", "--tls-port"] if self._tls else ["--port"]
+        command = [SERVER, *ports, str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        command += ["--unixsocket", f"{self._folder}/store.sock", "--dir", str(self._folder)]
+        command += [*self._options]
+        with (self._folder / "store.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 30
+        while not (is_listening(self.port) or is_listening(f"{self._folder}/store.sock")):
+            assert self._process.poll() is None, (self._folder / "store.log").read_text()
+            assert time.monotonic() < deadline, "the store does not listen"
+            time.sleep(0.01)
+        return self
+
+    def stop(self) -> None:
+        """Stop it as SIGSTOP does; it accepts connections still, and answers nobody."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it at once. It can be started again, at the same place."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+
+@contextlib.contextmanager
+def stand_in(answer: Callable[[bytes], bytes | None]) -> Iterator[str]:
+    """A server that answers each piece of what it reads as told, by its URL.
+
+    Args:
+        answer: gives the bytes to send for those that came; None closes the connection.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_serve, args=(listener, answer), daemon=True).start()
+        try:
+            yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(listener: socket.socket, answer: Callable[[bytes], bytes | None]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            sock, _ = listener.accept()
+            threading.Thread(target=_talk, args=(sock, answer), daemon=True).start()
+
+
+def _talk(sock: socket.socket, answer: Callable[[bytes], bytes | None]) -> None:
+    with sock, contextlib.suppress(OSError):
+        while data := sock.recv(65536):
+            reply = answer(data)
+            if reply is None:
+                return
+            sock.sendall(reply)

@@ -1,0 +1,341 @@
+"""The edge's core: what it writes, and what it does while the store is away."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p0f_middleware import P0fUnavailable
+from p0f_middleware.shared import edge as edge_module
+from p0f_middleware.shared.edge import BATCH, Counts, Edge, Rate, notify
+from p0f_middleware.shared.resp import Reply, StoreError
+
+from .syns import syn
+
+CLIENT, PORT = "192.0.2.1", 54321
+
+
+class FakeTap:
+    """A tap with SYNs in it."""
+
+    interface = "test0"
+
+    def __init__(self) -> None:
+        self.syns: list[bytes] = []
+        self.gone = 0
+
+    def fileno(self) -> int:
+        raise AssertionError("nobody polls here")
+
+    def read(self, most: int) -> list[bytes]:
+        found, self.syns = self.syns[:most], self.syns[most:]
+        return found
+
+    def lost(self) -> int:
+        return self.gone
+
+    def check(self) -> None:
+        raise AssertionError("nothing is wrong")
+
+
+class FakeConnection:
+    """A store that keeps what is written, or does not."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, tuple[bytes, int]] = {}
+        self.writes = 0
+        self.away = False
+        self.refusal: str | None = None
+
+    def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
+        self.writes += 1
+        if self.away:
+            raise P0fUnavailable("nobody listens")
+        if self.refusal:
+            return [StoreError(self.refusal)] * count
+        words = _words(commands)
+        assert len(words) == count
+        for name, key, value, ex, ttl in words:
+            assert (name, ex) == (b"SET", b"EX")
+            self.written[key.decode()] = value, int(ttl)
+        return [b"OK"] * count
+
+    def drop(self) -> None: ...
+
+
+def _words(commands: bytes) -> list[list[bytes]]:
+    found, at = [], 0
+    while at < len(commands):
+        count, at = _header(commands, at)
+        words = []
+        for _ in range(count):
+            size, at = _header(commands, at)
+            words.append(commands[at : at + size])
+            at += size + 2
+        found.append(words)
+    return found
+
+
+def _header(commands: bytes, at: int) -> tuple[int, int]:
+    end = commands.index(b"\r\n", at)
+    return int(commands[at + 1 : end]), end + 2
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return 1_700_000_000 + self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(edge_module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def tap(clock: Clock) -> FakeTap:
+    return FakeTap()
+
+
+@pytest.fixture
+def store() -> FakeConnection:
+    return FakeConnection()
+
+
+@pytest.fixture
+def edge(tap: FakeTap, store: FakeConnection) -> Edge:
+    return Edge(tap, store, "redis://cache/0")
+
+
+# What is written
+
+
+@pytest.mark.parametrize("address", [CLIENT, "2001:db8::1"])
+def test_a_syn_is_written_for_its_connection_and_its_address(
+    edge: Edge, tap: FakeTap, store: FakeConnection, address: str
+) -> None:
+    tap.syns.append(whole := syn(address, PORT))
+    edge.step()
+
+    assert store.written == {
+        f"p0f:{{{address}}}:{PORT}": (whole, 600),
+        f"p0f:{{{address}}}": (whole, 3600),
+    }
+
+
+def test_addresses_may_be_left_out_and_the_time_be_chosen(
+    tap: FakeTap, store: FakeConnection
+) -> None:
+    tap.syns.append(whole := syn(CLIENT, PORT))
+    Edge(tap, store, "redis://cache/0", ttl=60, address_ttl=None).step()
+
+    assert store.written == {f"p0f:{{{CLIENT}}}:{PORT}": (whole, 60)}
+
+
+def test_the_last_syn_of_an_address_counts(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+    tap.syns += [syn(CLIENT, 1), syn(CLIENT, 2), last := syn(CLIENT, 3)]
+    edge.step()
+
+    assert store.written[f"p0f:{{{CLIENT}}}"] == (last, 3600)
+
+
+def test_all_that_is_there_is_one_write(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+    tap.syns += [syn(CLIENT, port) for port in range(1, 500)]
+    edge.step()
+
+    assert (store.writes, len(store.written)) == (1, 500)
+
+
+def test_what_has_no_sender_is_not_written(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+    tap.syns.append(b"\x45")
+    edge.step()
+
+    assert store.writes == 0
+
+
+def test_nothing_there_is_no_write(edge: Edge, store: FakeConnection) -> None:
+    edge.step()
+
+    assert store.writes == 0
+
+
+# Rates
+
+
+def test_above_the_rate_syns_are_counted_and_not_written(
+    tap: FakeTap, store: FakeConnection, clock: Clock
+) -> None:
+    edge = Edge(tap, store, "redis://cache/0", max_rate=10)
+    tap.syns += [syn(CLIENT, port) for port in range(1, 31)]
+    edge.step()
+    clock.now += 0.5
+    tap.syns += [syn(CLIENT, port) for port in range(101, 131)]
+    edge.step()
+
+    assert edge.counts() == Counts(seen=60, written=15, over_rate=45)
+
+
+@given(
+    st.integers(1, 1000), st.lists(st.tuples(st.floats(0, 3), st.integers(0, 3000)), max_size=30)
+)
+def test_a_rate_never_lets_more_through(most: int, arrivals: list[tuple[float, int]]) -> None:
+    rate = Rate(most)
+    now, through = 1000.0, 0
+    for pause, count in arrivals:
+        now += pause
+        through += rate.allow(count, now)
+
+        assert through <= most * (now - 1000.0 + 1) + 1e-6
+
+
+# The store away
+
+
+def test_while_the_store_is_away_syns_are_dropped_and_counted(
+    edge: Edge, tap: FakeTap, store: FakeConnection, clock: Clock
+) -> None:
+    store.away = True
+    for _ in range(10):
+        tap.syns += [syn(CLIENT, port) for port in range(1, 11)]
+        edge.step()
+
+    assert (store.writes, edge.counts()) == (1, Counts(seen=100, dropped=100))
+
+
+def test_nothing_is_kept_for_later(
+    edge: Edge, tap: FakeTap, store: FakeConnection, clock: Clock
+) -> None:
+    store.away = True
+    tap.syns.append(syn(CLIENT, 1))
+    edge.step()
+    store.away = False
+    clock.now += 1
+    tap.syns.append(syn(CLIENT, 2))
+    edge.step()
+
+    assert f"p0f:{{{CLIENT}}}:1" not in store.written
+    assert f"p0f:{{{CLIENT}}}:2" in store.written
+
+
+def test_going_and_coming_back_are_a_line_each(
+    edge: Edge,
+    tap: FakeTap,
+    store: FakeConnection,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "p0f_middleware")
+    store.away = True
+    for _ in range(5):
+        tap.syns.append(syn(CLIENT, 1))
+        edge.step()
+    store.away = False
+    clock.now += 3.2
+    for _ in range(5):
+        tap.syns.append(syn(CLIENT, 1))
+        edge.step()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the SYN store is away, SYNs are dropped and counted: nobody listens",
+        "the SYN store at redis://cache/0 is back after 3.2 s; 5 SYNs were dropped",
+    ]
+
+
+def test_a_full_store_is_away_in_its_own_words(
+    edge: Edge, tap: FakeTap, store: FakeConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.refusal = "OOM command not allowed when used memory > 'maxmemory'."
+    tap.syns.append(syn(CLIENT, 1))
+    edge.step()
+
+    assert "refuses: OOM command not allowed" in caplog.text
+    assert edge.counts() == Counts(seen=1, dropped=1)
+
+
+# The loop
+
+
+def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
+    store: FakeConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, write = os.pipe()
+
+    class Tap(FakeTap):
+        def fileno(self) -> int:
+            return ready
+
+    wake, waker = socket.socketpair()
+    ended = threading.Event()
+    tap = Tap()
+    tap.syns += [syn(CLIENT, port % 65000 + 1) for port in range(2 * BATCH)]
+    agent = Edge(tap, store, "redis://cache/0")
+    thread = threading.Thread(target=agent.run, args=(wake.fileno(), ended.is_set))
+    os.write(write, b"x")
+    thread.start()
+    while tap.syns:
+        pass
+    ended.set()
+    waker.send(b"\0")
+    thread.join(10)
+    alive = thread.is_alive()
+    for thing in (wake, waker):
+        thing.close()
+    os.close(ready)
+    os.close(write)
+    sign = json.loads(store.written["p0f:edge"][0])
+
+    assert not alive
+    assert agent.counts().written == 2 * BATCH
+    assert (sign["interface"], sign["host"]) == ("test0", socket.gethostname())
+
+
+def test_counts_say_what_became_of_syns(edge: Edge, tap: FakeTap) -> None:
+    tap.gone = 7
+
+    assert str(edge.counts()) == (
+        "0 SYNs seen, 0 written, 0 over the rate, 0 dropped (store away), 7 lost by the kernel"
+    )
+
+
+# systemd
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstract: bool) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        path = f"@p0f-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+        listener.bind(path.replace("@", "\0", 1))
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        notify("READY=1")
+        listener.settimeout(10)
+
+        assert listener.recv(100) == b"READY=1"
+
+
+def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+
+    notify("READY=1")
+
+
+def test_a_notify_socket_that_has_gone_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+
+    notify("READY=1")

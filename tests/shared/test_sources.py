@@ -1,0 +1,569 @@
+"""What SharedSyn and AsyncSharedSyn promise alike: whose SYN is told, outages, and deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import redis
+import redis.asyncio
+
+from p0f_middleware import (
+    AsyncSharedSyn,
+    P0fError,
+    P0fProtocolError,
+    P0fStatus,
+    P0fTimeout,
+    P0fUnavailable,
+    SharedSyn,
+)
+from p0f_middleware._outcome import Outcome
+
+from .stores import RealStore, needs_store, stand_in
+from .syns import LINUX, WINDOWS, FakeVisitor, syn
+
+CLIENT, PORT = "192.0.2.1", 54321
+CONNECTION, ADDRESS = f"p0f:{{{CLIENT}}}:{PORT}", f"p0f:{{{CLIENT}}}"
+SHORT, LONG = 0.1, 60.0
+"""Timeouts: of sources that are to use it up, and of those that a busy machine must not fail."""
+SLACK = 0.4
+"""Seconds that a busy machine may add."""
+LATER = float("inf")
+
+
+class Blocking:
+    """SharedSyn, asked by a thread."""
+
+    def __init__(self, store: Any, **options: Any) -> None:
+        self.source = SharedSyn(store, **options)
+
+    def ask(self, visitor: FakeVisitor, deadline: float = LATER) -> Outcome:
+        return self.source.fingerprint(visitor, deadline)  # type: ignore[arg-type]
+
+    def together(self, visitors: list[FakeVisitor]) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        threads = [
+            threading.Thread(target=lambda n=n, v=v: outcomes.update({n: self.ask(v)}))
+            for n, v in enumerate(visitors)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return [outcomes[n] for n in range(len(visitors))]
+
+    def close(self) -> None:
+        self.source.close()
+
+
+class InALoop:
+    """AsyncSharedSyn, asked by tasks of a loop."""
+
+    def __init__(self, store: Any, **options: Any) -> None:
+        self.source = AsyncSharedSyn(store, **options)
+        self.loop = asyncio.new_event_loop()
+
+    def ask(self, visitor: FakeVisitor, deadline: float = LATER) -> Outcome:
+        return self.loop.run_until_complete(self.source.fingerprint(visitor, deadline))  # type: ignore[arg-type]
+
+    def together(self, visitors: list[FakeVisitor]) -> list[Outcome]:
+        async def all_of_them() -> list[Outcome]:
+            asked = (self.source.fingerprint(visitor, LATER) for visitor in visitors)  # type: ignore[arg-type]
+            return await asyncio.gather(*asked)
+
+        return self.loop.run_until_complete(all_of_them())
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.source.close())
+        self.loop.close()
+
+
+Kind: TypeAlias = "Blocking | InALoop"
+Connect: TypeAlias = "Callable[..., Kind]"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStore]:
+    store = RealStore(tmp_path_factory.mktemp("store"))
+    store.start()
+    yield store
+    store.kill()
+
+
+@pytest.fixture
+def contents(store: RealStore) -> Iterator[redis.Redis]:
+    """The store, empty, for tests to write to."""
+    with redis.Redis(port=store.port) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture(params=[Blocking, InALoop])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    made: list[Kind] = []
+
+    def connect(store: Any, **options: Any) -> Kind:
+        made.append(request.param(store, **{"timeout": LONG} | options))
+        return made[-1]
+
+    yield connect
+    for source in made:
+        source.close()
+
+
+visitor = FakeVisitor(CLIENT, PORT)
+
+
+# Whose SYN is told
+
+
+@needs_store
+@pytest.mark.parametrize("client", [CLIENT, "2001:db8::1"])
+def test_the_connections_syn_is_told(
+    connect: Connect, store: RealStore, contents: redis.Redis, client: str
+) -> None:
+    contents.set(f"p0f:{{{client}}}:{PORT}", syn(client, PORT, WINDOWS))
+    contents.set(f"p0f:{{{client}}}", syn(client, 1, LINUX))
+
+    outcome = connect(store.url).ask(FakeVisitor(client, PORT))
+
+    assert outcome.info is not None
+    assert (outcome.status, outcome.reason) == (P0fStatus.OK, None)
+    assert (outcome.info.os_name, outcome.info.source) == ("Windows", "syn")
+
+
+@needs_store
+def test_without_it_the_addresss_is_told_and_says_so(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    contents.set(ADDRESS, syn(CLIENT, 1, WINDOWS))
+
+    outcome = connect(store.url).ask(visitor)
+
+    assert outcome.info is not None
+    assert (outcome.status, outcome.reason) == (P0fStatus.OK, None)
+    assert (outcome.info.os_name, outcome.info.source) == ("Windows", "address")
+
+
+@needs_store
+def test_without_a_port_only_the_address_is_asked_about(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    contents.set(CONNECTION, syn(CLIENT, PORT))
+    contents.set(ADDRESS, syn(CLIENT, 1, WINDOWS))
+
+    outcome = connect(store.url).ask(FakeVisitor(CLIENT, None))
+
+    assert outcome.info is not None
+    assert (outcome.info.os_name, outcome.info.source) == ("Windows", "address")
+
+
+@needs_store
+@pytest.mark.parametrize("port", [PORT, None])
+def test_a_client_of_whom_there_is_nothing_is_no_match(
+    connect: Connect, store: RealStore, contents: redis.Redis, port: int | None
+) -> None:
+    outcome = connect(store.url).ask(FakeVisitor(CLIENT, port))
+
+    assert (outcome.info, outcome.status) == (None, P0fStatus.NO_MATCH)
+    assert outcome.reason is not None
+    assert outcome.reason.startswith(f"no edge has shared a SYN of {CLIENT}")
+
+
+@needs_store
+def test_a_request_without_address_is_not_asked_about(connect: Connect, store: RealStore) -> None:
+    assert connect(store.url).ask(FakeVisitor(None)).status is P0fStatus.NO_ADDRESS
+
+
+WRONG = {
+    "another address": syn("198.51.100.7", PORT),
+    "no SYN": b"hello",
+    "empty": b"",
+    "cut short": syn(CLIENT, PORT)[:30],
+    "a SYN with ACK": syn(CLIENT, PORT)[:33] + b"\x12" + syn(CLIENT, PORT)[34:],
+}
+
+
+@needs_store
+@pytest.mark.parametrize("key", [CONNECTION, ADDRESS])
+@pytest.mark.parametrize("value", WRONG.values(), ids=WRONG)
+def test_what_is_not_the_clients_syn_is_never_told(
+    connect: Connect, store: RealStore, contents: redis.Redis, key: str, value: bytes
+) -> None:
+    contents.set(key, value)
+
+    outcome = connect(store.url).ask(visitor)
+
+    assert (outcome.info, outcome.status) == (None, P0fStatus.UNAVAILABLE)
+    assert outcome.reason == f"what the store has for {CLIENT} is not a SYN of that client"
+
+
+@needs_store
+def test_a_syn_from_another_port_is_not_told_as_the_connections(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    contents.set(CONNECTION, syn(CLIENT, PORT + 1))
+
+    assert connect(store.url).ask(visitor).info is None
+
+
+@needs_store
+def test_a_wrong_value_does_not_hide_the_addresss(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    contents.set(CONNECTION, syn("198.51.100.7", PORT))
+    contents.set(ADDRESS, syn(CLIENT, 1))
+
+    outcome = connect(store.url).ask(visitor)
+
+    assert outcome.info is not None
+    assert outcome.info.source == "address"
+
+
+@needs_store
+def test_a_wrong_value_is_logged_once(
+    connect: Connect, store: RealStore, contents: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    contents.set(ADDRESS, b"hello")
+    source = connect(store.url)
+    for _ in range(3):
+        source.ask(visitor)
+
+    assert len(caplog.records) == 1
+
+
+@needs_store
+def test_signatures_of_ones_own_may_be_used(
+    connect: Connect, store: RealStore, contents: redis.Redis, tmp_path: Path
+) -> None:
+    database = tmp_path / "own.fp"
+    database.write_text(
+        "classes = other\n[tcp:request]\nlabel = s:other:Mine:\n"
+        "sig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0\n"
+    )
+    contents.set(CONNECTION, syn(CLIENT, PORT))
+
+    outcome = connect(store.url, database=database).ask(visitor)
+
+    assert outcome.info is not None
+    assert outcome.info.os_name == "Mine"
+
+
+# Many at once
+
+
+@needs_store
+def test_every_client_is_told_its_own(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    ports = range(20_000, 20_100)
+    for port in ports:
+        system = WINDOWS if port % 2 else LINUX
+        contents.set(f"p0f:{{{CLIENT}}}:{port}", syn(CLIENT, port, system))
+
+    outcomes = connect(store.url).together([FakeVisitor(CLIENT, port) for port in ports])
+
+    names = [outcome.info and outcome.info.os_name for outcome in outcomes]
+    assert names == ["Linux", "Windows"] * 50
+
+
+def test_lookups_of_one_turn_of_the_loop_are_one_command(
+    store: RealStore, contents: redis.Redis
+) -> None:
+    source = InALoop(store.url, timeout=LONG)
+    source.ask(visitor)
+    before = _commands(contents)
+    source.together([FakeVisitor(CLIENT, port) for port in range(1, 65)])
+    after = _commands(contents)
+    source.close()
+
+    assert after - before == 1
+
+
+@needs_store
+def test_many_lookups_use_one_connection(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    source = connect(store.url)
+    before: int = contents.info("stats")["total_connections_received"]
+    for _ in range(5):
+        source.together([FakeVisitor(CLIENT, port) for port in range(1, 33)])
+    after: int = contents.info("stats")["total_connections_received"]
+
+    assert after - before == 1
+
+
+def _commands(contents: redis.Redis) -> int:
+    stats: Any = contents.info("commandstats")
+    return int(stats.get("cmdstat_mget", {}).get("calls", 0))
+
+
+# The store away, slow, full, and something else
+
+
+@pytest.mark.parametrize("place", ["redis://127.0.0.1:{port}/0", "unix:///nonexistent/store.sock"])
+def test_a_store_that_is_not_there_is_unavailable_at_once(connect: Connect, place: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(P0fUnavailable, match="no connection to the SYN store at"):
+        connect(place.format(port=port), timeout=LONG).ask(visitor)
+
+
+@needs_store
+def test_a_stopped_store_costs_the_timeout_once(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    source = connect(store.url, timeout=SHORT)
+    source.ask(visitor)
+    store.stop()
+    try:
+        began = time.monotonic()
+        with pytest.raises(P0fTimeout):
+            source.ask(visitor)
+        took = time.monotonic() - began
+        with pytest.raises(P0fUnavailable, match=r"is down; next try in 0\.\d s"):
+            source.ask(visitor)
+    finally:
+        store.resume()
+
+    assert 0.9 * SHORT <= took < SHORT + SLACK
+
+
+@needs_store
+def test_a_stopped_store_costs_a_new_source_the_timeout_once(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    source = connect(store.url, timeout=SHORT)
+    store.stop()
+    try:
+        began = time.monotonic()
+        with pytest.raises(P0fTimeout):
+            source.ask(visitor)
+        took = time.monotonic() - began
+    finally:
+        store.resume()
+
+    assert took < SHORT + SLACK
+
+
+@needs_store
+@pytest.mark.usefixtures("retry_at_once")
+def test_a_stopped_store_that_goes_on_is_asked_again(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    contents.set(CONNECTION, syn(CLIENT, PORT))
+    source = connect(store.url, timeout=SHORT)
+    store.stop()
+    try:
+        with pytest.raises(P0fTimeout):
+            source.ask(visitor)
+    finally:
+        store.resume()
+
+    assert _eventually(source).status is P0fStatus.OK
+
+
+@needs_store
+@pytest.mark.usefixtures("retry_at_once")
+def test_a_store_that_was_killed_is_found_again(connect: Connect, tmp_path: Path) -> None:
+    store = RealStore(tmp_path).start()
+    source = connect(store.url, timeout=SHORT)
+    source.ask(visitor)
+    store.kill()
+    with pytest.raises(P0fUnavailable):
+        source.ask(visitor)
+    store.start()
+    try:
+        assert _eventually(source).status is P0fStatus.NO_MATCH
+    finally:
+        store.kill()
+
+
+@needs_store
+def test_a_connection_that_the_store_has_closed_is_opened_again_unnoticed(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    source = connect(store.url)
+    source.ask(visitor)
+    contents.client_kill_filter(_type="normal", skipme=True)
+
+    assert source.ask(visitor).status is P0fStatus.NO_MATCH
+
+
+@needs_store
+def test_an_outage_is_two_lines_in_the_log(
+    connect: Connect, store: RealStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("p0f_middleware._outage.FIRST_DELAY", 0.0)
+    caplog.set_level(logging.INFO, "p0f_middleware")
+    store = RealStore(tmp_path)
+    source = connect(store.url, timeout=SHORT)
+    for _ in range(3):
+        with pytest.raises(P0fUnavailable):
+            source.ask(visitor)
+    store.start()
+    try:
+        _eventually(source)
+    finally:
+        store.kill()
+    down, back = [record.getMessage() for record in caplog.records]
+
+    assert down.startswith("the SYN store is down, requests go on without p0f.info: no connection")
+    assert back.startswith(f"the SYN store at {store.url} is back after ")
+
+
+GARBAGE = {
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "zeros": bytes(100),
+    "too few values": b"*1\r\n$-1\r\n",
+    "something else": b"+OK\r\n",
+    "too much": b"*2\r\n$-1\r\n$-1\r\n+OK\r\n",
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_a_server_that_is_not_a_store_is_a_protocol_error(connect: Connect, garbage: bytes) -> None:
+    with (
+        stand_in(lambda _: garbage) as url,
+        pytest.raises(P0fProtocolError, match="does not answer as Redis or Valkey do"),
+    ):
+        connect(url, timeout=LONG).ask(visitor)
+
+
+def test_a_store_that_sends_its_answer_byte_by_byte_is_not_waited_for(connect: Connect) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_trickle, args=(server,), daemon=True)
+        thread.start()
+        source = connect(f"redis://127.0.0.1:{server.getsockname()[1]}/0", timeout=SHORT)
+        began = time.monotonic()
+        with pytest.raises(P0fTimeout):
+            source.ask(visitor)
+        took = time.monotonic() - began
+        source.close() if isinstance(source, Blocking) else None
+        thread.join(10)
+
+    assert took < SHORT + SLACK
+
+
+def _trickle(server: socket.socket) -> None:
+    sock, _ = server.accept()
+    with sock:
+        sock.recv(4096)
+        for byte in b"*2\r\n$60\r\n" + bytes(1000):
+            time.sleep(SHORT / 10)
+            try:
+                sock.send(bytes([byte]))
+            except OSError:
+                return
+
+
+@needs_store
+def test_a_store_that_refuses_is_an_outage_with_its_words(connect: Connect, tmp_path: Path) -> None:
+    store = RealStore(tmp_path, ("--user", "default", "on", "nopass", "-@all", "+ping")).start()
+    try:
+        source = connect(store.url)
+        with pytest.raises(P0fUnavailable, match="refuses: NOPERM"):
+            source.ask(visitor)
+        with pytest.raises(P0fUnavailable, match="is down; next try in"):
+            source.ask(visitor)
+    finally:
+        store.kill()
+
+
+def test_no_lookup_outlives_its_deadline(connect: Connect) -> None:
+    with stand_in(lambda _: b"") as url:
+        source = connect(url, timeout=LONG)
+        began = time.monotonic()
+        with pytest.raises(P0fTimeout):
+            source.ask(visitor, began + SHORT)
+        took = time.monotonic() - began
+
+    assert took < SHORT + SLACK
+
+
+@needs_store
+def test_a_lookup_that_had_hardly_any_time_does_not_begin_an_outage(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    source = connect(store.url)
+    store.stop()
+    try:
+        with pytest.raises(P0fTimeout):
+            source.ask(visitor, time.monotonic() + 0.01)
+    finally:
+        store.resume()
+
+    assert source.ask(visitor).status is P0fStatus.NO_MATCH
+
+
+def _eventually(source: Kind) -> Outcome:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return source.ask(visitor)
+        except P0fError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+# Options
+
+
+def test_the_password_is_never_shown(connect: Connect) -> None:
+    source = connect("redis://app:hunter2@127.0.0.1:1/0?password=hunter3", timeout=LONG)
+    with pytest.raises(P0fUnavailable) as caught:
+        source.ask(visitor)
+    shown = f"{caught.value} {source.source!r} {caught.value.__cause__}"
+
+    assert "hunter" not in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://app:hunter2@cache/0",
+        "redis://app:hunter2/x@cache/0",
+        "redis://app:hunter2#x@cache/0",
+        "redis://app:hunter2?x@cache/0",
+        "redis://app:hunter2@cache:port/0",
+        "redis://app:[hunter2@cache/0",
+        "redis://app:hunter2@cache/0?protocol=3",
+        "redis://app:hunter2@cache/0?socket_timeout=x",
+        "hunter2",
+    ],
+)
+def test_a_url_that_makes_no_sense_is_an_error_that_does_not_show_it(
+    connect: Connect, url: str
+) -> None:
+    with pytest.raises(ValueError, match="store") as caught:
+        connect(url)
+
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "1"])
+def test_a_timeout_that_makes_no_sense_is_an_error(connect: Connect, timeout: Any) -> None:
+    with pytest.raises(ValueError, match="timeout is a number of seconds"):
+        connect("redis://127.0.0.1:1/0", timeout=timeout)
+
+
+@pytest.mark.parametrize("store", [None, 7, object()])
+def test_what_is_no_store_is_an_error(connect: Connect, store: object) -> None:
+    with pytest.raises(TypeError, match="store is a URL or a client of redis-py"):
+        connect(store)
+
+
+def test_a_client_of_the_other_kind_is_an_error() -> None:
+    with pytest.raises(TypeError, match=r"SharedSyn takes none of redis\.asyncio"):
+        SharedSyn(redis.asyncio.Redis())
+    with pytest.raises(TypeError, match=r"AsyncSharedSyn takes the clients of redis\.asyncio"):
+        AsyncSharedSyn(redis.Redis())
