@@ -55,7 +55,7 @@ GROUND = [
     if module.part not in SOURCES | ADAPTERS | COMMANDS | HALL | {"_request"}
 ]
 """Single modules that all may import, and which import one another alone."""
-_DOORS = {("shared", "syn.fingerprint_syn"), ("shared", "syn")}
+_DOORS = {("shared", "syn._fingerprint")}
 """What a source may import of another: it names a SYN that it was sent by the matcher."""
 
 
@@ -162,10 +162,10 @@ def test_the_one_door_between_sources_is_that_of_the_matcher() -> None:
         if module.part != "shared":
             continue
         for node in _statements(ast.parse(module.path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "syn":
+            if isinstance(node, ast.ImportFrom) and node.module == "syn._fingerprint":
                 taken.update(alias.name for alias in node.names)
 
-    assert taken <= {"fingerprint_syn"}
+    assert taken == {"fingerprinter"}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.name], ids=lambda m: m.name)

@@ -73,19 +73,19 @@ class Client:
 
     def __init__(self, port: int, address: str, mss: int) -> None:
         self.mss = mss
-        self._sock = socket.socket()
-        self._sock.settimeout(10)
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
-        self._sock.bind((address, 0))
-        self._sock.connect(("127.0.0.1", port))
+        self.sock = socket.socket()
+        self.sock.settimeout(10)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
+        self.sock.bind((address, 0))
+        self.sock.connect(("127.0.0.1", port))
 
     def get(self, *headers: str) -> dict[str, Any]:
         """Send a request on this connection; what the application says of it."""
         lines = ["GET / HTTP/1.1", "Host: edge", *headers, "", ""]
-        self._sock.sendall("\r\n".join(lines).encode())
+        self.sock.sendall("\r\n".join(lines).encode())
         data = b""
         while b"\r\n\r\n" not in data:
-            data += self._sock.recv(65536)
+            data += self.sock.recv(65536)
         head, _, body = data.partition(b"\r\n\r\n")
         size = next(
             int(line.split(b":")[1])
@@ -93,7 +93,7 @@ class Client:
             if line.lower().startswith(b"content-length:")
         )
         while len(body) < size:
-            body += self._sock.recv(65536)
+            body += self.sock.recv(65536)
         answer: dict[str, Any] = json.loads(body)
         return answer
 
@@ -106,7 +106,7 @@ class Client:
         )
 
     def close(self) -> None:
-        self._sock.close()
+        self.sock.close()
 
 
 @pytest.mark.parametrize("edge", EDGES)
@@ -137,7 +137,7 @@ def test_a_client_cannot_choose_its_address_or_port(site: Site, edge: str) -> No
         contextlib.closing(Client(getattr(site, edge), "127.9.9.2", 901)) as liar,
     ):
         client.get()
-        lie = f"X-Client-Port: {client._sock.getsockname()[1]}", "X-Forwarded-For: 127.9.9.1"
+        lie = f"X-Client-Port: {client.sock.getsockname()[1]}", "X-Forwarded-For: 127.9.9.1"
 
         assert liar.is_told_right(*lie)
 
