@@ -132,7 +132,7 @@ def test_p0f_survives_clients_that_are_dropped_while_it_owes_them(real_p0f: Real
     rounds = 0
     ends = time.monotonic() + SOAK / 2
     with in_background(lambda: stumble(real_p0f)):
-        while time.monotonic() < ends and real_p0f.alive:
+        while real_p0f.alive and (time.monotonic() < ends or rounds <= 10):
             rounds += 1
             with contextlib.suppress(P0fException):
                 P0f(real_p0f.socket_path, timeout=random.random() * 0.02 + 0.0001).lookup(address())
@@ -140,7 +140,6 @@ def test_p0f_survives_clients_that_are_dropped_while_it_owes_them(real_p0f: Real
             gc.collect()
     print(f"\n{rounds} clients of each kind dropped")
     assert real_p0f.alive
-    assert rounds > 10
 
 
 def test_p0f_survives_close_and_the_client_opens_again(real_p0f: RealP0f) -> None:
