@@ -96,7 +96,7 @@ class _Exchange:
     """What the threads of one process share."""
 
     def __init__(self, values: _Values, name: str, timeout: float) -> None:
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self.health = StoreHealth(name)
         self._values = values
         self._timeout = timeout

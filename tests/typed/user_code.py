@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from p0f_middleware import (
     AsyncP0f,
+    AsyncSharedSyn,
     BadSoftware,
     Claim,
     ClaimVerdict,
@@ -25,6 +26,7 @@ from p0f_middleware import (
     P0fNoMatch,
     P0fStatus,
     P0fWSGIMiddleware,
+    SharedSyn,
     Syn,
     check_claim,
     fingerprint_syn,
@@ -75,6 +77,8 @@ def applications() -> tuple[P0fWSGIMiddleware, P0fASGIMiddleware]:
     P0fWSGIMiddleware(wsgi_app, Everybody())
     P0fASGIMiddleware(asgi_app, AsyncP0f("/run/p0f/p0f.sock", cache_ttl=60))
     P0fASGIMiddleware(asgi_app, Syn(), trusted_proxies=[ip_network("10.0.0.0/8"), "127.0.0.1"])
+    P0fWSGIMiddleware(wsgi_app, SharedSyn("redis://127.0.0.1"), trusted_proxies="10.0.0.0/8")
+    P0fASGIMiddleware(asgi_app, AsyncSharedSyn("redis://127.0.0.1", timeout=0.05))
     return by_path, P0fASGIMiddleware(asgi_app)
 
 
