@@ -35,6 +35,7 @@ def site(request: pytest.FixtureRequest, fake_p0f: FakeP0f, tmp_path: Path) -> A
     port = free_port()
     command = SERVERS[request.param]
     if request.param == "uvicorn":
+        pytest.importorskip("uvicorn")
         command = [*command, "--port", str(port)]
     env = {"P0F_SOCKET": fake_p0f.socket_path, "PORT": str(port), "PYTHONPATH": str(tmp_path)}
     with serve(command, port, cwd=tmp_path, env=env):
