@@ -31,8 +31,8 @@ class Line:
     """
 
     def __init__(self, sock: socket.socket, close: Callable[[], object]) -> None:
-        self.sock = sock
-        self.close = close
+        self.sock: socket.socket = sock
+        self.close: Callable[[], object] = close
         self._replies = Replies()
         self._read: list[Reply] = []
 
