@@ -28,8 +28,8 @@ class Outage:
     """A span in which nothing answers. Times are seconds of any steady clock."""
 
     def __init__(self) -> None:
-        self.down = False
-        self.began = 0.0
+        self.down: bool = False
+        self.began: float = 0.0
         self._delay = FIRST_DELAY
         self._retry_at = 0.0
 

@@ -28,7 +28,8 @@ from .store import Store
 
 @public
 class AsyncSharedSyn(BaseSharedSyn):
-    __doc__ = BaseSharedSyn.__doc__
+    """Reads the SYNs that `p0f-middleware edge` shares, without blocking the event loop; its
+    options are `BaseSharedSyn`'s."""
 
     def _set_up(self, store: object) -> str:
         self._exchanges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopExchange]

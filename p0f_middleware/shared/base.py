@@ -65,11 +65,11 @@ class BaseSharedSyn:
         timeout: float = TIMEOUT,
         database: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.timeout = seconds("timeout", timeout)
+        self.timeout: float = seconds("timeout", timeout)
         self._database = database
         self._read = fingerprinter(database).read
         self._warned = False
-        self.store_name = self._set_up(store)
+        self.store_name: str = self._set_up(store)
 
     def _set_up(self, store: object) -> str:
         """Make what this kind of source needs beside; returns the store's name for messages."""
@@ -128,7 +128,7 @@ class StoreHealth:
     """A process's view of its store: the outage if there is one, and the log lines of it."""
 
     def __init__(self, name: str) -> None:
-        self.outage = Outage()
+        self.outage: Outage = Outage()
         self._name = name
         self._lock = threading.RLock()  # a signal handler may look something up, too
         self._log = OutageLog("the SYN store", name)

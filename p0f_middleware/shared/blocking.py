@@ -35,7 +35,8 @@ _LOST_LOCK = 1.0
 
 @public
 class SharedSyn(BaseSharedSyn):
-    __doc__ = BaseSharedSyn.__doc__
+    """Reads the SYNs that `p0f-middleware edge` shares, and waits for the answer. Threads may use
+    one object; its options are `BaseSharedSyn`'s."""
 
     def _set_up(self, store: object) -> str:
         self._make: Callable[[], _Values]

@@ -39,7 +39,7 @@ class Line:
 
     def __init__(self, sock: Any, close: Callable[[], object]) -> None:
         self.fd: int = sock.fileno()
-        self.close = close
+        self.close: Callable[[], object] = close
         self._sock = sock
         self._replies = Replies()
         self._read: list[Reply] = []

@@ -53,7 +53,7 @@ class LoopExchange:
         self, loop: asyncio.AbstractEventLoop, health: StoreHealth, timeout: float
     ) -> None:
         self._loop = weakref.ref(loop)  # the loop is the key under which this is kept
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self.health = health
         self._timeout = timeout
         self._waiting: deque[_Asked] = deque()

@@ -39,7 +39,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self.name = name_of(url)
+        self.name: str = name_of(url)
         self._secrets = _secrets_in(url)
         redis = import_redis()
         try:
