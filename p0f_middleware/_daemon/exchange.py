@@ -4,8 +4,8 @@ Theory of operation. A process has one connection, and one query at a time trave
 answers within some 20 microseconds, so threads that take turns wait less than a pool of connections
 would cost, and p0f has only 20 to give. Who holds `SharedConnection.lock` may use the connection,
 send, receive, replace it; nobody else touches it. The holder may wait for p0f, also in gevent or
-eventlet, so the lock is taken as `waiting` describes. A timeout leaves its answer pending; the next
-lookup reads and drops it.
+eventlet, so the lock is taken as `_waiting` describes. A timeout leaves its answer pending; the
+next lookup reads and drops it.
 
 A thread of ours, the watch, closes a connection that nobody uses. It only tries the lock, so it
 holds nobody up. It ends before the process forks (Python warns of threads then, and so do locks);
