@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from p0f_middleware import _outage
+
+# For programs that tests start: eventlet's own resolver imports httpcore and trio, half patched.
+os.environ["EVENTLET_NO_GREENDNS"] = "yes"
 
 
 @pytest.fixture

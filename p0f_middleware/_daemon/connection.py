@@ -13,7 +13,7 @@ find a lock held. A connection belongs to the process `pid` that opened it; in a
 is only a copy of its descriptor, which can be closed without anybody noticing.
 
 How to wait for an answer is for the clients. The fact a reader would get wrong: the socket never
-blocks, and is of the C type that gevent and eventlet leave alone (see `waiting`).
+blocks, and is of the C type that gevent and eventlet leave alone (see `_waiting`).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ except ImportError:  # Windows, where connecting fails with a reason
     fcntl = termios = None  # type: ignore[assignment]
 
 from .._errors import P0fProtocolError, P0fUnavailable
+from .._waiting import wait_readable
 from . import fork
 from .protocol import Pipeline, TicketT
-from .waiting import wait_readable
 
 CLOSE_TIMEOUT = 1.0
 """Seconds to wait for pending answers when closing, at most."""

@@ -4,8 +4,8 @@ Theory of operation. A process has one connection, and one query at a time trave
 answers within some 20 microseconds, so threads that take turns wait less than a pool of connections
 would cost, and p0f has only 20 to give. Who holds `SharedConnection.lock` may use the connection,
 send, receive, replace it; nobody else touches it. The holder may wait for p0f, also in gevent or
-eventlet, so the lock is taken as `waiting` describes. A timeout leaves its answer pending; the next
-lookup reads and drops it.
+eventlet, so the lock is taken as `_waiting` describes. A timeout leaves its answer pending; the
+next lookup reads and drops it.
 
 A thread of ours, the watch, closes a connection that nobody uses. It only tries the lock, so it
 holds nobody up. It ends before the process forks (Python warns of threads then, and so do locks);
@@ -76,17 +76,15 @@ class Exchanger:
             kept_meanwhile: what another lookup has found while this one waited for the connection.
 
         Raises:
-            P0fUnavailable: as `P0f.lookup`. It is no outage of p0f if less than `timeout` was left.
-            P0fProtocolError: as `P0f.lookup`.
+            P0fUnavailable, P0fProtocolError: as `P0f.lookup`. It is no outage of p0f if much less
+                than `timeout` was left.
         """
         shared = self._shared
         if shared.pid != os.getpid():
             shared = self.shared_here()
         outage = self._health.outage
         started = time.monotonic()
-        limit = started + self.timeout
-        if limit < deadline:
-            deadline = limit
+        deadline = min(deadline, started + self.timeout)
         admitted = outage.down
         if admitted:
             self._health.admit(started)

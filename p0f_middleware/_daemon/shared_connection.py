@@ -16,9 +16,9 @@ import os
 import threading
 import time
 
+from .._waiting import Lock
 from . import fork
 from .connection import Connection
-from .waiting import Lock
 
 _END_TIMEOUT = 1.0
 """Seconds to wait for the watch to end, at most. It takes far less."""

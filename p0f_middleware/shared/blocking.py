@@ -14,19 +14,20 @@ request has stopped waiting.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from .._errors import P0fError, P0fTimeout, P0fUnavailable
+from .._errors import P0fError, P0fTimeout
 from .._outcome import Outcome
 from .._public import public
 from .._visitor import Visitor
+from .._waiting import Lock
 from .base import MOST_TOGETHER, BaseSharedSyn, StoreHealth, from_client, require_client, values_in
 from .resp import Value, mget
-from .store import Store, StoreConnection, not_redis
-from .worker import Worker
+from .store import Store, StoreConnection, not_redis, start
+from .worker import Call, Worker
 
 _LOST_LOCK = 1.0
 """Seconds, beyond any timeout, after which a lock that is still held is nobody's."""
@@ -101,7 +102,7 @@ class _Exchange:
         self.health = StoreHealth(name)
         self._values = values
         self._timeout = timeout
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._taken = time.monotonic()
         self.stuck = False
         """Whether the lock is lost: a signal handler has raised between its taking and the try."""
@@ -118,9 +119,9 @@ class _Exchange:
         if deadline <= started:
             raise P0fTimeout("no time is left to ask the SYN store")
         asked = _Asked(keys)
-        if not self._lock.acquire(False):
+        if self._lock.queue or not self._lock.try_now(False):
             self._waiting.append(asked)
-            if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            if not self._lock.acquire(deadline):
                 self.stuck = time.monotonic() - self._taken > 2 * self._timeout + _LOST_LOCK
                 raise P0fTimeout("other threads used the connection to the SYN store all the time")
         try:
@@ -136,7 +137,7 @@ class _Exchange:
 
     def close(self) -> None:
         """Close the connection, unless a thread is using it and does not end."""
-        if self._lock.acquire(timeout=self._timeout):
+        if self._lock.acquire(time.monotonic() + self._timeout):
             try:
                 self._values.close()
             finally:
@@ -200,40 +201,13 @@ class _FromClient(_Values):
         # a cluster's mget takes the keys of one slot alone
         self._mget = getattr(client, "mget_nonatomic", None) or client.mget
         self._worker = Worker()
-        self._call: _Call | None = None
+        self._call: Call[Any] | None = None
 
     def get(self, keys: list[bytes], deadline: float) -> list[Value]:
         earlier = self._call
         if earlier is not None and not earlier.wait(deadline):
             raise P0fTimeout("the client of the SYN store is still busy with an earlier lookup")
-        call = self._call = _Call(self._mget, keys)
-        try:
-            self._worker.submit(call)
-        except RuntimeError as error:  # no new threads while the interpreter ends
-            self._call = None
-            raise P0fUnavailable(f"the SYN store cannot be asked: {error}") from error
+        call = self._call = start(self._worker, Call(partial(self._mget, keys)))
         if not call.wait(deadline):
             raise P0fTimeout("the client of the SYN store did not answer in time")
         return from_client(call.result, call.error, len(keys))
-
-
-class _Call:
-    """A call of a client, and what came of it."""
-
-    def __init__(self, mget: Callable[[list[bytes]], Any], keys: list[bytes]) -> None:
-        self._mget = mget
-        self._keys = keys
-        self._done = threading.Event()
-        self.result: Any = None
-        self.error: Exception | None = None
-
-    def __call__(self) -> None:
-        try:
-            self.result = self._mget(self._keys)
-        except Exception as error:
-            self.error = error
-        self._done.set()
-
-    def wait(self, deadline: float) -> bool:
-        """Whether it has ended, at the latest by `deadline`."""
-        return self._done.wait(max(0.0, deadline - time.monotonic()))

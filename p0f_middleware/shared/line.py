@@ -1,7 +1,8 @@
 """Line: one open connection to the store, on which commands are sent and replies read.
 
 It knows neither keys nor SYNs, and not how the connection was opened. A line belongs to the process
-that opened it, and to one caller at a time: its owner has the lock.
+that opened it, and to one caller at a time: its owner has the lock. Its socket never blocks: who
+waits does so as `_waiting` says, or in an event loop.
 
 The fact a reader would get wrong: replies name no command, only their order tells. So a line on
 which an exchange has failed, by a timeout too, is good for nothing more: close it.
@@ -9,13 +10,18 @@ which an exchange has failed, by a timeout too, is good for nothing more: close 
 
 from __future__ import annotations
 
-import socket
+import select
 import time
 from collections.abc import Callable
+from typing import Any
 
+from .._waiting import wait_readable
 from .resp import Replies, Reply
 
 _RECEIVE_SIZE = 65536
+_A_MOMENT = 0.001
+"""Seconds to wait for a reply at least: the process may have been held up since the deadline was
+set, and the reply be there already."""
 
 
 class LineLost(Exception):
@@ -26,32 +32,17 @@ class Line:
     """A connection to the store.
 
     Args:
-        sock: a connected socket, TLS or not.
+        sock: a connected socket that does not block: of the C type that gevent leaves alone, or of
+            TLS.
         close: closes it.
     """
 
-    def __init__(self, sock: socket.socket, close: Callable[[], object]) -> None:
-        self.sock: socket.socket = sock
+    def __init__(self, sock: Any, close: Callable[[], object]) -> None:
+        self.fd: int = sock.fileno()
         self.close: Callable[[], object] = close
+        self._sock = sock
         self._replies = Replies()
         self._read: list[Reply] = []
-
-    def adopt(self) -> None:
-        """Make the socket one of the calling thread's.
-
-        gevent's sockets wait in the thread that has made them, and a line is opened in another. (A
-        TLS socket cannot be made anew; with gevent's sockets it takes gevent's threads, too.)
-        """
-        sock, close = self.sock, self.close
-        if hasattr(sock, "context"):  # ssl.SSLSocket
-            return
-        self.sock = own = socket.socket(sock.family, sock.type, sock.proto, sock.detach())
-
-        def close_both() -> None:
-            own.close()
-            close()
-
-        self.close = close_both
 
     def __del__(self) -> None:
         self.close()
@@ -64,30 +55,25 @@ class Line:
             LineLost: the connection is closed.
             ValueError: what came is not RESP2, or more than was asked for.
         """
-        try:
-            self.sock.settimeout(_left(deadline))
-            self.sock.sendall(commands)
-            while True:
-                replies = self._take(self.sock.recv(_RECEIVE_SIZE), count)
-                if replies is not None:
-                    return replies
-                self.sock.settimeout(_left(deadline))
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise LineLost(str(error)) from error
+        sent = self._send(commands)
+        while sent < len(commands):
+            select.select((), (self.fd,), (), _left(deadline))
+            sent += self._send(commands[sent:])
+        left = max(deadline - time.monotonic(), _A_MOMENT)
+        while True:
+            wait_readable(self.fd, left)
+            replies = self.finish(count)
+            if replies is not None:
+                return replies
+            left = _left(deadline)
 
     def begin(self, commands: bytes) -> None:
-        """Send commands without waiting, on a socket that does not block.
+        """Send commands without waiting.
 
         Raises:
             LineLost: the connection is closed, or takes no more.
         """
-        try:
-            sent = self.sock.send(commands)
-        except OSError as error:
-            raise LineLost(str(error)) from error
-        if sent != len(commands):
+        if self._send(commands) < len(commands):
             raise LineLost("it takes no more")
 
     def finish(self, count: int) -> list[Reply] | None:
@@ -99,15 +85,23 @@ class Line:
         """
         try:
             while True:  # TLS may hold more than the file descriptor shows
-                replies = self._take(self.sock.recv(_RECEIVE_SIZE), count)
+                replies = self._take(self._sock.recv(_RECEIVE_SIZE), count)
                 if replies is not None:
                     return replies
-        except BlockingIOError:
-            return None
         except OSError as error:
             if _would_block(error):
                 return None
             raise LineLost(str(error)) from error
+
+    def _send(self, commands: bytes) -> int:
+        """Send what there is room for; how many bytes that was."""
+        try:
+            sent: int = self._sock.send(commands)
+        except OSError as error:
+            if _would_block(error):
+                return 0
+            raise LineLost(str(error)) from error
+        return sent
 
     def _take(self, data: bytes, count: int) -> list[Reply] | None:
         if not data:
@@ -129,5 +123,8 @@ def _left(deadline: float) -> float:
 
 
 def _would_block(error: OSError) -> bool:
-    """Whether a TLS socket that does not block has nothing (ssl is not imported for others)."""
-    return type(error).__name__ in ("SSLWantReadError", "SSLWantWriteError")
+    """Whether a socket has nothing now, or no room. (ssl is not imported where nobody uses it.)"""
+    return isinstance(error, BlockingIOError) or type(error).__name__ in (
+        "SSLWantReadError",
+        "SSLWantWriteError",
+    )

@@ -207,9 +207,8 @@ class ServerExchange(LoopExchange):
             if self._under_way:
                 self._fail(result)
             return
-        result.sock.setblocking(False)
         self._line, self._kept = result, False
-        asyncio.get_running_loop().add_reader(result.sock, self._readable)
+        asyncio.get_running_loop().add_reader(result.fd, self._readable)
         if self._under_way:
             self._start([key for asked in self._under_way for key in asked.keys])
 
@@ -252,7 +251,7 @@ class ServerExchange(LoopExchange):
         loop = self.loop
         if line is not None:
             if loop is not None and not loop.is_closed() and self.pid == os.getpid():
-                loop.remove_reader(line.sock)
+                loop.remove_reader(line.fd)
             line.close()
 
 

@@ -13,8 +13,7 @@ the exceptions of others, whose text is searched for it; `name` is what may be s
 
 from __future__ import annotations
 
-import threading
-import time
+import _socket
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -22,7 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from .._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 from .line import Line, LineLost
 from .resp import Reply
-from .worker import Worker
+from .worker import Call, ResultT, Worker
 
 OPEN_TIMEOUT = 5.0
 """Seconds for each step of opening a line. Nobody waits that long: see `Worker`."""
@@ -78,7 +77,7 @@ class Store:
             # Without the cause: a traceback would show its text, which is searched only here.
             text = f"no connection to the SYN store at {self.name}: {self.without_secrets(error)}"
             raise P0fUnavailable(text) from None
-        return Line(connection.store_socket(), connection.disconnect)
+        return Line(*connection.hand_over())
 
     def without_secrets(self, error: object) -> str:
         """The text of an exception, with the URL's passwords blotted out."""
@@ -97,7 +96,7 @@ class StoreConnection:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._worker = Worker()
-        self._opening: _Opening | None = None
+        self._opening: Call[Line] | None = None
         self.line: Line | None = None
 
     def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
@@ -133,6 +132,8 @@ class StoreConnection:
             raise P0fUnavailable(f"the SYN store at {name} hung up: {error}") from error
         if isinstance(error, ValueError):
             raise not_redis(name, error) from error
+        if isinstance(error, OSError):  # too many open files
+            raise P0fUnavailable(f"the SYN store at {name} cannot be asked: {error}") from error
 
     def drop(self) -> None:
         """Close the connection; the next exchange opens another."""
@@ -142,40 +143,29 @@ class StoreConnection:
 
     def _fresh(self, deadline: float) -> Line:
         opening = self._opening
-        if opening is None or opening.failed:
-            opening = self._opening = _Opening(self._store, self._worker)
-        line = opening.wait(deadline)
-        if line is None:
+        if opening is None or opening.error is not None:
+            opening = self._opening = start(self._worker, Call(self._store.open))
+        if not opening.wait(deadline):
             raise P0fTimeout(f"no connection to the SYN store at {self._store.name} in time")
         self._opening = None
-        if isinstance(line, P0fError):
-            raise line
-        line.adopt()
-        self.line = line
+        if opening.error is not None:
+            raise opening.error
+        self.line = line = opening.result
+        assert line is not None
         return line
 
 
-class _Opening:
-    """A line that a worker is opening."""
+def start(worker: Worker, call: Call[ResultT]) -> Call[ResultT]:
+    """Have a worker run a call.
 
-    def __init__(self, store: Store, worker: Worker) -> None:
-        self._done = threading.Event()
-        self._result: Line | P0fError | None = None
-        open_in(worker, store, self._finish)
-
-    @property
-    def failed(self) -> bool:
-        """Whether it has failed already, so that another is worth trying."""
-        return isinstance(self._result, P0fError)
-
-    def wait(self, deadline: float) -> Line | P0fError | None:
-        """What came of it; None if that is not known by `deadline`."""
-        self._done.wait(max(0.0, deadline - time.monotonic()))
-        return self._result
-
-    def _finish(self, result: Line | P0fError) -> None:
-        self._result = result
-        self._done.set()
+    Raises:
+        P0fUnavailable: there are no new threads, as the interpreter is ending.
+    """
+    try:
+        worker.submit(call)
+    except RuntimeError as error:
+        raise P0fUnavailable(f"the SYN store cannot be asked: {error}") from error
+    return call
 
 
 def open_in(worker: Worker, store: Store, done: Callable[[Line | P0fError], object]) -> None:
@@ -247,7 +237,23 @@ class _Opened:
     """What is added to redis-py's connection classes: a way to the socket that they opened."""
 
     _sock: Any = None
+    disconnect: Callable[[], None]
 
-    def store_socket(self) -> Any:
-        """The connected socket; it stays redis-py's, which closes it in `disconnect`."""
-        return self._sock
+    def hand_over(self) -> tuple[Any, Callable[[], None]]:
+        """The connected socket, which does not block, and what closes it.
+
+        A TLS socket stays redis-py's. Any other is replaced by one of the C type, which gevent and
+        eventlet leave alone, and which belongs to no thread.
+        """
+        sock, disconnect = self._sock, self.disconnect
+        if hasattr(sock, "context"):
+            sock.setblocking(False)
+            return sock, disconnect
+        own = _socket.socket(sock.family, sock.type, sock.proto, sock.detach())
+        own.setblocking(False)
+
+        def close() -> None:
+            own.close()
+            disconnect()
+
+        return own, close

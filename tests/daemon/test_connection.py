@@ -14,7 +14,7 @@ from p0f_middleware import P0f, P0fTimeout
 from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.connection import Connection, ConnectionLost
 from p0f_middleware._daemon.protocol import make_query
-from p0f_middleware._daemon.waiting import wait_readable
+from p0f_middleware._waiting import wait_readable
 from p0f_middleware.testing import FakeP0f
 
 
@@ -114,7 +114,7 @@ SENDING_TO_NOBODY = """
 import signal, sys
 from p0f_middleware._daemon.connection import Connection, ConnectionLost
 from p0f_middleware._daemon.protocol import make_query
-from p0f_middleware._daemon.waiting import wait_readable
+from p0f_middleware._waiting import wait_readable
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 connection = Connection(sys.argv[1])
 connection.sock.shutdown(2)

@@ -78,7 +78,7 @@ PATCHED = {
 @pytest.mark.parametrize("library", PATCHED)
 @pytest.mark.parametrize("when", ["before the import", "after the import", "after the start"])
 def test_patching_threads_changes_nothing(library: str, when: str) -> None:
-    if importlib.util.find_spec(library) is None:  # an import of eventlet would patch os.fork
+    if importlib.util.find_spec(library) is None:  # eventlet, once imported, warns of every fork
         pytest.skip(f"{library} is not installed")
     lines = [
         "from p0f_middleware.syn._native_thread import NativeThread",

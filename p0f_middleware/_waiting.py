@@ -9,14 +9,14 @@ and not for locks (`patch_all(thread=False)`). So nothing here depends on when a
 - Connections are made of the C type `_socket.socket`, which is never replaced and never waits.
 - How to wait is decided at each wait, by what sockets and locks are at that moment.
 - Where there is a hub, a lock of the threading module is only tried (`acquire(False)`), never
-  waited for. Its holder may wait for p0f, and the wait would stop the thread that is to wake the
-  holder up. So greenlets stand in a queue, and ask again after short sleeps of their hub. (A wakeup
-  would need either a primitive of the hub, which works in one thread only, or a descriptor for each
-  greenlet that waits, which may be thousands.) Nobody takes the lock past the queue.
+  waited for. Its holder may wait for an answer, and the wait would stop the thread that is to wake
+  the holder up. So greenlets stand in a queue, and ask again after short sleeps of their hub. (A
+  wakeup would need either a primitive of the hub, which works in one thread only, or a descriptor
+  for each greenlet that waits, which may be thousands.) Nobody takes the lock past the queue.
 - Where there is no hub, threads wait in the operating system, for descriptors and for locks.
 
 The fact a reader would get wrong: a lookup whose answer comes at once takes the lock, polls and
-releases it without waiting at all, so that the queue is empty unless p0f is slow.
+releases it without waiting at all, so that the queue is empty unless what is asked is slow.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def wait_readable(descriptor: int, seconds: float) -> None:
 
 
 class Lock:
-    """A lock whose holder may wait for p0f. It is not re-entrant."""
+    """A lock whose holder may wait for an answer. It is not re-entrant."""
 
     __slots__ = ("_lock", "_places", "queue", "release", "try_now")
 

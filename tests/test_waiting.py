@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware._daemon.waiting import Lock, current_hub, wait_readable
+from p0f_middleware._waiting import Lock, current_hub, wait_readable
 from p0f_middleware.testing import FakeP0f
 
-from .clients import named_after
+from .daemon.clients import named_after
 
 LIBRARIES = [
     pytest.param(
