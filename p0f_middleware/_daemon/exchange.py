@@ -76,17 +76,15 @@ class Exchanger:
             kept_meanwhile: what another lookup has found while this one waited for the connection.
 
         Raises:
-            P0fUnavailable: as `P0f.lookup`. It is no outage of p0f if less than `timeout` was left.
-            P0fProtocolError: as `P0f.lookup`.
+            P0fUnavailable, P0fProtocolError: as `P0f.lookup`. It is no outage of p0f if much less
+                than `timeout` was left.
         """
         shared = self._shared
         if shared.pid != os.getpid():
             shared = self.shared_here()
         outage = self._health.outage
         started = time.monotonic()
-        limit = started + self.timeout
-        if limit < deadline:
-            deadline = limit
+        deadline = min(deadline, started + self.timeout)
         admitted = outage.down
         if admitted:
             self._health.admit(started)

@@ -8,30 +8,28 @@ busy-polled for before the loop goes to sleep; with more in flight, the loop doe
 
 A query is abandoned once all its futures are done (cancelled, or expired); its answer is still
 read, in order, and dropped. When the connection is lost, pending queries are retried once, on a new
-connection. Failures are put into the futures as copies, since each raises in a task of its own. No
-client is known here: what is needed of one is given.
+connection. No client is known here; what is needed of one is given.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import itertools
+import math
 import os
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from .._errors import P0fError, P0fProtocolError
 from . import diagnosis
-from .connection import Connection, ConnectionLost
+from .connection import SEND_FLAGS, Connection, ConnectionLost
 from .health import Health
-from .pending_query import Batch, PendingQuery
+from .pending_query import Asked, Batch, PendingQuery, fail, of_batch, pending_query
 from .protocol import Reader
 
-_new = tuple.__new__
-"""Makes a PendingQuery in half the time that its class takes, and with as many checks of types."""
 _MAX_SPINS = 4
 """Lone queries to busy-poll for in one iteration of the loop; then other tasks go on."""
 
@@ -64,11 +62,10 @@ class LoopConnection:
         self._timeout = timeout
         self._idle = idle
         self._ask_again = ask_again
-        self._batch = Batch()
-        self._asked: dict[object, PendingQuery] = {}
-        """The batch's queries, by what makes the answers the same."""
-        self._shares = False
-        """Whether several lookups of the batch wait for the same query."""
+        self._deadline = math.inf
+        """The earliest deadline of the batch's lookups."""
+        self._asked: Asked = defaultdict(dict)
+        """Who waits for the batch's queries."""
         self._unsent: deque[PendingQuery] = deque()
         """What waits for room among the queries in flight."""
         self._crowded = False
@@ -83,25 +80,18 @@ class LoopConnection:
     def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
         """A future of what `reader` makes of the answer, or of a P0fError."""
         future: asyncio.Future[Any] = self._new_future()
-        asked = self._asked
-        if not asked:
+        if not self._asked:
             if self._spins_left and not (
                 self._crowded or self._unsent or self.connection.pipeline.pending
             ):
                 self._ask_alone(future, query, reader, deadline)
                 return future
             self.loop.call_soon(self._end_batch)
-        batch = self._batch
-        if deadline < batch.deadline:
-            batch.deadline = deadline
-        first = asked.get(query)
-        if first is None:
-            asked[query] = _new(PendingQuery, ([future], query, reader, batch))
-            return future
-        if first.reader is not reader:
-            first = asked.setdefault((query, reader), PendingQuery([], query, reader, batch))
-        first.futures.append(future)
-        self._shares = self._shares or len(first.futures) > 1
+        if deadline < self._deadline:
+            self._deadline = deadline
+        futures = self._asked[reader].setdefault(query, [future])
+        if futures[0] is not future:
+            futures.append(future)
         return future
 
     def _ask_alone(
@@ -111,17 +101,17 @@ class LoopConnection:
         self._spins_left -= 1
         limit = time.monotonic() + self._timeout
         batch = Batch(limit if limit < deadline else deadline)
-        self.put([_new(PendingQuery, ([future], query, reader, batch))])
+        self.put([pending_query(([future], query, reader, batch))])
 
     def _end_batch(self) -> None:
         """Send together what was asked in this iteration of the loop."""
-        asked, self._asked = self._asked, {}
-        batch, self._batch = self._batch, Batch()
-        batch.deadline = min(batch.deadline, time.monotonic() + self._timeout)
-        self._crowded = len(asked) > 1 or self._shares
-        self._shares = False
+        batch = Batch(min(self._deadline, time.monotonic() + self._timeout))
+        queries = of_batch(self._asked, batch)
+        self._asked = defaultdict(dict)
+        self._deadline = math.inf
+        self._crowded = len(queries) > 1 or len(queries[0].futures) > 1
         self._spins_left = _MAX_SPINS
-        self.put(list(asked.values()))
+        self.put(queries)
 
     def put(self, queries: Sequence[PendingQuery]) -> None:
         """Send queries, or keep them until there is room among those in flight."""
@@ -200,13 +190,15 @@ class LoopConnection:
         pipeline = self.connection.pipeline
         pipeline.ask(queries)
         self._last_used = time.monotonic()
+        data = b"".join([query for _, query, _, _ in queries])
         try:
-            self.connection.send(b"".join([query for _, query, _, _ in queries]))
+            whole = self.connection.sock.send(data, SEND_FLAGS) == len(data)
         except OSError:
+            whole = False
+        if not whole:  # there is room for all that may be in flight: the connection is dead
             self.shut()
-        else:
-            if len(pipeline.pending) == 1 and not self._crowded:
-                self._receive(spin=True)
+        elif len(pipeline.pending) == 1 and not self._crowded:
+            self._receive(spin=True)
 
     def _receive(self, *, spin: bool = False) -> None:
         """Hand out the answers that have come, or come while busy-polling."""
@@ -246,7 +238,7 @@ class LoopConnection:
                 result = reader(answer, dialect)
             except P0fError as error:
                 self._health.bad_answer(error)
-                PendingQuery(waiting, b"", reader, self._batch).fail(error)
+                fail(waiting, error)
                 continue
             if result is None:
                 no_matches += 1
@@ -288,14 +280,12 @@ class LoopConnection:
 
     def _awaited(self) -> Iterator[PendingQuery]:
         """Queries that somebody waits for, oldest first."""
-        queries = itertools.chain(self.connection.pipeline.pending, self._unsent)
+        queries = chain(self.connection.pipeline.pending, self._unsent)
         return (query for query in queries if query.awaited)
 
     def _expire(self, now: float) -> None:
         """Fail the lookups whose time is up."""
-        expired = list(
-            itertools.takewhile(lambda query: query.batch.deadline <= now, self._awaited())
-        )
+        expired = [query for query in self._awaited() if query.batch.deadline <= now]
         if not expired:
             return
         pipeline = self.connection.pipeline

@@ -7,8 +7,11 @@ time was up. It knows no connection, and does not ask.
 from __future__ import annotations
 
 import asyncio
-import math
-from typing import Any, NamedTuple
+import functools
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import repeat
+from typing import Any, NamedTuple, TypeAlias
 
 from .._errors import P0fError
 from .protocol import Reader
@@ -26,7 +29,7 @@ class Batch:
 
     __slots__ = ("deadline", "retried")
 
-    def __init__(self, deadline: float = math.inf) -> None:
+    def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         """When its lookups expire (`time.monotonic()`): at the earliest deadline of them, or the
         timeout after the iteration has ended."""
@@ -51,7 +54,26 @@ class PendingQuery(NamedTuple):
 
     def fail(self, error: P0fError) -> None:
         """Have the lookups that wait for it raise a copy of the error."""
-        for future in self.futures:
-            if not future.done():
-                future.set_exception(copied(error))
-                future.exception()  # the task may be cancelled before it takes it: no complaint
+        fail(self.futures, error)
+
+
+def fail(futures: Iterable[asyncio.Future[Any]], error: P0fError) -> None:
+    """Have lookups that still wait raise a copy of the error."""
+    for future in futures:
+        if not future.done():
+            future.set_exception(copied(error))
+            future.exception()  # the task may be cancelled before it takes it: no complaint
+
+
+Asked: TypeAlias = defaultdict[Reader[Any], dict[bytes, list[asyncio.Future[Any]]]]
+"""Who waits, by what makes the answers the same: the reader and the query."""
+pending_query = functools.partial(tuple.__new__, PendingQuery)
+"""Makes a PendingQuery of a tuple, in less than half the time that its class takes."""
+
+
+def of_batch(asked: Asked, batch: Batch) -> list[PendingQuery]:
+    """The queries of a batch."""
+    queries: list[PendingQuery] = []
+    for reader, waiting in asked.items():
+        queries += map(pending_query, zip(waiting.values(), waiting, repeat(reader), repeat(batch)))
+    return queries

@@ -79,8 +79,15 @@ from p0f_middleware._commands.doctor import doctor
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.exit(doctor(None, {socket_path!r}))
 """
+    # nobody may not write down what of the program is covered
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
 
 

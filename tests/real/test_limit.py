@@ -130,6 +130,8 @@ def test_a_full_p0f_is_left_alone_at_once_and_asked_again_when_a_slot_is_free(
 
 
 def test_a_full_p0f_is_left_alone_by_the_asyncio_client_too(real_p0f: RealP0f) -> None:
+    before = connection.opened()  # other tests' clients may still be there
+
     async def main() -> tuple[float, list[object]]:
         async with AsyncP0f(real_p0f.socket_path) as client:
             began = time.monotonic()
@@ -137,7 +139,7 @@ def test_a_full_p0f_is_left_alone_by_the_asyncio_client_too(real_p0f: RealP0f) -
                 *(client.lookup("127.0.0.1") for _ in range(100)), return_exceptions=True
             )
             took = time.monotonic() - began
-            assert not connection.opened(), "a connection of no use was kept"
+            assert connection.opened() <= before, "a connection of no use was kept"
             assert client.stats.reconnects <= 1
             return took, list(results)
 
