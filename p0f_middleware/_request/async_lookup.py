@@ -10,10 +10,10 @@ import time
 
 from .._async_library import sleep
 from .._errors import P0fTimeout
-from .._outcome import Outcome, P0fStatus
+from .._outcome import Outcome
 from .failure import failed
 from .hold import Told
-from .lookup import BaseLookup, Keys
+from .lookup import BaseLookup, Keys, asked_too_early
 from .visitor import BaseVisitor
 
 __all__ = ["AsyncLookup"]
@@ -43,7 +43,7 @@ class AsyncLookup(BaseLookup):
     async def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
         try:
             outcome: Outcome = await self._fingerprint(visitor, deadline)
-            if outcome.status is P0fStatus.NO_MATCH:
+            if asked_too_early(visitor, outcome):
                 outcome = await self._ask_again(visitor, deadline, outcome)
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
@@ -58,6 +58,6 @@ class AsyncLookup(BaseLookup):
                 if time.monotonic() < deadline:
                     raise
                 continue  # p0f has said "no match", and the time left was too short to say more
-            if outcome.status is not P0fStatus.NO_MATCH:
+            if not asked_too_early(visitor, outcome):
                 break
         return outcome

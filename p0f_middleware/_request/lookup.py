@@ -29,7 +29,7 @@ from .source_option import Asked
 from .unnamed_proxy import UnnamedProxy
 from .visitor import BaseVisitor
 
-__all__ = ["BaseLookup", "Keys", "Lookup"]
+__all__ = ["BaseLookup", "Keys", "Lookup", "asked_too_early"]
 
 Keys = dict[str, Any]
 """What an application finds in environ or scope. It is shared between requests: copy it."""
@@ -151,7 +151,7 @@ class Lookup(BaseLookup):
     def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
         try:
             outcome: Outcome = self._fingerprint(visitor, deadline)
-            if outcome.status is P0fStatus.NO_MATCH:
+            if asked_too_early(visitor, outcome):
                 outcome = self._ask_again(visitor, deadline, outcome)
         except Exception as error:
             return failed(error, foreign_code=self._foreign)
@@ -166,9 +166,17 @@ class Lookup(BaseLookup):
                 if time.monotonic() < deadline:
                     raise
                 continue  # p0f has said "no match", and the time left was too short to say more
-            if outcome.status is not P0fStatus.NO_MATCH:
+            if not asked_too_early(visitor, outcome):
                 break
         return outcome
+
+
+def asked_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
+    """Whether the source may know more in a moment: it has not heard of the client, or of its
+    address alone, though the client's port is known."""
+    if outcome.status is P0fStatus.NO_MATCH:
+        return True
+    return getattr(outcome.info, "source", None) == "address" and bool(visitor.port)
 
 
 def _keys_of(outcome: Outcome, claims: Headers | None) -> Keys:

@@ -10,10 +10,9 @@ this process at all; nothing has to be checked again here.
 
 from __future__ import annotations
 
-import ctypes
+import array
 import errno
 import mmap
-import os
 import select
 import socket
 import struct
@@ -61,16 +60,20 @@ class Tap:
         program = syn_filter(ports)
         self._at = 0
         self._lost = 0
-        self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        # With protocol 0 nothing comes in until bind(), which takes the name of one interface. With
+        # any other, all interfaces are tapped at once; setting up the ring drops what came before.
+        protocol = socket.htons(_ETH_P_ALL) if interface == "any" else 0
+        self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, protocol)
         try:
-            # Protocol 0 until the filter is there: no packet comes in unfiltered.
             _attach(self._sock, program)
             self._sock.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V2)
             blocks = FRAMES * _FRAME_SIZE // _BLOCK_SIZE
             ring = struct.pack("=IIII", _BLOCK_SIZE, blocks, _FRAME_SIZE, FRAMES)
             self._sock.setsockopt(_SOL_PACKET, _RX_RING, ring)
             self._ring = mmap.mmap(self._sock.fileno(), FRAMES * _FRAME_SIZE)
-            _bind(self._sock, 0 if interface == "any" else _index(interface))
+            if interface != "any":
+                _require(interface)
+                self._sock.bind((interface, _ETH_P_ALL))
         except BaseException:
             self._sock.close()
             raise
@@ -108,7 +111,7 @@ class Tap:
         """
         code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if self.interface != "any":
-            _index(self.interface)
+            _require(self.interface)
         elif code and code != errno.ENETDOWN:
             raise OSError(code, "the packet socket failed")
 
@@ -159,23 +162,15 @@ def headers(packet: bytes) -> bytes:
 
 
 def _attach(sock: socket.socket, program: bytes) -> None:
-    code = ctypes.create_string_buffer(program)
+    code = array.array("B", program)
     # struct sock_fprog: u16 length, pointer; the kernel copies what it points to
-    fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    fprog = struct.pack("@HP", len(program) // 8, code.buffer_info()[0])
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
 
 
-def _index(interface: str) -> int:
+def _require(interface: str) -> None:
+    """Raise OSError unless there is an interface of that name."""
     try:
-        return socket.if_nametoindex(interface)
+        socket.if_nametoindex(interface)
     except OSError:
         raise OSError(errno.ENODEV, f"there is no interface {interface}") from None
-
-
-def _bind(sock: socket.socket, index: int) -> None:
-    """Begin to receive, from one interface or (0) from all, which `socket.bind` cannot say."""
-    # struct sockaddr_ll: family, protocol, index, and what a sender would give
-    name = struct.pack("=HHi12x", socket.AF_PACKET, socket.htons(_ETH_P_ALL), index)
-    if ctypes.CDLL(None, use_errno=True).bind(sock.fileno(), name, len(name)):
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))

@@ -17,6 +17,7 @@ from tests.servers import BIN
 ROOT = Path(__file__).parents[2]
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+CADDY = shutil.which("caddy")
 
 _HAPROXY = """
 defaults
@@ -55,6 +56,18 @@ http {{
 }}
 """
 
+_CADDY = """
+{{
+    admin off
+    storage file_system {folder}
+}}
+http://{bind} {{
+    reverse_proxy {app} {{
+        header_up X-Client-Port {{http.request.remote.port}}
+    }}
+}}
+"""
+
 
 def haproxy(folder: Path, bind: str, app: str) -> list[str]:
     """The command line of a HAProxy that says who its clients are."""
@@ -68,6 +81,13 @@ def nginx(folder: Path, bind: str, app: str) -> list[str]:
     path = folder / "nginx.conf"
     path.write_text(_NGINX.format(folder=folder, bind=bind, app=app))
     return [str(NGINX), "-e", str(folder / "nginx.log"), "-c", str(path)]
+
+
+def caddy(folder: Path, bind: str, app: str) -> list[str]:
+    """The same, of Caddy."""
+    path = folder / "Caddyfile"
+    path.write_text(_CADDY.format(folder=folder, bind=bind, app=app))
+    return [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(path)]
 
 
 def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:

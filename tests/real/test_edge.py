@@ -19,7 +19,7 @@ import pytest
 from tests.servers import free_port, serve_all
 from tests.shared.stores import SERVER, RealStore
 
-from .edges import HAPROXY, NGINX, ROOT, Agent, environment, haproxy, nginx, servers
+from .edges import CADDY, HAPROXY, NGINX, ROOT, Agent, caddy, environment, haproxy, nginx, servers
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs CAP_NET_RAW"),
@@ -27,7 +27,13 @@ pytestmark = [
     pytest.mark.skipif(not HAPROXY or not NGINX, reason="HAProxy or nginx is missing"),
 ]
 
-EDGES = ["haproxy", "nginx"]
+EDGES = [
+    "haproxy",
+    "nginx",
+    pytest.param("caddy", marks=pytest.mark.skipif(not CADDY, reason="Caddy is missing")),
+]
+NETWORKS = {"haproxy": 20, "nginx": 21, "caddy": 22}
+"""The second byte of their clients' addresses."""
 FIRST_REQUESTS = 300
 AT_MOST_WRONG = 1
 ATTEMPTS = 3
@@ -35,10 +41,11 @@ ATTEMPTS = 3
 
 
 class Site(NamedTuple):
-    """What runs: the ports of both edges, the agent, and the store."""
+    """What runs: the ports of the edges, the agent, and the store."""
 
     haproxy: int
     nginx: int
+    caddy: int
     agent: Agent
     store: RealStore
 
@@ -47,7 +54,7 @@ class Site(NamedTuple):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("edge")
     store = RealStore(folder).start()
-    ports = free_port(), free_port()
+    ports = free_port(), free_port(), free_port()
     apps = free_port(), free_port()
     gunicorn, uvicorn = servers(folder, f"127.0.0.1:{apps[0]}", apps[1])
     commands: Any = {
@@ -56,6 +63,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ports[0]: haproxy(folder, f"127.0.0.1:{ports[0]}", f"127.0.0.1:{apps[0]}"),
         ports[1]: nginx(folder, f"127.0.0.1:{ports[1]}", f"127.0.0.1:{apps[1]}"),
     }
+    if CADDY:
+        commands[ports[2]] = caddy(folder, f":{ports[2]}", f"127.0.0.1:{apps[0]}")
     env = environment(
         store.url, trusted_proxies=["127.0.0.1"], client_port_header="X-Client-Port", hold=0
     )
@@ -114,7 +123,7 @@ class Client:
 def test_the_first_request_of_new_clients_is_told_their_own_syn(site: Site, edge: str) -> None:
     wrong = FIRST_REQUESTS
     for attempt in range(ATTEMPTS):
-        network = f"127.{20 + EDGES.index(edge)}.{2 * attempt}"
+        network = f"127.{NETWORKS[edge]}.{2 * attempt}"
         wrong = min(
             wrong, sum(not right for right in _first_requests(getattr(site, edge), network))
         )
@@ -189,6 +198,7 @@ def test_while_the_store_is_stopped_requests_go_on(site: Site, edge: str) -> Non
         while not client.is_told_right():
             assert time.monotonic() < deadline
             time.sleep(0.1)
+    site.agent.wait_for("is back after", site.agent.log.count("is away"))  # for the next test
 
     assert {answer["status"] for answer in answers} == {"unavailable"}
     assert took < 1.0

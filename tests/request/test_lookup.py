@@ -94,6 +94,33 @@ def test_without_grace_it_is_asked_once(wrap: Wrap, clock: Clock) -> None:
     assert (clock.pauses, source.asked) == ([], [HOST])
 
 
+BY_ADDRESS = Outcome(P0fInfo(os_name="Windows", source="address"), P0fStatus.OK, None)
+OF_THE_CONNECTION = Outcome(P0fInfo(os_name="Linux", source="syn"), P0fStatus.OK, None)
+
+
+def test_a_connection_of_which_only_the_address_is_known_gets_the_grace(
+    wrap: Wrap, clock: Clock
+) -> None:
+    outcomes = iter([BY_ADDRESS, BY_ADDRESS, OF_THE_CONNECTION])
+    keys = wrap(Telling(lambda *_: next(outcomes))).request()
+
+    assert keys["p0f.info"].os_name == "Linux"
+    assert len(clock.pauses) == 2
+
+
+def test_after_the_grace_the_addresss_fingerprint_is_told(wrap: Wrap, clock: Clock) -> None:
+    keys = wrap(Telling(lambda *_: BY_ADDRESS), grace=0.05).request()
+
+    assert (keys["p0f.status"], keys["p0f.info"].source) == ("ok", "address")
+    assert sum(clock.pauses) == pytest.approx(0.05)
+
+
+def test_where_the_port_is_not_known_there_is_nothing_to_wait_for(wrap: Wrap, clock: Clock) -> None:
+    wrap(Telling(lambda *_: BY_ADDRESS)).request((HOST, None))
+
+    assert clock.pauses == []
+
+
 @pytest.mark.usefixtures("clock")
 def test_a_failure_while_waiting_is_unavailable(wrap: Wrap) -> None:
     outcomes = iter([NO_MATCH, NO_MATCH, P0fUnavailable("p0f has ended")])
