@@ -69,7 +69,7 @@ class Call(Generic[ResultT]):
     def __init__(self, call: Callable[[], ResultT]) -> None:
         self._call = call
         self._ready, self._done = os.pipe()
-        self.ended = False
+        self.ended: bool = False
         self.result: ResultT | None = None
         self.error: Exception | None = None
 
