@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import select
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -41,11 +42,10 @@ class Line:
         self.fd: int = sock.fileno()
         self.close: Callable[[], object] = close
         self._sock = sock
+        # Not __del__: in a cycle of garbage the socket may go first, and warn that it is open.
+        weakref.finalize(self, close).atexit = False
         self._replies = Replies()
         self._read: list[Reply] = []
-
-    def __del__(self) -> None:
-        self.close()
 
     def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
         """Send commands; wait for their `count` replies until `deadline` (`time.monotonic()`).
