@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import ssl
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +73,16 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         program, *arguments = SERVERS[name].command.format(port=port, cert=cert).split()
         commands[port] = [str(BIN / program), *arguments]
     with serve_all(commands, cwd=folder, env={"PYTHONPATH": str(ROOT)}):
+        for name, port in ports.items():
+            wait_until_syns_are_kept(f"{SERVERS[name].scheme}://127.0.0.1:{port}/json", trust)
         yield Sites(ports, trust)
+
+
+def wait_until_syns_are_kept(url: str, trust: ssl.SSLContext) -> None:
+    """A server that was just started may get connections before it keeps their SYNs."""
+    deadline = time.monotonic() + 20
+    while httpx.get(url, verify=trust, trust_env=False, timeout=20).json()["status"] != "ok":
+        assert time.monotonic() < deadline, f"{url} keeps no SYNs"
 
 
 @pytest.fixture(params=SERVERS)
