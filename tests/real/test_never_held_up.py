@@ -47,8 +47,8 @@ def test_one_thread(real_p0f: RealP0f) -> None:
             real_p0f.resume()
     say("one thread, first lookup", firsts)
     say("one thread, skipped lookups", skipped)
-    assert statistics.median(firsts) < TIMEOUT + 0.02
-    assert statistics.median(skipped) < 20e-6
+    assert statistics.median(firsts) < TIMEOUT + NOISE
+    assert statistics.median(skipped) < TIMEOUT / 100
 
 
 def test_threads_do_not_wait_in_line(real_p0f: RealP0f) -> None:
@@ -98,8 +98,8 @@ def test_tasks_do_not_wait_in_line(real_p0f: RealP0f) -> None:
     firsts, skipped = asyncio.run(main())
     say("1,000 tasks at once, first lookups", firsts)
     say("1,000 tasks, skipped lookups", skipped)
-    assert max(firsts) < TIMEOUT + NOISE
-    assert statistics.median(skipped) < 20e-6
+    assert max(firsts) < 10 * TIMEOUT, "in line the last would wait a thousand times that"
+    assert statistics.median(skipped) < TIMEOUT / 100
 
 
 def test_one_caller_tries_again_and_the_others_go_on_being_skipped(real_p0f: RealP0f) -> None:
