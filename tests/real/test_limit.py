@@ -120,7 +120,7 @@ def test_a_full_p0f_is_left_alone_at_once_and_asked_again_when_a_slot_is_free(
     )
     assert took < 0.2
     assert back < 1.6, "the second retry is due 1.5 s after the failure"
-    assert calm < 0.1
+    assert calm < 0.5, "a p0f that spins takes all of a processor"
     warnings = [each for each in caplog.records if each.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert "-S" in warnings[0].getMessage()
@@ -149,7 +149,7 @@ def test_a_full_p0f_is_left_alone_by_the_asyncio_client_too(real_p0f: RealP0f) -
     calm = load(real_p0f, 0.3)
     assert all(isinstance(result, P0fUnavailable) for result in results)
     assert took < 0.3
-    assert calm < 0.1
+    assert calm < 0.5, "a p0f that spins takes all of a processor"
 
 
 def test_more_clients_than_slots_live_together_when_idle_ones_let_go(real_p0f: RealP0f) -> None:
