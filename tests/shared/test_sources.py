@@ -274,6 +274,7 @@ def test_every_client_is_told_its_own(
     assert names == ["Linux", "Windows"] * 50
 
 
+@needs_store
 def test_lookups_of_one_turn_of_the_loop_are_one_command(
     store: RealStore, contents: redis.Redis
 ) -> None:

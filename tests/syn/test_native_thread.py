@@ -17,11 +17,6 @@ from p0f_middleware.syn import _native_thread
 from p0f_middleware.syn._native_thread import NativeThread, run_off_loop
 
 
-def threads() -> int:
-    """How many threads the system counts in this process."""
-    return len(os.listdir("/proc/self/task"))
-
-
 @pytest.fixture
 def steps() -> SimpleQueue[int]:
     """The ids of the threads that have done a step."""
@@ -56,10 +51,16 @@ def test_waking_it_does_the_next_step_at_once(steps: SimpleQueue[int]) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_stopped_thread_is_not_counted_any_more() -> None:
-    before = threads()
-    thread = NativeThread(lambda: 60)
+    ids: SimpleQueue[int] = SimpleQueue()
+
+    def step() -> float:
+        ids.put(threading.get_native_id())
+        return 60
+
+    thread = NativeThread(step)
+    own = str(ids.get(timeout=10))
     assert thread.stop(10)
-    assert (thread.alive, threads()) == (False, before)
+    assert (thread.alive, own in os.listdir("/proc/self/task")) == (False, False)
 
 
 def test_a_step_that_raises_ends_it() -> None:
