@@ -74,7 +74,7 @@ def as_nobody(socket_path: str) -> subprocess.CompletedProcess[str]:
     if os.geteuid() != 0:
         unavailable("only root can become nobody")
     program = f"""
-import os, sys
+import locale, os, sys  # getopt imports locale for an error, from where nobody may not read
 from p0f_middleware._commands.doctor import doctor
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.exit(doctor(None, {socket_path!r}))
