@@ -127,6 +127,19 @@ def test_two_threads_that_ask_at_once_both_get_the_syn(armed: socket.socket) -> 
             assert answers[0] == answers[1]
 
 
+def test_a_lock_that_nobody_releases_is_given_up(
+    armed: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = threading.RLock()
+    holder = threading.Thread(target=lost.acquire)
+    holder.start()
+    holder.join()
+    monkeypatch.setattr(_kernel, "_lock", lost)
+
+    with connection(armed) as sock:
+        assert read_syn_once(sock.fileno(), socket_cookie(sock.fileno())) is not None
+
+
 # A descriptor is not ours, and its number may be another's a moment later
 
 
