@@ -1,5 +1,6 @@
-"""Asking the p0f daemon over its Unix socket.
+"""The clients of the p0f daemon, which ask it over its Unix socket.
 
-The doors are `blocking.P0f` and `aio.AsyncP0f`; `protocol` is the API's bytes, without I/O. Nothing
-is imported here: whoever needs `P0f` must not pay for asyncio, which `AsyncP0f` needs.
+The public classes are `blocking.P0f` and `aio.AsyncP0f`; `protocol` reads and writes the API's
+bytes, without I/O. This module imports nothing: a program that uses only `P0f` must not pay for
+asyncio, which `AsyncP0f` needs.
 """

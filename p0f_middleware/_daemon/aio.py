@@ -3,10 +3,10 @@
 Theory of operation. A few event loops have a connection of their own (`loops`); the others, and
 trio, share one more, on which worker threads ask (`worker`, `trio_thread`). `_last` is the
 connection that was used last, nearly always the right one; loops of several threads may write it at
-the same time, since whoever reads it checks whose it is.
+the same time, since every reader checks that the connection belongs to its own loop.
 
-Each lookup counts its failure itself, where it raises in its own task. Answers are counted where
-they are read: by the loop's connection, or by the lookup that has waited for a worker thread.
+Each lookup counts its own failure, where it raises in its task. Answers are counted where they are
+read: by the loop's connection, or by the lookup that has waited for a worker thread.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["AsyncP0f"]
 
 
 class _Shared(NamedTuple):
-    """How a lookup that several tasks wait for has ended."""
+    """The result or error of a lookup that several tasks wait for."""
 
     info: P0fInfo | None
     error: P0fError | None = None
@@ -74,12 +74,12 @@ class AsyncP0f(BaseClient):
 
         Raises:
             P0fBadQuery: `ip_address` is not an IP address; nothing was sent.
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
-            P0fProtocolError: the answer is not one of p0f's.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: p0f did not answer in time).
+            P0fProtocolError: the server did not answer as p0f does.
         """
         query = make_query(ip_address)
         try:
-            if self._cache is None:  # as in `_find`, without the call: most lookups come this way
+            if self._cache is None:  # `_find` inlined: nearly all lookups take this branch
                 info: P0fInfo | None = await self._ask(query, read_answer)
                 return info
             return await self._ask_cached(self._cache, query, math.inf)
@@ -92,11 +92,11 @@ class AsyncP0f(BaseClient):
 
         Args:
             visitor: the sender of a request.
-            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
 
         Raises:
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
-            P0fProtocolError: the answer is not one of p0f's.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: p0f did not answer in time).
+            P0fProtocolError: the server did not answer as p0f does.
         """
         address = visitor.address
         if address is None:
@@ -122,7 +122,7 @@ class AsyncP0f(BaseClient):
     async def get_info(
         self, ip_address: str, return_raw_data: bool = False
     ) -> P0fInfo | dict[str, Any]:
-        """As `lookup`, but raises where p0f has not seen the address, and never uses the cache.
+        """As `lookup`, but raises if p0f has not seen the address, and never uses the cache.
 
         Args:
             ip_address: an IPv4 or IPv6 address as text.
@@ -142,9 +142,10 @@ class AsyncP0f(BaseClient):
         return found
 
     async def close(self) -> None:
-        """Close the connections; the next lookup opens another. Safe at any time, and twice.
+        """Close all connections; the next lookup opens another. Safe at any time, and to call
+        twice.
 
-        Waits up to a second for answers that are pending, since p0f would die of writing them to a
+        Waits up to a second for pending answers, since p0f dies when it writes an answer to a
         closed connection.
         """
         self._last = None
@@ -167,7 +168,7 @@ class AsyncP0f(BaseClient):
         await self.close()
 
     async def _find_within(self, query: bytes, seconds: float) -> P0fInfo | None:
-        """As `_find`, for so short a time that it is no outage of p0f if there is no answer."""
+        """As `_find`, for a time so short that a timeout does not count as an outage of p0f."""
         try:
             return await wait_at_most(self._find(query, math.inf), seconds)
         except Expired:
@@ -175,13 +176,13 @@ class AsyncP0f(BaseClient):
             raise P0fTimeout(text) from None
 
     def _find(self, query: bytes, deadline: float) -> Awaitable[P0fInfo | None]:
-        """The host from the cache or from p0f, when it is awaited."""
+        """An awaitable of the host, from the cache or from p0f."""
         if self._cache is None:
             return self._ask(query, read_answer, deadline)
         return self._ask_cached(self._cache, query, deadline)
 
     async def _ask_cached(self, cache: HostCache, query: bytes, deadline: float) -> P0fInfo | None:
-        """The host from the cache, or from p0f, for all tasks that ask for it meanwhile."""
+        """The host from the cache, or from p0f; tasks that ask meanwhile share the answer."""
         kept = cache.get(query)
         if kept is not None:
             self._counters.served()
@@ -189,13 +190,13 @@ class AsyncP0f(BaseClient):
         info: P0fInfo | None
         reader = CachingReader(cache, query)
         loop = running_loop()
-        if loop is None:  # under trio, where lookups take turns
+        if loop is None:  # under trio, where lookups take turns in a thread
             info = await self._ask(query, reader, deadline)
             return info
         key = loop, query
         while key in self._asking:
             shared = await asyncio.shield(self._asking[key])
-            if shared is not None:  # else its task was cancelled, and the next one asks
+            if shared is not None:  # else the task that asked was cancelled, and the next one asks
                 info = shared.result()
                 self._counters.served()
                 return info
@@ -213,11 +214,12 @@ class AsyncP0f(BaseClient):
             others.set_result(shared)
 
     def _ask(self, query: bytes, reader: Reader[Any], deadline: float = math.inf) -> Awaitable[Any]:
-        """Ask p0f; gives what `reader` makes of the answer when it is awaited.
+        """Ask p0f; returns an awaitable of the answer as `reader` returns it.
 
         Args:
-            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well. It
-                holds for a whole batch, so it is not for what is to be cut short.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
+                The earliest deadline holds for a whole batch, so a caller with little time left
+                uses `_find_within` instead.
         """
         loop = running_loop()
         if loop is None:
@@ -247,7 +249,7 @@ class AsyncP0f(BaseClient):
         return self._worker
 
     def _trio_thread(self) -> TrioThread:
-        """What asks p0f where no asyncio loop runs.
+        """The worker that asks p0f under trio, where no asyncio loop runs.
 
         Raises:
             RuntimeError: trio does not run either.

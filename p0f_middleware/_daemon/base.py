@@ -1,6 +1,6 @@
-"""What P0f and AsyncP0f have in common: options, counters, and what a result is called.
+"""What P0f and AsyncP0f have in common: options, counters, and the outcome of a result.
 
-They differ only in how they wait, so this module waits for nothing.
+The two differ only in how they wait, so this module waits for nothing.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from .stats import P0fStats
 TIMEOUT = 0.1
 IDLE = 30.0
 CACHE_SIZE = 10_000
-"""As many hosts as p0f knows by default (its -m)."""
+"""The number of hosts that p0f itself remembers by default (its -m)."""
 NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "p0f has not seen this client")
 
 
 class BaseClient:
     """A client of the p0f daemon whose API socket is `socket_path`.
 
-    It connects when it is first used and keeps the connection. It connects again after a loss, a
-    fork or `close()`.
+    It connects when it is first used and keeps the connection. It connects again when the
+    connection is lost, and after a fork or `close()`.
 
     Args:
         socket_path: the path given to p0f with -s, as text or as a path object.
-        timeout: seconds that a lookup may take at most. After one that took longer, lookups fail at
-            once until a retry is due: after 0.5 s at first, then twice as long each time, up to
-            30 s.
-        idle: seconds without a lookup after which the connection is closed, since p0f serves only
-            20 (its -S).
+        timeout: seconds that a lookup may take at most. After a lookup that took longer, lookups
+            fail at once until a retry is due: after 0.5 s at first, then twice as long each time,
+            up to 30 s.
+        idle: seconds without a lookup after which the client closes its connection, since p0f
+            serves only 20 (its -S).
         cache_ttl: how long a known host is served from the cache, in seconds; None: no cache.
         cache_size: how many hosts the cache keeps.
 
     Raises:
-        ValueError: an option makes no sense.
+        ValueError: an option has an invalid value.
         TypeError: `socket_path` is neither text nor a path.
     """
 
@@ -66,12 +66,12 @@ class BaseClient:
         self._set_up()
 
     def _set_up(self) -> None:
-        """Make what this kind of client needs in addition; nothing is connected yet."""
+        """Make what this kind of client needs in addition, without connecting."""
         raise NotImplementedError
 
     @property
     def stats(self) -> P0fStats:
-        """Counters of this client's lookups as they are now, for monitoring."""
+        """The current counters of this client's lookups, for monitoring."""
         return self._counters.snapshot()
 
     def __repr__(self) -> str:
@@ -79,15 +79,15 @@ class BaseClient:
 
 
 def outcome(info: P0fInfo | None) -> Outcome:
-    """What a lookup's result means for a request."""
+    """The outcome of a request whose lookup has this result."""
     return NO_MATCH if info is None else Outcome(info, P0fStatus.OK, None)
 
 
 def require_match(ip_address: str, result: ReadT | None) -> ReadT:
-    """The result of a lookup if there is one.
+    """The result of a lookup, which must not be None.
 
     Raises:
-        P0fNoMatch: there is none.
+        P0fNoMatch: it is None.
     """
     if result is None:
         raise P0fNoMatch(f"p0f knows nothing about {ip_address}")

@@ -1,6 +1,6 @@
 """P0f: the blocking client, for threads, greenlets and forking servers.
 
-What is public of it is here; how threads share the connection is in `exchange`.
+This module has its public methods; `exchange` is how threads share the connection.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class P0f(BaseClient):
 
         Raises:
             P0fBadQuery: `ip_address` is not an IP address; nothing was sent.
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
-            P0fProtocolError: the answer is not one of p0f's.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: p0f did not answer in time).
+            P0fProtocolError: the server did not answer as p0f does.
         """
         return self._lookup(ip_address, math.inf)
 
@@ -47,11 +47,11 @@ class P0f(BaseClient):
 
         Args:
             visitor: the sender of a request.
-            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
 
         Raises:
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
-            P0fProtocolError: the answer is not one of p0f's.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: p0f did not answer in time).
+            P0fProtocolError: the server did not answer as p0f does.
         """
         address = visitor.address
         return NO_ADDRESS if address is None else outcome(self._lookup(address, deadline))
@@ -63,7 +63,7 @@ class P0f(BaseClient):
     @overload
     def get_info(self, ip_address: str, return_raw_data: bool) -> P0fInfo | dict[str, Any]: ...
     def get_info(self, ip_address: str, return_raw_data: bool = False) -> P0fInfo | dict[str, Any]:
-        """As `lookup`, but raises where p0f has not seen the address, and never uses the cache.
+        """As `lookup`, but raises if p0f has not seen the address, and never uses the cache.
 
         Args:
             ip_address: an IPv4 or IPv6 address as text.
@@ -78,16 +78,16 @@ class P0f(BaseClient):
         return require_match(ip_address, self._ask(query, read_answer, math.inf))
 
     def close(self) -> None:
-        """Close the connection; the next lookup opens another. Safe at any time, and twice.
+        """Close the connection; the next lookup opens another. Safe at any time, and to call twice.
 
-        Waits up to a second for answers that are pending, since p0f would die of writing them to a
+        Waits up to a second for pending answers, since p0f dies when it writes an answer to a
         closed connection.
         """
         self._exchanger.close()
 
     @property
     def connection(self) -> Connection[object] | None:
-        """This process's open connection, for diagnosis (send nothing); None if none is open."""
+        """This process's connection, for diagnosis (do not send on it); None if none is open."""
         return self._exchanger.shared_here().connection
 
     def __enter__(self) -> P0f:
@@ -120,7 +120,7 @@ class P0f(BaseClient):
         deadline: float,
         kept_meanwhile: Callable[[], ReadT | None] | None = None,
     ) -> ReadT | None:
-        """Ask p0f; a failure is counted here, an answer where it is read."""
+        """Ask p0f, and count a failure. (Answers are counted where they are read.)"""
         try:
             return self._exchanger.exchange(query, reader, deadline, kept_meanwhile)
         except BaseException as error:

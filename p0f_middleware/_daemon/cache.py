@@ -1,9 +1,9 @@
 """The optional cache of hosts, for clients that ask more often than p0f learns.
 
-Only hosts are kept. 'No match' is worth asking again a few milliseconds later, and a failure says
-nothing about a host. No I/O here. There is no lock either, so none can be found held in a forked
-child or by a signal handler: each step is one operation of a dict, which is atomic. Threads that
-put hosts in at the same moment may leave a few too many for a moment, never for good.
+It keeps only hosts: after a 'no match', asking again is worthwhile a few milliseconds later, and a
+failure says nothing about a host. This module does no I/O. It has no lock that a forked child or a
+signal handler could find held: each step is one operation of a dict, which is atomic. When threads
+put hosts in at the same moment, the cache may be a few hosts too large until the next `put`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .protocol import Dialect, read_answer
 
 
 class HostCache:
-    """Hosts by the query that asked for them. Threads may share it.
+    """Hosts by query. Threads may share it.
 
     Args:
-        ttl: seconds for which a host is kept.
-        size: how many hosts are kept; the oldest make room for new ones.
+        ttl: how long a host is kept, in seconds.
+        size: how many hosts are kept; new hosts replace the oldest.
     """
 
     def __init__(self, ttl: float, size: int) -> None:
@@ -28,26 +28,26 @@ class HostCache:
         self._hosts: dict[bytes, tuple[float, P0fInfo]] = {}
 
     def get(self, query: bytes) -> P0fInfo | None:
-        """The host, if it was put here less than `ttl` seconds ago."""
+        """The host, if `put` has stored it less than `ttl` seconds ago; else None."""
         kept = self._hosts.get(query)
         if kept is None or kept[0] < time.monotonic():
             return None
         return kept[1]
 
     def put(self, query: bytes, info: P0fInfo) -> None:
-        """Keep a host."""
+        """Store a host."""
         hosts = self._hosts
         hosts.pop(query, None)  # so that it becomes the newest
         while len(hosts) >= self._size:
             try:
                 hosts.pop(next(iter(hosts)), None)
             except (RuntimeError, StopIteration):
-                continue  # another thread has changed the dict in this very moment
+                continue  # another thread has just changed the dict
         hosts[query] = (time.monotonic() + self._ttl, info)
 
 
 class CachingReader:
-    """Reads the answer to one query and keeps the host in the cache."""
+    """Reads the answer to one query and stores the host in the cache."""
 
     __slots__ = ("_cache", "_query")
 
@@ -62,5 +62,5 @@ class CachingReader:
         return info
 
     def kept_meanwhile(self) -> P0fInfo | None:
-        """The host, if another lookup has put it into the cache by now."""
+        """The host, if another lookup has stored it in the cache meanwhile; else None."""
         return self._cache.get(self._query)

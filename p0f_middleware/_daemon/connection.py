@@ -1,19 +1,19 @@
 """One API connection to p0f: opening it, and closing it without harm.
 
 Theory of operation. p0f does not ignore SIGPIPE: it dies when it writes an answer to a client that
-has gone. So a connection is closed only when no answer is pending on it, or when p0f has never
-answered on it and has not even read the query. (That a query lies unread is not enough on a
-connection that works: a p0f that was stopped may go on, and read it in the very moment of closing.)
-A connection that may not be closed yet is kept in `draining` until its answers have come, or the
+has closed the connection. So a connection is closed only when no answer is pending on it, or when
+p0f has never answered on it and has not even read the query. (On a connection that works, an unread
+query is not enough: a stopped p0f may resume, and read the query at the very moment of closing.) A
+connection that may not be closed yet is kept in `draining` until its answers arrive, or until the
 process ends.
 
 `opened` and `draining` are sets of the process, changed by single atomic operations and without a
 lock: a finalizer may release a connection wherever memory is allocated, and a forked child must not
-find a lock held. A connection belongs to the process `pid` that opened it; in a forked child there
-is only a copy of its descriptor, which can be closed without anybody noticing.
+find a lock held. A connection belongs to the process `pid` that opened it; a forked child only has
+a copy of its descriptor, and closing that copy has no effect on the connection.
 
-How to wait for an answer is for the clients. The fact a reader would get wrong: the socket never
-blocks, and is of the C type that gevent and eventlet leave alone (see `_waiting`).
+The clients decide how to wait for an answer. The fact a reader would get wrong: the socket never
+blocks, and is of the C type that gevent and eventlet do not replace (see `_waiting`).
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ CLOSE_TIMEOUT = 1.0
 """Seconds to wait for pending answers when closing, at most."""
 _RECEIVE_SIZE = 32768
 SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
-"""A p0f that has ended must not end this process, which may have SIGPIPE at its default."""
+"""Sending to a p0f that has ended must not kill this process with SIGPIPE."""
 _SPIN_SECONDS = 0.0001
-"""How long to busy-poll for an answer before sleeping: p0f takes a fifth of that to write it, and
-being woken up from another processor takes longer than polling."""
+"""How long to busy-poll for an answer before sleeping: p0f needs a fifth of that time to write it,
+and a wakeup from another processor takes longer than polling."""
 _MAX_SPIN_SHARE = 0.01
-"""Share of the time to spend on polling in vain: after an unsuccessful poll, polling pauses for 100
-times its duration."""
+"""Share of the time that unsuccessful polling may take: after an unsuccessful poll, polling pauses
+for 100 times its duration."""
 
 _yield_processor = getattr(os, "sched_yield", lambda: None)
 
@@ -66,7 +66,7 @@ class Connection(Generic[TicketT]):
         socket_path: the path of p0f's API socket.
 
     Raises:
-        OSError: connecting failed (`diagnosis.explain` says why). It never waits.
+        OSError: connecting failed (`diagnosis.explain` says why). Connecting never waits.
     """
 
     def __init__(self, socket_path: str) -> None:
@@ -81,15 +81,16 @@ class Connection(Generic[TicketT]):
             self.sock.close()
             raise
         self.waiting: bool = False
-        """Whether the last wait was cut short by an exception: then nothing is half received."""
+        """Whether an exception has ended the last wait: then nothing is half received."""
         self.spin_after: float = 0.0
-        """When to busy-poll again (`time.monotonic()`)."""
+        """`time.monotonic()` before which not to busy-poll; 0 if polling is not paused."""
         _open_connections.add(self)
         _release_at_exit()
 
     @property
     def useless(self) -> bool:
-        """Whether it never answered and can be closed: p0f is full or stopped, or it is not p0f.
+        """Whether the server never answered, so that the connection can be closed: all connections
+        of p0f are in use, p0f is stopped, or the server is not p0f.
 
         p0f writes an answer in one piece, so a partial first answer is not from p0f.
         """
@@ -97,13 +98,13 @@ class Connection(Generic[TicketT]):
 
     @property
     def harmless(self) -> bool:
-        """Whether closing it cannot end p0f, since p0f will not write to it any more."""
+        """Whether closing it cannot kill p0f, because p0f will not write to it any more."""
         closed = self.sock.fileno() < 0
         return closed or not self.pipeline.pending or self.useless
 
     @property
     def unread(self) -> bool:
-        """Whether p0f has not read the only query that is pending. Linux alone can tell."""
+        """Whether p0f has not read the only pending query. Only Linux can tell."""
         if len(self.pipeline.pending) != 1 or not sys.platform.startswith("linux"):
             return False
         try:
@@ -116,7 +117,8 @@ class Connection(Generic[TicketT]):
         """Send queries.
 
         Raises:
-            OSError: p0f has closed the connection. (There is room for what a pipeline allows.)
+            OSError: p0f has closed the connection. (The socket has room for all that a pipeline
+                allows to be in flight.)
         """
         if self.sock.send(data, SEND_FLAGS) != len(data):
             raise ConnectionLost
@@ -148,7 +150,7 @@ class Connection(Generic[TicketT]):
                 return data
 
     def receive(self) -> bytes | None:
-        """What has come by now; None if nothing has.
+        """The bytes that have arrived; None if there are none.
 
         Raises:
             OSError: p0f has closed the connection.
@@ -162,10 +164,10 @@ class Connection(Generic[TicketT]):
         return data
 
     def wait_and_receive(self, seconds: float) -> bytes:
-        """Wait for something to receive, and receive it.
+        """Wait until bytes arrive, and return them.
 
         Raises:
-            TimeoutError: nothing came within `seconds`.
+            TimeoutError: none arrived within `seconds`.
             OSError: p0f has closed the connection.
         """
         deadline = time.monotonic() + seconds
@@ -178,7 +180,7 @@ class Connection(Generic[TicketT]):
         return data
 
     def release(self, patience: float = 0.0) -> None:
-        """Close it as soon as that cannot end p0f: now, within `patience` seconds, or later."""
+        """Close it as soon as that cannot kill p0f: now, within `patience` seconds, or later."""
         _open_connections.discard(self)
         if self.pid != os.getpid():
             self.sock.close()
@@ -186,12 +188,12 @@ class Connection(Generic[TicketT]):
             _close([self], patience)
 
     def abandon(self) -> None:
-        """Close it at once: the server is not p0f, so nothing that is pending matters."""
+        """Close it at once: the server is not p0f, so pending answers do not matter."""
         self.pipeline.pending.clear()
         self.release()
 
     def drain(self) -> bool:
-        """Read pending answers and drop them, without waiting. True once no more can come."""
+        """Read and drop pending answers, without waiting. True once no more answers can arrive."""
         try:
             while self.pipeline.pending:
                 data = self.receive()
@@ -225,7 +227,7 @@ def draining() -> set[Connection[Any]]:
 
 
 def close_drained() -> None:
-    """Close the connections that were kept for pending answers which have come by now."""
+    """Close the connections that were kept for pending answers, if these have arrived."""
     if _draining:
         kept = draining()
         _draining.difference_update(kept)
@@ -233,7 +235,7 @@ def close_drained() -> None:
 
 
 def _close(connections: Iterable[Connection[Any]], patience: float) -> None:
-    """Close each connection when its pending answers have come; keep those that take longer."""
+    """Close each connection when its answers have arrived; keep it if they take longer."""
     deadline = time.monotonic() + patience
     for connection in connections:
         while not (connection.harmless or connection.drain()):
@@ -256,29 +258,29 @@ _exit_hooks_of: int | None = None
 
 
 def _release_at_exit() -> None:
-    """Have this process release its connections, with patience, when it ends."""
+    """Make this process release its connections, with patience, when it ends."""
     global _exit_hooks_of
     if _exit_hooks_of == os.getpid():
         return
     _exit_hooks_of = os.getpid()
     atexit.unregister(release_all)
     atexit.register(release_all)
-    # multiprocessing's children end without atexit, and forget what was registered before they
-    # began. They have its `util`; to import it here could wait for ever, in a child of a fork that
-    # came while another thread was importing it.
+    # multiprocessing's children end without atexit, and clear the finalizers that were registered
+    # before they began. They have imported its `util`. Importing it here could wait for ever, in a
+    # child that was forked while another thread was importing it.
     finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
     if finalize is not None:
         finalize(None, release_all, exitpriority=0)
 
 
 class _Copies:
-    """Closes a forked child's copies of its parent's connections, which go on in the parent."""
+    """Closes a forked child's copies of its parent's connections, which the parent keeps using."""
 
     def before_fork(self) -> None:
-        """Nothing is to be ended."""
+        """Nothing to do: there is no thread to end."""
 
     def after_fork_in_child(self) -> None:
-        """The parent alone reads the answers; a copy would only keep the connection open."""
+        """Only the parent reads the answers; a copy would only keep the connection open."""
         for connection in (*_open_connections, *_draining):
             connection.sock.close()
         _open_connections.clear()

@@ -1,8 +1,8 @@
-"""What is wrong with p0f, as errors that name the cause and the remedy.
+"""The errors for a p0f that cannot be asked; each names its cause and its remedy.
 
-Both clients and Django's system checks say the same, so it is written here once. The fact a reader
-would get wrong: a p0f that is stopped and one whose API connections are all taken look alike from
-here, because the kernel accepts connections for both.
+Both clients and Django's system checks use these texts. The fact a reader would get wrong: a client
+cannot tell a stopped p0f from one whose API connections are all in use, because the kernel accepts
+connections for both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NO_DESCRIPTORS = (
     " (ulimit -n, or LimitNOFILE= of the systemd unit)"
 )
 _MAX_PATH = 103
-"""Bytes that the path of a Unix socket may have everywhere; Linux takes four more."""
+"""Bytes that the path of a Unix socket may have on every system; Linux allows four more."""
 _TOO_LONG = (
     "the path {path} is too long for a Unix socket (at most 103 bytes are safe): give p0f a"
     " shorter one with -s"
@@ -72,23 +72,23 @@ def explain(error: OSError, socket_path: str) -> P0fUnavailable:
 
 
 def not_p0f(error: P0fProtocolError, socket_path: str) -> P0fProtocolError:
-    """What it means that the server has sent something that is not an answer of p0f's."""
+    """The error for a server whose bytes are not an answer of p0f."""
     return P0fProtocolError(f"the server on {socket_path} is not p0f v3: {_USE_THE_PATH} ({error})")
 
 
 def closed(socket_path: str, error: OSError | None = None) -> str:
-    """What it means that the connection ended before the answer came."""
+    """The message for a connection that ended before the answer arrived."""
     detail = "" if error is None or isinstance(error, ConnectionError) else f": {error}"
     return f"p0f closed its connection on {socket_path}{detail}"
 
 
 def no_answer(pipeline: Pipeline[Any], socket_path: str, seconds: float) -> P0fError:
-    """What it means that no answer came in time.
+    """The error for a query that got no answer in time.
 
     Args:
-        pipeline: what was asked and answered on the connection.
-        socket_path: where p0f was asked.
-        seconds: how long the answer was waited for.
+        pipeline: the queries and answers of the connection.
+        socket_path: the path of p0f's API socket.
+        seconds: how long the lookup waited.
     """
     if pipeline.dialect is not None:
         return P0fTimeout(

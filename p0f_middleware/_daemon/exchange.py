@@ -1,19 +1,18 @@
 """Asking p0f and waiting for the answer: what `P0f` does, and the worker threads of `AsyncP0f`.
 
-Theory of operation. A process has one connection, and one query at a time travels on it: p0f
-answers within some 20 microseconds, so threads that take turns wait less than a pool of connections
-would cost, and p0f has only 20 to give. Who holds `SharedConnection.lock` may use the connection,
-send, receive, replace it; nobody else touches it. The holder may wait for p0f, also in gevent or
-eventlet, so the lock is taken as `_waiting` describes. A timeout leaves its answer pending; the
-next lookup reads and drops it.
+Theory of operation. A process has one connection, with one query at a time in flight: p0f answers
+within about 20 microseconds, so taking turns costs threads less than a pool of connections would,
+and p0f serves only 20 connections. The thread that holds `SharedConnection.lock` may send, receive
+and replace the connection; no other thread touches it. The holder may wait for p0f, also in gevent
+or eventlet, so the lock is taken as `_waiting` describes. A lookup that times out leaves its answer
+pending; the next lookup reads and drops it.
 
-A thread of ours, the watch, closes a connection that nobody uses. It only tries the lock, so it
-holds nobody up. It ends before the process forks (Python warns of threads then, and so do locks);
-the next lookup starts another one. A process that forks on Python 3.13, after
-its last lookup, keeps its connection until it ends: there, nothing can start a thread after a fork
-without the warning.
+A background thread, the watch, closes an idle connection. It only tries the lock, so it never
+delays a lookup. It ends before the process forks, since Python warns of threads at a fork; the next
+lookup starts another one. On Python 3.13, a process that forks after its last lookup keeps its
+connection until it ends: there, no hook can start a thread after a fork without that warning.
 
-A forked child makes a `SharedConnection` of its own, which it knows by the process id.
+A forked child makes a `SharedConnection` of its own; it recognises the parent's by the process id.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ class Exchanger:
         socket_path: the path of p0f's API socket.
         timeout: seconds that an exchange may take.
         idle: seconds without an exchange after which the connection is closed.
-        health: what is known of p0f; told of outages.
-        counters: where answers are counted; None: by whoever waits for them, and may have given up
-            by the time they come.
+        health: the client's view of p0f; the exchanger reports outages to it.
+        counters: where answers are counted; None if the caller counts them, because it may stop
+            waiting before the answer arrives.
     """
 
     def __init__(
@@ -69,15 +68,16 @@ class Exchanger:
         deadline: float = math.inf,
         kept_meanwhile: Callable[[], ReadT | None] | None = None,
     ) -> ReadT | None:
-        """What `reader` makes of the answer to `query`; or what `kept_meanwhile` gives.
+        """The answer to `query` as `reader` returns it, or the result of `kept_meanwhile`.
 
         Args:
-            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
-            kept_meanwhile: what another lookup has found while this one waited for the connection.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
+            kept_meanwhile: returns the result that another lookup has found while this one waited
+                for the connection, or None.
 
         Raises:
-            P0fUnavailable, P0fProtocolError: as `P0f.lookup`. It is no outage of p0f if much less
-                than `timeout` was left.
+            P0fUnavailable, P0fProtocolError: as `P0f.lookup`. A timeout counts as an outage of p0f
+                only if the lookup had nearly the whole `timeout`.
         """
         shared = self._shared
         if shared.pid != os.getpid():
@@ -120,7 +120,7 @@ class Exchanger:
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         if is_finalizing():  # the exit hook has closed the connection; modules may be gone by now
             return
-        # No exchange is under way, so no lock is needed; to take one might wait for ever here.
+        # No exchange is in progress, so no lock is needed; taking one here might wait for ever.
         self._shared.release()
         self._shared.stop_watch()
 
@@ -129,10 +129,10 @@ class Exchanger:
         self._shared.end_watch()
 
     def after_fork_in_child(self) -> None:
-        """The child has a connection of its own. (`shared_here` sees to it.)"""
+        """Nothing to do: `shared_here` makes a connection of the child's own."""
 
     def shared_here(self) -> SharedConnection:
-        """This process's connection and lock: after a fork, the parent's are not ours."""
+        """This process's connection and lock; a forked child does not use its parent's."""
         shared = self._shared
         pid = os.getpid()
         if shared.pid != pid:
@@ -147,9 +147,9 @@ class Exchanger:
             raise P0fTimeout(f"other lookups used p0f's connection for {seconds:.3g} s")
 
     def _replace_if_stuck(self, shared: SharedConnection) -> None:
-        """Make another connection and lock, if nobody will ever release the lock of this one.
+        """Make another connection and lock if the lock of this one will never be released.
 
-        That is so if a signal handler has raised between the taking of the lock and the `try`.
+        That happens if a signal handler raises between the taking of the lock and the `try`.
         """
         if time.monotonic() - shared.last_used < 2 * self.timeout + CLOSE_TIMEOUT:
             return
@@ -161,7 +161,7 @@ class Exchanger:
     def _ask(
         self, shared: SharedConnection, query: bytes, deadline: float, cut_short: bool
     ) -> tuple[bytes, Dialect]:
-        """Ask on the connection; once more on a new one if it turns out to be dead."""
+        """Ask on the open connection; if that turns out to be dead, ask once more on a new one."""
         while True:
             kept = shared.connection
             connection = kept or self._connect(shared)
@@ -182,7 +182,7 @@ class Exchanger:
         return kept
 
     def _read(self, answer: bytes, dialect: Dialect, reader: Reader[ReadT]) -> ReadT | None:
-        """What `reader` makes of an answer, counted. Needs the lock, which guards the counting."""
+        """Read an answer with `reader`, and count it. Needs the lock, which guards the counters."""
         if self._health.outage.down:
             self._health.answered()
         try:
@@ -212,7 +212,7 @@ class Exchanger:
     def _send_and_receive(
         self, connection: Connection[object], query: bytes, deadline: float
     ) -> tuple[bytes, Dialect]:
-        """Send the query and read until its answer, dropping those that were pending before."""
+        """Send the query and read up to its answer; drop the answers that were pending before."""
         pipeline = connection.pipeline
         ticket = object()
         asked = False
@@ -237,20 +237,22 @@ class Exchanger:
         deadline: float,
         cut_short: bool,
     ) -> P0fError | None:
-        """What an exception means, None if it is the caller's own; gives up a connection that is of
-        no more use."""
+        """The failure that an exception stands for; None if the exception is the caller's own.
+
+        Releases a connection that cannot be used any more.
+        """
         if isinstance(error, TimeoutError):
             return self._timed_out(shared, connection, deadline, cut_short)
         if isinstance(error, P0fProtocolError):
             shared.abandon()
             return diagnosis.not_p0f(error, self._socket_path)
-        # The system's errors have a number. One without was raised by a signal handler.
+        # The system's errors have a number. An OSError without one comes from a signal handler.
         if isinstance(error, OSError) and (error.errno is not None or isinstance(error, P0fError)):
             shared.release()
             return ConnectionLost(diagnosis.closed(self._socket_path, error))
-        # The caller is interrupted: a greenlet, or by a signal handler. While it waits nothing is
-        # half done: the answer stays pending and will be dropped. Anywhere else, nobody knows what
-        # was sent or read by then.
+        # The caller was interrupted: its greenlet was killed, or a signal handler raised. During a
+        # wait, nothing is half done: the answer stays pending and will be dropped. Anywhere else,
+        # it is unknown what was sent or read.
         if not connection.waiting:
             shared.release()
         return None
@@ -262,7 +264,7 @@ class Exchanger:
         deadline: float,
         cut_short: bool,
     ) -> P0fError:
-        """The error for a lookup whose time is up; gives up a connection that is of no use."""
+        """The error for a lookup that has timed out; releases a connection that is useless."""
         seconds = max(deadline - shared.last_used, 0.0)
         error = diagnosis.no_answer(connection.pipeline, self._socket_path, seconds)
         if isinstance(error, P0fProtocolError):

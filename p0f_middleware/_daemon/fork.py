@@ -1,20 +1,20 @@
-"""What a fork does to the clients: the one place that looks after it.
+"""Prepares the clients for a fork; no other module of the daemon's clients registers fork hooks.
 
-A forked child has copies of the parent's locks, as they were at that moment and perhaps held by
-threads that the child does not have, of its connections, whose answers are the parent's, and of
-objects that belong to threads which do not exist there. So:
+A forked child has copies of the parent's locks, some perhaps held by threads that do not exist in
+the child; of the parent's connections, whose answers belong to the parent; and of objects that
+belong to the parent's threads. So:
 
-- What must not be there while the process forks (a thread of ours: Python 3.12 and newer warns of
-  threads) is ended by `before_fork`, in the parent. Python 3.13 counts the threads after all hooks
-  have run, so nothing is started again by a hook: whoever needs the thread starts the next one.
-- What the child must make anew is made by `after_fork_in_child`. The child has one thread then, so
-  these methods take no lock; they replace what they find, whatever its state.
+- In the parent, `before_fork` ends the package's threads, since Python 3.12 and newer warns of
+  threads at a fork. Python 3.13 counts the threads after all hooks have run, so no hook starts a
+  thread again: the next lookup that needs one does.
+- In the child, `after_fork_in_child` replaces locks and connections. The child has only one thread
+  then, so these methods take no lock, and replace the old objects whatever their state.
 
 Two threads may fork at the same time, so `before_fork` may run in both at once; it must not wait
 for a lock that the other may hold.
 
-Some programs fork without running Python's hooks (uWSGI unless told otherwise). So connections are
-checked by process id as well, by whoever uses them.
+Some programs fork without running Python's hooks (uWSGI does by default). So each use of a
+connection also checks the process id.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from typing import Protocol
 
 
 class ForkAware(Protocol):
-    """Something that a fork concerns."""
+    """An object that must prepare for a fork."""
 
     def before_fork(self) -> None:
         """In the parent, before it forks: end threads. Must not wait for other threads' locks."""
 
     def after_fork_in_child(self) -> None:
-        """In the child: replace locks and whatever belongs to the parent. Takes no lock."""
+        """In the child: replace locks, and all that belongs to the parent. Takes no lock."""
 
 
 _END_TIMEOUT = 1.0
-"""Seconds that a fork waits for a thread to go, at most. It takes far less."""
+"""Seconds that a fork waits at most for a thread to end. Threads end much sooner."""
 _members: dict[int, weakref.ref[ForkAware]] = {}  # changed by single atomic operations: no lock
 
 
 def register(member: ForkAware) -> None:
-    """Have the member's methods called at each fork, for as long as the member lives."""
+    """Call the member's methods at each fork, for as long as the member lives."""
     key = id(member)
     _members[key] = weakref.ref(member, lambda _: _members.pop(key, None))
 
@@ -50,8 +50,8 @@ def register(member: ForkAware) -> None:
 def wait_for_end(native_id: int | None) -> None:
     """Wait until a thread that is ending has left the process, for `before_fork`.
 
-    Before Python 3.13, joining a thread waits until it has left Python, and it is the kernel that
-    counts it.
+    Before Python 3.13, `join` waits only until the thread has left Python, but Python's warning
+    counts the threads that the kernel lists.
     """
     if sys.version_info >= (3, 13):
         return

@@ -1,11 +1,11 @@
-"""When p0f does not answer: whether to ask it all the same, and what the log says about it.
+"""A client's view of its p0f: whether to ask it during an outage, and what the log says.
 
-`Health` is what a client holds: the outage, its counters, and its log lines. The rules of outages
-are in `_outage`, which other sources share.
+Each client has one `Health`: the outage, its counters, and its log lines. `_outage` has the rules
+of outages, which other sources share.
 
-Several threads may report at the same time; one lock keeps them apart. It is re-entrant, since a
-signal handler may look something up too, it guards a few statements that never wait, and nothing is
-logged while it is held.
+Several threads may report at the same time; a lock guards the outage. It is re-entrant, since a
+signal handler may look something up too, and it guards only a few statements that never wait:
+nothing is logged while it is held.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from . import fork
 from .stats import Counters
 
 ENOUGH = 0.9
-"""Share of the timeout that a lookup must have given p0f for its timeout to be p0f's failure. With
-less, a deadline of the caller's has cut it short, or other lookups have used the time up."""
+"""A lookup that expires counts as an outage only if p0f had this share of the timeout to answer.
+Otherwise the caller's deadline has cut it short, or other lookups have used up its time."""
 
 
 class Health:
@@ -39,18 +39,18 @@ class Health:
         fork.register(self)
 
     def before_fork(self) -> None:
-        """Nothing is to be ended."""
+        """Nothing to do: there is no thread to end."""
 
     def after_fork_in_child(self) -> None:
-        """Another thread of the parent may have held the locks."""
+        """Replace the locks: another thread of the parent may have held them."""
         self.lock = threading.RLock()
         self.counters.renew_lock()
 
     def admit(self, now: float) -> None:
-        """Let the caller ask p0f, or not; to be called where `outage.down`.
+        """Return if the caller may ask p0f during an outage. Call it if `outage.down`.
 
         Raises:
-            P0fUnavailable: p0f is down, and it is not for this caller to try again.
+            P0fUnavailable: p0f is down, and no retry is due.
         """
         with self.lock:
             if not self.outage.down or self.outage.retry(now):
@@ -76,7 +76,7 @@ class Health:
         self._has_connected = True
 
     def failed(self, error: P0fError) -> None:
-        """Record that p0f could not be asked: an outage begins, if none is on."""
+        """Record that p0f could not be asked. An outage begins, unless one has begun already."""
         now = time.monotonic()
         with self.lock:
             if not self.outage.begin(now):
@@ -86,7 +86,7 @@ class Health:
         self._log.down(now, error)
 
     def answered(self) -> None:
-        """Record that p0f has answered; to be called where `outage.down`."""
+        """Record that p0f has answered. Call it if `outage.down`."""
         with self.lock:
             if not self.outage.down:
                 return
@@ -96,7 +96,7 @@ class Health:
         )
 
     def bad_answer(self, error: P0fError) -> None:
-        """Record that one answer made no sense, though p0f speaks its API."""
+        """Record that p0f, which speaks its API, has sent an invalid answer."""
         if not self._warned_of_answer:
             self._warned_of_answer = True
             logger().warning("p0f at %s: %s (logged once)", self._socket_path, error)

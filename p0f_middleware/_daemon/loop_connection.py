@@ -1,14 +1,14 @@
 """The connection of one asyncio event loop, and the queries in flight on it.
 
-Theory of operation. All of this runs in the loop's thread, so nothing here is locked. The queries
-of one iteration of the loop are a batch: they are written together, once for all tasks that ask the
-same, and one read yields many answers. One timer watches the oldest query, which is the first to
-expire, since all have the same timeout. A query that is alone is sent at once, and its answer
-busy-polled for before the loop goes to sleep; with more in flight, the loop does better to go on.
+Theory of operation. All of this runs in the loop's thread, so it needs no locks. The queries of one
+iteration of the loop are a batch: they are written together, equal queries of several tasks only
+once, and one read yields many answers. One timer watches the oldest query, which expires first,
+since all have the same timeout. A lone query is sent at once, and the loop busy-polls for its
+answer before it sleeps; with more queries in flight, running other tasks is the better use of time.
 
 A query is abandoned once all its futures are done (cancelled, or expired); its answer is still
 read, in order, and dropped. When the connection is lost, pending queries are retried once, on a new
-connection. No client is known here; what is needed of one is given.
+connection. This module knows no client; the constructor takes what it needs from one.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _MAX_SPINS = 4
 
 
 class LoopConnection:
-    """What is asked but not yet sent, and who waits for what is in flight.
+    """Sends the queries of one loop, and hands their answers to the tasks that wait for them.
 
     Args:
-        connection: is the running loop's from now on.
+        connection: an open connection, which belongs to the running loop from now on.
         socket_path, timeout, idle: as in `BaseClient`.
-        ask_again: asks pending queries on a new connection.
+        ask_again: sends pending queries on a new connection.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class LoopConnection:
         self._deadline = math.inf
         """The earliest deadline of the batch's lookups."""
         self._asked: Asked = defaultdict(dict)
-        """Who waits for the batch's queries."""
+        """The batch's queries, and the futures that wait for their answers."""
         self._unsent: deque[PendingQuery] = deque()
-        """What waits for room among the queries in flight."""
+        """Queries to send when fewer are in flight."""
         self._crowded = False
-        """Whether the last batch was of several lookups."""
+        """Whether the last batch had several lookups."""
         self._spins_left = _MAX_SPINS
         self._last_used = time.monotonic()
         self._all_answered: asyncio.Future[None] | None = None
@@ -78,7 +78,7 @@ class LoopConnection:
         self._watch()
 
     def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
-        """A future of what `reader` makes of the answer, or of a P0fError."""
+        """A future of the answer as `reader` returns it, or of a P0fError."""
         future: asyncio.Future[Any] = self._new_future()
         if not self._asked:
             if self._spins_left and not (
@@ -97,14 +97,14 @@ class LoopConnection:
     def _ask_alone(
         self, future: asyncio.Future[Any], query: bytes, reader: Reader[Any], deadline: float
     ) -> None:
-        """Send a query at once: nothing is in flight, and nothing else was asked lately."""
+        """Send a query at once: none is in flight, and the last batch had a single lookup."""
         self._spins_left -= 1
         limit = time.monotonic() + self._timeout
         batch = Batch(limit if limit < deadline else deadline)
         self.put([pending_query(([future], query, reader, batch))])
 
     def _end_batch(self) -> None:
-        """Send together what was asked in this iteration of the loop."""
+        """Send the queries of this iteration of the loop together."""
         batch = Batch(min(self._deadline, time.monotonic() + self._timeout))
         queries = of_batch(self._asked, batch)
         self._asked = defaultdict(dict)
@@ -114,7 +114,7 @@ class LoopConnection:
         self.put(queries)
 
     def put(self, queries: Sequence[PendingQuery]) -> None:
-        """Send queries, or keep them until there is room among those in flight."""
+        """Send queries, or keep them until fewer are in flight."""
         if self.closed:
             self._ask_again(self.loop, queries)
             return
@@ -128,7 +128,7 @@ class LoopConnection:
             self._watch()
 
     async def finish(self, patience: float) -> None:
-        """Shut when nothing is asked or pending any more, or after `patience` seconds."""
+        """Shut once all queries are answered, or after `patience` seconds."""
         if not self.closed and self._busy:
             self._all_answered = self.loop.create_future()
             await asyncio.wait([self._all_answered], timeout=patience)
@@ -139,9 +139,9 @@ class LoopConnection:
         return bool(self.connection.pipeline.pending or self._unsent or self._asked)
 
     def shut(self) -> None:
-        """Release the connection. What is still awaited is retried elsewhere, once.
+        """Release the connection. Awaited queries are retried once, on another connection.
 
-        Another thread may call it when the loop is closed, and so may a forked child.
+        Once the loop is closed, another thread may call this; so may a forked child.
         """
         if self.closed:
             return
@@ -159,7 +159,7 @@ class LoopConnection:
             self._retry(awaited)
 
     def _retry(self, queries: Sequence[PendingQuery]) -> None:
-        """Ask again, on a new connection, what was lost with this one, but once only."""
+        """Send the queries that this connection lost on a new one, each only once."""
         again = [query for query in queries if not query.batch.retried]
         error = ConnectionLost(diagnosis.closed(self._socket_path))
         for query in queries:
@@ -172,11 +172,11 @@ class LoopConnection:
             self._ask_again(self.loop, again)
 
     def __del__(self) -> None:
-        if not self.closed:  # the loop was closed, or forgot us, and so did the client
+        if not self.closed:  # neither the client nor an open loop refers to this object any more
             self.connection.release()
 
     def _flush(self) -> None:
-        """Send what has waited for room and is still awaited, as far as there is room."""
+        """Send unsent queries that are still awaited, as many as may be in flight."""
         queries: list[PendingQuery] = []
         room = self.connection.pipeline.room
         while self._unsent and len(queries) < room:
@@ -195,13 +195,13 @@ class LoopConnection:
             whole = self.connection.sock.send(data, SEND_FLAGS) == len(data)
         except OSError:
             whole = False
-        if not whole:  # there is room for all that may be in flight: the connection is dead
+        if not whole:  # the socket has room for all that may be in flight: the connection is dead
             self.shut()
         elif len(pipeline.pending) == 1 and not self._crowded:
             self._receive(spin=True)
 
     def _receive(self, *, spin: bool = False) -> None:
-        """Hand out the answers that have come, or come while busy-polling."""
+        """Hand out the answers that have arrived, or that arrive while busy-polling."""
         try:
             data = self.connection.spin() if spin else self.connection.receive()
         except OSError:
@@ -250,7 +250,7 @@ class LoopConnection:
         self._health.counters.batch_answered(matches, no_matches, shared, dropped)
 
     def _abandon(self, error: P0fProtocolError) -> None:
-        """The server is not p0f: every lookup under way fails for that."""
+        """Fail every pending lookup: the server is not p0f."""
         self._health.failed(error)
         awaited = list(self._awaited())
         self.connection.pipeline.pending.clear()
@@ -260,15 +260,15 @@ class LoopConnection:
         self.shut()
 
     def _watch(self) -> None:
-        """Set the timer for the oldest query, or for idling if there is none."""
+        """Set the timer for the oldest query; for the idle time if there is none."""
         oldest = next(self._awaited(), None)
         self._idling = oldest is None
         delay = max(oldest.batch.deadline - time.monotonic(), 0.001) if oldest else self._idle
         self._timer = self.loop.call_later(delay, self._tick)
 
     def _tick(self) -> None:
-        """Fail the lookups whose time is up, and set the timer for the next; or stop idling."""
-        self._receive()  # the loop may have been busy while the answers came
+        """Fail expired lookups, and set the timer again; shut after the idle time."""
+        self._receive()  # the loop may have been busy while answers arrived
         now = time.monotonic()
         if not self.closed:
             self._expire(now)
@@ -279,12 +279,12 @@ class LoopConnection:
                 self.shut()
 
     def _awaited(self) -> Iterator[PendingQuery]:
-        """Queries that somebody waits for, oldest first."""
+        """Queries that lookups still wait for, oldest first."""
         queries = chain(self.connection.pipeline.pending, self._unsent)
         return (query for query in queries if query.awaited)
 
     def _expire(self, now: float) -> None:
-        """Fail the lookups whose time is up."""
+        """Fail the lookups that have expired."""
         expired = [query for query in self._awaited() if query.batch.deadline <= now]
         if not expired:
             return

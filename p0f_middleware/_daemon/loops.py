@@ -1,13 +1,13 @@
 """Which event loops have a connection to p0f of their own.
 
 Theory of operation. An event loop in use gets a `LoopConnection`, which pipelines the queries of
-its tasks. But p0f has only 20 connections, and a process may have any number of loops at the same
-time: under WSGI, each thread that calls an async view has one. So at most `MAX_CONNECTIONS` loops
-have one; a loop that is closed, or has been idle, gives its connection up.
+its tasks. But p0f serves only 20 connections, and a process may have any number of loops at the
+same time: under WSGI, each thread that calls an async view has a loop. So at most `MAX_CONNECTIONS`
+loops have a connection; a loop that is closed, or has been idle, releases its connection.
 
-Loops of several threads use this at the same time, so the table of connections is changed under a
-lock. It is re-entrant, and held while connecting, which never waits. A connection is used in its
-loop's thread alone; once its loop is closed, anybody may shut it.
+Loops of several threads use `Loops` at the same time, so a lock guards changes to the table of
+connections. The lock is re-entrant, and held while connecting, which never waits. Only its loop's
+thread uses a connection; once that loop is closed, any thread may shut the connection.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .loop_connection import LoopConnection
 from .pending_query import PendingQuery
 
 MAX_CONNECTIONS = 3
-"""Loops that have a connection at the same time. With the one that all the others share, a process
-has four, so the 20 that p0f serves by default are enough for five processes at their worst. It may
-be exceeded, never by more than as many again, while loops reconnect after p0f has restarted."""
+"""How many loops may have a connection at the same time. With the one connection that all other
+loops share, a process has four, so the 20 that p0f serves by default are enough for five processes.
+While loops reconnect after a restart of p0f, there may be up to twice as many for a moment."""
 
 
 class Loops:
@@ -40,7 +40,7 @@ class Loops:
         socket_path: the path of p0f's API socket.
         timeout: seconds that a lookup may take.
         idle: seconds without a lookup after which a connection is closed.
-        health: what is known of p0f.
+        health: the client's view of p0f.
     """
 
     def __init__(self, socket_path: str, timeout: float, idle: float, health: Health) -> None:
@@ -55,11 +55,12 @@ class Loops:
     def connection_of(
         self, loop: asyncio.AbstractEventLoop, *, reconnect: bool = False
     ) -> LoopConnection | None:
-        """The connection of the running loop; None if as many loops have one as may.
+        """The connection of the running loop; None if `MAX_CONNECTIONS` other loops have one.
 
         Args:
             loop: the running loop.
-            reconnect: it had one a moment ago, so it gets one in any case.
+            reconnect: whether the loop has just lost its connection: then it gets a new one in any
+                case.
 
         Raises:
             P0fUnavailable: p0f is down, or cannot be reached.
@@ -76,7 +77,7 @@ class Loops:
         return connection
 
     async def close(self) -> None:
-        """Release all connections; waits for pending answers on that of the running loop."""
+        """Release all connections; waits for pending answers on the running loop's connection."""
         with self._lock:
             connections, self._connections = self._connections, {}
         here = running_loop()
@@ -86,19 +87,19 @@ class Loops:
             elif loop.is_closed() or connection.connection.pid != os.getpid():
                 connection.shut()
             else:
-                with contextlib.suppress(RuntimeError):  # closed in this very moment
+                with contextlib.suppress(RuntimeError):  # the loop has just been closed
                     loop.call_soon_threadsafe(connection.shut)
 
     def before_fork(self) -> None:
-        """Nothing is to be ended."""
+        """Nothing to do: there is no thread to end."""
 
     def after_fork_in_child(self) -> None:
-        """The loops go on in the parent; another thread of it may have held the lock."""
+        """Start without loops, which the parent keeps, and with a lock that no thread holds."""
         self._lock = threading.RLock()
         self._connections = {}
 
     def _forget_unused(self) -> None:
-        """Give up the connections of closed loops, and forget those that are closed themselves."""
+        """Release the connections of closed loops, and forget connections that are closed."""
         for loop, connection in list(self._connections.items()):
             if loop.is_closed() or connection.closed:
                 del self._connections[loop]
@@ -123,7 +124,7 @@ class Loops:
         )
 
     def _ask_again(self, loop: asyncio.AbstractEventLoop, queries: Sequence[PendingQuery]) -> None:
-        """Ask on a new connection what was pending on one that was lost."""
+        """Send queries again, on a new connection, after theirs was lost."""
         try:
             connection = self.connection_of(loop, reconnect=True)
         except P0fUnavailable as error:

@@ -1,7 +1,7 @@
 """Checks of the clients' own options, so that an error names the option and the remedy.
 
-Seconds are checked by the package's `_options`. It knows no client. The fact a reader would get
-wrong: `True` is an int in Python; it is refused as a number.
+The package's `_options` checks numbers of seconds. This module knows no client. The fact a reader
+would get wrong: `True` is an int in Python, but no valid number here.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import os
 
 
 def count(name: str, value: object) -> int:
-    """The option's value, if it is a whole number above 0.
+    """The option's value, which must be a whole number above 0.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is anything else.
     """
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
@@ -24,7 +24,7 @@ def socket_path(value: object) -> str:
     """The path of p0f's socket as text.
 
     Raises:
-        TypeError: it is neither text nor a path object of text.
+        TypeError: `value` is neither text nor a path object of text.
         ValueError: it cannot be the path of a socket.
     """
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
@@ -35,7 +35,7 @@ def socket_path(value: object) -> str:
     if not path:
         raise ValueError("socket_path is empty: use the path given to p0f with -s")
     if "\0" in path:
-        raise ValueError(f"socket_path has a NUL in it: {path!r}")
+        raise ValueError(f"socket_path contains a NUL character: {path!r}")
     scheme, colon, rest = path.partition(":")
     if colon and (scheme.lower() == "unix" or rest.startswith("//")):
         bare = "/" + rest.lstrip("/") if rest.startswith("/") else rest

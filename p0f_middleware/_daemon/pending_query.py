@@ -1,7 +1,7 @@
-"""A query on its way, and the batch it was asked in, for the connection of an event loop.
+"""A pending query and its batch, for the connection of an event loop.
 
-A query is abandoned once all its futures are done: the tasks that waited were cancelled, or their
-time was up. It knows no connection, and does not ask.
+A query is abandoned once all its futures are done: the tasks that waited for it were cancelled, or
+their lookups expired. This module knows no connection and sends nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .protocol import Reader
 
 
 def copied(error: P0fError) -> P0fError:
-    """A copy of an error, to be raised in another task: each adds its own traceback."""
+    """A copy of an error for another task to raise: each task adds its own traceback."""
     copy = type(error)(*error.args)
     copy.__dict__.update(error.__dict__)
     return copy
@@ -31,44 +31,45 @@ class Batch:
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        """When its lookups expire (`time.monotonic()`): at the earliest deadline of them, or the
-        timeout after the iteration has ended."""
+        """When its lookups expire (`time.monotonic()`): at the earliest of their deadlines, and at
+        the latest one timeout after the end of the iteration."""
         self.retried = False
-        """Whether they were asked before, on a connection that was lost."""
+        """Whether its queries were sent before, on a connection that was lost."""
 
 
 class PendingQuery(NamedTuple):
-    """A query on its way: the ticket of its answer."""
+    """A query that is not answered yet. It is the ticket of its answer."""
 
     futures: list[asyncio.Future[Any]]
-    """Of the lookups that wait for it."""
+    """Those of the lookups that wait for the answer."""
     query: bytes
     reader: Reader[Any]
     batch: Batch
 
     @property
     def awaited(self) -> bool:
-        """Whether anybody still waits for it."""
+        """Whether a lookup still waits for the answer."""
         futures = self.futures
         return not futures[0].done() or not all(future.done() for future in futures)
 
     def fail(self, error: P0fError) -> None:
-        """Have the lookups that wait for it raise a copy of the error."""
+        """Make the lookups that wait for the answer raise a copy of the error."""
         fail(self.futures, error)
 
 
 def fail(futures: Iterable[asyncio.Future[Any]], error: P0fError) -> None:
-    """Have lookups that still wait raise a copy of the error."""
+    """Make the lookups that still wait raise a copy of the error."""
     for future in futures:
         if not future.done():
             future.set_exception(copied(error))
-            future.exception()  # the task may be cancelled before it takes it: no complaint
+            # Marks the exception as retrieved: asyncio would complain if the task is cancelled now.
+            future.exception()
 
 
 Asked: TypeAlias = defaultdict[Reader[Any], dict[bytes, list[asyncio.Future[Any]]]]
-"""Who waits, by what makes the answers the same: the reader and the query."""
+"""The futures of a batch by reader and query: lookups that share both share the answer."""
 pending_query = functools.partial(tuple.__new__, PendingQuery)
-"""Makes a PendingQuery of a tuple, in less than half the time that its class takes."""
+"""Makes a PendingQuery from a tuple, in less than half the time that its class takes."""
 
 
 def of_batch(asked: Asked, batch: Batch) -> list[PendingQuery]:

@@ -1,11 +1,11 @@
 """The p0f API on the wire (section 4 of p0f's README), without I/O.
 
-It makes the bytes of a query, reads answers, and knows which answer belongs to which query. It
-knows no sockets, clocks or threads; the clients do the waiting.
+It makes the bytes of a query, reads answers, and matches each answer to its query. It knows no
+sockets, clocks or threads; the clients do the waiting.
 
-The fact a reader would get wrong: an answer names no address. Only the order on the connection
-tells whose it is, so a query that was sent stays pending until its answer has come, also when
-nobody waits for it any more.
+The fact a reader would get wrong: an answer names no address. Only its position on the connection
+shows which query it belongs to, so a query that was sent stays pending until its answer arrives,
+even after it is abandoned.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ QUERY_SIZE = 21
 MAX_IN_FLIGHT = 128
 """Queries that may be in flight at once.
 
-With so few, sending never waits: of the 212,992 bytes that Linux grants the sender on a Unix socket
-by default, a query that p0f has not read takes 768. p0f itself waits when some 42 of its answers
-are unread, and goes on when they are read.
+With this limit, sending never waits: Linux gives the sender on a Unix socket 212,992 bytes by
+default, and a query that p0f has not read yet uses 768 of them. p0f itself stops writing while
+about 42 of its answers are unread, and continues when they are read.
 """
 
 _QUERY_MAGIC = 0x50304601
@@ -47,9 +47,9 @@ class Dialect(NamedTuple):
     name: str
     fields: struct.Struct
     names: tuple[str, ...]
-    """Those of WIRE_FIELDS that it sends, in the order of `fields`."""
+    """The WIRE_FIELDS that it sends, in the order of `fields`."""
     as_p0f_3: Callable[[bytes], bytes] | None = None
-    """Puts the bytes of an answer in the order of P0fInfo's LAYOUT; None if they are."""
+    """Puts an answer's bytes into the order of LAYOUT; None if they are in that order already."""
 
     @property
     def size(self) -> int:
@@ -75,17 +75,18 @@ _LARGEST = max(DIALECTS)
 
 
 def make_query(ip_address: str) -> bytes:
-    """The 21 bytes that ask for `ip_address`, an IPv4 or IPv6 address as text.
+    """The 21 bytes of a query for `ip_address`, an IPv4 or IPv6 address as text.
 
     Raises:
-        P0fBadQuery: it is not an IP address. (p0f has no zones, so `fe80::1%eth0` is refused.)
+        P0fBadQuery: `ip_address` is not an IP address. (p0f does not know zones, so `fe80::1%eth0`
+            is refused.)
     """
     if isinstance(ip_address, str):
         return _make_query(ip_address)
     raise P0fBadQuery(f"an IP address is text, not {_shown(ip_address)}")
 
 
-@lru_cache(4096)  # errors are not kept, so nobody can fill it with anything but addresses
+@lru_cache(4096)  # lru_cache keeps no errors, so only valid addresses fill it
 def _make_query(ip_address: str) -> bytes:
     try:
         if ":" in ip_address:
@@ -112,8 +113,8 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
     """The host that an answer describes, or None for 'no match'.
 
     Raises:
-        P0fBadQuery: p0f called the query bad.
-        P0fProtocolError: an unknown status or constant.
+        P0fBadQuery: p0f answered that the query is bad.
+        P0fProtocolError: the answer has an unknown status or constant.
     """
     if answer.startswith(_OK_HEAD):
         if dialect.as_p0f_3 is not None:
@@ -129,14 +130,14 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
         return None
     status = _HEAD.unpack_from(answer)[1]
     if status == _BAD_QUERY:
-        raise P0fBadQuery("p0f called the query bad: it is perhaps not p0f v3")
+        raise P0fBadQuery("p0f called the query bad: the server may not be p0f v3")
     raise P0fProtocolError(f"p0f sent status {status:#x} (known: 0x0, 0x10, 0x20)")
 
 
 def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
-    """As `read_answer`, with the fields as p0f sent them: ints and str, magic and status included.
+    """As `read_answer`, with the fields as p0f sent them: ints and str, with magic and status.
 
-    Constants are not validated; otherwise it raises what `read_answer` raises.
+    It does not validate constants; otherwise it raises what `read_answer` raises.
     """
     if not answer.startswith(_OK_HEAD):
         read_answer(answer, dialect)
@@ -166,9 +167,9 @@ TicketT = TypeVar("TicketT")
 class Pipeline(Generic[TicketT]):
     """The queries and answers of one connection, in order.
 
-    A ticket is whatever the caller gives to `ask`; it comes back beside its answer. The first
-    query travels alone: p0f writes an answer in one piece, so what arrives for a lone query is one
-    answer, and its size tells the dialect.
+    A ticket is whatever the caller passes to `ask`; `receive` returns it with its answer. The first
+    query is sent alone: p0f writes an answer in one piece, so the bytes that arrive for a lone
+    query are one answer, and its size identifies the dialect.
     """
 
     __slots__ = ("_buffer", "_size", "dialect", "pending")
@@ -188,7 +189,7 @@ class Pipeline(Generic[TicketT]):
 
     @property
     def mid_answer(self) -> bool:
-        """Whether part of an answer has come and the rest has not."""
+        """Whether part of an answer has arrived and the rest has not."""
         return bool(self._buffer)
 
     def ask(self, tickets: Iterable[TicketT]) -> None:
@@ -196,17 +197,17 @@ class Pipeline(Generic[TicketT]):
         self.pending.extend(tickets)
 
     def receive(self, data: bytes) -> list[tuple[TicketT, bytes]]:
-        """Take bytes as they come; returns the answers that are complete now, with their tickets.
+        """Take bytes as they arrive; returns the answers that are now complete, with their tickets.
 
         Raises:
-            P0fProtocolError: this is not p0f's API, and the connection is of no more use. Every
-                ticket not returned yet is still in `pending`.
+            P0fProtocolError: the server does not speak p0f's API, so the connection is useless.
+                Every ticket not returned yet is still in `pending`.
         """
         if self._buffer:
             data = self._buffer + data
         if len(data) == self._size and len(self.pending) == 1 and data.startswith(_MAGIC_BYTES):
             self._buffer = b""
-            return [(self.pending.popleft(), data)]  # what nearly always comes
+            return [(self.pending.popleft(), data)]  # nearly always: one whole answer
         dialect = self.dialect or self._recognise(data)
         if dialect is None:
             self._buffer = data

@@ -1,11 +1,11 @@
 """What the threads of one process share: a connection, its lock, and the watch that closes it.
 
-Theory of operation. Whoever holds `lock` may use and replace `connection`. The watch is a thread
-that runs while there is a connection. It tries the lock and never waits for it: if the lock is
-held, the connection is in use. It sleeps on a lock of its own that is released to end it, since a
-release never waits and may therefore come from a finalizer or a fork's hook.
+Theory of operation. The thread that holds `lock` may use and replace `connection`. The watch is a
+thread that runs while there is a connection. It tries the lock and never waits for it: if the lock
+is held, the connection is in use. The watch sleeps on a lock of its own, and releasing that lock
+ends it: a release never waits, so a finalizer or a fork hook may do it.
 
-The watch is made of what `threading` is at that moment: after gevent or eventlet has patched it,
+The watch uses `threading` as it is when the watch is made: after gevent or eventlet has patched it,
 the thread is a greenlet, and its lock is cooperative, too.
 """
 
@@ -21,23 +21,23 @@ from . import fork
 from .connection import Connection
 
 _END_TIMEOUT = 1.0
-"""Seconds to wait for the watch to end, at most. It takes far less."""
+"""Seconds to wait at most for the watch to end. It ends much sooner."""
 
 
 class SharedConnection:
-    """The connection of the process `pid`, whoever of its threads opened it."""
+    """The connection of the process `pid`, whichever of its threads opened it."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.lock = Lock()
-        """Held by whoever uses the connection."""
+        """Held by the thread that uses the connection."""
         self.last_used = 0.0
         """When the lock was last taken for a lookup (`time.monotonic()`)."""
         self.connection: Connection[object] | None = None
         self.watch: Watch | None = None
 
     def release(self, patience: float = 0.0) -> None:
-        """Give up the connection; it is closed within `patience` seconds or when harmless."""
+        """Release the connection: it closes within `patience` seconds, or once that is harmless."""
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.release(patience)
@@ -49,20 +49,21 @@ class SharedConnection:
             connection.abandon()
 
     def start_watch(self, idle: float) -> None:
-        """Have the connection closed when it was not used for `idle` seconds. Needs the lock."""
+        """Start a watch that closes the connection after `idle` seconds without use. Needs the
+        lock."""
         watch = Watch(self, idle)
         with contextlib.suppress(RuntimeError):  # no new threads while the interpreter ends
             watch.start()
             self.watch = watch
 
     def stop_watch(self) -> None:
-        """Have the watch end soon. Does not wait."""
+        """Ask the watch to end. Does not wait."""
         watch, self.watch = self.watch, None
         if watch is not None:
             watch.stop()
 
     def end_watch(self) -> None:
-        """Have the watch end, and wait until its thread has gone from the process."""
+        """End the watch, and wait until its thread has left the process."""
         watch, self.watch = self.watch, None
         if watch is not None:
             watch.stop()
@@ -70,7 +71,7 @@ class SharedConnection:
 
 
 class Watch:
-    """A thread that releases a connection when nobody has used it for `idle` seconds."""
+    """A thread that releases a connection after `idle` seconds without use."""
 
     def __init__(self, shared: SharedConnection, idle: float) -> None:
         self._shared = shared
@@ -88,12 +89,12 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Have the thread end soon. Does not wait, and may be called more than once."""
-        with contextlib.suppress(RuntimeError):  # it was released already
+        """Ask the thread to end. Does not wait, and may be called more than once."""
+        with contextlib.suppress(RuntimeError):  # the lock was released already
             self._stop.release()
 
     def join(self) -> None:
-        """Wait until the thread has gone, if it is one of the operating system's."""
+        """Wait until the thread has ended, if it is an operating system thread."""
         native_id = self._thread.native_id
         if native_id == threading.get_native_id():
             return  # a greenlet: there is no thread to wait for
@@ -106,7 +107,7 @@ class Watch:
             shared = self._shared
             left = self._idle
             if not shared.lock.try_now(False):
-                continue  # somebody uses the connection
+                continue  # the connection is in use
             try:
                 if shared.watch is not self:
                     return

@@ -1,11 +1,11 @@
-"""Counting what becomes of lookups.
+"""Counters of how lookups end.
 
-A client counts in `Counters`; what its `stats` gives out is a `P0fStats`, a copy that does not
-change. Each lookup is counted once, when it ends: where its answer is read, or by `served` if it
-needed none, or by `failed` if it raises.
+A client counts in `Counters`; its `stats` returns a `P0fStats`, a copy that does not change. Each
+lookup is counted once, when it ends: where its answer is read, or by `served` if it needed no
+query, or by `failed` if it raises.
 
-The fact a reader would get wrong: `abandoned` is not our doing. The caller was cancelled, or an
-exception of its own reached into the lookup.
+The fact a reader would get wrong: the client itself abandons no lookup. `abandoned` means that the
+caller was cancelled, or that an exception of the caller's interrupted the lookup.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .._public import public
 
 @public
 class P0fStats(NamedTuple):
-    """What became of a client's lookups until the moment this was taken, and what else happened."""
+    """How a client's lookups have ended so far, and what happened to its connections."""
 
     matches: int = 0
     """Lookups that p0f answered with a host."""
@@ -28,23 +28,24 @@ class P0fStats(NamedTuple):
     timeouts: int = 0
     """Lookups that p0f did not answer in time."""
     errors: int = 0
-    """Lookups that failed otherwise: no connection, or an answer that makes no sense."""
+    """Lookups that failed otherwise: no connection, or an invalid answer."""
     skipped: int = 0
     """Lookups not tried because p0f was down and no retry was due."""
     cached: int = 0
-    """Lookups answered without asking: from the cache, or along with another for the same host."""
+    """Lookups without a query of their own: served from the cache, or by another lookup's query."""
     abandoned: int = 0
-    """Lookups that the caller gave up: cancelled, or ended by an exception of its own."""
+    """Lookups that the caller abandoned: it was cancelled, or an exception of its own ended them.
+    """
     reconnects: int = 0
     """Connections opened after the first."""
     dropped: int = 0
-    """Answers that came when nobody waited for them any more."""
+    """Answers to queries that were abandoned by then."""
     outages: int = 0
     """How often p0f went down."""
 
     @property
     def lookups(self) -> int:
-        """Lookups of valid addresses that have ended, in whatever way."""
+        """Lookups of valid addresses that have ended, successfully or not."""
         answered = self.matches + self.no_matches + self.cached
         return answered + self.timeouts + self.errors + self.skipped + self.abandoned
 
@@ -54,12 +55,12 @@ class P0fStats(NamedTuple):
 
 
 class Counters:
-    """The counters of one client. Threads may count at the same time, by the methods.
+    """The counters of one client. Threads may call its methods at the same time.
 
-    `P0f` adds to `matches` and `no_matches` directly: it does so while it holds the lock of its
-    connection, and nobody else does. The lock here is re-entrant, since a signal handler or a
-    finalizer may look something up while its thread is counting, and it guards a few statements
-    that never wait.
+    `P0f` adds to `matches` and `no_matches` directly, while it holds the lock of its connection;
+    no other code changes these two counters of a `P0f`. The lock here is re-entrant, since a signal
+    handler or a finalizer may look something up while its thread is counting, and it guards a few
+    statements that never wait.
     """
 
     def __init__(self) -> None:
@@ -68,7 +69,7 @@ class Counters:
         self.cached = self.abandoned = self.reconnects = self.dropped = self.outages = 0
 
     def renew_lock(self) -> None:
-        """In a forked child: another thread of the parent may have held the lock."""
+        """Replace the lock in a forked child: a thread of the parent may have held the old one."""
         self.lock = threading.RLock()
 
     def snapshot(self) -> P0fStats:
@@ -77,7 +78,7 @@ class Counters:
             return P0fStats(*[getattr(self, name) for name in P0fStats._fields])
 
     def answered(self, found: bool) -> None:
-        """A lookup of `AsyncP0f` has p0f's answer: a host, or 'no match'."""
+        """Count a lookup of `AsyncP0f` that p0f answered, with a host or with 'no match'."""
         with self.lock:
             if found:
                 self.matches += 1
@@ -85,13 +86,13 @@ class Counters:
                 self.no_matches += 1
 
     def batch_answered(self, matches: int, no_matches: int, shared: int, dropped: int) -> None:
-        """Several lookups have their answers, read at once.
+        """Count lookups whose answers were read together.
 
         Args:
             matches: queries answered with a host.
             no_matches: queries answered with 'no match'.
             shared: lookups beyond the first that waited for the same query.
-            dropped: answers that nobody waited for.
+            dropped: answers to abandoned queries.
         """
         with self.lock:
             self.matches += matches
@@ -100,12 +101,12 @@ class Counters:
             self.dropped += dropped
 
     def served(self) -> None:
-        """A lookup has its result without a query of its own."""
+        """Count a lookup that got its result without a query of its own."""
         with self.lock:
             self.cached += 1
 
     def failed(self, error: BaseException) -> None:
-        """A lookup has raised."""
+        """Count a lookup that raised."""
         with self.lock:
             if isinstance(error, P0fTimeout):
                 self.timeouts += 1
@@ -117,16 +118,16 @@ class Counters:
                 self.abandoned += 1
 
     def dropped_answer(self) -> None:
-        """An answer came that nobody waited for."""
+        """Count an answer to an abandoned query."""
         with self.lock:
             self.dropped += 1
 
     def reconnected(self) -> None:
-        """A connection was opened that is not the first."""
+        """Count a connection after the first."""
         with self.lock:
             self.reconnects += 1
 
     def went_down(self) -> None:
-        """p0f went down."""
+        """Count an outage of p0f."""
         with self.lock:
             self.outages += 1

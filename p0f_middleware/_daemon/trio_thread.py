@@ -1,9 +1,9 @@
-"""AsyncP0f under trio: asking p0f in a worker thread.
+"""AsyncP0f under trio: worker threads ask p0f.
 
-It is imported only where trio runs, so that nobody else needs trio. Lookups take turns, and wait
-for theirs in trio, not in threads. One that is cancelled leaves its thread behind, which ends when
-the answer has come or its time is up: pending answers are read in any case. As in `worker`, lookups
-are counted by those who wait for them.
+This module is imported only under trio, so that programs without trio do not need it. Lookups take
+turns, and wait for their turn in trio, not in threads. The thread of a cancelled lookup goes on
+until the answer arrives or the lookup expires, since pending answers must be read in any case. As
+in `worker`, each lookup counts itself.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .worker import AFTERTHOUGHT
 
 
 class TrioThread:
-    """Has threads do what the asyncio client does on an event loop.
+    """Does in trio's threads what `LoopConnection` does on an asyncio loop.
 
     Args:
         exchanger: asks p0f, in the threads.
-        health: what is known of p0f.
+        health: the client's view of p0f.
     """
 
     def __init__(self, exchanger: Exchanger, health: Health) -> None:
@@ -35,11 +35,11 @@ class TrioThread:
         self._limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("p0f")
 
     async def exchange(self, query: bytes, reader: Reader[Any], deadline: float = math.inf) -> Any:
-        """What `reader` makes of the answer to `query`, as `Exchanger.exchange`.
+        """The answer to `query` as `reader` returns it, as `Exchanger.exchange`.
 
         Raises:
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
-            P0fProtocolError: the answer is not one of p0f's.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: p0f did not answer in time).
+            P0fProtocolError: the server did not answer as p0f does.
         """
         now = time.monotonic()
         self._health.refuse_early(now)
@@ -56,12 +56,12 @@ class TrioThread:
         raise P0fTimeout(f"other lookups kept p0f busy for {seconds:.3g} s")
 
     async def close(self) -> None:
-        """Close the connection, even if the caller is cancelled; takes two seconds at most."""
+        """Close the connection, even if the caller is cancelled. Takes at most two seconds."""
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._exchanger.close)
 
     def _limiter_here(self) -> trio.CapacityLimiter:
-        """One thread at a time in each `trio.run`, as there is one connection."""
+        """The limiter of this `trio.run`: one thread at a time, since there is one connection."""
         try:
             return self._limiter.get()
         except LookupError:

@@ -1,14 +1,14 @@
-"""Asking p0f in a worker thread, for the event loops that have no connection of their own.
+"""A worker thread that asks p0f for the event loops that have no connection of their own.
 
 Theory of operation. `LoopWorker` has one thread, since there is one connection to ask on; lookups
-queue up for it. It counts nothing: the lookup counts itself, when the task that waits for it goes
-on, and that may be long before its answer comes. A lookup that is given up before its turn is never
-asked; one that is given up later leaves the thread to read the answer, or to time out.
+queue up for it. The worker counts nothing: a lookup counts itself when the task that waits for it
+resumes, which may be long before the answer arrives. If a lookup is cancelled before its turn, its
+query is never sent; if it is cancelled later, the thread still reads the answer, or times out.
 
-The thread ends before the process forks, as Python warns of threads at a fork. A child has none;
-both get another one when they need it. (An executor of concurrent.futures will not do: to end it
-takes a lock, and another thread that submits work holds that lock while it waits for one that every
-fork takes.)
+The thread ends before the process forks, since Python warns of threads at a fork. A child has no
+worker thread; parent and child each start another one when they need it. (An executor of
+concurrent.futures does not work here: ending it takes a lock, and a thread that submits work holds
+that lock while it waits for another lock, which every fork takes.)
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ from .health import Health
 from .protocol import Reader
 
 AFTERTHOUGHT = 0.01
-"""Seconds on top of the timeout for the thread to say what went wrong."""
+"""Seconds on top of the timeout, in which the thread can still report what went wrong."""
 _END_TIMEOUT = 1.0
-"""Seconds that a fork waits for the thread, which may be in the middle of a lookup, to end."""
+"""Seconds that a fork waits for the thread to end; it may be in the middle of a lookup."""
 
 
 class LoopWorker:
-    """Has a thread do what the asyncio client does on a connection of a loop.
+    """Does in a thread what `LoopConnection` does on a connection of the loop's own.
 
     Args:
         exchanger: asks p0f, in the thread.
-        health: what is known of p0f.
+        health: the client's view of p0f.
     """
 
     def __init__(self, exchanger: Exchanger, health: Health) -> None:
         self._exchanger = exchanger
         self._health = health
         self._threads: dict[int, _Thread] = {}
-        """By process: a fork's child has no thread of its parent's."""
+        """By process id: a forked child does not have its parent's thread."""
         fork.register(self)
 
     async def exchange(self, query: bytes, reader: Reader[Any], deadline: float = math.inf) -> Any:
-        """What `reader` makes of the answer to `query`, as `Exchanger.exchange`.
+        """The answer to `query` as `reader` returns it, as `Exchanger.exchange`.
 
         Raises:
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: did not answer in time).
-            P0fProtocolError: the answer is not one of p0f's.
+            P0fUnavailable: p0f cannot be asked (P0fTimeout: p0f did not answer in time).
+            P0fProtocolError: the server did not answer as p0f does.
         """
         now = time.monotonic()
         self._health.refuse_early(now)
@@ -64,7 +64,7 @@ class LoopWorker:
         answer = asyncio.wrap_future(work)
         try:
             done, _ = await asyncio.wait([answer], timeout=seconds + AFTERTHOUGHT)
-        finally:  # if the answer has not come, nobody waits for it any more
+        finally:  # if there is no answer yet, this lookup does not wait for it any more
             work.cancel()
             answer.cancel()
         if not done:
@@ -72,38 +72,38 @@ class LoopWorker:
         return answer.result()
 
     async def close(self) -> None:
-        """Close the connection; waits up to two seconds for answers that are pending."""
+        """Close the connection; waits up to two seconds for pending answers."""
         await asyncio.wrap_future(self._submit(self._exchanger.close))
         self._dismiss()
 
     def before_fork(self) -> None:
-        """Python warns of threads at a fork."""
+        """End the thread: Python warns of threads at a fork."""
         thread = self._dismiss()
         if thread is not None:
             thread.join(_END_TIMEOUT)
             fork.wait_for_end(thread.native_id)
 
     def after_fork_in_child(self) -> None:
-        """The thread is the parent's. (The child looks for one by its own process id.)"""
+        """Nothing to do: the child finds its thread by its own process id."""
 
     def __del__(self) -> None:
         self._dismiss()
 
     def _dismiss(self) -> _Thread | None:
-        """Have the thread end when it has done what it was given."""
+        """Ask the thread to end once its jobs are done."""
         thread = self._threads.pop(os.getpid(), None)
         if thread is not None:
             thread.jobs.put(None)
         return thread
 
     def _submit(self, work: Callable[[], Any]) -> Future[Any]:
-        """Have the thread do something; starts it if there is none."""
+        """Give the thread a job; starts a thread if there is none."""
         pid = os.getpid()
         while True:
             thread = self._threads.get(pid) or self._start(pid)
             future: Future[Any] = Future()
             thread.jobs.put((future, work))
-            # If it was dismissed meanwhile, it may have gone before it saw this.
+            # If the thread was dismissed meanwhile, it may have ended before it saw this job.
             if self._threads.get(pid) is thread or not future.cancel():
                 return future
 
@@ -117,7 +117,7 @@ class LoopWorker:
 
 
 class _Thread(threading.Thread):
-    """Does what it is given until it is given None."""
+    """Does jobs until it gets None."""
 
     def __init__(self) -> None:
         super().__init__(name="p0f", daemon=True)
@@ -131,4 +131,4 @@ class _Thread(threading.Thread):
                     future.set_result(work())
                 except BaseException as error:
                     future.set_exception(error)
-            del job, future, work  # so that they do not live until the next one comes
+            del job, future, work  # else they would live until the next job
