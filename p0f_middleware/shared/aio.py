@@ -1,10 +1,10 @@
 """AsyncSharedSyn: the source for asyncio and trio.
 
-Each event loop has a connection of its own (`loop_exchange`); here is who uses which. Under trio
-the blocking source is asked, in one of trio's threads.
+Each event loop has a connection of its own (`loop_exchange`); this module keeps them by loop. Under
+trio it asks the blocking source, in one of trio's threads.
 
 The fact a reader would get wrong: a source outlives event loops. It is often made at import, and
-each `asyncio.run` (a test, a command) brings another loop.
+each `asyncio.run` (a test, a command) starts another loop.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class AsyncSharedSyn(BaseSharedSyn):
         return "the given client"
 
     async def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
-        """What the shared SYN of the visitor tells.
+        """The fingerprint of the visitor's shared SYN.
 
         Args:
             visitor: the sender of a request.
-            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
 
         Raises:
             P0fUnavailable: the store cannot be asked (P0fTimeout: it did not answer in time).
-            P0fProtocolError: the server is no Redis and no Valkey.
+            P0fProtocolError: the server is neither Redis nor Valkey.
         """
         loop = running_loop()
         if loop is None:
@@ -67,20 +67,20 @@ class AsyncSharedSyn(BaseSharedSyn):
         return self._tell(question, values)
 
     async def close(self) -> None:
-        """Close the connections of all loops; the next lookup opens another. A given client stays
-        open."""
+        """Close the connections of all loops; the next lookup opens another. A redis-py client
+        that was given as `store` stays open."""
         here = running_loop()
         for loop, exchange in list(self._exchanges.items()):
             if loop is here or loop.is_closed() or exchange.pid != os.getpid():
                 exchange.drop()
             else:
-                with contextlib.suppress(RuntimeError):  # closed in this very moment
+                with contextlib.suppress(RuntimeError):  # the loop has just been closed
                     loop.call_soon_threadsafe(exchange.drop)
         if self._blocking is not None:
             self._blocking.close()
 
     def _here(self, loop: asyncio.AbstractEventLoop) -> LoopExchange:
-        """The exchange of the loop that runs."""
+        """The exchange of the running loop."""
         exchange = self._last
         if exchange is None or exchange.loop is not loop or exchange.pid != os.getpid():
             found = self._exchanges.get(loop)
@@ -97,12 +97,12 @@ class AsyncSharedSyn(BaseSharedSyn):
         return ClientExchange(loop, health, self.timeout, self._given)
 
     async def _under_trio(self, visitor: Visitor, deadline: float) -> Outcome:
-        """trio has no use for asyncio's connections: the blocking source, in one of its threads."""
+        """Ask the blocking source in a trio thread: trio cannot use asyncio's connections."""
         require_trio()
         import trio
 
         if self._store is None:
-            raise P0fUnavailable("a client of redis.asyncio does not work under trio: give a URL")
+            raise P0fUnavailable("a client of redis.asyncio does not work under trio: use a URL")
         if self._blocking is None:
             options = {"timeout": self.timeout, "database": self._database}
             self._blocking = SharedSyn(self._given, **options)  # type: ignore[arg-type]

@@ -1,10 +1,10 @@
-"""What SharedSyn and AsyncSharedSyn have in common: options, what to ask for, what a value tells.
+"""What SharedSyn and AsyncSharedSyn have in common: options, keys to ask for, outcomes of values.
 
-They differ only in how they wait. Nothing here does so.
+The two differ only in how they wait; this module waits for nothing.
 
-The fact a reader would get wrong: two SYNs may stand for one request. That of the connection is the
-client's own. That of the address may be another machine's behind the same address, so the
-fingerprint that comes of it says `source == "address"`.
+The fact a reader would get wrong: the store may hold two SYNs for one request. The connection's SYN
+is the client's own. The address's SYN may come from another machine behind the same address, so its
+fingerprint has `source == "address"`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ MOST_TOGETHER = 256
 
 
 class Question(NamedTuple):
-    """What to ask the store about a visitor: the keys of its connection (if its port is known) and
-    of its address, in this order."""
+    """The query for a visitor: the keys of its connection (if its port is known) and of its
+    address, in this order."""
 
     address: str
     sender: Sender
@@ -44,16 +44,16 @@ class BaseSharedSyn:
 
     Args:
         store: the URL of a Redis or Valkey server, as redis-py reads it (redis://, rediss:// for
-            TLS, unix://). Or a client of redis-py that is ready-made, for a cluster or Sentinel;
-            it keeps its own connections and stays yours to close.
-        timeout: seconds that a lookup may take at most. After one that took longer, lookups fail at
-            once until a retry is due: after 0.5 s at first, then twice as long each time, up to
-            30 s.
+            TLS, unix://). Or a redis-py client that you have made, for a cluster or Sentinel; it
+            keeps its own connections, and the source never closes it.
+        timeout: seconds that a lookup may take at most. After a lookup that took longer, lookups
+            fail at once until a retry is due: after 0.5 s at first, then twice as long each time,
+            up to 30 s.
         database: the path of a signature file in p0f's format; None for the package's own.
 
     Raises:
         ImportError: redis-py is not installed (`pip install 'p0f-middleware[redis]'`).
-        ValueError: an option makes no sense, or the signature file has an error.
+        ValueError: an option has an invalid value, or the signature file has an error.
         OSError: the signature file cannot be read.
         TypeError: `store` is neither a URL nor a client of this kind.
     """
@@ -72,14 +72,14 @@ class BaseSharedSyn:
         self.store_name: str = self._set_up(store)
 
     def _set_up(self, store: object) -> str:
-        """Make what this kind of source needs beside; returns the store's name for messages."""
+        """Make what this kind of source needs in addition; returns the store's name in messages."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
 
     def _question(self, visitor: Visitor) -> Question | Outcome:
-        """What to ask about a visitor; or an outcome, if there is nothing to ask about."""
+        """The query for a visitor; or an outcome, if the visitor has no address."""
         address = visitor.address
         if address is None:
             return NO_ADDRESS
@@ -91,7 +91,7 @@ class BaseSharedSyn:
         )
 
     def _tell(self, question: Question, values: list[Value]) -> Outcome:
-        """What the values that stand under the question's keys tell."""
+        """The outcome of a lookup, from the values of the question's keys."""
         who = question.sender
         strange = False
         if who.port and (syn := values[0]) is not None:
@@ -112,12 +112,13 @@ class BaseSharedSyn:
         return Outcome(None, P0fStatus.NO_MATCH, reason)
 
     def _not_its_syn(self, question: Question) -> Outcome:
-        """What stands under the visitor's keys is not its SYN; the log says so once."""
+        """The outcome if the values of the visitor's keys are not its SYNs; logged once."""
         reason = f"what the store has for {question.address} is not a SYN of that client"
         if not self._warned:
             self._warned = True
             logger().warning(
-                "%s: does something else than p0f-middleware edge write p0f:* to %s? (said once)",
+                "%s: only p0f-middleware edge may write p0f:* to %s; find out what else does"
+                " (logged once)",
                 reason,
                 self.store_name,
             )
@@ -125,7 +126,7 @@ class BaseSharedSyn:
 
 
 class StoreHealth:
-    """A process's view of its store: the outage if there is one, and the log lines of it."""
+    """A process's view of its store: the outage if there is one, and its log lines."""
 
     def __init__(self, name: str) -> None:
         self.outage: Outage = Outage()
@@ -135,10 +136,10 @@ class StoreHealth:
         self._skipped = 0
 
     def admit(self, now: float) -> None:
-        """Let the caller ask the store while it is down, or not.
+        """Return if the caller may ask the store during an outage.
 
         Raises:
-            P0fUnavailable: it is down, and it is not for this caller to try again.
+            P0fUnavailable: the store is down, and no retry is due.
         """
         with self._lock:
             if not self.outage.down or self.outage.retry(now):
@@ -148,7 +149,7 @@ class StoreHealth:
         raise P0fUnavailable(f"the SYN store at {self._name} is down; next try in {wait:.1f} s")
 
     def failed(self, error: Exception) -> None:
-        """The store could not be asked: an outage begins, if none is on."""
+        """Record that the store could not be asked. An outage begins, unless one has already."""
         now = time.monotonic()
         with self._lock:
             if not self.outage.begin(now):
@@ -157,7 +158,7 @@ class StoreHealth:
         self._log.down(now, error)
 
     def answered(self) -> None:
-        """The store has answered; call it when `outage.down`."""
+        """Record that the store has answered. Call it if `outage.down`."""
         with self._lock:
             if not self.outage.down:
                 return
@@ -169,8 +170,8 @@ def values_in(reply: Reply, count: int, name: str) -> list[Value]:
     """The values of a reply to MGET.
 
     Raises:
-        P0fUnavailable: the store refuses to give them.
-        ValueError: this is not a reply to MGET.
+        P0fUnavailable: the store refuses the command.
+        ValueError: `reply` is not a reply to MGET.
     """
     if isinstance(reply, list) and len(reply) == count:
         return reply
@@ -180,11 +181,16 @@ def values_in(reply: Reply, count: int, name: str) -> list[Value]:
 
 
 def from_client(result: Any, error: BaseException | None, count: int) -> list[Value]:
-    """The values in what a client's mget has given, or raised.
+    """The values that the mget of a redis-py client has returned.
+
+    Args:
+        result: what mget has returned.
+        error: what mget has raised; None if it has returned.
+        count: how many keys were asked for.
 
     Raises:
-        P0fUnavailable: it has raised.
-        P0fProtocolError: these are no bytes.
+        P0fUnavailable: mget has raised.
+        P0fProtocolError: `result` is not a list of `count` values, each bytes or None.
     """
     if error is not None:
         text = f"the client of the SYN store failed: {type(error).__name__}: {error}"
@@ -192,21 +198,23 @@ def from_client(result: Any, error: BaseException | None, count: int) -> list[Va
     if isinstance(result, list) and len(result) == count:
         if all(value is None or isinstance(value, bytes) for value in result):
             return result
-        raise P0fProtocolError("the client of the SYN store decodes: decode_responses must be off")
-    raise P0fProtocolError("the client of the SYN store gave something else than a list of values")
+        raise P0fProtocolError(
+            "the client of the SYN store returned text: make it without decode_responses=True"
+        )
+    raise P0fProtocolError("the client of the SYN store did not return one value for each key")
 
 
 def require_client(client: object, *, asynchronous: bool) -> None:
-    """Refuse what cannot be asked for values.
+    """Check that `client` is a redis-py client of the right kind.
 
     Raises:
-        TypeError: it is no client of redis-py, or one of the other kind.
+        TypeError: it is not a redis-py client, or it is a blocking client where an asyncio client
+            is needed, or the reverse.
     """
     if not callable(getattr(client, "mget", None)):
         raise TypeError(f"store is a URL or a client of redis-py, not {type(client).__name__}")
     modules = [kind.__module__ for kind in type(client).__mro__]
     if any(module.startswith("redis.asyncio") for module in modules) != asynchronous:
-        wanted = (
-            "AsyncSharedSyn takes the clients of" if asynchronous else "SharedSyn takes none of"
-        )
-        raise TypeError(f"{wanted} redis.asyncio")
+        if asynchronous:
+            raise TypeError("AsyncSharedSyn takes clients of redis.asyncio, not of redis")
+        raise TypeError("SharedSyn takes clients of redis, not of redis.asyncio")

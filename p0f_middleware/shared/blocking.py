@@ -1,14 +1,14 @@
 """SharedSyn: the blocking source, for threads, greenlets and forking servers.
 
-Theory of operation. A process has one `_Exchange`, and that has one connection and a lock. Whoever
-gets the lock asks for all who wait for it, in one MGET; the others find their answer when it is
-their turn. So the store sees one command at a time, however many threads there are, and a slow
-network costs a thread two round trips at most. After a fork the child begins anew: the parent's
-connection and lock are not touched.
+Theory of operation. A process has one `_Exchange`, with one connection and a lock. The thread that
+gets the lock asks for all lookups that wait for it, in one MGET; the other threads find their
+values when they get the lock. So the store sees one command at a time, however many threads there
+are, and a slow network costs a thread at most two round trips. After a fork the child makes an
+exchange of its own, and does not touch the parent's connection and lock.
 
-The fact a reader would get wrong: a client that was given ready-made has its own timeouts, and
-redis-py's are seconds with ten retries. It is called in a thread of its own, which goes on when the
-request has stopped waiting.
+The fact a reader would get wrong: a redis-py client that the user has made has its own timeouts,
+by default several seconds with ten retries. So it is called in a thread of its own, which goes on
+after the request has stopped waiting.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from .store import Store, StoreConnection, not_redis, start
 from .worker import Call, Worker
 
 _LOST_LOCK = 1.0
-"""Seconds, beyond any timeout, after which a lock that is still held is nobody's."""
+"""Seconds, beyond any timeout, after which a lock that is still held counts as lost."""
 
 
 @public
 class SharedSyn(BaseSharedSyn):
-    """Reads the SYNs that `p0f-middleware edge` shares, and waits for the answer. Threads may use
-    one object; its options are `BaseSharedSyn`'s."""
+    """Reads the SYNs that `p0f-middleware edge` shares, and waits for the answer. Threads may share
+    it; its options are `BaseSharedSyn`'s."""
 
     def _set_up(self, store: object) -> str:
         self._make: Callable[[], _Values]
@@ -52,15 +52,15 @@ class SharedSyn(BaseSharedSyn):
         return name
 
     def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
-        """What the shared SYN of the visitor tells.
+        """The fingerprint of the visitor's shared SYN.
 
         Args:
             visitor: the sender of a request.
-            deadline: `time.monotonic()` after which to wait no longer; `timeout` counts as well.
+            deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
 
         Raises:
             P0fUnavailable: the store cannot be asked (P0fTimeout: it did not answer in time).
-            P0fProtocolError: the server is no Redis and no Valkey.
+            P0fProtocolError: the server is neither Redis nor Valkey.
         """
         question = self._question(visitor)
         if isinstance(question, Outcome):
@@ -68,7 +68,8 @@ class SharedSyn(BaseSharedSyn):
         return self._tell(question, self._here().ask(question.keys, deadline))
 
     def close(self) -> None:
-        """Close the connection; the next lookup opens another. A given client stays open."""
+        """Close the connection; the next lookup opens another. A redis-py client that was given as
+        `store` stays open."""
         self._here().close()
 
     def _here(self) -> _Exchange:
@@ -79,7 +80,8 @@ class SharedSyn(BaseSharedSyn):
             fresh = _Exchange(self._make(), self.store_name, self.timeout)
             if exchange is not None and exchange.pid == pid:
                 self._exchanges[pid] = fresh
-            # atomic: threads get the same. What was the parent's is kept, lest it be closed here.
+            # setdefault is atomic: all threads get the same exchange. The dict keeps the parent's,
+            # since freeing it would close the parent's connection.
             exchange = self._exchange = self._exchanges.setdefault(pid, fresh)
         return exchange
 
@@ -105,11 +107,11 @@ class _Exchange:
         self._lock = Lock()
         self._taken = time.monotonic()
         self.stuck = False
-        """Whether the lock is lost: a signal handler has raised between its taking and the try."""
+        """Whether the lock is lost: a signal handler raised between its taking and the `try`."""
         self._waiting: list[_Asked] = []
 
     def ask(self, keys: tuple[bytes, ...], deadline: float) -> list[Value]:
-        """The values of some keys. Raises P0fUnavailable and P0fProtocolError."""
+        """The values of a lookup's keys. Raises P0fUnavailable and P0fProtocolError."""
         started = time.monotonic()
         deadline = min(deadline, started + self._timeout)
         health = self.health
@@ -123,7 +125,7 @@ class _Exchange:
             self._waiting.append(asked)
             if not self._lock.acquire(deadline):
                 self.stuck = time.monotonic() - self._taken > 2 * self._timeout + _LOST_LOCK
-                raise P0fTimeout("other threads used the connection to the SYN store all the time")
+                raise P0fTimeout("other lookups used the SYN store's connection until the deadline")
         try:
             self._taken = started
             if asked.values is None:
@@ -136,7 +138,7 @@ class _Exchange:
         return asked.values
 
     def close(self) -> None:
-        """Close the connection, unless a thread is using it and does not end."""
+        """Close the connection, unless another thread uses it for longer than the timeout."""
         if self._lock.acquire(time.monotonic() + self._timeout):
             try:
                 self._values.close()
@@ -144,7 +146,7 @@ class _Exchange:
                 self._lock.release()
 
     def _ask_for_all(self, asked: _Asked, started: float, deadline: float) -> None:
-        """Ask for this lookup and for those that wait for the lock."""
+        """Ask for this lookup and for the lookups that wait for the lock."""
         waiting, self._waiting = self._waiting, []
         together = [asked, *(one for one in waiting[-MOST_TOGETHER:] if one is not asked)]
         keys = [key for one in together for key in one.keys]
@@ -152,7 +154,7 @@ class _Exchange:
             values = self._values.get(keys, deadline)
         except P0fError as error:
             if not isinstance(error, P0fTimeout) or deadline - started > self._timeout / 2:
-                self.health.failed(error)  # or else it had hardly any time
+                self.health.failed(error)  # else the store had hardly any time to answer
             raise
         if self.health.outage.down:
             self.health.answered()
@@ -163,18 +165,18 @@ class _Exchange:
 
 
 class _Values:
-    """Where values come from."""
+    """Gets values from the store."""
 
     def get(self, keys: list[bytes], deadline: float) -> list[Value]:
         """The values of keys. Raises P0fUnavailable and P0fProtocolError."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close the connection, if there is one to close."""
 
 
 class _FromServer(_Values):
-    """Values from the server of a URL."""
+    """Gets values from the server that a URL names."""
 
     def __init__(self, store: Store) -> None:
         self._name = store.name
@@ -195,10 +197,10 @@ class _FromServer(_Values):
 
 
 class _FromClient(_Values):
-    """Values from a client of redis-py that is somebody else's."""
+    """Gets values from a redis-py client that the user has made."""
 
     def __init__(self, client: Any) -> None:
-        # a cluster's mget takes the keys of one slot alone
+        # A cluster client's mget takes only keys of one slot.
         self._mget = getattr(client, "mget_nonatomic", None) or client.mget
         self._worker = Worker()
         self._call: Call[Any] | None = None

@@ -1,12 +1,12 @@
 """The kernel's filter for incoming SYNs, as a program of classic BPF. No I/O.
 
-`Assembler` turns instructions and labels into the bytes of `struct sock_filter`; `syn_filter` is
-the one program that is written in it. The program runs on what an AF_PACKET socket of type
-SOCK_DGRAM sees: the packet from its IP header on, whatever the link.
+`Assembler` turns instructions and labels into the bytes of `struct sock_filter`; `syn_filter`
+writes its only program. The program runs on the packets of an AF_PACKET socket of type SOCK_DGRAM,
+which begin with the IP header, whatever the link.
 
-The fact a reader would get wrong: of a packet with VLAN tags Linux takes the outer tag away before
-any program sees it (the tag is beside the packet then). A second tag, or both on some links, are
-still in front of the IP header, so the header begins at 0, 4 or 8.
+The fact a reader would get wrong: Linux removes the outer VLAN tag of a packet before any program
+sees it, and keeps that tag beside the packet. A second tag, or on some links both, is still in
+front of the IP header, so the header begins at 0, 4 or 8.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .keys import LONGEST_SYN
 MOST_PORTS = 200
 """A conditional jump reaches 255 instructions."""
 SNAP = LONGEST_SYN + 8
-"""Bytes of a packet to hand over: two VLAN tags and the headers."""
+"""Bytes of a packet to return: two VLAN tags and the headers."""
 
 _INSTRUCTION = struct.Struct("=HBBI")
 
@@ -32,7 +32,7 @@ AND, ADD, TO_X, TO_A, RETURN = 0x54, 0x04, 0x07, 0x87, 0x06
 
 # <linux/filter.h>: facts beside the packet, at addresses from -0x1000 on
 _PROTOCOL, _PACKET_TYPE = 0xFFFFF000, 0xFFFFF004
-_OUTGOING = 4  # PACKET_OUTGOING; on lo each packet is seen twice, once as this
+_OUTGOING = 4  # PACKET_OUTGOING; on lo each packet appears twice, once with this type
 
 _IPV4, _IPV6, _VLAN, _SERVICE_VLAN = 0x0800, 0x86DD, 0x8100, 0x88A8
 _TCP = 6
@@ -50,7 +50,7 @@ class Assembler:
     def __call__(
         self, code: int, k: int = 0, *, then: str | None = None, otherwise: str | None = None
     ) -> None:
-        """Add an instruction. Without a label a jump goes on with the next instruction."""
+        """Add an instruction. A jump without a label continues with the next instruction."""
         self._code.append((code, then, otherwise, k))
 
     def label(self, name: str) -> None:
@@ -61,7 +61,7 @@ class Assembler:
         """The program as `struct sock_filter`s.
 
         Raises:
-            ValueError: a jump is too far, or goes back.
+            ValueError: a jump is too long, or goes backwards.
         """
         return b"".join(
             self._instruction(at, code, then, otherwise, k)
@@ -86,10 +86,10 @@ class Assembler:
 
 
 def syn_filter(ports: Iterable[int]) -> bytes:
-    """The program that lets incoming SYNs (without ACK, FIN, RST) to some ports through.
+    """The program that accepts incoming SYNs (without ACK, FIN, RST) to some ports.
 
     Args:
-        ports: TCP ports; none for all.
+        ports: TCP ports; empty for all.
 
     Raises:
         ValueError: there are more than `MOST_PORTS`.
@@ -122,7 +122,7 @@ def syn_filter(ports: Iterable[int]) -> bytes:
 
 
 def _find_tcp(add: Assembler, base: int) -> None:
-    """With A as the protocol of what begins at `base`: go to "tcp", to "no", or behind a tag."""
+    """Jump to "tcp" or "no", or continue behind a VLAN tag. A holds the protocol at `base`."""
     add(JUMP_EQUAL, _IPV4, then=f"IPv4 at {base}")
     add(JUMP_EQUAL, _IPV6, then=f"IPv6 at {base}")
     if base < 8:

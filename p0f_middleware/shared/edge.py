@@ -1,12 +1,13 @@
-"""Edge: writes the SYNs of a tap to a store, as long as that takes them.
+"""Edge: writes the SYNs of a tap to a store, and drops them while the store is down.
 
-Theory of operation. One thread does everything, one wake-up at a time: read what is in the tap's
-ring, write it in one go, wait for the replies, sleep until there is more. While it writes, SYNs
-gather in the ring, so the busier it gets, the larger and cheaper are its writes. While the store is
-away it reads and drops: what is in the ring is fresh, whenever the store comes back.
+Theory of operation. One thread does everything, one wake-up at a time: it reads the SYNs in the
+tap's ring, writes them together, waits for the replies, and sleeps until there are more. While it
+writes, SYNs gather in the ring, so under load its writes become larger and cheaper. While the store
+is down, the edge reads SYNs and drops them, so the SYNs in the ring are fresh when the store is
+back.
 
-The fact a reader would get wrong: nothing is ever queued here beyond the SYNs of one wake-up. A SYN
-that was not written at once is worth little, as its request has been answered by then.
+The fact a reader would get wrong: the edge never queues more than the SYNs of one wake-up. A SYN
+that was not written at once is worth little, since its request has been answered by then.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from .keys import EDGE_KEY, address_key, connection_key, sender
 from .resp import Reply, StoreError, command
 
 BATCH = 4096
-"""SYNs to write in one go."""
+"""SYNs to write together."""
 WRITE_TIMEOUT = 1.0
-"""Seconds for one write and its replies; the ring holds what comes meanwhile."""
+"""Seconds for one write and its replies; the ring holds SYNs that arrive meanwhile."""
 REPORT_EVERY = 60.0
-"""Seconds between the lines of counts."""
+"""Seconds between two log lines with counts."""
 SIGN_EVERY = 5.0
 """Seconds between signs of life in the store."""
 SIGN_TTL = 180
-"""Seconds for which `EDGE_KEY` stands."""
+"""Seconds after which the store deletes a sign of life (`EDGE_KEY`)."""
 
 
 class SynSource(Protocol):
-    """Where SYNs come from: a `Tap`, or a test."""
+    """Where SYNs come from: a `Tap`, or a test's stand-in."""
 
     interface: str
 
@@ -50,14 +51,14 @@ class SynSource(Protocol):
 
 
 class Connection(Protocol):
-    """Where they go to: a `StoreConnection`, or a test."""
+    """Where SYNs go: a `StoreConnection`, or a test's stand-in."""
 
     def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]: ...
     def drop(self) -> None: ...
 
 
 class Rate:
-    """At most so many a second; a second's worth may come at once."""
+    """Allows at most `most` items a second; a second's worth may pass at once."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -65,7 +66,7 @@ class Rate:
         self._at = 0.0
 
     def allow(self, count: int, now: float) -> int:
-        """How many of `count` may go; `now` is in seconds."""
+        """How many of `count` items may pass; `now` is in seconds."""
         self._left = min(self._most, self._left + (now - self._at) * self._most)
         self._at = now
         allowed = min(count, int(self._left))
@@ -74,32 +75,32 @@ class Rate:
 
 
 class Counts(NamedTuple):
-    """What became of SYNs since the start."""
+    """How many SYNs there were since the start, and what happened to them."""
 
     seen: int = 0
     written: int = 0
     over_rate: int = 0
-    """Not written, as there were more than `--max-rate`."""
+    """SYNs not written because there were more than `--max-rate`."""
     dropped: int = 0
-    """Not written, as the store was away or refused them."""
+    """SYNs not written because the store was down or refused them."""
     lost: int = 0
-    """Not even seen: the kernel had no room for them."""
+    """SYNs that the edge never saw: the kernel dropped them because the ring was full."""
 
     def __str__(self) -> str:
         return (
             f"{self.seen} SYNs seen, {self.written} written, {self.over_rate} over the rate,"
-            f" {self.dropped} dropped (store away), {self.lost} lost by the kernel"
+            f" {self.dropped} dropped (store down), {self.lost} lost by the kernel"
         )
 
 
 class Edge:
-    """The agent.
+    """The agent that writes SYNs to the store.
 
     Args:
         tap: where SYNs come from.
-        connection: to the store, whose name for messages is `store_name`.
+        connection: a connection to the store; messages call the store `store_name`.
         ttl: seconds for which a connection's SYN is kept.
-        address_ttl: seconds for which an address's last SYN is kept; None: it is not written.
+        address_ttl: seconds for which an address's last SYN is kept; None to write none.
         max_rate: SYNs a second to write at most.
     """
 
@@ -125,17 +126,17 @@ class Edge:
         self._counts = Counts()
 
     def counts(self) -> Counts:
-        """What became of SYNs since the start."""
+        """The counts since the start."""
         return self._counts._replace(lost=self._tap.lost())
 
     def run(self, wake: int, ended: Callable[[], bool]) -> None:
         """Work until `ended()`.
 
         Args:
-            wake: a file descriptor that becomes readable when `ended` is worth asking.
+            wake: a file descriptor that becomes readable when `ended()` may have changed.
 
         Raises:
-            OSError: the interface has gone.
+            OSError: the interface does not exist any more.
         """
         poll = select.poll()
         poll.register(self._tap.fileno(), select.POLLIN)
@@ -147,7 +148,7 @@ class Edge:
             if now >= report_at:
                 report_at += REPORT_EVERY
                 logger().info("%s", self.counts())
-            if self._outage.down:  # if nobody comes, the sign is what tries again
+            if self._outage.down:  # without SYNs to write, only the sign of life retries the store
                 sign_at = now + self._outage.retry_in(now)
             if now >= sign_at:
                 self.give_sign()
@@ -161,7 +162,7 @@ class Edge:
             self.step()
 
     def step(self) -> None:
-        """Read what is there and write it."""
+        """Read the SYNs in the ring and write them."""
         syns = self._tap.read(BATCH)
         if not syns:
             return
@@ -185,7 +186,7 @@ class Edge:
         self._write([(EDGE_KEY, (json.dumps(sign).encode(), b"%d" % SIGN_TTL))])
 
     def _entries(self, syns: list[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
-        """Key to value and TTL. What comes twice in a wake-up is written once, as it was last."""
+        """Value and TTL by key. Of several SYNs for one key, only the last is written."""
         entries = {}
         for syn in syns:
             whose = sender(syn)
@@ -197,7 +198,7 @@ class Edge:
         return entries
 
     def _write(self, entries: Iterable[tuple[bytes, tuple[bytes, bytes]]]) -> bool:
-        """Write entries, if the store is there or a retry is due; returns whether it was done."""
+        """Write entries, unless the store is down and no retry is due; returns whether it did."""
         now = time.monotonic()
         if self._outage.down and not self._outage.retry(now):
             return False
@@ -220,7 +221,9 @@ class Edge:
         if self._outage.begin(time.monotonic()):
             self._dropped_before = self._counts.dropped
             text = str(error)
-            logger().warning("the SYN store is away, SYNs are dropped and counted: %s", text)
+            logger().warning(
+                "the SYN store is down, SYNs are dropped and counted until it is back: %s", text
+            )
 
     def _back(self) -> None:
         self._outage.end()
@@ -237,7 +240,7 @@ class Edge:
 
 
 def notify(state: str) -> None:
-    """Tell systemd about this service (sd_notify), if it has asked to be told."""
+    """Tell systemd the state of this service (sd_notify), if systemd has set NOTIFY_SOCKET."""
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:
         return

@@ -1,14 +1,14 @@
-"""What is stored under which name, and who sent a SYN. No I/O; edge and sources share it.
+"""The store's keys, and the sender of a SYN. No I/O; edge and sources share it.
 
     p0f:{192.0.2.1}:54321     the SYN that opened this connection
     p0f:{192.0.2.1}           the last SYN from this address
-    p0f:edge                  who wrote last, for `p0f-middleware doctor`
+    p0f:edge                  the edge that wrote last, for `p0f-middleware doctor`
 
-A value is the SYN itself, its IP header and its TCP header, as Linux's TCP_SAVED_SYN has it. It
-names its sender, so a reader notices a value that stands under a wrong name.
+A value is the SYN itself, its IP header and its TCP header, as Linux's TCP_SAVED_SYN returns it. It
+contains its sender, so a reader detects a value under a wrong key.
 
-The fact a reader would get wrong: the braces are part of the name. Redis Cluster puts names with
-the same text in braces into one slot, so that one MGET can ask for both.
+The fact a reader would get wrong: the braces are part of the key. Redis Cluster puts keys with the
+same text in braces into one slot, so that one MGET can ask for both.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from typing import NamedTuple
 
 EDGE_KEY = b"p0f:edge"
 LONGEST_SYN = 120
-"""Bytes: the longest IPv4 and TCP headers there can be."""
+"""Bytes of the longest possible IPv4 and TCP headers."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
-"""How an IPv6 address begins that is an IPv4 address."""
+"""The first bytes of an IPv4-mapped IPv6 address."""
 
 
 class Sender(NamedTuple):
-    """Who sent a SYN: the address, packed (4 or 16 bytes), and the TCP port."""
+    """The sender of a SYN: its address, packed (4 or 16 bytes), and its TCP port."""
 
     address: bytes
     port: int
 
 
 def sender(syn: bytes) -> Sender | None:
-    """Who sent a SYN; None if the bytes are too short for IP and TCP headers."""
+    """The sender of a SYN; None if the bytes are too short for IP and TCP headers."""
     version = syn[0] >> 4 if len(syn) >= 40 else 0
     if version == 4:
         at, address = (syn[0] & 15) * 4, syn[12:16]
@@ -50,7 +50,7 @@ def sender(syn: bytes) -> Sender | None:
 
 @lru_cache(4096)
 def pack(address: str) -> bytes:
-    """An address as `sender` gives it.
+    """An address, packed as `sender` returns it.
 
     Raises:
         ValueError: it is not an IP address.
@@ -66,12 +66,12 @@ def pack(address: str) -> bytes:
 
 @lru_cache(4096)
 def address_key(packed: bytes) -> bytes:
-    """The name under which the last SYN of an address stands."""
+    """The key of the last SYN of an address."""
     return b"p0f:{%b}" % text(packed).encode()
 
 
 def connection_key(packed: bytes, port: int) -> bytes:
-    """The name under which the SYN of a connection stands."""
+    """The key of the SYN of a connection."""
     return b"%b:%d" % (address_key(packed), port)
 
 

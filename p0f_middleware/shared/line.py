@@ -1,11 +1,11 @@
-"""Line: one open connection to the store, on which commands are sent and replies read.
+"""Line: one open connection to the store, which sends commands and reads replies.
 
-It knows neither keys nor SYNs, and not how the connection was opened. A line belongs to the process
-that opened it, and to one caller at a time: its owner has the lock. Its socket never blocks: who
-waits does so as `_waiting` says, or in an event loop.
+It knows neither keys nor SYNs, nor how the connection was opened. A line belongs to the process
+that opened it, and to one caller at a time: its owner has the lock. Its socket never blocks;
+callers wait as `_waiting` describes, or in an event loop.
 
-The fact a reader would get wrong: replies name no command, only their order tells. So a line on
-which an exchange has failed, by a timeout too, is good for nothing more: close it.
+The fact a reader would get wrong: replies name no command, so only their order matches them to
+commands. A line whose exchange has failed, even by a timeout, is useless: close it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .resp import Replies, Reply
 
 _RECEIVE_SIZE = 65536
 _A_MOMENT = 0.001
-"""Seconds to wait for a reply at least: the process may have been held up since the deadline was
-set, and the reply be there already."""
+"""Minimum seconds to wait for a reply: the process may have been delayed since the deadline was
+set, and the reply may have arrived already."""
 
 
 class LineLost(Exception):
@@ -33,16 +33,16 @@ class Line:
     """A connection to the store.
 
     Args:
-        sock: a connected socket that does not block: of the C type that gevent leaves alone, or of
-            TLS.
-        close: closes it.
+        sock: a connected non-blocking socket: of the C type that gevent does not replace, or a TLS
+            socket.
+        close: closes the socket.
     """
 
     def __init__(self, sock: Any, close: Callable[[], object]) -> None:
         self.fd: int = sock.fileno()
         self.close: Callable[[], object] = close
         self._sock = sock
-        # Not __del__: in a cycle of garbage the socket may go first, and warn that it is open.
+        # Not __del__: in a garbage cycle the socket may be freed first, and warn that it is open.
         weakref.finalize(self, close).atexit = False
         self._replies = Replies()
         self._read: list[Reply] = []
@@ -51,9 +51,9 @@ class Line:
         """Send commands; wait for their `count` replies until `deadline` (`time.monotonic()`).
 
         Raises:
-            TimeoutError: they did not come in time.
+            TimeoutError: the replies did not arrive in time.
             LineLost: the connection is closed.
-            ValueError: what came is not RESP2, or more than was asked for.
+            ValueError: the server sent something other than RESP2, or too many replies.
         """
         sent = self._send(commands)
         while sent < len(commands):
@@ -71,20 +71,21 @@ class Line:
         """Send commands without waiting.
 
         Raises:
-            LineLost: the connection is closed, or takes no more.
+            LineLost: the connection is closed, or its send buffer is full.
         """
         if self._send(commands) < len(commands):
-            raise LineLost("it takes no more")
+            raise LineLost("its send buffer is full")
 
     def finish(self, count: int) -> list[Reply] | None:
-        """The `count` replies to what `begin` sent; None if more must come. Does not wait.
+        """The `count` replies to the commands of `begin`; None if some have not arrived. Does not
+        wait.
 
         Raises:
             LineLost: the connection is closed.
-            ValueError: what came is not RESP2, or more than was asked for.
+            ValueError: the server sent something other than RESP2, or too many replies.
         """
         try:
-            while True:  # TLS may hold more than the file descriptor shows
+            while True:  # TLS may have buffered data though the descriptor is not readable
                 replies = self._take(self._sock.recv(_RECEIVE_SIZE), count)
                 if replies is not None:
                     return replies
@@ -94,7 +95,7 @@ class Line:
             raise LineLost(str(error)) from error
 
     def _send(self, commands: bytes) -> int:
-        """Send what there is room for; how many bytes that was."""
+        """Send as many bytes as the socket has room for; returns their number."""
         try:
             sent: int = self._sock.send(commands)
         except OSError as error:
@@ -105,7 +106,7 @@ class Line:
 
     def _take(self, data: bytes, count: int) -> list[Reply] | None:
         if not data:
-            raise LineLost("it was closed")
+            raise LineLost("the server closed it")
         self._read += self._replies.feed(data)
         if len(self._read) < count:
             return None
@@ -123,7 +124,7 @@ def _left(deadline: float) -> float:
 
 
 def _would_block(error: OSError) -> bool:
-    """Whether a socket has nothing now, or no room. (ssl is not imported where nobody uses it.)"""
+    """Whether a socket has no data or no room now. (By name: most programs do not import ssl.)"""
     return isinstance(error, BlockingIOError) or type(error).__name__ in (
         "SSLWantReadError",
         "SSLWantWriteError",

@@ -1,13 +1,13 @@
-"""What the tasks of one event loop share: the lookups under way, and the connection.
+"""What the tasks of one event loop share: the pending lookups, and the connection.
 
-Theory of operation. Nothing here runs outside of its loop, but for the opening of a connection.
-Lookups of one turn of the loop are sent together, in one MGET, when the turn ends; those that come
-while it is under way wait, and are sent together when its reply is there. So one command is under
-way at a time, and replies cannot be mixed up. One timer watches all that wait. An exchange that
-fails fails all who wait, and its connection is closed.
+Theory of operation. Everything here runs in the loop's thread, except the opening of a connection.
+The lookups of one iteration of the loop are sent together, in one MGET, when the iteration ends.
+Lookups that start while a command is in flight wait, and are sent together when its reply has
+arrived. So one command is in flight at a time, and replies cannot be mixed up. One timer watches
+all pending lookups. When an exchange fails, all pending lookups fail, and its connection is closed.
 
 The fact a reader would get wrong: a lookup whose task was cancelled is still part of its MGET. Its
-future is done, so its values go nowhere.
+future is done, so its values are dropped.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .._errors import P0fError, P0fTimeout, P0fUnavailable
 from .base import MOST_TOGETHER, StoreHealth, from_client, values_in
 from .line import Line, LineLost
 from .resp import Value, mget
-from .store import Store, not_redis, open_in
+from .store import Store, lost_text, not_redis, open_in
 from .worker import Worker
 
 _LATE = 0.004
-"""Seconds by which a timer may be late before that is the loop's fault."""
+"""Seconds by which a timer may be late; a later timer means that the loop was blocked."""
 
 
 class _Asked:
-    """A lookup that waits for its values, or for the P0fError in their place."""
+    """A lookup that waits for its values, or for a P0fError."""
 
     __slots__ = ("deadline", "future", "keys")
 
@@ -47,12 +47,12 @@ class _Asked:
 
 
 class LoopExchange:
-    """What the tasks of one loop share. How values are got is for its two kinds."""
+    """What the tasks of one loop share. Its two subclasses get the values."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, health: StoreHealth, timeout: float
     ) -> None:
-        self._loop = weakref.ref(loop)  # the loop is the key under which this is kept
+        self._loop = weakref.ref(loop)  # weak: the source keeps this object under the loop as key
         self.pid: int = os.getpid()
         self.health = health
         self._timeout = timeout
@@ -66,13 +66,14 @@ class LoopExchange:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop it belongs to; None if that has gone."""
+        """The loop it belongs to; None if that was freed."""
         return self._loop()
 
     def ask(
         self, keys: tuple[bytes, ...], deadline: float
     ) -> asyncio.Future[list[Value] | P0fError]:
-        """A future of the values of some keys, or of why there are none.
+        """A future of the values of a lookup's keys, or of the P0fError that explains why there are
+        none.
 
         Raises:
             P0fUnavailable: the store is down, and no retry is due.
@@ -91,20 +92,20 @@ class LoopExchange:
         return asked.future
 
     def drop(self) -> None:
-        """Close what is open; those that wait are told."""
+        """Close the connection; pending lookups fail."""
         self._close()
         self._fail(P0fUnavailable("the connection to the SYN store was closed"), outage=False)
 
     def _start(self, keys: list[bytes]) -> None:
-        """Ask for values; `_deliver` or `_fail` is to be called when they are there."""
+        """Ask for values; the subclass then calls `_deliver` or `_fail`."""
         raise NotImplementedError
 
     def _close(self) -> None:
-        """End what `_start` began."""
+        """Close the connection, or cancel the call, that `_start` uses."""
         raise NotImplementedError
 
     def _send(self) -> None:
-        """Ask for those that wait."""
+        """Send the lookups that wait."""
         self._scheduled = False
         waiting = self._waiting
         together = [waiting.popleft() for _ in range(min(len(waiting), MOST_TOGETHER))]
@@ -114,7 +115,7 @@ class LoopExchange:
             self._start([key for asked in self._under_way for key in asked.keys])
 
     def _deliver(self, values: list[Value]) -> None:
-        """Give those that wait for it what has come, and ask for the next."""
+        """Give the lookups in flight their values, and send the lookups that wait."""
         if self.health.outage.down:
             self.health.answered()
         under_way, self._under_way = self._under_way, []
@@ -126,7 +127,7 @@ class LoopExchange:
             self._send()
 
     def _fail(self, error: P0fError, *, outage: bool = True) -> None:
-        """Tell all who wait. Each gets an exception of its own: tracebacks grow by raising."""
+        """Fail all pending lookups. Each gets its own exception, since raising adds a traceback."""
         if outage:
             self.health.failed(error)
         failed, self._under_way = [*self._under_way, *self._waiting], []
@@ -142,12 +143,12 @@ class LoopExchange:
         self._timer = loop.call_later(max(0.0, due - time.monotonic()), self._check)
 
     def _check(self) -> None:
-        """The timer: fail what has waited long enough."""
+        """Fail the lookups that have expired. The timer calls it."""
         self._timer = None
         loop = asyncio.get_running_loop()
         now = time.monotonic()
         if now - self._due > _LATE and not self._excused:
-            # The loop was held up, and not by the store, whose answer may be there already.
+            # The loop was blocked, and the store's answer may have arrived meanwhile.
             self._excused = True
             self._watch(loop, now + _LATE)
             return
@@ -164,7 +165,7 @@ class LoopExchange:
 
 
 class ServerExchange(LoopExchange):
-    """Values from the server of a URL."""
+    """Gets values from the server that a URL names."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, health: StoreHealth, timeout: float, store: Store
@@ -195,7 +196,7 @@ class ServerExchange(LoopExchange):
         def done(result: Line | P0fError) -> None:
             try:
                 loop.call_soon_threadsafe(self._opened, result)
-            except RuntimeError:  # the loop has ended
+            except RuntimeError:  # the loop is closed
                 if isinstance(result, Line):
                     result.close()
 
@@ -221,7 +222,7 @@ class ServerExchange(LoopExchange):
             if replies is None:
                 return
             if not self._under_way:
-                raise ValueError("a reply that nobody has asked for")
+                raise ValueError("it sent a reply without a command")
             values = values_in(replies[0], self._count, self._store.name)
         except LineLost as error:
             self._lost(error)
@@ -236,7 +237,7 @@ class ServerExchange(LoopExchange):
             self._deliver(values)
 
     def _lost(self, error: LineLost) -> None:
-        """The server hung up. If the connection was in use before, that is no failure yet."""
+        """The server closed the connection. If it had answered on it before, open another one."""
         kept = self._kept
         self._close()
         if not self._under_way:
@@ -244,7 +245,7 @@ class ServerExchange(LoopExchange):
         if kept:
             self._open()
         else:
-            self._fail(P0fUnavailable(f"the SYN store at {self._store.name} hung up: {error}"))
+            self._fail(P0fUnavailable(lost_text(self._store.name, error)))
 
     def _close(self) -> None:
         line, self._line = self._line, None
@@ -256,7 +257,7 @@ class ServerExchange(LoopExchange):
 
 
 class ClientExchange(LoopExchange):
-    """Values from a client of redis.asyncio that is somebody else's."""
+    """Gets values from a redis.asyncio client that the user has made."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, health: StoreHealth, timeout: float, client: Any

@@ -1,11 +1,11 @@
 """RESP2, as much of it as MGET, SET and PING need: commands to bytes, bytes to replies. No I/O.
 
-redis-py opens the connection (TLS, AUTH, SELECT). After that the requests are two or three kinds
-and must end at a deadline to the millisecond, which its connections do not offer; so the bytes are
-made and read here.
+redis-py opens the connection (TLS, AUTH, SELECT). After that there are two or three kinds of
+commands, and each must end at its deadline to the millisecond, which redis-py's connections cannot
+do; so this module makes and reads the bytes.
 
-The fact a reader would get wrong: the server may be anything that listens on that port. A reply is
-bounded in size and depth, and what makes no sense is an error at the first byte that shows it.
+The fact a reader would get wrong: the server may be any program that listens on that port. So a
+reply is bounded in size and depth, and invalid bytes raise at the first byte that is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 MOST_BYTES = 1 << 20
-"""Bytes of replies to read ahead; a batch of lookups has some 20 KB."""
+"""Bytes that an incomplete reply may have; the reply to a batch of lookups has about 20 KB."""
 _LONGEST_LINE = 4096
 _MOST_ITEMS = 65536
 _END = b"\r\n"
@@ -24,7 +24,7 @@ _VALUE = 36  # '$'
 
 
 class StoreError(Exception):
-    """The server's answer to a command is an error; its text begins with the kind, as `NOPERM`."""
+    """The server's error reply to a command; its text begins with the kind, such as `NOPERM`."""
 
 
 Value: TypeAlias = bytes | None
@@ -32,28 +32,28 @@ Reply: TypeAlias = "bytes | int | list[Value] | StoreError | None"
 
 
 def command(*words: bytes) -> bytes:
-    """A command as the server reads it."""
+    """The bytes of a command."""
     parts = [b"*%d\r\n" % len(words)]
     parts += [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
     return b"".join(parts)
 
 
 def mget(keys: Iterable[bytes]) -> bytes:
-    """The command that asks for several values at once."""
+    """The bytes of an MGET, which asks for several values at once."""
     return command(b"MGET", *keys)
 
 
 class Replies:
-    """The replies in a stream of bytes, which may come in any pieces."""
+    """Reads replies from a stream of bytes, which may arrive in pieces of any size."""
 
     def __init__(self) -> None:
         self._data = b""
 
     def feed(self, data: bytes) -> list[Reply]:
-        """The replies that are complete with these bytes.
+        """The replies that these bytes complete.
 
         Raises:
-            ValueError: this is not RESP2, or there is too much of it.
+            ValueError: the bytes are not RESP2, or a reply is too long.
         """
         self._data = data = self._data + data
         replies: list[Reply] = []
@@ -62,7 +62,7 @@ class Replies:
             read = _read(data, at)
             if read is None:
                 if len(data) - at > MOST_BYTES:
-                    raise ValueError("a reply of more than a megabyte")
+                    raise ValueError("a reply is longer than a megabyte")
                 break
             reply, at = read
             replies.append(reply)
@@ -86,13 +86,13 @@ def _read_array(data: bytes, at: int) -> tuple[list[Value], int] | None:
     count, at = _number(data[at + 1 : line], _MOST_ITEMS), line + 2
     values: list[Value] = []
     for _ in range(count or 0):
-        # What _read_item does for a value, without the call: there may be hundreds of them.
+        # This is _read_item for a value, without the call: there may be hundreds of values.
         end = data.find(_END, at, at + _LONGEST_LINE)
         if end < 0:
             _check_incomplete(data, at)
             return None
         if data[at] != _VALUE:
-            raise ValueError("a list of something else than values")
+            raise ValueError("a list contains something other than values")
         size = _number(data[at + 1 : end], MOST_BYTES)
         if size is None:
             values.append(None)
@@ -102,17 +102,17 @@ def _read_array(data: bytes, at: int) -> tuple[list[Value], int] | None:
         if len(data) < at:
             return None
         if data[at - 2 : at] != _END:
-            raise ValueError("a value that is longer than it says")
+            raise ValueError("a value does not have the length it announces")
         values.append(data[end + 2 : at - 2])
     return values, at
 
 
 def _check_incomplete(data: bytes, at: int) -> None:
-    """Look at an item whose first line has no end yet. Raises ValueError if it cannot get one."""
+    """Check an item whose first line is incomplete. Raises ValueError if it is invalid already."""
     if at < len(data) and data[at] != _VALUE:
-        raise ValueError("a list of something else than values")
+        raise ValueError("a list contains something other than values")
     if len(data) - at >= _LONGEST_LINE:
-        raise ValueError("a line without end")
+        raise ValueError("a line is too long")
 
 
 def _read_item(data: bytes, at: int) -> tuple[bytes | int | StoreError | None, int] | None:
@@ -130,7 +130,7 @@ def _read_item(data: bytes, at: int) -> tuple[bytes | int | StoreError | None, i
         if len(data) < at + size + 2:
             return None
         if data[at + size : at + size + 2] != _END:
-            raise ValueError("a value that is longer than it says")
+            raise ValueError("a value does not have the length it announces")
         return data[at : at + size], at + size + 2
     if kind == 58:  # ':'
         return _number(text, 1 << 63), at
@@ -138,11 +138,11 @@ def _read_item(data: bytes, at: int) -> tuple[bytes | int | StoreError | None, i
 
 
 def _line(data: bytes, at: int) -> int | None:
-    """Where the line that begins at `at` ends; None if its end has not come yet."""
+    """Where the line that begins at `at` ends; None if its end has not arrived yet."""
     end = data.find(_END, at, at + _LONGEST_LINE)
     if end < 0:
         if len(data) - at >= _LONGEST_LINE:
-            raise ValueError("a line without end")
+            raise ValueError("a line is too long")
         return None
     return end
 
@@ -153,5 +153,5 @@ def _number(text: bytes, most: int) -> int | None:
     if text == b"-1":
         return None
     if not text.isdigit() or len(text) > 19 or int(text) > most:
-        raise ValueError(f"not a number that can be: {text[:20]!r}")
+        raise ValueError(f"not a valid length or count: {text[:20]!r}")
     return int(text)

@@ -1,14 +1,14 @@
-"""Where the SYNs are: a Redis or Valkey server, named by a URL and reached through redis-py.
+"""The store: a Redis or Valkey server, named by a URL and reached through redis-py.
 
 `Store` knows the URL and opens lines. `StoreConnection` keeps one line, opens it again when it is
-lost, and has every exchange end at its deadline. Keys and SYNs are not known here.
+lost, and ends every exchange at its deadline. This module knows neither keys nor SYNs.
 
 Theory of operation. A `StoreConnection` belongs to one process and to one caller at a time: the
-owner has the lock. Opening runs in a `Worker`, and the line that comes of it is kept also when
-nobody waits for it any more; so after a timeout the next retry finds it open.
+owner has the lock. A `Worker` opens the line, and keeps it even if the caller has stopped waiting;
+so after a timeout the next retry finds it open.
 
-The fact a reader would get wrong: the URL holds a password. It is not in any message here, nor in
-the exceptions of others, whose text is searched for it; `name` is what may be shown.
+The fact a reader would get wrong: the URL may hold a password. No message here contains it, and it
+is removed from the text of redis-py's exceptions; messages show `name` instead.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .resp import Reply
 from .worker import Call, ResultT, Worker
 
 OPEN_TIMEOUT = 5.0
-"""Seconds for each step of opening a line. Nobody waits that long: see `Worker`."""
+"""Seconds for each step of opening a line. No request waits that long: see `Worker`."""
 _SCHEMES = ("redis", "rediss", "unix")
 _RESP2 = 2
-_INSTALL = "the store is reached through redis-py: pip install 'p0f-middleware[redis]'"
+_INSTALL = "SharedSyn needs redis-py to reach the store: pip install 'p0f-middleware[redis]'"
 
 
 class Store:
@@ -35,7 +35,7 @@ class Store:
 
     Raises:
         ImportError: redis-py is not installed.
-        ValueError: the URL makes no sense.
+        ValueError: the URL is invalid.
     """
 
     def __init__(self, url: str) -> None:
@@ -45,10 +45,10 @@ class Store:
         try:
             pool = redis.ConnectionPool.from_url(url, protocol=_RESP2)
         except (ValueError, TypeError):
-            # The exception may quote the URL, and with it the password.
+            # `from None`: the exception may quote the URL, and with it the password.
             raise ValueError(f"redis-py cannot read the URL of the store {self.name}") from None
         if str(pool.connection_kwargs.get("protocol")) != str(_RESP2):
-            raise ValueError("the URL of the store has protocol=3; what is spoken is RESP2")
+            raise ValueError("remove protocol=3 from the URL of the store: only RESP2 works here")
         self._options = pool.connection_kwargs | {
             "socket_timeout": OPEN_TIMEOUT,
             "socket_connect_timeout": OPEN_TIMEOUT,
@@ -59,28 +59,29 @@ class Store:
         self._connection_class = type("StoreConnection", (_Opened, pool.connection_class), {})
 
     def open(self) -> Line:
-        """Connect, with TLS, AUTH and SELECT where the URL says so. May take long.
+        """Connect, with TLS, AUTH and SELECT if the URL says so. May take long.
 
         Raises:
-            P0fUnavailable: that failed (P0fTimeout: it took too long).
+            P0fUnavailable: connecting failed (P0fTimeout: it took too long).
         """
         import redis
 
         try:
             connection = self._connection_class(**self._options)
-            # CLIENT SETINFO is a right that nobody needs to be given; two generations of redis-py.
+            # Without these, redis-py does not send CLIENT SETINFO, for which the user would need
+            # another permission. The names are those of two generations of redis-py.
             connection.driver_info = connection.lib_name = connection.lib_version = None
             connection.connect()
         except redis.TimeoutError as error:
             raise P0fTimeout(f"no connection to the SYN store at {self.name}: timed out") from error
         except (redis.RedisError, OSError, ValueError) as error:
-            # Without the cause: a traceback would show its text, which is searched only here.
+            # `from None`: a traceback would show the text of the cause, with the password.
             text = f"no connection to the SYN store at {self.name}: {self.without_secrets(error)}"
             raise P0fUnavailable(text) from None
         return Line(*connection.hand_over())
 
     def without_secrets(self, error: object) -> str:
-        """The text of an exception, with the URL's passwords blotted out."""
+        """The text of an exception, with *** in place of the URL's passwords."""
         text = str(error)
         for secret in self._secrets:
             text = text.replace(secret, "***")
@@ -88,7 +89,7 @@ class Store:
 
 
 class StoreConnection:
-    """A connection to a store, opened when first used and again after a loss.
+    """A connection to a store, opened when it is first used and again when it is lost.
 
     It belongs to one process, and to one caller at a time.
     """
@@ -100,36 +101,36 @@ class StoreConnection:
         self.line: Line | None = None
 
     def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
-        """Send commands, wait for their `count` replies until `deadline` (`time.monotonic()`).
+        """Send commands; wait for their `count` replies until `deadline` (`time.monotonic()`).
 
         Raises:
-            P0fTimeout: they did not come in time.
+            P0fTimeout: the replies did not arrive in time.
             P0fUnavailable: there is no connection.
-            P0fProtocolError: what listens there does not speak RESP.
+            P0fProtocolError: the server does not speak RESP.
         """
         kept = self.line
         try:
             if kept is not None:
                 try:
                     return kept.exchange(commands, count, deadline)
-                except LineLost:  # it may have been idle for days: that is no failure
+                except LineLost:  # servers close idle connections: open another
                     self.drop()
             return self._fresh(deadline).exchange(commands, count, deadline)
         except BaseException as error:
-            # After any failure the next reply might be that to an earlier command.
+            # After any failure, the next reply might belong to an earlier command.
             self.drop()
             self._explain(error)
             raise
 
     def _explain(self, error: BaseException) -> None:
-        """Raise what a failed exchange means, unless it is clear already."""
+        """Raise the P0fError that explains a failed exchange. Returns if there is none for it."""
         name = self._store.name
         if isinstance(error, P0fError):
             return
         if isinstance(error, TimeoutError):
             raise P0fTimeout(f"the SYN store at {name} did not answer in time") from error
         if isinstance(error, LineLost):
-            raise P0fUnavailable(f"the SYN store at {name} hung up: {error}") from error
+            raise P0fUnavailable(lost_text(name, error)) from error
         if isinstance(error, ValueError):
             raise not_redis(name, error) from error
         if isinstance(error, OSError):  # too many open files
@@ -156,10 +157,10 @@ class StoreConnection:
 
 
 def start(worker: Worker, call: Call[ResultT]) -> Call[ResultT]:
-    """Have a worker run a call.
+    """Queue a call for a worker.
 
     Raises:
-        P0fUnavailable: there are no new threads, as the interpreter is ending.
+        P0fUnavailable: no thread can be started, because the interpreter is ending.
     """
     try:
         worker.submit(call)
@@ -169,14 +170,14 @@ def start(worker: Worker, call: Call[ResultT]) -> Call[ResultT]:
 
 
 def open_in(worker: Worker, store: Store, done: Callable[[Line | P0fError], object]) -> None:
-    """Open a line in a worker's thread, which calls `done` with it or with why there is none."""
+    """Open a line in a worker's thread, which calls `done` with the line or a P0fError."""
 
     def call() -> None:
         try:
             result: Line | P0fError = store.open()
         except P0fError as error:
             result = error
-        except Exception as error:  # nobody else would see it
+        except Exception as error:  # in the worker's thread it would be lost
             result = P0fUnavailable(f"no connection to the SYN store: {type(error).__name__}")
         done(result)
 
@@ -187,10 +188,10 @@ def open_in(worker: Worker, store: Store, done: Callable[[Line | P0fError], obje
 
 
 def name_of(url: str) -> str:
-    """The URL as it may be shown: without user, password and options.
+    """The URL for messages: without user, password and options.
 
     Raises:
-        ValueError: it is not the URL of a store; the text does not show it.
+        ValueError: `url` is not the URL of a store. The error does not quote it.
     """
     try:
         parts = urlsplit(url)
@@ -199,11 +200,16 @@ def name_of(url: str) -> str:
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"the URL of a store begins with {', '.join(s + '://' for s in _SCHEMES)}")
     if "@" in parts.path + parts.query + parts.fragment:
-        # What stands before it would be shown, and may be most of a password.
+        # The text before this @ would be in the name, and may be part of a password.
         raise ValueError(
             "in the URL of the store, write / ? # and @ of a password as %2F %3F %23 %40"
         )
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def lost_text(name: str, error: LineLost) -> str:
+    """The message for a lost connection to a store."""
+    return f"lost the connection to the SYN store at {name}: {error}"
 
 
 def not_redis(name: str, error: object) -> P0fProtocolError:
@@ -212,10 +218,10 @@ def not_redis(name: str, error: object) -> P0fProtocolError:
 
 
 def import_redis() -> Any:
-    """redis-py.
+    """Import redis-py.
 
     Raises:
-        ImportError: it is not installed; the text says how to install it.
+        ImportError: redis-py is not installed; the text says how to install it.
     """
     try:
         import redis.backoff
@@ -234,16 +240,16 @@ def _secrets_in(url: str) -> list[str]:
 
 
 class _Opened:
-    """What is added to redis-py's connection classes: a way to the socket that they opened."""
+    """Mixed into redis-py's connection classes, to take over the socket that they open."""
 
     _sock: Any = None
     disconnect: Callable[[], None]
 
     def hand_over(self) -> tuple[Any, Callable[[], None]]:
-        """The connected socket, which does not block, and what closes it.
+        """The connected, non-blocking socket, and a function that closes it.
 
         A TLS socket stays redis-py's. Any other is replaced by one of the C type, which gevent and
-        eventlet leave alone, and which belongs to no thread.
+        eventlet do not replace, and which belongs to no thread.
         """
         sock, disconnect = self._sock, self.disconnect
         if hasattr(sock, "context"):

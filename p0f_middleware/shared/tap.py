@@ -1,11 +1,11 @@
 """Tap: the SYNs that come in on a network interface, through an AF_PACKET socket. Linux only.
 
-The kernel filters (`bpf`), and puts what is left into a ring of memory that is shared with this
-process, so that reading a SYN costs no system call and a busy moment loses none. It takes
-CAP_NET_RAW and nothing else: no libpcap, no other process. Signatures are not known here.
+The kernel filters packets (`bpf`) and puts SYNs into a ring of memory that it shares with this
+process, so that reading a SYN costs no system call and a busy moment loses none. The tap needs
+CAP_NET_RAW and nothing else: no libpcap, no other process. It knows no signatures.
 
-The fact a reader would get wrong: a packet to another port, or one that goes out, is not seen by
-this process at all; nothing has to be checked again here.
+The fact a reader would get wrong: this process never sees a packet to another port, or an outgoing
+one, so the tap does not check them again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RX_RING, _STATISTICS, _VERSION = 5, 6, 10
 _TPACKET_V2 = 1
 _SO_ATTACH_FILTER = 26
 _ETH_P_ALL = 3
-_KERNEL, _USER = 0, 1  # whose a frame is
+_KERNEL, _USER = 0, 1  # who owns a frame
 
 _status = struct.Struct("=I")
 _frame = struct.Struct("=4xIIH")  # tp_len, tp_snaplen, tp_mac
@@ -44,8 +44,8 @@ class Tap:
     """Incoming SYNs of one interface.
 
     Args:
-        interface: its name; "any" for all there are.
-        ports: TCP ports to which SYNs are wanted; none for all.
+        interface: the interface's name; "any" for all interfaces.
+        ports: the TCP ports whose SYNs to read; empty for all.
 
     Raises:
         OSError: there is no such interface, or this system is not Linux.
@@ -55,13 +55,13 @@ class Tap:
 
     def __init__(self, interface: str, ports: Iterable[int] = ()) -> None:
         if not hasattr(socket, "AF_PACKET"):
-            raise OSError(errno.ENOSYS, "packets can be read on Linux alone")
+            raise OSError(errno.ENOSYS, "only Linux lets a program read packets this way")
         self.interface = interface
         program = syn_filter(ports)
         self._at = 0
         self._lost = 0
-        # With protocol 0 nothing comes in until bind(), which takes the name of one interface. With
-        # any other, all interfaces are tapped at once; setting up the ring drops what came before.
+        # With protocol 0 no packet arrives until bind(), which takes the name of one interface.
+        # Any other protocol taps all interfaces at once; setting up the ring drops earlier packets.
         protocol = socket.htons(_ETH_P_ALL) if interface == "any" else 0
         self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, protocol)
         try:
@@ -79,11 +79,11 @@ class Tap:
             raise
 
     def fileno(self) -> int:
-        """What to poll: readable when a SYN is there."""
+        """The file descriptor to poll: readable when the ring has a SYN."""
         return self._sock.fileno()
 
     def read(self, most: int) -> list[bytes]:
-        """The SYNs that are there, `most` at the utmost: IP and TCP headers. Does not wait."""
+        """The IP and TCP headers of the SYNs in the ring, at most `most`. Does not wait."""
         ring, syns = self._ring, []
         for _ in range(most):
             at = self._at
@@ -104,10 +104,10 @@ class Tap:
         return self._lost
 
     def check(self) -> None:
-        """After poll has reported an error: clear it.
+        """Clear an error that poll has reported.
 
         Raises:
-            OSError: the interface has gone.
+            OSError: the interface does not exist any more.
         """
         code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if self.interface != "any":
@@ -116,12 +116,12 @@ class Tap:
             raise OSError(code, "the packet socket failed")
 
     def close(self) -> None:
-        """End it. Safe to call twice."""
+        """Close the socket and the ring. Safe to call twice."""
         self._ring.close()
         self._sock.close()
 
     def wait(self, seconds: float) -> bool:
-        """Whether SYNs are there, at the latest after `seconds`."""
+        """Wait for SYNs, at most `seconds`; returns whether the ring has any."""
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
@@ -130,13 +130,13 @@ class Tap:
 def without_tags(packet: bytes, length: int) -> bytes:
     """A packet without the VLAN tags that are left in front of its IP header.
 
-    A tag is four bytes, of which the last two say what follows. Nothing says that one is there: the
-    protocol that Linux gives is that of the tag or that behind it, by version. But as the length in
-    an IP header, what follows would be more than there is.
+    A tag has four bytes; the last two are the protocol of what follows. Nothing marks a tag as one:
+    the protocol that Linux reports is the tag's or the next one, by kernel version. But a tag read
+    as an IP header would give a length greater than the packet's.
 
     Args:
-        packet: the beginning of it.
-        length: of all of it.
+        packet: the first bytes of the packet.
+        length: the length of the whole packet.
     """
     while len(packet) >= 7:
         version = packet[0] >> 4
@@ -151,7 +151,7 @@ def without_tags(packet: bytes, length: int) -> bytes:
 
 
 def headers(packet: bytes) -> bytes:
-    """The IP and TCP headers of a packet, without the data behind; empty if they are cut short."""
+    """The IP and TCP headers of a packet, without its data; empty if they are cut short."""
     if len(packet) < 40:
         return b""
     tcp = 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4

@@ -1,16 +1,17 @@
-"""Worker: calls that may take long, in a thread of their own, so that the caller can stop waiting.
+"""Worker: runs slow calls in a thread of their own, so that the caller can stop waiting.
 
-Resolving a name, connecting, TLS and AUTH have no common deadline, and a client that somebody else
-made has whatever timeouts it was given. A request waits for neither longer than it may.
+Resolving a name, connecting, TLS and AUTH have no common deadline, and a redis-py client that the
+user has made has timeouts of its own. With a worker, a request stops waiting for them at its own
+deadline.
 
-Theory of operation. Calls run one after the other, in the order they came, in a thread that ends
-when there are none left. Whoever waits for a call waits for a file descriptor that the thread
-writes to: that works in every thread and greenlet, whether gevent has replaced threads, sockets,
-both or neither. A call whose caller has gone runs to its end all the same: it hands its result to
-whoever asks next, or closes what it opened.
+Theory of operation. Calls run one after the other, in the order of `submit`, in a thread that ends
+when there are no calls left. A caller waits for a file descriptor that the thread writes to: that
+works in every thread and greenlet, whether gevent has replaced threads, sockets, both or neither. A
+call runs to its end even if its caller has stopped waiting; the next caller uses its result, or the
+call closes what it opened.
 
-The fact a reader would get wrong: in a child after a fork the thread is gone, and its lock may be
-held for ever. A worker belongs to one process.
+The fact a reader would get wrong: a forked child does not have the thread, and the worker's lock
+may be held there for ever. So a worker belongs to one process.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class Worker:
         self._running = False
 
     def submit(self, call: Callable[[], object]) -> None:
-        """Have a call run; it must not raise.
+        """Queue a call, which must not raise.
 
         Raises:
-            RuntimeError: there are no new threads, as the interpreter is ending.
+            RuntimeError: no thread can be started, because the interpreter is ending.
         """
         with self._lock:
             if not self._running:
@@ -56,11 +57,11 @@ class Worker:
                     return
                 call = self._calls.popleft()
             call()
-            del call  # or it would keep its caller alive while the next one runs
+            del call  # else it would keep its caller alive during the next call
 
 
 class Call(Generic[ResultT]):
-    """A call for a worker, which somebody waits for.
+    """A call for a worker, whose end a caller can wait for.
 
     Raises:
         OSError: there are too many open files.
@@ -87,7 +88,7 @@ class Call(Generic[ResultT]):
         os.write(self._done, b"x")
 
     def wait(self, deadline: float) -> bool:
-        """Whether it has ended, at the latest by `deadline` (`time.monotonic()`)."""
+        """Wait for its end until `deadline` (`time.monotonic()`); returns whether it has ended."""
         if not self.ended:
             with contextlib.suppress(TimeoutError):
                 wait_readable(self._ready, deadline - time.monotonic())

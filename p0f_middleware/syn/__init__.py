@@ -1,9 +1,8 @@
 """Fingerprints from SYNs, without a p0f daemon.
 
-The doors of this folder: `Syn` (the SYN of the request's own connection), `save_syn` and
-`when_ready` (which have Linux keep SYNs), `fingerprint_syn` (a SYN in hand). For the package itself
-there are also `_kernel.is_unix`, `_server_sockets`, and for `shared`, whose SYNs have to be read as
-these are, `_fingerprint.fingerprinter`.
+The public names: `Syn` (the SYN of the request's own connection), `save_syn` and `when_ready`
+(which make Linux keep SYNs), `fingerprint_syn` (a SYN as bytes or text). Other parts of the package
+also use `_kernel.is_unix`, `_server_sockets` and, in `shared`, `_fingerprint.fingerprinter`.
 """
 
 from ._fingerprint import fingerprint_syn

@@ -1,10 +1,10 @@
-"""What a signature file holds once it is read: labels, signatures, and the names of links.
+"""The contents of a signature file: labels, signatures, and the names of links.
 
-How the text is read is not known here, nor how a packet is compared with a signature.
+This module neither reads the file nor compares packets with signatures.
 
-The fact a reader would get wrong: a signature scoped to IPv4 (``4:``) is not kept from matching
-IPv6, nor ``6:`` IPv4. p0f 3.09b never compares the version; only a ``*`` signature treats the two
-differently (see :meth:`Signature.quirks_for`).
+The fact a reader would get wrong: a signature for IPv4 (``4:``) may match IPv6 packets, and one for
+IPv6 (``6:``) IPv4 packets. p0f 3.09b never compares the version; only a ``*`` signature treats the
+two differently (see :meth:`Signature.quirks_for`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ USERLAND = "!"
 """The class of labels that name an application, not an operating system."""
 
 IPV4_QUIRKS = QUIRKS["df"] | QUIRKS["id+"] | QUIRKS["id-"] | QUIRKS["0+"]
-"""Quirks that a signature of IPv6 cannot ask for."""
+"""Quirks that a signature for IPv6 cannot require."""
 IPV6_QUIRKS = QUIRKS["flow"]
-"""Quirks that a signature of IPv4 cannot ask for."""
+"""Quirks that a signature for IPv4 cannot require."""
 _DF_AND_ID = QUIRKS["df"] | QUIRKS["id+"] | QUIRKS["id-"]
 
 
@@ -53,7 +53,8 @@ class Signature(NamedTuple):
 
     ``window`` is a number, or ``mss*4``, ``mtu*4`` or ``%8192`` as written. ``line`` is the number
     of its line in the file. ``seen`` is the evidence below that line: how often SYNs that match it
-    exactly came with a User-Agent of each family, as pairs of family and count; None without any.
+    exactly came with a User-Agent of each family, as pairs of family and count; None if there is
+    none.
     """
 
     label: Label
@@ -71,14 +72,14 @@ class Signature(NamedTuple):
     seen: tuple[tuple[str, int], ...] | None = None
 
     def quirks_for(self, version: int) -> int:
-        """The quirks asked of a packet of that IP *version*; ``*`` asks for none it cannot have."""
+        """The quirks that a packet of an IP *version* needs; ``*`` ignores the other version's."""
         if self.version is not None:
             return self.quirks
         return self.quirks & ~(IPV6_QUIRKS if version == 4 else _DF_AND_ID)
 
 
 class Database(NamedTuple):
-    """A signature file: its classes, a link's name by MTU, and SYN signatures in file order."""
+    """A signature file: its classes, the names of links by MTU, SYN signatures in file order."""
 
     classes: tuple[str, ...]
     links: dict[int, str]

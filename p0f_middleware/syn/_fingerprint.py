@@ -1,11 +1,11 @@
-"""A SYN as a P0fInfo: signature files, and what a verdict is called in P0fInfo's fields.
+"""Turns a SYN into a P0fInfo: loads signature files, and converts verdicts.
 
-`fingerprint_syn` is the public door for people with a packet or a text in hand; `Syn` uses the same
-`Fingerprinter`. Requests, sockets and proxies are not known here.
+`fingerprint_syn` is the public function for a packet or a text; `Syn` uses the same
+`Fingerprinter`. This module knows no requests, sockets or proxies.
 
-The fact a reader would get wrong: a signature file is other people's text. Names in it may be too
-long for p0f's fields or hold what those fields cannot, and are cut and cleaned here and nowhere
-else (`_clean`).
+The fact a reader would get wrong: users may write signature files of their own. Names in them may
+be too long for p0f's fields, or have characters that the fields cannot hold; `_clean` shortens and
+cleans them, here and nowhere else.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ SignatureFile: TypeAlias = "str | os.PathLike[str] | None"
 """The path of a signature file in p0f's format; None for the package's own."""
 
 _REMEMBERED = 4096
-"""How many shapes of SYNs, texts and outcomes to remember."""
+"""How many shapes of SYNs, texts and outcomes to cache."""
 LONGEST_TEXT = 1024
-"""Characters of a text to look at; the longest SYN takes 268 in hexadecimal."""
+"""Longer texts are not read; the longest SYN takes 268 characters in hexadecimal."""
 _LONGEST_LABEL = 200
 
 
 def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInfo | None:
-    """What a SYN tells: for a packet in hand, from a capture, a log or another program.
+    """The fingerprint of a SYN from a capture, a log or another program.
 
         fingerprint_syn(packet)
         fingerprint_syn("4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0")
 
     Args:
-        data: the IP and TCP headers of a SYN (an Ethernet header may stand before them), as bytes
-            or in hexadecimal; or p0f's text of one, its log's raw_sig, also as huginn-proxy writes
-            it. From the text comes what comes from the SYN itself.
+        data: the IP and TCP headers of a SYN (an Ethernet header may come first), as bytes or in
+            hexadecimal. Or the SYN in p0f's notation, the raw_sig of p0f's log, also as
+            huginn-proxy writes it; that gives the same fingerprint as the SYN itself.
         database: the path of a signature file in p0f's format; None for the package's own.
 
     Returns:
         the fingerprint, with os_name None if no signature matches; None if `data` is not a SYN
-        that p0f fingerprints. The times in it are None.
+        that p0f fingerprints. The fingerprint's times are None.
 
     Raises:
         TypeError: `data` is neither bytes nor text.
@@ -75,8 +75,8 @@ def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInf
 
 
 class Fingerprint(NamedTuple):
-    """Who sent a SYN (packed address and port; None and 0 if a text does not say), and the outcome
-    of a lookup that finds it."""
+    """The sender of a SYN (packed address and port; None and 0 if a text does not contain them),
+    and the outcome of a lookup that finds the SYN."""
 
     address: bytes | None
     port: int
@@ -84,7 +84,7 @@ class Fingerprint(NamedTuple):
 
 
 class Fingerprinter:
-    """Reads SYNs by one database; threads may share it. Raises nothing, whatever it reads."""
+    """Fingerprints SYNs with one database; threads may share it. It never raises."""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
@@ -93,11 +93,11 @@ class Fingerprinter:
         self._dated = lru_cache(_REMEMBERED)(self._outcome)
 
     def read(self, packet: bytes, seconds: int = 0) -> Fingerprint | None:
-        """What the bytes of a SYN tell; None if it is not a SYN that p0f fingerprints.
+        """The fingerprint of a packet; None if it is not a SYN that p0f fingerprints.
 
         Args:
             packet: IP and TCP headers, with or without an Ethernet header.
-            seconds: when it was seen, in seconds since 1970; 0 if that is not known.
+            seconds: when the SYN arrived, in seconds since 1970; 0 if not known.
         """
         read = read_syn(packet) or read_syn(without_ethernet(packet))
         if read is None:
@@ -107,7 +107,7 @@ class Fingerprinter:
         return None if outcome is None else Fingerprint(address, port, outcome)
 
     def read_text(self, text: str, seconds: int = 0) -> Fingerprint | None:
-        """What a SYN in hexadecimal tells, or p0f's text of one; None if it is neither."""
+        """The fingerprint of a SYN in hexadecimal or in p0f's notation; None for other texts."""
         return self._of_text(text, seconds) if len(text) <= LONGEST_TEXT else None
 
     def _read_text(self, text: str, seconds: int) -> Fingerprint | None:
@@ -122,7 +122,7 @@ class Fingerprinter:
             return None
 
     def _outcome(self, shape: ShapeFields, seconds: int) -> Outcome | None:
-        """Connections of one second and shape share an outcome: it says the same of each."""
+        """The outcome for a shape and a second; all connections that have both share it."""
         info = self._of_shape(shape)
         return None if info is None else _seen(info, seconds)
 

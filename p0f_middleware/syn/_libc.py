@@ -1,12 +1,13 @@
 """getsockopt, setsockopt and getpeername on a bare file descriptor, through ctypes.
 
-What an option means is not known here. Every function raises OSError where it cannot do its work:
+This module does not know what an option means. Every function raises OSError where it cannot work:
 on other systems than Linux, and where Python has no ctypes.
 
-The fact a reader would get wrong: a Python socket object made of somebody else's descriptor owns
-it. If a signal handler raises between the making and `detach`, the object is freed and closes the
-descriptor, whose number may be another visitor's a moment later. Under `socket.setdefaulttimeout`
-the making also turns the descriptor non-blocking. The functions here own nothing.
+The fact a reader would get wrong: a Python socket object that is made from a server's descriptor
+owns it. If a signal handler raises before `detach`, the object is freed and closes the descriptor,
+whose number may belong to another visitor's connection a moment later. With
+`socket.setdefaulttimeout`, making the object also makes the descriptor non-blocking. The functions
+here never own a descriptor.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ if sys.platform.startswith("linux"):
         import ctypes
         from ctypes import byref, get_errno
 
-        # PyDLL keeps the GIL: none of these calls waits, and a busy process gets the GIL back
-        # later than the call takes. No `argtypes`: with them a call takes twice as long.
+        # PyDLL keeps the GIL: none of these calls waits, and in a busy process, getting the GIL
+        # back takes longer than the call. No `argtypes`: with them a call takes twice as long.
         _libc = ctypes.PyDLL(None, use_errno=True)
         _getsockopt, _setsockopt = _libc.getsockopt, _libc.setsockopt
         _getpeername = _libc.getpeername
         _new_int, _new_u64, _new_size = ctypes.c_int, ctypes.c_uint64, ctypes.c_uint32
         _new_bytes, _new_address = ctypes.c_char * 512, ctypes.c_char * 28
-        # Shared by all calls: the kernel writes into them the size that they have.
+        # All calls share these: the kernel writes into them the size that they already have.
         _size_of_int, _size_of_u64 = byref(_new_size(4)), byref(_new_size(8))
     except (ImportError, OSError, AttributeError) as error:
         _why_not = f"Python cannot call the C library here: {error}"
@@ -62,15 +63,15 @@ if sys.platform.startswith("linux"):
 AVAILABLE = _getsockopt is not _cannot
 """Whether these functions work here."""
 
-# Each call gets a buffer of its own: another thread, or a signal handler that looks something up
-# too, would overwrite a shared one.
+# Each call uses a buffer of its own: another thread, or a signal handler that also looks something
+# up, would overwrite a shared one.
 
 
 def get_number(fd: int, level: int, option: int) -> int:
     """A socket option that is an int.
 
     Raises:
-        OSError: `fd` has no such option, or see above.
+        OSError: `fd` has no such option, or this module cannot work here.
     """
     value = _new_int()
     if _getsockopt(fd, level, option, byref(value), _size_of_int):
@@ -80,12 +81,12 @@ def get_number(fd: int, level: int, option: int) -> int:
 
 
 def get_cookie(fd: int) -> int:
-    """The socket's cookie: a number that no other has, or had since the system started.
+    """The socket's cookie: a number that no other socket has had since the system started.
 
-    Each request of a kept connection asks for it, so this is written out.
+    Each request on a kept connection calls this, so it does not call another function.
 
     Raises:
-        OSError: `fd` is not a socket, or see above.
+        OSError: `fd` is not a socket, or this module cannot work here.
     """
     cookie = _new_u64()
     if _getsockopt(fd, _SOL_SOCKET, _SO_COOKIE, byref(cookie), _size_of_u64):
@@ -112,12 +113,12 @@ def set_number(fd: int, level: int, option: int, number: int) -> None:
 
 
 def get_peer(fd: int) -> tuple[str, int] | None:
-    """The address (as the kernel has it) and port at the other end of a TCP connection.
+    """The address (as the kernel writes it) and port at the other end of a TCP connection.
 
     None for anything else, such as a Unix socket or a closed descriptor.
 
     Raises:
-        OSError: see above.
+        OSError: this module cannot work here.
     """
     size = _new_size(28)
     buffer = _new_address()

@@ -1,25 +1,26 @@
-"""Enabling TCP_SAVE_SYN on the process's listeners when nobody else has: finding them, and when.
+"""Finds the process's TCP listeners and enables TCP_SAVE_SYN on them ("arms" them).
 
-A server makes its listener before the application is imported, after it, or after a fork. Which
-connection has which SYN is not known here.
+A server makes its listener before it imports the application, after that, or after a fork. This
+module does not know which SYN belongs to which connection.
 
-The fact a reader would get wrong: the option belongs to the socket, not to the process. Set once,
-in a parent or child, it holds for all processes that share the listener.
+The fact a reader would get wrong: the option belongs to the socket, not to the process. Once a
+parent or child has set it, it holds for all processes that share the listener.
 
-Theory of operation. `Armer.start` looks for listeners at once, unless an event loop runs in this
-thread, and leaves the rest to a thread, which looks every 20 ms for 10 seconds, or until 1 second
-after it has found some. A request whose listener was not armed wakes the thread or starts it again,
-and never looks itself. The state is small, and each change to it is one assignment, so there is no
-lock; at worst two threads look at the same time, which is harmless.
+Theory of operation. `Armer.start` searches for listeners at once, unless an event loop runs in this
+thread. Then a background thread searches every 20 ms for 10 seconds, or until 1 second after it has
+found a listener. A request whose listener was not armed wakes the thread or starts it again; it
+does not search itself unless no thread can be started. The state is small, and each change to it is
+one assignment, so there is no lock; at worst two threads search at the same time, which is
+harmless.
 
-A look asks each descriptor of the process whether it is a listener. Where there are many, it reads
-the system's list of TCP sockets, which begins with those that listen, and looks through descriptors
-only if one of them is new. The longer a look takes, the longer the thread waits until the next.
+A search asks each descriptor of the process whether it is a listener. If there are many, it reads
+the system's list of TCP sockets instead, which begins with the listeners, and asks the descriptors
+only if the list has a new one. The longer a search takes, the longer the thread pauses after it.
 
-To fork beside a thread is unsound, and Python 3.12 and newer warns of it. So the thread ends before
-a fork. The parent starts it again, but not at once: Python 3.13 counts threads after the hooks that
-run in the parent. The next garbage collection is soon enough (a server that is starting has many),
-comes after the count, and costs nothing; failing that, the next request does it.
+Forking while another thread runs is unsafe, and Python 3.12 and newer warns of it. So the thread
+ends before a fork. The parent starts it again, but not at once: Python 3.13 counts threads after
+the hooks that run in the parent. The next garbage collection starts it: that is after the count,
+costs nothing, and is soon, since a starting server has many. Otherwise the next request does it.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ from ._libc import AVAILABLE
 from ._native_thread import NativeThread, in_event_loop
 
 POLL = 0.02
-"""Seconds between two looks of the thread."""
+"""Seconds between two searches of the thread."""
 LARGEST_SHARE = 0.05
-"""The share of its time that the thread looks, at most."""
+"""The largest share of its time that the thread spends on searches."""
 MANY = 256
-"""With more descriptors than these the system's list is read. To ask that many takes 0.5 ms."""
+"""With more descriptors, a search reads the system's list. Asking 256 descriptors takes 0.5 ms."""
 ARM_TIMEOUT = 10.0
-"""Seconds to wait for a listener; of a server that loads for longer, the first request arms it."""
+"""Seconds to wait for a listener; if a server takes longer to start, its first request arms it."""
 SETTLING = 1.0
-"""Seconds to wait for more listeners after one: a server may have several, and not at once."""
+"""Seconds to wait for more listeners after one: a server may make several, one after the other."""
 LEAST_INTERVAL = 1.0
-"""Seconds between two looks because of requests."""
+"""Seconds between two searches that requests start."""
 STOP_TIMEOUT = 1.0
-"""Seconds that a fork waits for the thread to end, which takes as long as a look."""
+"""Seconds that a fork waits for the thread to end, which takes as long as a search."""
 
 _TABLES = "/proc/self/net/tcp", "/proc/self/net/tcp6"
 _LISTENS = b"0A"
@@ -56,7 +57,7 @@ _STATE, _INODE = 3, 9
 
 
 class Listeners:
-    """The TCP listeners of this process, as far as they are known."""
+    """The TCP listeners of this process that searches have found."""
 
     def __init__(self) -> None:
         self._many = False
@@ -64,7 +65,7 @@ class Listeners:
         self._armed: set[int] = set()
 
     def arm_new(self) -> int:
-        """Call `save_syn` for each listener that is new; returns how many there are in all."""
+        """Call `save_syn` for each new listener; returns the number of all listeners."""
         if not self._many:
             descriptors = _descriptors()
             if len(descriptors) <= MANY:
@@ -79,13 +80,13 @@ class Listeners:
         return len(self._armed)
 
     def forget(self) -> None:
-        """Look through all of them next time: one may have come from another process."""
+        """Ask all descriptors in the next search: another process may have passed one to this."""
         self._many = False
         self._seen = set()
 
 
 def _arm(fd: int) -> bool:
-    """Call `save_syn` if it is a listener; returns whether it is."""
+    """Call `save_syn` if `fd` is a listener; returns whether it is."""
     try:
         if is_tcp_listener(fd):
             save_syn(fd)
@@ -103,7 +104,7 @@ def _descriptors() -> list[int]:
 
 
 def _own_sockets(inodes: set[int]) -> Iterator[tuple[int, int]]:
-    """Descriptors of this process that are sockets with one of these inode numbers."""
+    """Descriptor and inode number of this process's sockets that have one of these numbers."""
     for fd in _descriptors():
         with contextlib.suppress(OSError):
             status = os.fstat(fd)
@@ -120,7 +121,7 @@ def _listening_inodes() -> set[int]:
             for line in lines:
                 fields = line.split(None, _INODE + 1)
                 if fields[_STATE] != _LISTENS:
-                    break  # the kernel lists those that listen first
+                    break  # the kernel lists listeners first
                 inodes.add(int(fields[_INODE]))
     return inodes
 
@@ -137,7 +138,7 @@ class Armer:
         self._waiting = False
 
     def start(self) -> None:
-        """Arm the listeners there are, and those that come soon. Raises nothing, never waits."""
+        """Arm the present listeners and those made soon. Raises nothing, never waits."""
         if not AVAILABLE:
             return
         self._deadline = time.monotonic() + ARM_TIMEOUT
@@ -147,7 +148,7 @@ class Armer:
         self._run_thread()
 
     def look_again(self) -> None:
-        """Have the thread arm listeners, because a connection's was not, unless it just did."""
+        """Search again, at most once a second: the listener of a connection was not armed."""
         now = time.monotonic()
         if AVAILABLE and now >= self._next_look:
             self._next_look = now + LEAST_INTERVAL
@@ -158,17 +159,17 @@ class Armer:
 
     @property
     def running(self) -> bool:
-        """Whether the thread is looking."""
+        """Whether the thread runs."""
         return self._thread is not None and self._thread.alive
 
     def stop(self) -> None:
-        """End the thread and look no further."""
+        """End the thread, and the search."""
         self._waiting = False
         if self._thread is not None:
             self._thread.stop(STOP_TIMEOUT)
 
     def before_fork(self) -> None:
-        """End the thread, and arm what the child inherits."""
+        """End the thread, and arm the listeners that the child inherits."""
         with contextlib.suppress(Exception):
             waiting = self._waiting or self.running
             self.stop()
@@ -177,24 +178,24 @@ class Armer:
                 self._waiting = not self._armed
 
     def after_fork_in_parent(self) -> None:
-        """Start the thread again, once Python has counted threads."""
+        """Start the thread again at the next garbage collection, after Python counts threads."""
         if self._waiting and self._resume not in gc.callbacks:
             gc.callbacks.append(self._resume)
 
     def after_fork_in_child(self) -> None:
-        """A child that makes a listener of its own arms it at its first request."""
+        """Forget the thread, which the child does not have: its first request searches again."""
         self._thread = None
         self._waiting = False
 
     def _resume(self, phase: str, _info: dict[str, int]) -> None:
-        """Called at a garbage collection."""
+        """Start the thread again, once. Garbage collections call it."""
         if phase == "stop":
             gc.callbacks.remove(self._resume)
             if self._waiting:
                 self._run_thread()
 
     def _run_thread(self) -> bool:
-        """Have the thread look at once; False if no thread can be started."""
+        """Make the thread search at once; returns False if no thread can be started."""
         self._waiting = False
         if self._thread is not None and self._thread.alive:
             self._thread.wake()

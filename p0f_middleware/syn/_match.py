@@ -1,13 +1,13 @@
-"""A SYN's shape, matched against a signature database by the rules of p0f 3.09b.
+"""Matches SYNs against a signature database by the rules of p0f 3.09b.
 
-What lives here knows no socket, no file and no framework: bytes of a SYN in, :class:`SynMatch` out.
-A verdict is remembered under the SYN's shape, so that a shape met before costs reading the fixed
-fields and one look-up.
+This module takes the bytes of a SYN and returns a :class:`SynMatch`; it knows no socket, no file
+and no framework. It caches verdicts by the SYN's shape, so a shape that was seen before costs only
+the reading of the fixed fields and one dict lookup.
 
-The fact a reader would get wrong: the order of the file decides among equals only. A specific
-signature that fits beats any generic one, a generic one beats any that fits only fuzzily, and a
-fuzzy match with an application's signature is no match at all, even if an operating system's would
-come next.
+The fact a reader would get wrong: file order decides only between signatures of the same rank. A
+specific signature that fits exactly beats any generic one, and a generic one beats any fuzzy match.
+A fuzzy match with an application's signature counts as no match, even if an operating system's
+signature comes next.
 """
 
 from __future__ import annotations
@@ -30,25 +30,26 @@ from ._packet import (
 )
 from ._raw_sig import Traits, Window, raw_sig, read_raw_sig, traits_of
 
-_SENDSYN = (1331, 1337)  # MSS and window of p0f-sendsyn's probes, which p0f passes over
+_SENDSYN = (1331, 1337)  # MSS and window of p0f-sendsyn's probes, which p0f ignores
 
-# A fuzzy match allows these quirks of the signature to be missing, and these others to be there.
+# In a fuzzy match, a SYN may lack these quirks of the signature, and may have these others.
 _MAY_VANISH = QUIRKS["df"] | QUIRKS["id+"]
 _MAY_APPEAR = QUIRKS["id-"] | QUIRKS["ecn"]
 _MUST_AGREE = ~(_MAY_VANISH | _MAY_APPEAR)
 
 
 class Verdict(NamedTuple):
-    """What a SYN of some shape tells, whether or not a signature matches.
+    """What SYNs of one shape show, whether or not a signature matches.
 
     `raw_sig` is the SYN in p0f's notation. `label` is the matching signature's; None for no match.
-    `fuzzy` says that TTL, df, id or ecn differ from that signature's. `distance` counts hops from
-    the matching signature's initial TTL or, without one, from a guessed one; None if the TTL on
-    arrival is not known. With `random_ttl` the tool draws TTLs at random, and `distance` is only an
-    upper bound. `link_mtu` is the MTU that the MSS implies and `link` the database's name for it.
-    Both are None where the MSS tells nothing of the link (none was sent, or a tool made the SYN),
-    and `link` where the MTU has no name. `seen` is the matching signature's evidence, pairs of a
-    family and a count; None without any, and for a fuzzy match, which is another shape.
+    `fuzzy` means that TTL, df, id or ecn differ from that signature's. `distance` counts hops from
+    the matching signature's initial TTL or, without a match, from a guessed one; None if the TTL on
+    arrival is not known. `random_ttl` means that the sending tool chooses TTLs at random, so that
+    `distance` is only an upper bound. `link_mtu` is the MTU that the MSS implies, and `link` the
+    database's name for it. Both are None if the MSS does not depend on the link (the SYN has no
+    MSS, or a tool made the SYN); `link` is also None if the MTU has no name. `seen` is the matching
+    signature's evidence, pairs of a family and a count; None if it has none, and for a fuzzy match,
+    which is of another shape.
     """
 
     raw_sig: str
@@ -62,17 +63,18 @@ class Verdict(NamedTuple):
 
     @property
     def generic(self) -> bool:
-        """Whether the match is with one of the database's last resorts."""
+        """Whether the matching signature is a generic, last-resort one."""
         return self.label is not None and self.label.generic
 
     @property
     def excess_distance(self) -> bool:
-        """Whether no path is that long: the TTL was set by hand, or its start guessed wrong."""
+        """Whether `distance` is longer than any path: the initial TTL was unusual, or guessed
+        wrong."""
         return self.distance is not None and self.distance > MAX_DISTANCE
 
 
 class SynMatch(NamedTuple):
-    """Who sent a SYN (its source address, packed, and TCP port) and what the SYN tells."""
+    """The sender of a SYN (source address, packed, and TCP port) and the verdict on the SYN."""
 
     source: bytes
     port: int
@@ -85,7 +87,7 @@ class SynMatch(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A signature, prepared for packets of one IP version; `modulus` is that of the window."""
+    """A signature, prepared for packets of one IP version; `modulus` is the window's."""
 
     quirks: int
     ttl: int
@@ -97,7 +99,7 @@ class _Candidate(NamedTuple):
     signature: Signature
 
 
-# Most candidates fall by their window, so it stands before them; a modulus is a wildcard there.
+# The window rules out most candidates, so it stands in front; None there also stands for a modulus.
 _Windowed = tuple[int | str | None, _Candidate]
 _Index = dict[tuple[int, int, str, int | None], tuple[_Windowed, ...]]
 
@@ -105,7 +107,7 @@ _Index = dict[tuple[int, int, str, int | None], tuple[_Windowed, ...]]
 class Matcher:
     """Matches SYNs with the signatures of `database`; threads may share it.
 
-    The verdicts on the `memory` shapes met last are remembered.
+    It caches the verdicts on the `memory` shapes that it met last.
     """
 
     def __init__(self, database: Database, *, memory: int = 4096) -> None:
@@ -114,12 +116,13 @@ class Matcher:
         self._verdict = lru_cache(maxsize=memory)(self._judge)
 
     def match(self, syn: bytes) -> SynMatch | None:
-        """What the IP and TCP headers in `syn` tell; the data of TCP Fast Open may be missing, and
-        an Ethernet header may stand before them.
+        """The sender of the SYN in `syn`, and the verdict on it.
 
-        Returns None for what p0f does not fingerprint: not TCP, IPv6 extension headers, a fragment,
-        not a SYN or one with ACK, FIN or RST, headers cut short or of impossible lengths, a probe
-        of p0f-sendsyn. Raises nothing, whatever the bytes.
+        `syn` has the IP and TCP headers; the data of TCP Fast Open may be missing, and an Ethernet
+        header may come first. Returns None for packets that p0f does not fingerprint: not TCP, IPv6
+        extension headers, a fragment, not a SYN, a SYN with ACK, FIN or RST, headers that are cut
+        short or have impossible lengths, a probe of p0f-sendsyn. Raises nothing, whatever the
+        bytes.
         """
         read = read_syn(syn) or read_syn(without_ethernet(syn))
         if read is None:
@@ -133,11 +136,11 @@ class Matcher:
         return self._verdict(shape)
 
     def match_text(self, text: str) -> Verdict | None:
-        """The verdict on the SYN that a text in p0f's notation stands for.
+        """The verdict on the SYN that a text in p0f's notation describes.
 
-        It is the one that the SYN gets. A text may stand for several windows; then a signature
-        fits if it fits one of them. Returns None for a text that is not in p0f's notation. Raises
-        nothing.
+        The SYN itself would get the same verdict. A text may describe several windows; then a
+        signature fits if it fits one of them. Returns None for a text that is not in p0f's
+        notation. Raises nothing.
         """
         traits = read_raw_sig(text)
         return None if traits is None else self._decide(traits, text)
@@ -153,7 +156,7 @@ class Matcher:
         found, fuzzy = min((self._find(traits, window) for window in traits.windows), key=_rank)
         distance = _distance(found, traits.ttl)
         if fuzzy and found and found.label.userland:
-            # That is no match, and 3.09b does not get to the distance either.
+            # p0f 3.09b counts this as no match, and then does not compute the distance.
             found, fuzzy, distance = None, False, 0
         link_mtu = None if found and found.label.userland else _link_mtu(traits)
         return Verdict(
@@ -168,7 +171,7 @@ class Matcher:
         )
 
     def _find(self, traits: Traits, own: Window) -> _Found:
-        """The signature that wins if the window is `own`, and whether it fits only fuzzily."""
+        """The best signature if the window is `own`, and whether it fits only fuzzily."""
         version, ttl, ttl_known, _, ip_options, mss, _, scale, layout, quirks, payload = traits
         if quirks is None:
             return None, False
@@ -202,8 +205,8 @@ def _is_similar(quirks: int, wanted: int) -> bool:
 
 
 def _rank(found: _Found) -> tuple[int, int]:
-    """The lower, the better p0f likes it: a specific signature, a generic one, a fuzzy match; of
-    two of a kind, the one that comes first in the file."""
+    """The rank of a match; p0f prefers the lowest: a specific signature, then a generic one, then a
+    fuzzy match; of two with the same rank, the one that comes first in the file."""
     signature, fuzzy = found
     if signature is None:
         return 3, 0
@@ -213,7 +216,8 @@ def _rank(found: _Found) -> tuple[int, int]:
 def _index(signatures: Sequence[Signature]) -> _Index:
     """Signatures, in file order, by IP version, quirks that must agree, layout and window scale.
 
-    Those of any scale are under each scale another one names, and alone under None for the rest.
+    Signatures for any scale are listed under each scale that occurs, and alone under None for all
+    other scales.
     """
     groups: dict[tuple[int, int, str], list[tuple[int | None, _Windowed]]] = {}
     for signature in signatures:

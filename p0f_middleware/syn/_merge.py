@@ -1,11 +1,11 @@
-"""Two signature files made into one that p0f loads: ours, and what another has besides.
+"""Merges two signature files into one that p0f loads: ours, and the additions of another.
 
-What is left out is what ours repeats: a signature that could not win any SYN from ours. How a SYN
-is matched is not known here, only when one signature covers another.
+Signatures of the other file that ours cover, so that they could never win a SYN, are left out. This
+module does not match SYNs; it only decides whether one signature covers another.
 
-The fact a reader would get wrong: p0f refuses a whole file for one signature that an earlier one
-covers, and looks at a ``*`` signature as if it were a packet of IPv6. So a signature may have to go
-that ours covers over IPv6 only.
+The fact a reader would get wrong: p0f refuses a whole file if an earlier signature covers a later
+one, and for that it treats a ``*`` signature like an IPv6 packet. So a signature must also be left
+out if ours covers it only for IPv6.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from typing import NamedTuple
 from ._database import Label, Signature
 from ._signatures import BLANKS, READ_SECTIONS, SECTION, parse
 
-_HEADING = "\n; --- What the other file has besides ---\n"
-_MAX_DISTANCE = 35  # hops: a TTL so much smaller is that of the same SYN, further away
+_HEADING = "\n; --- Additions from the other file ---\n"
+_MAX_DISTANCE = 35  # hops: a TTL lower by up to 35 is that of the same SYN, further away
 
 
 class Merged(NamedTuple):
-    """The *text* of both files, and what of the other file was *left_out*, one line each."""
+    """The *text* of both files, and the entries of the other that were *left_out*, a line each."""
 
     text: str
     left_out: tuple[str, ...]
 
 
 def merge(ours: str, theirs: str, source: str = "<signatures>") -> Merged:
-    """One signature file, as text, made of two; *source* names the second in errors.
+    """Merge the texts of two signature files; *source* names the second in errors.
 
-    It holds the classes of both; our links and TCP requests, then theirs that ours do not repeat;
-    and every other section of theirs.
+    The result has the classes of both; our links and TCP requests, then those of theirs that ours
+    do not cover; and all other sections of theirs.
 
-    Raises :class:`SignatureError` for a malformed line in either.
+    Raises :class:`SignatureError` for a malformed line in either text.
     """
     own, other = parse(ours), parse(theirs, source)
     classes = dict.fromkeys((*own.classes, *other.classes))
@@ -66,9 +66,9 @@ def merge(ours: str, theirs: str, source: str = "<signatures>") -> Merged:
 
 
 def _bodies(text: str) -> dict[str, list[str]]:
-    """By section, the pieces of text that belong to it, each with its heading.
+    """The pieces of text by section, each with its heading.
 
-    What stands before any section is section ''.
+    The text before the first heading is section ''.
     """
     pieces: list[tuple[str, list[str]]] = [("", [])]
     for line in text.removesuffix("\n").split("\n"):
@@ -82,7 +82,7 @@ def _bodies(text: str) -> dict[str, list[str]]:
 
 
 def _text_of(signature: Signature, lines: Sequence[str]) -> str:
-    """What stands behind the ``sig =`` of a signature."""
+    """The text after the ``sig =`` of a signature."""
     line = lines[signature.line - 1].partition("\0")[0]
     return line.partition("=")[2].strip(BLANKS)
 
@@ -116,7 +116,7 @@ def _written_requests(signatures: Sequence[Signature], lines: Sequence[str]) -> 
 
 
 class _Covered:
-    """The signatures that some of ours cover: ``signature in covered``."""
+    """The set of signatures that ours cover: ``signature in covered``."""
 
     def __init__(self, ours: Iterable[Signature]) -> None:
         self._by_layout: dict[str, list[Signature]] = {}
@@ -142,7 +142,7 @@ class _Covered:
 
 
 def _fits(ours: Signature, theirs: Signature) -> bool:
-    """Whether all that *theirs* asks of a SYN is what *ours* asks, but for the quirks."""
+    """Whether *ours* fits every SYN that *theirs* fits, quirks aside."""
     hops = ours.ttl - theirs.ttl
     return (
         ours.ip_options == theirs.ip_options

@@ -1,12 +1,12 @@
-"""Threads of the operating system, whatever gevent or eventlet have put in Python's place.
+"""Operating system threads, even where gevent or eventlet have replaced Python's.
 
-What runs in them is not known here, but it must keep to what those libraries do not patch: no
-`threading`, no `time.sleep`, no sockets, no logging.
+A function that runs in such a thread must not use what those libraries patch: no `threading`, no
+`time.sleep`, no sockets, no logging.
 
-The fact a reader would get wrong: under gevent a `threading.Thread` is a greenlet, so what it does
-stops every request of the process, and a lock or event made before `monkey.patch_all()` stops the
-whole process when it is waited for afterwards. `_queue.SimpleQueue` is C code that neither library
-replaces: its `get` waits without the GIL, and its `put` never waits.
+The fact a reader would get wrong: under gevent a `threading.Thread` is a greenlet, so while it
+works, every request of the process stands still; and waiting for a lock or event that was made
+before `monkey.patch_all()` stops the whole process. `_queue.SimpleQueue` is C code that neither
+library replaces: its `get` waits without the GIL, and its `put` never waits.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def _start(function: Callable[[], None]) -> None:
 
 
 class NativeThread:
-    """A thread that does something again and again until it is told to stop.
+    """A thread that repeats a step until `stop` is called.
 
     Args:
-        step: does it once, and returns the seconds to wait before the next time; None to end.
+        step: does one step, and returns the seconds to wait before the next; None to end.
 
     Raises:
         RuntimeError: no thread can be started.
@@ -61,7 +61,7 @@ class NativeThread:
         self._wake.put(True)
 
     def stop(self, patience: float) -> bool:
-        """End the thread, and wait until the system does not count it any more.
+        """End the thread, and wait until the operating system does not list it any more.
 
         Args:
             patience: seconds to wait at most.
@@ -86,7 +86,7 @@ class NativeThread:
                 if _wait(self._wake, seconds) is False:
                     break
         except Exception:
-            pass  # nobody would see it; what the steps do is done again at a request
+            pass  # there is no caller to raise to; the next request starts the work again
         finally:
             self.alive = False
             self._ended.put(None)
@@ -96,7 +96,7 @@ _A_MOMENT = 0.0002
 
 
 def _wait(queue: SimpleQueue[Any], seconds: float) -> Any:
-    """The next thing in the queue; None if nothing comes in time."""
+    """The next item of the queue; None if there is none within `seconds`."""
     try:
         return queue.get(True, seconds)
     except Empty:
@@ -104,10 +104,10 @@ def _wait(queue: SimpleQueue[Any], seconds: float) -> Any:
 
 
 def run_off_loop(function: Callable[[], ResultT]) -> ResultT:
-    """A function's result; where an event loop runs in this thread, from a thread beside it.
+    """Call a function and return its result; in a new thread if an event loop runs in this one.
 
-    For what has to be read before anything else can be done: the loop waits, too, but what watches
-    it for calls that may block finds none.
+    It is for files that must be read before anything else. The loop still waits, but tools that
+    detect blocking calls in an event loop do not complain.
     """
     if not in_event_loop():
         return function()

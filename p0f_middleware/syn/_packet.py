@@ -1,11 +1,11 @@
-"""The bytes of a SYN, read: its sender, its `Shape` and its options.
+"""Reads the bytes of a SYN: its sender, its `Shape` and its options.
 
-Bytes come as Linux's TCP_SAVED_SYN gives them: IP header, TCP header with options, no data.
-Signatures and p0f's notation are not known here. Where p0f's README and p0f 3.09b differ, the
-program is right: every rule was checked SYN by SYN against its log.
+The bytes are as Linux's TCP_SAVED_SYN returns them: IP header, TCP header with options, no data.
+This module knows neither signatures nor p0f's notation. Where p0f's README and p0f 3.09b differ, it
+follows the program: every rule was checked SYN by SYN against p0f's log.
 
-The fact a reader would get wrong: the bytes are the attacker's. A SYN with broken options completes
-a handshake and is saved like any other, so reading must end soon, whatever the bytes are.
+The fact a reader would get wrong: an attacker may choose the bytes. A SYN with broken options
+completes a handshake and is saved like any other, so reading must end soon, whatever the bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
-MAX_DISTANCE = 35  # hops; p0f takes a larger one for a TTL that was set by hand or guessed wrong
+MAX_DISTANCE = 35  # hops; with more, p0f assumes an unusual initial TTL, or a wrong guess of it
 
 # source port, sequence and acknowledgement number, data offset and flags, window, urgent pointer
 _TCP = "H2xIIHH2xH"
@@ -35,7 +35,7 @@ _ODD_FLAGS = _PUSH | _URG | _ECE_CWR_NS
 _EOL, _NOP, _MSS, _SCALE, _SOK, _SACK, _TIMESTAMP = 0, 1, 2, 3, 4, 5, 8
 _FIXED_SIZE = {_MSS: 4, _SCALE: 3, _SOK: 2, _TIMESTAMP: 10}
 
-# A timestamp behind nothing but whole options, where every parser finds it; others are left alone.
+# A timestamp after complete options only, where every parser finds it. Others are not reduced.
 _UP_TO_TIMESTAMP = re.compile(
     rb"(?:\x01|\x02\x04..|\x03\x03.|\x04\x02)*\x08\x0a(?=.{8})", re.DOTALL
 )
@@ -52,11 +52,11 @@ _ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
 
 
 class Shape(NamedTuple):
-    """All of a SYN that a verdict on it depends on: no ports, sequence number or addresses.
+    """The parts of a SYN on which its verdict depends: no ports, sequence number or addresses.
 
-    `ip_options` is the length of IPv4's, in bytes. `quirks` are those of the fields at fixed
-    places. `payload` is whether the IP length counts data. `options` are TCP's bytes, the
-    timestamps in them reduced to 0 or 1.
+    `ip_options` is the length of the IPv4 options, in bytes. `quirks` are the quirks of the fields
+    at fixed places. `payload` tells whether the IP length includes data. `options` are the bytes of
+    the TCP options, with timestamps reduced to 0 or 1.
     """
 
     version: int
@@ -69,7 +69,7 @@ class Shape(NamedTuple):
 
 
 ShapeFields = tuple[int, int, int, int, int, bool, bytes]
-"""A `Shape` before it is one: a plain tuple costs a third, and most are only looked up."""
+"""The fields of a `Shape` as a plain tuple, which costs a third; most are only cache keys."""
 
 
 class Options(NamedTuple):
@@ -85,9 +85,9 @@ class Options(NamedTuple):
 def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
     """Packed source address, source port and shape of the SYN in *packet*.
 
-    None if p0f would not fingerprint it: not TCP, IPv6 extension headers, a fragment, not a SYN or
-    one with ACK, FIN or RST, headers that are cut short or whose lengths are impossible. An IP
-    length beyond the end of *packet* is possible: TCP Fast Open's data is not saved.
+    None if p0f would not fingerprint it: not TCP, IPv6 extension headers, a fragment, not a SYN, a
+    SYN with ACK, FIN or RST, headers that are cut short or have impossible lengths. An IP length
+    beyond the end of *packet* is possible: Linux does not save the data of TCP Fast Open.
     """
     size = len(packet)
     version = packet[0] >> 4 if size >= 40 else 0
@@ -164,7 +164,7 @@ def _read_ipv6(packet: bytes) -> _Headers:
 def without_ethernet(packet: bytes) -> bytes:
     """The IP packet in an Ethernet frame, as HAProxy's `tcp-ss 2` sends it; else `packet` itself.
 
-    Ask `read_syn` about `packet` as it is first: an IP packet may look like a frame by accident.
+    Call `read_syn` with `packet` itself first: an IP packet may happen to look like a frame.
     """
     version = _ETHER_TYPES.get(packet[12:14])
     if version is None or len(packet) <= _ETHERNET or packet[_ETHERNET] >> 4 != version:
@@ -186,7 +186,7 @@ def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
         quirks |= _ECN
     if not seq:
         quirks |= QUIRKS["seq-"]
-    if ack & 0x01000000:  # 3.09b looks at this one bit of the acknowledgement number, not at all 32
+    if ack & 0x01000000:  # p0f 3.09b checks only this bit of the acknowledgement number, not all 32
         quirks |= QUIRKS["ack+"]
     if flags & _URG:
         quirks |= QUIRKS["urgf+"]
@@ -197,8 +197,8 @@ def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
     return quirks
 
 
-def read_options(options: bytes) -> Options:  # noqa: C901  one after the other is how p0f reads
-    """The TCP options, as far as p0f reads them: it stops at one that ends beyond the header."""
+def read_options(options: bytes) -> Options:  # noqa: C901  one option after the other, as p0f does
+    """The TCP options that p0f reads: it stops at an option that ends beyond the header."""
     names: list[str] = []
     mss = scale = quirks = at = 0
     timestamp = False
@@ -214,7 +214,7 @@ def read_options(options: bytes) -> Options:  # noqa: C901  one after the other 
             continue
         if kind == _EOL:
             names.append(f"eol+{end - at - 1}")
-            if any(options[at + 1 : -1]):  # the last byte of the padding goes unseen in 3.09b
+            if any(options[at + 1 : -1]):  # p0f 3.09b does not check the last byte of the padding
                 quirks |= QUIRKS["opt+"]
             break
         names.append(OPTION_NAMES.get(kind) or f"?{kind}")
@@ -241,9 +241,9 @@ def read_options(options: bytes) -> Options:  # noqa: C901  one after the other 
 
 
 def _option_size(kind: int, declared: int) -> tuple[int, bool]:
-    """How many bytes p0f takes an option for (0: it gives up), and whether *declared* is right.
+    """The size that p0f assumes for an option (0: p0f stops), and whether *declared* is right.
 
-    An option of fixed size takes that size whatever its length byte says.
+    p0f assumes the fixed size of an option that has one, whatever its length byte says.
     """
     if fixed := _FIXED_SIZE.get(kind):
         return fixed, declared == fixed
@@ -254,4 +254,4 @@ def _option_size(kind: int, declared: int) -> tuple[int, bool]:
 DISTANCES = tuple(
     next(initial - ttl for initial in (32, 64, 128, 255) if ttl <= initial) for ttl in range(256)
 )
-"""By TTL: hops from the nearest initial TTL that systems use."""
+"""Hops by TTL, counted from the nearest initial TTL that systems use."""

@@ -1,10 +1,11 @@
-"""A SYN in p0f's notation, the `raw_sig` of p0f's log: written, and read back.
+"""Writes and reads a SYN in p0f's notation, the `raw_sig` of p0f's log.
 
-Section 5 of p0f's README describes the notation. Packets and signatures are not known here.
+Section 5 of p0f's README describes the notation. This module knows neither packets nor signature
+files.
 
-The fact a reader would get wrong: the text does not give the window. `mss*44` is 44 times one of
-several numbers, because p0f allows for an MSS that was changed on the way. So reading a text gives
-every window that p0f would write that way.
+The fact a reader would get wrong: the text does not contain the window itself. `mss*44` is 44 times
+one of several numbers, because p0f allows for an MSS that was changed on the way. So reading a text
+yields every window that p0f would write that way.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 from ._packet import DISTANCES, MAX_DISTANCE, Options, Shape
 
 _LEAST_MSS = 100
-"""p0f does not take the window for a multiple of a smaller one."""
+"""p0f does not write the window as a multiple of a smaller MSS."""
 _LONGEST_TEXT = 512
 _MOST_OPTION_BYTES = 40
 _LONGEST_OPTION = 10
 _OPTION_BYTES = {"nop": 1, "mss": 4, "ws": 3, "sok": 2, "ts": 10}
-"""Options whose size their name tells."""
+"""Options whose name determines their size."""
 
 
 class Window(NamedTuple):
     """What is known of a SYN's window.
 
-    `size` is the window and `multiple` how p0f writes it if it is a multiple of the MSS or MTU,
-    such as `mss*44`; each None if not known. The window is a multiple of `divisor`.
+    `size` is the window in bytes. `multiple` is how p0f writes a window that is a multiple of the
+    MSS or MTU, such as `mss*44`. Each is None if not known. The window is a multiple of `divisor`.
     """
 
     size: int | None
@@ -40,11 +41,11 @@ class Window(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """All that a signature is compared with, from a SYN or from a text.
+    """The properties of a SYN that are compared with signatures, read from a packet or a text.
 
-    `windows` are the ones that a text may stand for, in the order p0f would think of them.
-    `ttl_known` is False if `ttl` is only a limit. `hops_known` is whether the TTL is the one that
-    the SYN arrived with. `quirks` is None for a text without them. An absent MSS or scale is 0.
+    `windows` are the windows that a text may describe, in the order in which p0f tries them.
+    `ttl_known` is False if `ttl` is only an upper bound. `hops_known` tells whether `ttl` is the
+    TTL on arrival. `quirks` is None for a text without quirks. An absent MSS or scale is 0.
     """
 
     version: int
@@ -100,10 +101,10 @@ def _quirk_names(quirks: int) -> str:
 def _divisors(
     version: int, mss: int, timestamp: bool, headers: int | None
 ) -> Iterator[tuple[str, int]]:
-    """What p0f divides a window by, in its order, and what it calls the multiple then.
+    """The numbers by which p0f divides a window, in p0f's order, each after the multiple's unit.
 
-    `timestamp` is whether the sender's own is not 0. `headers` is the length of the IP and TCP
-    headers; None if not known.
+    `timestamp` tells whether the sender's own timestamp is not 0. `headers` is the length of the IP
+    and TCP headers; None if not known.
     """
     yield "mss", mss
     if timestamp:
@@ -121,7 +122,7 @@ def _divisors(
 def _multiple(
     size: int, version: int, mss: int, timestamp: bool, headers: int | None
 ) -> str | None:
-    """The window as p0f writes it if it is a multiple; the first divisor that fits counts."""
+    """The window as p0f writes a multiple, by the first divisor that fits; None if none does."""
     if not size or mss < _LEAST_MSS:
         return None
     for unit, divisor in _divisors(version, mss, timestamp, headers):
@@ -150,12 +151,12 @@ _END_OF_OPTIONS = re.compile(r"eol\+([0-9]{1,2})", re.ASCII)
 
 
 def read_raw_sig(text: str) -> Traits | None:
-    """The traits of the SYN that a text in p0f's notation stands for; None if it is not one.
+    """The traits of the SYN that a text in p0f's notation describes; None for any other text.
 
-    huginn-proxy writes some fields in other ways, which tell less: a window as `%4096` is some
-    multiple of 4096; a TTL without `+` leaves the hops open; `64-` says only that the TTL began at
-    64 or below. Its first versions wrote neither quirks nor payload. `*` is an MSS or scale that
-    was not sent.
+    huginn-proxy writes some fields with less information: a window of `%4096` is some multiple of
+    4096; a TTL without `+` does not contain the hops; `64-` means only that the initial TTL was at
+    most 64. Its first versions wrote neither quirks nor payload. `*` stands for an MSS or scale
+    that was not sent.
     """
     found = _TEXT.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     if found is None:
@@ -187,7 +188,7 @@ def read_raw_sig(text: str) -> Traits | None:
 
 
 class _Sent(NamedTuple):
-    """What the window in a text depends on."""
+    """The parts of a text on which the meaning of its window depends."""
 
     version: int
     ip_options: int
@@ -211,12 +212,12 @@ def _is_layout(names: list[str]) -> bool:
 
 
 def _windows(sent: _Sent, unit: str, number: int) -> tuple[Window, ...]:
-    """The windows that p0f would write as `number` times `unit`; empty if it is nonsense."""
+    """The windows that p0f would write as `number` times `unit`; empty if there can be none."""
     if unit == "%":
         return (Window(None, None, number),) if number else ()
     timestamps = ["ts" in sent.options and "ts1-" not in sent.quirks]
     if timestamps[0] and "bad" in sent.quirks:
-        timestamps.append(False)  # it may be the option that is cut off
+        timestamps.append(False)  # the timestamp may be the option that is cut off
     headers: list[int | None] = [*_header_bytes(sent)] or [None]
     if not unit:
         surely = headers[0] if len(headers) == 1 else None
@@ -235,7 +236,7 @@ def _windows(sent: _Sent, unit: str, number: int) -> tuple[Window, ...]:
 
 
 def _header_bytes(sent: _Sent) -> list[int]:
-    """How long the IP and TCP headers may be; empty for options that do not fill a header."""
+    """The possible lengths of IP and TCP headers; empty if the options cannot fill a header."""
     least = 0
     exact = "bad" not in sent.quirks
     for name in sent.options:
@@ -247,7 +248,7 @@ def _header_bytes(sent: _Sent) -> list[int]:
             exact = False
             least += 2
     if "bad" in sent.quirks:
-        least -= _LONGEST_OPTION  # one that is cut off may be there in part
+        least -= _LONGEST_OPTION  # an option that is cut off may be present in part
     possible = range(0, _MOST_OPTION_BYTES + 1, 4)
     others = 40 + (20 if sent.version == 6 else sent.ip_options)
     return [others + size for size in possible if size == least or (size > least and not exact)]

@@ -1,14 +1,14 @@
 """Where each web server keeps the socket of a request: tables for WSGI and ASGI.
 
-Neither specification has a place for it, so this looks into the servers' own attributes, each found
-by reading and running the server. The doors are `wsgi_connection` and `asgi_connection`: they yield
-a bare file descriptor, or raise NoConnection with the reason for `p0f.reason`. Whether the
-descriptor is the client's is for the caller to check. What is read from the socket is not known
-here.
+Neither specification has a place for the socket, so this module reads the servers' own attributes,
+each found by reading and running the server. `wsgi_connection` and `asgi_connection` return a bare
+file descriptor, or raise NoConnection with the reason for `p0f.reason`. The caller checks whether
+the descriptor is the client's. This module reads nothing from the socket.
 
-The fact a reader would get wrong: nothing here is a guess. Where a server shows only the client's
-address, the connection is not looked for, because another one may have the same. Only for Granian,
-which shows nothing but the address and port of the connection itself, are descriptors compared.
+The fact a reader would get wrong: this module never guesses. If a server exposes only the client's
+address, it does not search for the connection, because another one may have the same address. Only
+for Granian, which exposes just the address and port of the connection itself, does it compare
+descriptors.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ._kernel import peer_name, socket_cookie
 __all__ = ["asgi_connection", "wsgi_connection"]
 
 SocketGetter: TypeAlias = Callable[[Any], Any]
-"""Takes what the server hands over; gives a socket or its descriptor, or raises anything."""
+"""Takes the server's object; returns a socket or its descriptor, or raises anything."""
 
 _CLOSED = "the connection is closed"
 _WSGI_REMEDY = (
@@ -43,7 +43,7 @@ _ASGI_REMEDY = (
 
 
 def wsgi_connection(environ: Mapping[str, Any]) -> int:
-    """The file descriptor of the connection that a WSGI request came by.
+    """The file descriptor of a WSGI request's connection.
 
     Raises:
         NoConnection: the server does not expose it, or it is closed.
@@ -64,13 +64,13 @@ def wsgi_connection(environ: Mapping[str, Any]) -> int:
 def asgi_connection(
     scope: Mapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]
 ) -> int:
-    """The file descriptor of the connection that an ASGI request came by.
+    """The file descriptor of an ASGI request's connection.
 
     Raises:
         NoConnection: the server does not expose it, or it is closed.
     """
     owner = None
-    with contextlib.suppress(Exception):  # of an object's own ways with attributes
+    with contextlib.suppress(Exception):  # the object's own __getattr__ may raise anything
         owner = getattr(receive, "__self__", None)
     package = _package(owner)
     getter = _BY_OWNER_PACKAGE.get(package)
@@ -95,7 +95,7 @@ def _package(thing: object) -> str:
     return type(thing).__module__.partition(".")[0]
 
 
-# Not every Exception: a time limit of somebody else's may be raised in here, too.
+# Not every Exception: a timeout of the application's own may be raised in here, too.
 _NOT_THERE = (AttributeError, LookupError, TypeError, ValueError, OSError, RuntimeError)
 
 
@@ -103,7 +103,7 @@ def _descriptor(getter: SocketGetter, clue: Any) -> int | None:
     """The descriptor that a getter finds; None if the server keeps its socket elsewhere.
 
     Raises:
-        NoConnection: the connection is closed, or the getter knows why there is none.
+        NoConnection: the connection is closed, or the getter says why there is none.
     """
     try:
         connection = getter(clue)
@@ -144,11 +144,11 @@ _BY_ENVIRON_KEY: dict[str, SocketGetter] = {
     "waitress.client_disconnected": _waitress,
     "uwsgi.version": _uwsgi,
 }
-"""By a key that only this server has in environ."""
+"""Getters by a key that only this server puts into environ."""
 
 
 def _socket_file(stream: Any) -> Any:
-    """A buffered file, if it is one that reads a socket."""
+    """The socket that a buffered file reads; None if it reads something else."""
     return stream.raw if isinstance(stream.raw, socket.SocketIO) else None
 
 
@@ -158,7 +158,8 @@ _BY_INPUT_PACKAGE: dict[str, SocketGetter] = {
     "gevent": lambda stream: stream.rfile,
     "django": lambda stream: stream._read.__self__,  # noqa: SLF001  # it has no other way
 }
-"""By the package of wsgi.input: wsgiref, cheroot (CherryPy), gevent.pywsgi, Django's runserver."""
+"""Getters by the package of wsgi.input: wsgiref, cheroot (CherryPy), gevent.pywsgi, Django's
+runserver."""
 
 
 # ASGI
@@ -175,7 +176,8 @@ def _gunicorn(owner: Any) -> Any:
 
 
 def _hypercorn(stream: Any) -> Any:
-    """The stream's `send` is the protocol's method, and the protocol's `send` the server's."""
+    """The socket behind a stream: its `send` is a method of the protocol, whose own `send` is a
+    method of the server."""
     server = stream.send.__self__.send.__self__
     if hasattr(server, "writer"):
         return _socket_of(server.writer)
@@ -188,43 +190,43 @@ _BY_OWNER_PACKAGE: dict[str, SocketGetter] = {
     "hypercorn": _hypercorn,
     "daphne": lambda protocol: protocol.transport.socket,
 }
-"""By the package of the object that the server's `receive` or `send` belongs to."""
+"""Getters by the package of the object that the server's `receive` or `send` belongs to."""
 
 _MOST_OBJECTS = 64
-"""Objects to look at behind `receive` and `send`: middleware nests a few functions deep."""
+"""Objects to examine behind `receive` and `send`: middleware nests a few functions deep."""
 _WRAPPED = "receive", "send", "_receive", "_send"
-"""Attributes in which objects of middleware keep what they have wrapped."""
+"""Attributes in which middleware objects keep the callables that they wrap."""
 
 
 def _owners_behind(*callbacks: object) -> Iterator[object]:
-    """Objects of servers that `receive` and `send` lead to, the nearest first.
+    """The servers' objects behind `receive` and `send`, the nearest first.
 
-    Middleware wraps them in functions, partials and objects; what those hold belongs to this very
-    request.
+    Middleware wraps `receive` and `send` in functions, partials and objects; the objects that these
+    refer to belong to this request.
     """
     waiting = list(callbacks)
     seen: set[int] = set()
-    for thing in waiting:  # which grows meanwhile
+    for thing in waiting:  # the loop itself adds to the list
         if id(thing) in seen:
             continue
         seen.add(id(thing))
         if _package(thing) in _BY_OWNER_PACKAGE:
             yield thing
         if len(waiting) < _MOST_OBJECTS:
-            with contextlib.suppress(Exception):  # of an object's own ways with attributes
+            with contextlib.suppress(Exception):  # the object's own __dict__ may raise anything
                 waiting += _held_by(thing)
 
 
 def _held_by(thing: Any) -> Iterator[object]:
-    """What a wrapper may have wrapped."""
-    kind = type(thing)  # not isinstance, which would ask the object itself
+    """The objects that a wrapper may have wrapped."""
+    kind = type(thing)  # not isinstance, which would call into the object
     if issubclass(kind, partial):
         yield from (thing.func, *thing.args, *thing.keywords.values())
     elif issubclass(kind, MethodType):
         yield from (thing.__self__, thing.__func__)
     elif issubclass(kind, FunctionType):
         for cell in thing.__closure__ or ():
-            with contextlib.suppress(ValueError):  # it is empty
+            with contextlib.suppress(ValueError):  # the cell is empty
                 yield cell.cell_contents
         yield thing.__dict__.get("__wrapped__")
     else:
@@ -235,22 +237,22 @@ def _held_by(thing: Any) -> Iterator[object]:
 
 
 MOST_DESCRIPTORS = 256
-"""Descriptors to compare with a client's address and port; that takes a quarter of a millisecond.
-Servers with more connections than that do without."""
+"""Descriptors to compare with a client's address and port, which takes a quarter of a millisecond.
+Descriptors beyond these are not compared, so their requests get no fingerprint."""
 _RETRY_AFTER = 1.0
-"""Seconds for which nothing is compared after it was in vain."""
+"""Seconds to wait after an unsuccessful search, before the next one."""
 _MOST_REMEMBERED = 1024
 
 _found: dict[tuple[str, int], int] = {}
-"""By peer, the descriptor it was found at last; it may be another's by now."""
+"""The descriptor found last, by peer; it may belong to another connection by now."""
 _next_search = 0.0
 
 
 def _granian(client: object) -> int:
     """The descriptor whose peer is the client that Granian itself has put into the scope.
 
-    Granian's port is text; middleware that has put another client there, which is not to be looked
-    for, writes a number.
+    Granian's port is text. Middleware that replaces the client writes a number; there is no
+    connection to find for such a client.
     """
     if not (isinstance(client, tuple) and len(client) == 2 and isinstance(client[1], str)):
         raise NoConnection(
@@ -260,7 +262,7 @@ def _granian(client: object) -> int:
     address = client_address(client[0])
     port = int(client[1]) if client[1].isdecimal() and len(client[1]) <= 5 else 0
     if address is None or not port:
-        raise NoConnection("Granian gives neither the request's socket nor the client's port")
+        raise NoConnection("Granian exposes neither the request's socket nor the client's port")
     return _descriptor_of_peer((address, port))
 
 

@@ -1,12 +1,12 @@
-"""p0f's signature files, read into a :class:`Database`.
+"""Reads p0f's signature files into a :class:`Database`.
 
-What lives here is the text format of section 5 of p0f's README, as p0f 3.09b accepts it; how a
-packet is compared with a signature is not known here. Only ``[mtu]`` and ``[tcp:request]`` are
-read, the sections a lone SYN can be matched against.
+This module knows the text format of section 5 of p0f's README, as p0f 3.09b accepts it; it does not
+compare packets with signatures. It reads only ``[mtu]`` and ``[tcp:request]``, the sections that
+apply to a lone SYN.
 
-The fact a reader would get wrong: a line ends at "\\n" alone, and blanks are spaces and tabs (and,
-kinder than p0f, a carriage return before the end). Python's ``splitlines`` and ``strip`` know more
-of both, and would make statements out of comments.
+The fact a reader would get wrong: a line ends only at "\\n", and blanks are only spaces and tabs
+(and, unlike p0f's, a carriage return before the end). Python's ``splitlines`` and ``strip``
+recognise more line ends and blanks, and would turn comments into statements.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
 BLANKS = " \t\r"
 READ_SECTIONS = ("mtu", "tcp:request")
-"""The sections that are read; the others are for what p0f sees besides SYNs."""
+"""The sections to read; the others are for other packets than SYNs, and for HTTP."""
 SECTION = re.compile(r"\[(mtu|[a-z]+:(?:request|response))\]")
 """The heading of a section."""
 
@@ -32,7 +32,7 @@ _EVIDENCE = re.compile(r";; seen((?: [^\s=]+=[0-9]{1,9})+)")
 
 
 class SignatureError(ValueError):
-    """A signature file holds a malformed line; the message begins with ``file:line:``."""
+    """A signature file has a malformed line; the message begins with ``file:line:``."""
 
 
 class _Line(NamedTuple):
@@ -51,7 +51,7 @@ def load(path: str | Path) -> Database:
 
 
 def read_text(path: str | Path) -> str:
-    """The text of the signature file at *path*: UTF-8 or, if it is not, Latin-1.
+    """The text of the signature file at *path*, decoded as UTF-8 or, if that fails, as Latin-1.
 
     Raises OSError, or :class:`SignatureError` for a byte order mark, which p0f does not skip.
     """
@@ -69,8 +69,8 @@ def read_text(path: str | Path) -> str:
 def parse(text: str, source: str = "<signatures>") -> Database:
     """Read the *text* of a signature file; *source* names it in errors.
 
-    Raises :class:`SignatureError` for a malformed line, except in sections of no use here, which
-    are not looked at, and for a byte order mark.
+    Raises :class:`SignatureError` for a byte order mark, and for a malformed line, except in
+    sections that this module skips.
     """
     _refuse_byte_order_mark(text, source)
     reader = _Reader()
@@ -91,10 +91,10 @@ def _refuse_byte_order_mark(text: str, source: str) -> None:
 
 
 def _lines(text: str, source: str) -> Iterator[_Line]:
-    """The statements of the sections read here, those before any section, and evidence.
+    """The statements before any section and in `READ_SECTIONS`, and the evidence.
 
-    Evidence is a comment, and its key is that comment's beginning: ``;; seen``. What follows a NUL
-    on its line is not read; p0f reads nothing of the file after one.
+    Evidence is a comment whose key is its beginning, ``;; seen``. The rest of a line after a NUL is
+    ignored; p0f ignores the rest of the file.
     """
     section = ""
     for number, raw in enumerate(text.split("\n"), 1):
@@ -117,7 +117,7 @@ def _lines(text: str, source: str) -> Iterator[_Line]:
 
 
 class _Reader:
-    """Takes statements in order; holds the results and the label of the next ``sig``."""
+    """Takes statements in order; keeps the results, and the label for the next ``sig``."""
 
     def __init__(self) -> None:
         self.classes: list[str] = []
@@ -186,7 +186,7 @@ class _Reader:
     def _read_evidence(self, line: _Line) -> None:
         found = _EVIDENCE.fullmatch(line.value)
         if found is None or not self.requests or self.requests[-1].label is not self._label:
-            return  # some other comment, or not below a signature
+            return  # another comment, or one that does not follow a signature
         pairs = (pair.split("=") for pair in found[1].split())
         seen = tuple((family, int(count)) for family, count in pairs)
         self.requests[-1] = self.requests[-1]._replace(seen=seen)
@@ -234,7 +234,7 @@ def _number(text: str, what: str, least: int, most: int) -> int:
 
 
 def _initial_ttl(text: str) -> int:
-    """``64``, ``64-`` (any lower one too), or ``54+10`` (as observed, plus the distance)."""
+    """The initial TTL of ``64``, ``64-`` (any lower one, too) or ``54+10`` (observed+distance)."""
     observed, plus, distance = text.partition("+")
     hops = _number(distance, "distance", 0, 255) if plus else 0
     return _number(str(_number(observed.removesuffix("-"), "TTL", 0, 255) + hops), "TTL", 1, 255)
@@ -260,7 +260,7 @@ def _layout(text: str) -> str:
 
 
 def _names(text: str) -> list[str]:
-    """The parts of a comma-delimited list, which may be empty or end in a comma."""
+    """The parts of a comma-separated list, which may be empty or end with a comma."""
     return text.removesuffix(",").split(",") if text else []
 
 

@@ -235,7 +235,7 @@ def test_a_given_client_that_waits_for_ever_holds_up_nobody(store: RealStore) ->
 def test_a_given_client_that_decodes_is_an_error(store: RealStore) -> None:
     with redis.Redis(port=store.port, decode_responses=True) as client:
         client.set(f"p0f:{{{CLIENT}}}", "text")
-        with SharedSynAt(client) as source, pytest.raises(P0fProtocolError, match="must be off"):
+        with SharedSynAt(client) as source, pytest.raises(P0fProtocolError, match="decode_resp"):
             source.fingerprint(visitor, LATER)
 
 

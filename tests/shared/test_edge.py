@@ -1,4 +1,4 @@
-"""The edge's core: what it writes, and what it does while the store is away."""
+"""The edge's core: what it writes, and what it does while the store is down."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_a_rate_never_lets_more_through(most: int, arrivals: list[tuple[float, i
         assert through <= most * (now - 1000.0 + 1) + 1e-6
 
 
-# The store away
+# The store down
 
 
 def test_while_the_store_is_away_syns_are_dropped_and_counted(
@@ -251,7 +251,7 @@ def test_going_and_coming_back_are_a_line_each(
         edge.step()
 
     assert [record.getMessage() for record in caplog.records] == [
-        "the SYN store is away, SYNs are dropped and counted: nobody listens",
+        "the SYN store is down, SYNs are dropped and counted until it is back: nobody listens",
         "the SYN store at redis://cache/0 is back after 3.2 s; 5 SYNs were dropped",
     ]
 
@@ -308,7 +308,7 @@ def test_counts_say_what_became_of_syns(edge: Edge, tap: FakeTap) -> None:
     tap.gone = 7
 
     assert str(edge.counts()) == (
-        "0 SYNs seen, 0 written, 0 over the rate, 0 dropped (store away), 7 lost by the kernel"
+        "0 SYNs seen, 0 written, 0 over the rate, 0 dropped (store down), 7 lost by the kernel"
     )
 
 

@@ -82,7 +82,7 @@ def test_an_endless_reply_is_an_error() -> None:
     reader = Replies()
     reader.feed(b"*60000\r\n" + value(bytes(50)) * 10_000)
 
-    with pytest.raises(ValueError, match="more than a megabyte"):
+    with pytest.raises(ValueError, match="longer than a megabyte"):
         reader.feed(value(bytes(50)) * 20_000)
 
 

@@ -564,7 +564,11 @@ def test_what_is_no_store_is_an_error(connect: Connect, store: object) -> None:
 
 
 def test_a_client_of_the_other_kind_is_an_error() -> None:
-    with pytest.raises(TypeError, match=r"SharedSyn takes none of redis\.asyncio"):
+    with pytest.raises(
+        TypeError, match=r"^SharedSyn takes clients of redis, not of redis\.asyncio$"
+    ):
         SharedSyn(redis.asyncio.Redis())
-    with pytest.raises(TypeError, match=r"AsyncSharedSyn takes the clients of redis\.asyncio"):
+    with pytest.raises(
+        TypeError, match=r"^AsyncSharedSyn takes clients of redis\.asyncio, not of redis$"
+    ):
         AsyncSharedSyn(redis.Redis())
