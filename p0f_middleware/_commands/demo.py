@@ -1,16 +1,16 @@
 """`p0f-middleware demo`: serve a page that shows its visitor's fingerprint, through the middleware.
 
-The page is a WSGI application like any other (`demo_app`); this file is the server around it. The
-fact a reader would get wrong: no signal handler raises, so that nothing can interrupt the tidying
-up. Ctrl-C, however often it is pressed, leaves no process and no file behind.
+The page is a WSGI application like any other (`demo_app`); this module is the server around it. The
+fact a reader would get wrong: no signal handler raises, so that no signal can interrupt the
+cleanup. Ctrl-C, however often it is pressed, leaves no process and no file behind.
 
 Theory of operation: the main thread waits for a signal; `serve_forever` runs in a second thread,
-and each request in a thread of its own. Python itself writes a byte to a socket for each signal
-(`set_wakeup_fd`), and the main thread reads it. A handler that set a threading.Event would not do:
-it could run while the main thread, or the same handler one signal earlier, holds the event's lock,
-and wait for itself for ever. After the first signal all others are ignored; the main thread stops
-the server, waits for the second thread, and closes the source: its p0f ends, its folder is removed.
-Request threads are daemons, which hold nothing that needs closing.
+and each request in a thread of its own. For each signal, Python writes a byte to a socket
+(`set_wakeup_fd`), and the main thread reads it. A handler that set a threading.Event might run
+while the main thread, or the handler of an earlier signal, holds the event's lock: a deadlock.
+After the first signal, all others are ignored; the main thread stops the server, waits for the
+second thread, and closes the source, which ends the demo's p0f and removes its folder. Request
+threads are daemon threads, and hold nothing that must be closed.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from .demo_source import SOURCE_MAKERS, DemoSource, open_source
 from .terminal import add_socket_option, fail, printable
 
 PORT = 8000
-"""The port to serve on if the user named none and it is free."""
+"""The port to serve on if the user names none and this one is free."""
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command to argparse."""
     parser.description = (
-        "Serve a page that shows its visitor's fingerprint, and /json. It asks the p0f that is"
-        " named, or else reads the SYN that Linux keeps of each connection. Ctrl-C ends it."
+        "Serve a page that shows its visitor's fingerprint, and /json. It asks the p0f at --socket"
+        " or, without one, reads the SYN that Linux keeps of each connection. Ctrl-C ends it."
     )
     add_socket_option(parser)
     parser.add_argument(
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command as it was typed; returns the exit status."""
+    """Run the command with its parsed options; returns the exit status."""
     return demo(options.socket, options.source, options.host, options.port)
 
 
@@ -66,8 +66,8 @@ def demo(socket_path: str | None, kind: str | None, host: str, port: int | None)
     """Serve until a signal ends it; returns the exit status.
 
     Args:
-        socket_path: p0f's socket; None to do without.
-        kind: the source to use instead, one of `SOURCE_MAKERS`; None for the first that works.
+        socket_path: the path of p0f's socket; None to use another source.
+        kind: the source to use instead, a key of `SOURCE_MAKERS`; None for the first that works.
         host: the address to serve on.
         port: 0 for any free one; None for `PORT` or, if that is taken, any free one.
     """
@@ -111,10 +111,10 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def make_server(host: str, port: int | None) -> DemoServer:
-    """A server that is bound, and has no application yet.
+    """A bound server without an application.
 
     Raises:
-        OSError, OverflowError: it cannot be bound to `host` and `port`.
+        OSError, OverflowError: the server cannot bind to `host` and `port`.
     """
     try:
         return DemoServer(host, PORT if port is None else port)
@@ -126,7 +126,7 @@ def make_server(host: str, port: int | None) -> DemoServer:
 
 def _cannot_serve(error: Exception, host: str, port: int | None) -> str:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is taken: name another with --port, or 0 for a free one"
+        return f"port {port} of {host} is in use: name another with --port, or 0 for a free one"
     return f"cannot serve on port {PORT if port is None else port} of {host}: {error}"
 
 
@@ -140,9 +140,9 @@ def _announce(server: DemoServer, host: str, source: DemoSource) -> None:
 
 
 def _expect_signals() -> Callable[[], None]:
-    """Returns a function that waits for the first signal that asks this process to end.
+    """Set up signal handlers; returns a function that waits for the first signal to end.
 
-    A signal that comes between the two counts. Those after the first are ignored.
+    A signal that arrives before that function is called counts. Later signals are ignored.
     """
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     waiting, waking = socket.socketpair()

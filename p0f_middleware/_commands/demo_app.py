@@ -1,9 +1,9 @@
 """The demo's application: the visitor's fingerprint as HTML at / and as JSON at /json.
 
-`make_app` is a WSGI application to wrap in the middleware; `answer` is the same without WSGI. It
-knows no server and no socket. The fact a reader would get wrong: /lie does not change what the
-visitor sent. It shows this connection's fingerprint beside a User-Agent the visitor did not send,
-judged by the same function as the middleware's; the command it prints sends such a request.
+`make_app` makes a WSGI application to wrap in the middleware; `answer` makes its responses without
+WSGI. This module knows no server and no socket. The fact a reader would get wrong: /lie does not
+change what the visitor sent. It compares this connection's fingerprint with a User-Agent that the
+visitor did not send, by the same function as the middleware; the command on the page sends one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MACOS = (
 
 
 class Answer(NamedTuple):
-    """A response: the status as HTTP has it, the content type, and the text."""
+    """A response: the HTTP status such as "200 OK", the content type, and the text."""
 
     status: str
     content_type: str
@@ -79,7 +79,7 @@ def _visit(environ: WSGIEnvironment) -> Visit:
 
 
 def _lie(visit: Visit, source: DemoSource) -> str:
-    """The page as it would be, had the visitor sent a User-Agent of another system."""
+    """The page for a visitor who sends the User-Agent of another system."""
     user_agent = WINDOWS
     claim = check_claim(visit.info, user_agent)
     if claim.seen == claim.claimed:

@@ -1,9 +1,9 @@
 """One visitor's fingerprint as an HTML page.
 
-It makes text of what it is given and knows no request and no server. Nothing external is loaded:
-the style sheet beside this file is put into the page. The fact a reader would get wrong: headers
-are the visitor's and p0f's strings come from a signature file, so every string that is not written
-here is escaped, in one place (`_fill`).
+This module turns its arguments into text, and knows no request and no server. The page loads
+nothing from elsewhere: it contains the style sheet `demo_page.css`. The fact a reader would get
+wrong: visitors choose their headers, and p0f's strings come from a signature file, so `_fill`
+escapes every string that is not a literal of this module.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .demo_source import DemoSource
 
 @dataclass(frozen=True)
 class Visit:
-    """What is known of one request.
+    """The facts about one request that the page shows.
 
     Attributes:
-        info, status, reason, claim: what the middleware put into environ or scope; `claim` is None
-            where it leaves claims out.
+        info, status, reason, claim: as the middleware put them into environ or scope; `claim` is
+            None if the middleware does not compare claims.
         address: the visitor's address as text; None if the server gives none.
         user_agent, platform: the headers User-Agent and Sec-CH-UA-Platform; None if absent.
-        url: scheme and host the visitor asked for, such as "http://localhost:8000".
+        url: scheme and host of the request, such as "http://localhost:8000".
     """
 
     info: P0fInfo | None
@@ -44,17 +44,17 @@ class Visit:
 
 @dataclass(frozen=True)
 class Pretence:
-    """The page shows a User-Agent that the visitor did not send.
+    """Marks a page that shows a User-Agent which the visitor did not send.
 
     Attributes:
-        command: what to type in a terminal to send it.
+        command: the command line that sends it.
     """
 
     command: str
 
 
 class _Verdict(NamedTuple):
-    """A verdict for the visitor: its colour in the style sheet, and in words."""
+    """A verdict for the visitor: its class in the style sheet, and its words."""
 
     kind: str
     headline: str
@@ -62,7 +62,7 @@ class _Verdict(NamedTuple):
 
 
 class Html(str):
-    """Text that is HTML already, and is not escaped again."""
+    """Text that is HTML already: `_fill` does not escape it again."""
 
     __slots__ = ()
 
@@ -71,7 +71,7 @@ def render(visit: Visit, source: DemoSource, pretence: Pretence | None = None) -
     """The page.
 
     Args:
-        pretence: set if `visit.user_agent` and `visit.claim` are not what the visitor sent.
+        pretence: set if the visitor did not send `visit.user_agent`, on which `visit.claim` rests.
     """
     sample = source.sample_because is not None
     whose = "A sample fingerprint" if sample else "Your fingerprint"
@@ -89,7 +89,7 @@ def render(visit: Visit, source: DemoSource, pretence: Pretence | None = None) -
 
 
 def _fill(template: str, **parts: str) -> Html:
-    """The template with its parts; those that are not HTML are escaped."""
+    """Fill the parts into a template, and escape those that are not `Html`."""
     return Html(
         template.format_map(
             {name: p if isinstance(p, Html) else escape(p) for name, p in parts.items()}
@@ -138,7 +138,7 @@ def _why_none(visit: Visit) -> str:
 
 
 def _comparison(visit: Visit, info: P0fInfo, pretence: Pretence | None, sample: bool) -> Html:
-    """What the browser says beside what the fingerprint says, and the verdict."""
+    """The browser's claim beside the fingerprint, and the verdict."""
     claim = visit.claim
     if claim is None:
         return Html()
@@ -171,7 +171,7 @@ def _sentence(text: str) -> str:
 
 
 def _seen_as(counts: Mapping[str, int]) -> Html:
-    """The counts as a picture of bars; the longest is as wide as there is room."""
+    """The counts as a bar chart; the longest bar has the full width."""
     most, total = max(1, *counts.values()), sum(counts.values())
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])
     bars = [
@@ -185,7 +185,7 @@ def _table(info: P0fInfo) -> Html:
     facts = info.describe()
     facts.pop("User-Agents seen with it", None)  # shown as a picture
     if info.source != "p0f":
-        facts.pop("Honesty", None)  # shown as the verdict; p0f's own says more
+        facts.pop("Honesty", None)  # the verdict shows it; for p0f it says more than the verdict
     rows = [_fill("<dt>{label}</dt><dd>{text}</dd>", label=la, text=t) for la, t in facts.items()]
     return _fill("<h2>All that is known</h2><dl>{rows}</dl>", rows=_join(rows))
 
@@ -194,7 +194,7 @@ _TITLES = {
     P0fStatus.OK: "",
     P0fStatus.NO_MATCH: "p0f has not seen you",
     P0fStatus.UNAVAILABLE: "No fingerprint",
-    P0fStatus.NO_ADDRESS: "No address to ask for",
+    P0fStatus.NO_ADDRESS: "No address to ask about",
 }
 
 _WITNESSES = {
@@ -224,7 +224,7 @@ _VERDICTS = {
         "A false alarm is worse than a lie that passes, so there is no verdict.",
     ),
     ClaimVerdict.NO_CLAIM: _Verdict(
-        "mild", "There is nothing to compare.", "That alone speaks against nobody."
+        "mild", "There is nothing to compare.", "That alone is no reason for suspicion."
     ),
 }
 _CONTRADICTORY = _Verdict(

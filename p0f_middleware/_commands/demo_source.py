@@ -1,9 +1,10 @@
 """Where the demo's fingerprints come from: a p0f that runs, the SYN of each connection, a p0f of
 the demo's own, or a sample host.
 
-It knows no request and no page. The fact a reader would get wrong: the sample is not the visitor;
-it is for people who have nothing else, and `DemoSource.sample_because` has to be shown wherever the
-sample is. A p0f started here sees the demo's own port only, and ends with the demo.
+This module knows no request and no page. The fact a reader would get wrong: the sample does not
+describe the visitor. It is for people who have no other source, and the demo must show
+`DemoSource.sample_because` wherever it shows the sample. A p0f started here sees only the demo's
+port, and ends with the demo.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from ..testing import SAMPLE
 P0F_FOLDERS = ("/usr/local/sbin", "/usr/sbin")
 """Where p0f is installed; only root has these folders in PATH."""
 START_TIMEOUT = 10.0
-"""Seconds for p0f to start. It takes some 20 milliseconds."""
+"""Seconds to wait for p0f to start, which takes about 20 milliseconds."""
 
 
 class SampleHost:
-    """A source that gives the same fingerprint for every address: `SAMPLE`."""
+    """A source with the same fingerprint for every address: `SAMPLE`."""
 
     def lookup(self, ip_address: str) -> P0fInfo:
         return SAMPLE
@@ -39,12 +40,12 @@ class SampleHost:
 
 @dataclass(frozen=True)
 class DemoSource:
-    """What the demo asks for fingerprints.
+    """The source of the demo's fingerprints.
 
     Attributes:
         source: the middleware's option `source`.
-        origin: where its fingerprints come from, for people.
-        sample_because: why they are a sample; None if they are the visitor's own.
+        origin: where its fingerprints come from, in words.
+        sample_because: why its fingerprints are a sample; None if they are the visitors' own.
     """
 
     source: str | Source | VisitorSource
@@ -60,11 +61,11 @@ class CannotStart(Exception):
 def open_source(
     listener: socket.socket, *, socket_path: str | None = None, kind: str | None = None
 ) -> Iterator[DemoSource]:
-    """The best source there is for the visitors of `listener`; closes it at the end.
+    """The best available source for the visitors of `listener`; closes it at the end.
 
     Args:
-        socket_path: p0f's socket; None if there is none to ask.
-        kind: the one of `SOURCE_MAKERS` to use; None for `socket_path` or, without one, the first
+        socket_path: the path of p0f's socket; None if there is no p0f to ask.
+        kind: a key of `SOURCE_MAKERS`; None for `socket_path` or, without one, the first source
             that works.
     """
     if socket_path and kind is None:
@@ -85,7 +86,7 @@ def open_source(
 
 @contextlib.contextmanager
 def saved_syns(listener: socket.socket) -> Iterator[DemoSource]:
-    """Have Linux keep the SYN of each connection to `listener`.
+    """Make Linux keep the SYN of each connection to `listener`.
 
     Raises:
         CannotStart: this system does not keep SYNs.
@@ -102,7 +103,7 @@ def own_p0f(listener: socket.socket) -> Iterator[DemoSource]:
     """Run a p0f that watches the connections to `listener`.
 
     Raises:
-        CannotStart: p0f is not installed, or may not capture packets.
+        CannotStart: p0f is not installed, or has no permission to capture packets.
     """
     host, port = listener.getsockname()[:2]
     folders = (*os.get_exec_path(), *P0F_FOLDERS)
@@ -129,17 +130,17 @@ def own_p0f(listener: socket.socket) -> Iterator[DemoSource]:
 
 @contextlib.contextmanager
 def no_source(listener: socket.socket) -> Iterator[DemoSource]:
-    """No source at all, for people who want to see the sample.
+    """Stands for no source at all, for people who want to see the sample.
 
     Raises:
         CannotStart: always.
     """
-    raise CannotStart("it was asked for")
+    raise CannotStart("you chose it with --source sample")
     yield
 
 
 SOURCE_MAKERS = {"syn": saved_syns, "p0f": own_p0f, "sample": no_source}
-"""The sources that need no running p0f, best first, by the name that --source has for them."""
+"""The sources that need no running p0f, best first, by their name for --source."""
 
 
 @contextlib.contextmanager
@@ -157,7 +158,7 @@ def _socket_folder() -> Iterator[Path]:
 def _wait_until_it_listens(
     process: subprocess.Popen[bytes], socket_path: str, errors: Path
 ) -> None:
-    """p0f opens its socket after its interface, so from then on it misses no connection."""
+    """Wait for p0f's socket. p0f opens it after its interface, so then it misses no connection."""
     deadline = time.monotonic() + START_TIMEOUT
     while not _listens(socket_path):
         if process.poll() is not None:
@@ -174,5 +175,5 @@ def _listens(socket_path: str) -> bool:
 
 def _why_it_ended(errors: str) -> str:
     if "permi" in errors:
-        return "p0f may not capture packets; run this as root"
+        return "p0f has no permission to capture packets; run this as root"
     return f"p0f did not start: {' '.join(errors.split()) or 'it gave no reason'}"

@@ -1,9 +1,9 @@
 """`p0f-middleware doctor`: why `p0f.info` is None, and what to do about it.
 
-It follows the path of a lookup, from the socket's file to the address asked for, and stops at the
-first fault that makes the other checks pointless. What only a human can judge is printed with a
-question mark, and does not count as a fault. The fact a reader would get wrong: it checks the
-permissions of the user who runs it, so it speaks for the web server only if run as that user.
+The doctor follows the path of a lookup, from the socket's file to the given address, and stops at
+the first fault that makes the other checks pointless. It prints findings that only a human can
+judge with a question mark, and does not count them as faults. The fact a reader would get wrong: it
+checks the permissions of the user who runs it, so run it as the web server's user.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .terminal import CANNOT_RUN, WHERE_IS_P0F, add_socket_option, fail, printab
 WELL, FAULT, CANNOT_LOOK = 0, 1, CANNOT_RUN
 """Exit statuses."""
 ANSWER_TIMEOUT = 1.0
-"""Seconds to wait for an answer; not long, as p0f spins while it has too many clients."""
+"""Seconds to wait for an answer. Few, since p0f keeps a CPU busy while too many clients wait."""
 QUERIES = 20
 """How many queries to time."""
 
@@ -40,8 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " as the web server's user, and then as root, who can see more of p0f."
     )
     parser.epilog = (
-        f"Exit status: {WELL} nothing is wrong, {FAULT} something is, {CANNOT_LOOK} no socket was"
-        " named."
+        f"Exit status: {WELL} no fault, {FAULT} a fault, {CANNOT_LOOK} no socket was named."
     )
     parser.add_argument("ip", metavar="IP", nargs="?", help="a client that p0f should know")
     add_socket_option(parser)
@@ -49,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command as it was typed; returns the exit status."""
+    """Run the command with its parsed options; returns the exit status."""
     if options.store or options.store_file:
         return print_findings(examine_store(options))
     return doctor(options.ip, options.socket)
@@ -59,8 +58,8 @@ def doctor(ip_address: str | None, socket_path: str | None) -> int:
     """Print what the checks find; returns the exit status.
 
     Args:
-        ip_address: a client to ask p0f about; None for none.
-        socket_path: p0f's socket; None for that of the only p0f that runs here.
+        ip_address: a client to ask p0f about; None to ask about none.
+        socket_path: the path of p0f's socket; None for the socket of the only p0f on this machine.
     """
     socket_path = socket_path or _only_socket()
     if not socket_path:
@@ -81,7 +80,7 @@ def print_findings(findings: Iterable[Finding]) -> int:
 
 
 def examine(socket_path: str, ip_address: str | None = None) -> Iterator[Finding]:
-    """Check one thing after the other, until a fault makes the checks after it pointless."""
+    """Run one check after the other, up to the first fault that makes the others pointless."""
     daemon = daemon_of(socket_path)
     for found in _before_connecting(socket_path, daemon):
         yield found
@@ -155,7 +154,7 @@ def check_answers(client: P0f, daemon: Daemon | None) -> Finding:
 def _why_no_answer(socket_path: str, daemon: Daemon | None, error: P0fError) -> str:
     if not isinstance(error.__cause__, ConnectionRefusedError):
         return str(error)
-    # Nobody listens on this file: p0f has ended, or it listens on another file of the same path.
+    # No process listens on this file: p0f has ended, or listens on another file of the same path.
     mount = mount_at(socket_path)
     if mount is not None:
         return stale_mount(socket_path, mount)
@@ -168,6 +167,6 @@ def _why_no_answer(socket_path: str, daemon: Daemon | None, error: P0fError) -> 
 
 
 def _only_socket() -> str | None:
-    """The socket of the one p0f that runs here; None if there are several, or none."""
+    """The socket path of the only p0f on this machine; None if there are several, or none."""
     paths = {daemon.socket_path for daemon in daemons()} - {None}
     return paths.pop() if len(paths) == 1 else None

@@ -1,7 +1,7 @@
 """The doctor's last checks: does p0f see connections, and does it know one client?
 
-It asks p0f through an open client and looks at p0f's command line. The fact a reader would get
-wrong: p0f captures on one interface, and sees only what passes there; a machine's connections to
+They ask p0f through an open client and read p0f's command line. The fact a reader would get wrong:
+p0f captures on one interface, and sees only packets that pass there; a machine's connections to
 itself pass over lo, whatever address they use.
 """
 
@@ -22,13 +22,13 @@ from .doctor_finding import Finding, span
 from .p0f_process import Daemon, default_interface, port_in
 
 CAPTURE_TIMEOUT = 1.0
-"""Seconds for p0f to notice a connection; libpcap hands packets over after some 5 ms."""
+"""Seconds to wait until p0f notices a connection; libpcap delivers packets after about 5 ms."""
 RECENTLY_STARTED = 600.0
-"""Seconds after its start in which p0f may simply not have seen a client yet."""
+"""Seconds after p0f's start in which it may simply not have seen a client yet."""
 
 
 def check_capture(client: P0f, daemon: Daemon | None) -> Finding:
-    """Does p0f see what happens on the network, as far as can be told from here?"""
+    """Does p0f see connections?"""
     if _sees_loopback(client, port_in(daemon.packet_filter) if daemon else None):
         return Finding(True, "p0f sees this machine's connections to itself")
     if daemon is None:
@@ -64,7 +64,7 @@ def _unseen_process() -> str:
 
 
 def _other_interface(interface: str) -> Finding:
-    """p0f captures on an interface over which this machine cannot reach itself."""
+    """The finding for a p0f on an interface over which this machine cannot reach itself."""
     if interface not in (name for _, name in socket.if_nameindex()):
         return Finding(False, f"p0f captures on {interface}, and there is no such interface now")
     text = f"p0f captures on {interface} alone: it knows the clients that connect through it"
@@ -99,7 +99,7 @@ def _why_unknown(address: str, daemon: Daemon | None) -> str:
             return f"{whose}, but p0f captures on {interface}"
         return f"{whose}. If it is your proxy's, name it in trusted_proxies"
     if interface == "lo":
-        return "p0f captures on lo, where only this machine's own connections are"
+        return "p0f captures on lo, and so sees only this machine's connections to itself"
     running = daemon.seconds_running if daemon else None
     young = running is not None and running < RECENTLY_STARTED
     age = f" p0f has been running for only {span(running)}." if running and young else ""
@@ -115,11 +115,11 @@ def _why_unknown(address: str, daemon: Daemon | None) -> str:
 
 
 def _sees_loopback(client: P0f, port: int | None) -> bool:
-    """Connect to ourselves from an address that p0f cannot know yet, and ask p0f for it.
+    """Connect to this machine from an address that p0f cannot know yet, and ask p0f about it.
 
     Args:
-        port: the port to connect to, if p0f's filter names one. Nobody needs to listen there: p0f
-            looks at the first packet.
+        port: the port to connect to, if p0f's filter names one. It may be closed: p0f needs only
+            the first packet.
     """
     source = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(1, 254)}"
     with contextlib.suppress(OSError, P0fError), socket.socket() as sock:
@@ -146,5 +146,5 @@ def _is_ours(address: str) -> bool:
 
 def _system(info: P0fInfo) -> str:
     if info.os_name is None:
-        return "no signature in p0f's file (p0f.fp) fits it, so os_name is None"
+        return "no signature in p0f's file (p0f.fp) matches, so os_name is None"
     return " ".join(filter(None, (info.os_name, info.os_flavor)))

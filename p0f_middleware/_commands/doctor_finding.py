@@ -1,4 +1,4 @@
-"""What one check of the doctor has found. It knows no check."""
+"""The result of one check of the doctor. This module knows no check."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Finding(NamedTuple):
 
     Attributes:
         ok: True if all is well, False if not, None if only a human can tell.
-        text: what was found and, if it is not well, what to do. It may quote other processes:
-            print it with `terminal.printable`.
+        text: what the check has found and, unless all is well, what to do. It may quote text of
+            other processes: print it with `terminal.printable`.
     """
 
     ok: bool | None
@@ -19,7 +19,7 @@ class Finding(NamedTuple):
 
 
 def span(seconds: float) -> str:
-    """A span of time in words, in the largest unit of which there are at least two."""
+    """A span of time in words, in the largest unit that gives at least two."""
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -1,8 +1,8 @@
 """The doctor's first checks: the file of p0f's API socket, without connecting to it.
 
-It knows files, mounts and p0f's command line, not p0f's API. The fact a reader would get wrong: a
-path may name different files in different processes (containers, systemd's PrivateTmp), so that a
-missing file need not mean that p0f does not run.
+This module knows files, mounts and p0f's command line, not p0f's API. The fact a reader would get
+wrong: a path may name different files in different processes (containers, systemd's PrivateTmp), so
+p0f may run even if its file is missing here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .mounts import Mount, mount_at
 from .p0f_process import Daemon, daemons
 
 TEMPORARY = ("/tmp", "/var/tmp")
-"""The folders of which systemd's PrivateTmp gives a service its own."""
+"""Folders that systemd's PrivateTmp replaces by private ones for a service."""
 
 
 def check_file(socket_path: str) -> Finding:
@@ -47,7 +47,7 @@ def check_file(socket_path: str) -> Finding:
 
 
 def check_mount(socket_path: str) -> Finding | None:
-    """Is the socket's file mounted by itself? None if it is not, as it should be."""
+    """Is the socket's file itself a mount point? None if it is not, as it should be."""
     mount = mount_at(socket_path)
     if mount is None:
         return None
@@ -61,7 +61,7 @@ def check_mount(socket_path: str) -> Finding | None:
 
 
 def stale_mount(socket_path: str, mount: Mount) -> str:
-    """Why nobody answers at a socket file that is mounted by itself, and what to do."""
+    """Why no p0f answers at a socket file that is itself a mount point, and what to do."""
     return (
         f"{_mount_in_words(socket_path, mount)} and still shows the socket of a p0f that has ended:"
         f" p0f makes a new file each time it starts. {_remedy(mount)}"
@@ -87,7 +87,7 @@ def _why_missing(socket_path: str) -> str:
 
 
 def _why_missing_though_p0f_runs(daemon: Daemon, path: str) -> str:
-    """p0f runs with -s `path`, and there is no such file here."""
+    """Why `path` does not exist here although p0f runs with -s `path`, and what to do."""
     runs = f"p0f (process {daemon.pid}) runs with -s {path}"
     in_its_view = daemon.own_socket_file is not None and os.path.exists(daemon.own_socket_file)
     if daemon.shares_mounts and not in_its_view:
@@ -96,7 +96,7 @@ def _why_missing_though_p0f_runs(daemon: Daemon, path: str) -> str:
     if folder is None:
         return (
             f"{runs}, but there is no {path} here: p0f has other mounts, as in a container. Mount"
-            f" the folder {os.path.dirname(path)} of p0f's into this one's file system"
+            f" p0f's folder {os.path.dirname(path)} into this process's file system"
         )
     return (
         f"{runs}, but there is no {path} here:"

@@ -1,9 +1,9 @@
 """`p0f-middleware doctor --store`: why SharedSyn finds nothing, seen from the application's side.
 
-It follows the path of a lookup: the URL, the connection, the right to read, whether an edge writes,
-and the address asked for. The fact a reader would get wrong: it may do no more than the application
-may (GET, MGET, PING on p0f:*), so it cannot list what is in the store; edges leave a sign of life
-for it.
+It follows the path of a lookup: the URL, the connection, the permission to read, the edge that
+writes, and the SYN of the given address. The fact a reader would get wrong: the doctor has only the
+application's permissions (GET, MGET, PING on p0f:*), so it cannot list the store's keys; instead,
+edges write a sign of life for it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ ANSWER_TIMEOUT = 5.0
 QUERIES = 20
 """How many lookups to time."""
 FRESH = 300.0
-"""Seconds: the last SYN of a busy edge is younger."""
+"""Seconds. If the edge's last SYN is older, only a human can tell whether that is normal."""
 
 
 def examine_store(options: argparse.Namespace) -> Iterator[Finding]:
-    """Check one thing after the other, until a fault makes the checks after it pointless."""
+    """Run one check after the other, up to the first fault, since that makes the rest pointless."""
     try:
         store = Store(store_url(options))
     except (OSError, ValueError, ImportError) as error:
@@ -61,7 +61,7 @@ def _checks(connection: StoreConnection, name: str, ip_address: str | None) -> I
 
 
 def check_reachable(connection: StoreConnection, name: str) -> Finding:
-    """Is there a server, and does it take our user and password?"""
+    """Is there a server, and does it accept the URL's user and password?"""
     reply = _ask(connection, command(b"PING"))
     if isinstance(reply, StoreError):
         return Finding(False, f"the server at {name} refuses PING: {reply}; grant +ping")
@@ -69,7 +69,7 @@ def check_reachable(connection: StoreConnection, name: str) -> Finding:
 
 
 def check_rights(connection: StoreConnection) -> Finding:
-    """May we read what edges write, and how long does it take?"""
+    """May the URL's user read what edges write, and how long does a lookup take?"""
     key = address_key(pack("127.0.0.1"))
     times = []
     for _ in range(QUERIES):
@@ -87,7 +87,7 @@ def check_rights(connection: StoreConnection) -> Finding:
 
 
 def check_edge(connection: StoreConnection) -> Finding:
-    """Does an edge write, and has it seen anybody lately?"""
+    """Does an edge write, and has it seen a SYN lately?"""
     reply = _ask(connection, command(b"GET", EDGE_KEY))
     if isinstance(reply, StoreError):
         return Finding(False, f"GET is refused: {reply}; grant %R~p0f:* +get +mget +ping")
@@ -102,15 +102,15 @@ def check_edge(connection: StoreConnection) -> Finding:
     who = f"the edge on {sign['host']} ({sign['interface']})"
     if sign["last_syn"] is None:
         return Finding(
-            None, f"{who} runs, and has seen no SYN since it started: right interface, right port?"
+            None, f"{who} runs, and has seen no SYN since it started: check --interface and --port"
         )
     age = max(0.0, now - sign["last_syn"])
-    text = f"{who} has written {sign['written']} SYNs, the last some {span(age)} ago"
+    text = f"{who} has written {sign['written']} SYNs, the last about {span(age)} ago"
     return Finding(True if age < FRESH else None, text)
 
 
 def check_address(connection: StoreConnection, ip_address: str) -> Finding:
-    """Is the last SYN of an address there, and is it that address's?"""
+    """Does the store have the last SYN of an address, and did that address send it?"""
     address = client_address(ip_address)
     if address is None:
         return Finding(False, f"{ip_address} is not the IP address of a client")
@@ -120,16 +120,19 @@ def check_address(connection: StoreConnection, ip_address: str) -> Finding:
     if not isinstance(syn, bytes):
         return Finding(
             False,
-            f"there is no {shown}: has {address} connected to the edge's interface and port in the"
-            " last hour? Behind a proxy in front of the edge there is the proxy's SYN alone. With"
-            " edge --no-address there are connections alone",
+            f"the store has no {shown}: has {address} connected to the edge's interface and port in"
+            " the last hour? If a proxy stands in front of the edge, the store has only the proxy's"
+            " SYN. With edge --no-address, it has only the SYNs of connections",
         )
     whose = sender(syn)
     info = fingerprint_syn(syn)
     if whose is None or whose.address != pack(address) or info is None:
-        return Finding(False, f"what stands under {shown} is not a SYN of {address}: who wrote it?")
+        return Finding(
+            False,
+            f"the value of {shown} is not a SYN of {address}: find out which program wrote it",
+        )
     system = " ".join(filter(None, (info.os_name, info.os_flavor))) or "no signature matches"
-    return Finding(True, f"{address} is there: {system} ({info.raw_sig})")
+    return Finding(True, f"the store has a SYN of {address}: {system} ({info.raw_sig})")
 
 
 def _ask(connection: StoreConnection, commands: bytes) -> Reply:
@@ -137,7 +140,7 @@ def _ask(connection: StoreConnection, commands: bytes) -> Reply:
 
 
 def _sign(value: Reply) -> dict[str, Any] | None:
-    """An edge's sign of life; None if there is none that can be read."""
+    """An edge's sign of life; None if there is none, or an invalid one."""
     try:
         sign = json.loads(value) if isinstance(value, bytes) else None
     except ValueError:

@@ -1,7 +1,7 @@
-"""`p0f-middleware edge`: shares the SYNs that come in here with applications elsewhere.
+"""`p0f-middleware edge`: shares the SYNs that arrive here with applications elsewhere.
 
-What it does is in `shared.edge`; here are its options, its signals and its lines on stderr. SIGTERM
-and SIGINT end it, SIGUSR1 has it print its counts.
+`shared.edge` does the work; this module has the options, the signals and the lines on stderr.
+SIGTERM and SIGINT end the command, SIGUSR1 makes it print its counts.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ..shared.tap import Tap
 from .store_option import add_store_options, store_url
 from .terminal import fail
 
-CAPABILITY = "reading packets takes CAP_NET_RAW: run it as root, or as a service that has it"
+CAPABILITY = "reading packets needs CAP_NET_RAW: run it as root, or as a service that has it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command to argparse."""
     parser.description = (
-        "Write the SYNs that come in on an interface to a Redis or Valkey server, where SharedSyn"
-        " finds them. Takes CAP_NET_RAW. SIGUSR1 prints counts, SIGTERM ends it."
+        "Write the SYNs that arrive on an interface to a Redis or Valkey server, where SharedSyn"
+        " reads them. Needs CAP_NET_RAW. SIGUSR1 prints counts, SIGTERM ends the command."
     )
     parser.add_argument("--interface", required=True, help="its name, such as eth0; any: all")
     parser.add_argument(
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class Signals:
-    """The signals that mean something to the agent, while it runs."""
+    """Handles the agent's signals while it runs."""
 
     def __init__(self, agent: Edge) -> None:
         self._agent = agent
@@ -114,11 +114,11 @@ class Signals:
         self._write.close()
 
     def fileno(self) -> int:
-        """Readable after a signal."""
+        """The file descriptor that becomes readable after a signal."""
         return self._read.fileno()
 
     def ended(self) -> bool:
-        """Whether one has said to end. Prints the counts if another has asked for them."""
+        """Whether SIGTERM or SIGINT has arrived. Prints the counts if SIGUSR1 has."""
         if self._asked:
             self._asked = False
             logger().info("%s", self._agent.counts())

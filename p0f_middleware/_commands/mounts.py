@@ -1,8 +1,8 @@
 """The mounts this process sees, as Linux's /proc/self/mountinfo lists them.
 
-It only reads, and knows nothing of p0f. The fact a reader would get wrong: a single file can be a
-mount point too (`docker run -v FILE:FILE`). Such a mount goes on showing the file that was there
-when it was made, also after a program has put another file in its place.
+This module only reads, and knows nothing of p0f. The fact a reader would get wrong: a single file
+can be a mount point too (`docker run -v FILE:FILE`). Such a mount keeps showing the file that was
+there when it was made, even after a program has put another file in its place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Mount(NamedTuple):
 
     Attributes:
         point: where it is mounted.
-        root: the file or folder of its file system that it shows.
+        root: the file or folder of the file system that the mount shows.
         device: the file system, as `mount` prints it: a device, or a name such as tmpfs.
         deleted: whether `root` has been deleted, or replaced, since it was mounted.
     """
@@ -35,7 +35,7 @@ class Mount(NamedTuple):
 
 
 def mount_at(path: str) -> Mount | None:
-    """The mount whose mount point is `path` itself; None if `path` is no mount point."""
+    """The mount whose mount point is `path` itself; None if `path` is not a mount point."""
     real = os.path.realpath(path)
     found = [mount for mount in _mounts() if mount.point == real]
     return found[-1] if found else None  # a later mount hides an earlier one

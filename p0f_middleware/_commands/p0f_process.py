@@ -1,9 +1,9 @@
 """The p0f processes of this machine, as Linux's /proc shows them.
 
-It only reads: p0f does not notice. Values that cannot be read are None: other systems have no
-/proc, and it shows only part of other users' processes. The fact a reader would get wrong: a
-process writes its own name and command line, so any user can make a process that looks like p0f;
-nothing here may be trusted, or printed as it is.
+This module only reads /proc, and p0f does not notice. Values that cannot be read are None: other
+systems have no /proc, and Linux shows only part of other users' processes. The fact a reader would
+get wrong: a process writes its own name and command line, so any user can make a process that looks
+like p0f; do not trust these values, and print them only with `terminal.printable`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Daemon:
     """A running p0f.
 
     Attributes:
-        pid: its process.
+        pid: its process id.
         arguments: its command line, without the program.
         options: its options and their values ("" where an option takes none), such as "-i".
         packet_filter: the filter on its command line; "" if there is none.
@@ -60,17 +60,17 @@ class Daemon:
 
     @property
     def own_socket_file(self) -> Path | None:
-        """A path that leads to its API socket through the daemon's own root folder.
+        """The path of its API socket through the daemon's own root folder in /proc.
 
-        It finds the file of a p0f in a container too. Only root may follow it, as a rule. None if
-        `socket_path` is.
+        It also works for a p0f in a container. As a rule, only root may follow it. None if
+        `socket_path` is None.
         """
         path = self.socket_path
         return PROC.joinpath(str(self.pid), "root", path.lstrip("/")) if path else None
 
     @property
     def shares_mounts(self) -> bool | None:
-        """Whether it sees the same files as this process (the same mount namespace).
+        """Whether it sees the same files as this process (is in the same mount namespace).
 
         None if that cannot be read.
         """
@@ -78,7 +78,7 @@ class Daemon:
 
     @property
     def shares_network(self) -> bool | None:
-        """Whether it has the same network as this process; not so in most containers.
+        """Whether it has the same network as this process; in most containers it has not.
 
         None if that cannot be read.
         """
@@ -104,7 +104,7 @@ class Daemon:
         return None
 
     def clients(self) -> int | None:
-        """How many API connections it has, those it has not accepted yet included.
+        """How many API connections it has, including those it has not accepted yet.
 
         None if its socket cannot be found in the kernel's table.
         """
@@ -130,7 +130,7 @@ class Daemon:
 
 
 def daemons() -> Iterator[Daemon]:
-    """The processes that call themselves p0f, as far as they can be read."""
+    """The processes named p0f whose command line can be read."""
     for folder in PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if _text(folder / "comm").startswith("p0f"):
@@ -145,7 +145,7 @@ def daemon_of(socket_path: str) -> Daemon | None:
 
 
 def _has_socket(daemon: Daemon, socket_path: str) -> bool:
-    # p0f's -u changes its root folder after the socket was made: then only the plain path leads on.
+    # With -u, p0f changes its root folder after making the socket: then only the plain path works.
     for path in (daemon.own_socket_file, daemon.socket_path):
         if path is not None and os.path.exists(path):
             with contextlib.suppress(OSError):
@@ -154,7 +154,7 @@ def _has_socket(daemon: Daemon, socket_path: str) -> bool:
 
 
 def listener(sock: socket.SocketType) -> Daemon | None:
-    """The process that listens at the other end of `sock`; None if it does not look like p0f."""
+    """The process at the other end of `sock`; None if it does not look like p0f."""
     with contextlib.suppress(OSError, AttributeError):
         size = _CREDENTIALS.size
         credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
@@ -172,7 +172,7 @@ def port_in(packet_filter: str) -> int | None:
 
 
 def default_interface() -> str | None:
-    """The interface of the default route, on which strangers' connections most likely arrive.
+    """The interface of the default route, on which visitors' connections most likely arrive.
 
     None if there is no such route, or if it cannot be read.
     """
@@ -203,5 +203,5 @@ def _unix_sockets() -> list[tuple[str, str]]:
 
 
 def _text(path: Path) -> str:
-    """A file of /proc; other users choose bytes in it, which need not be UTF-8."""
+    """The text of a file in /proc. Other users may put bytes into it that are not UTF-8."""
     return os.fsdecode(path.read_bytes())

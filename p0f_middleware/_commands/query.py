@@ -1,6 +1,6 @@
 """`p0f-middleware query`: what p0f knows about one address, for people and for scripts.
 
-A fingerprint goes to stdout; the reason why there is none goes to stderr, in one line.
+The command prints a fingerprint to stdout, or the reason why there is none to stderr, in one line.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command as it was typed; returns the exit status."""
+    """Run the command with its parsed options; returns the exit status."""
     return query(options.ip, options.socket, as_json=options.json)
 
 

@@ -2,12 +2,11 @@
 
     p0f -f "$(p0f-middleware signatures)" ...
 
-The file knows the systems of today by their SYN, and nothing else; p0f's own also has signatures of
-HTTP software and of servers' answers. `--merge` makes one of both. How two files become one is in
-`syn._merge`.
+The file has signatures of the SYNs of current systems, and nothing else; p0f's own file also has
+signatures of HTTP software and of servers' answers. `--merge` combines the two, with `syn._merge`.
 
-The fact a reader would get wrong: the merged file goes to stdout, as UTF-8 whatever the locale is,
-and what was left out goes to stderr, so that a redirection keeps the two apart.
+The fact a reader would get wrong: the command writes the merged file to stdout, as UTF-8 whatever
+the locale, and lists the signatures it left out on stderr, so that a redirection keeps them apart.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from .terminal import fail, printable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command to argparse."""
     parser.description = (
-        "Print the path of a signature file with the systems of today, for p0f's -f. It has no HTTP"
-        " and response signatures; with --merge, print a file that has them, and what else our file"
-        " lacks, from another. stderr says which signatures of the other file were left out,"
-        " because ours match the same SYNs."
+        "Print the path of a signature file with current systems, for p0f's -f. It has no HTTP and"
+        " response signatures; with --merge, print a file that also has those of another file, and"
+        " all else that our file lacks. stderr lists the signatures of the other file that are left"
+        " out because ours match the same SYNs."
     )
     parser.add_argument(
         "--merge", metavar="FILE", help="the p0f.fp to merge with, such as /etc/p0f/p0f.fp"
@@ -36,12 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command as it was typed; returns the exit status."""
+    """Run the command with its parsed options; returns the exit status."""
     return signatures(options.merge)
 
 
 def signatures(installed: str | None) -> int:
-    """Print the file's path or, with the path of an installed p0f.fp, what both make together.
+    """Print the file's path; or, with the path of an installed p0f.fp, the merged file.
 
     Returns the exit status: 2, with a line on stderr, if the other file cannot be read.
     """
@@ -68,7 +67,7 @@ def _say_left_out(installed: str, left_out: Iterable[str]) -> None:
 
 
 def _write(text: str) -> None:
-    """Write to stdout, as UTF-8 where stdout is a file or a terminal."""
+    """Write to stdout, as UTF-8 if stdout is a file or a terminal."""
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None:
         sys.stdout.write(text)

@@ -1,6 +1,6 @@
 """The options that name a store: --store, --store-file, and P0F_STORE of the environment.
 
-The fact a reader would get wrong: the URL may hold a password, so it is not a default in argparse,
+The fact a reader would get wrong: the URL may contain a password, so it is not an argparse default,
 which --help would print.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def add_store_options(parser: argparse.ArgumentParser, what_for: str) -> None:
-    """Give a command the options that name the store; `what_for` completes the help."""
+    """Add the options that name the store to a command; `what_for` begins their help text."""
     parser.add_argument(
         "--store",
         metavar="URL",
@@ -23,10 +23,10 @@ def add_store_options(parser: argparse.ArgumentParser, what_for: str) -> None:
 
 
 def store_url(options: argparse.Namespace) -> str:
-    """The URL that was given.
+    """The URL of the store, from the options or the environment.
 
     Raises:
-        ValueError: none was.
+        ValueError: there is none.
         OSError: the file cannot be read.
     """
     if options.store:

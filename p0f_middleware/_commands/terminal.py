@@ -1,8 +1,8 @@
 """What the commands share at the terminal: the option --socket, the error line, safe output.
 
-It knows no command and asks nobody. The fact a reader would get wrong: text from outside (another
-process's command line, a path, p0f's own error output) may hold escape sequences that rewrite the
-terminal, so every line a command prints goes through `printable` first.
+This module knows no command and makes no lookup. The fact a reader would get wrong: text from
+outside (another process's command line, a path, p0f's own error output) may contain escape
+sequences that rewrite the terminal, so every line that a command prints goes through `printable`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ WHERE_IS_P0F = "where is p0f? Set P0F_SOCKET or give --socket: the path of p0f's
 
 
 def printable(text: str) -> str:
-    """`text` with everything that is not printable written as an escape, such as \\x1b.
+    """`text` with all unprintable characters escaped, such as \\x1b.
 
-    Line breaks and the characters that reverse the direction of text are escaped too.
+    That includes line breaks and the characters that reverse the direction of text.
     """
     if text.isprintable():
         return text
@@ -30,13 +30,13 @@ def printable(text: str) -> str:
 
 
 def fail(message: str, status: int = CANNOT_RUN) -> int:
-    """Print why a command did not succeed, in one line on stderr; returns `status`."""
+    """Print why a command failed, in one line on stderr; returns `status`."""
     print(f"p0f-middleware: {printable(message)}", file=sys.stderr)
     return status
 
 
 def add_socket_option(parser: argparse.ArgumentParser) -> None:
-    """Give a command the option --socket; its default is P0F_SOCKET of the environment."""
+    """Add the option --socket to a command; its default is P0F_SOCKET of the environment."""
     parser.add_argument(
         "--socket",
         metavar="PATH",
@@ -46,9 +46,9 @@ def add_socket_option(parser: argparse.ArgumentParser) -> None:
 
 
 def silence_log() -> None:
-    """Keep the package's log off stderr, where the command itself prints what went wrong.
+    """Keep the package's log off stderr, where the command itself prints errors.
 
-    Python prints warnings on stderr as long as a program has set up no logging at all.
+    Python prints warnings on stderr unless a program has set up logging.
     """
     if not logger().handlers:
         logger().addHandler(logging.NullHandler())

@@ -1,8 +1,8 @@
-"""`p0f-middleware watch`: the SYNs that come in here, a line for each as it comes.
+"""`p0f-middleware watch`: prints a line for each SYN that arrives here.
 
-For people who want to see who comes in before they change an application. Ctrl-C ends it, and
-prints a table of families. The fact a reader would get wrong: a line stands for a SYN that came in,
-not for a connection; a scanner that never completes a handshake has lines, too.
+It is for people who want to see their visitors before they change an application. Ctrl-C ends it,
+and prints a table of families. The fact a reader would get wrong: a line stands for a SYN, not for
+a connection; a scanner that never completes a handshake has lines, too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .edge import CAPABILITY, port
 from .terminal import fail, printable
 
 MOST_ADDRESSES = 100_000
-"""Addresses to tell apart in the table."""
+"""How many addresses the table can count; beyond them, its numbers of addresses have a "+"."""
 _AT_ONCE = 256
 _POLL_SECONDS = 1.0
 
@@ -31,8 +31,8 @@ _POLL_SECONDS = 1.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command to argparse."""
     parser.description = (
-        "Show the SYNs that come in on an interface: time, address and port, the system, p0f's raw"
-        " signature, MTU and link. Ctrl-C ends it with a table. Takes CAP_NET_RAW."
+        "Show the SYNs that arrive on an interface: time, address and port, the system, p0f's raw"
+        " signature, MTU and link. Ctrl-C ends it with a table. Needs CAP_NET_RAW."
     )
     parser.add_argument("--interface", required=True, help="its name, such as lo; any: all")
     parser.add_argument(
@@ -77,21 +77,21 @@ def _seen(tap: Tap) -> Iterator[tuple[str, int, P0fInfo]]:
 
 
 def as_line(address: str, number: int, info: P0fInfo) -> str:
-    """A SYN for people."""
+    """The line for a SYN, for people."""
     where = f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
     mtu = f"MTU {info.link_mtu or '?'}, {info.link_type or 'unknown link'}"
     return f"{_now():%H:%M:%S.%f}  {where:<21}  {system(info)}  {info.raw_sig}  {mtu}"
 
 
 def as_json(address: str, number: int, info: P0fInfo) -> str:
-    """A SYN for programs, with every field that is known of it."""
+    """The line for a SYN, for programs: JSON with all known fields."""
     known = {name: value for name, value in info.as_dict().items() if value is not None}
     head = {"time": _now().isoformat(), "address": address, "port": number}
     return json.dumps(head | known)
 
 
 def system(info: P0fInfo) -> str:
-    """The verdict on a SYN, in words."""
+    """The operating system of a SYN, in words."""
     if info.os_name is None:
         return "???"
     return printable(" ".join(filter(None, (info.os_name, info.os_flavor))))

@@ -99,4 +99,6 @@ def no_answer(pipeline: Pipeline[Any], socket_path: str, seconds: float) -> P0fE
             f"the server on {socket_path} sends answers of an unknown size; p0f 3.0x, p0f-mtu and"
             " p0f-v3-api2 are known"
         )
-    return P0fTimeout(f"p0f at {socket_path} took no query within {seconds:.3g} s: {_FULL}")
+    return P0fTimeout(
+        f"p0f at {socket_path} did not read the query within {seconds:.3g} s: {_FULL}"
+    )

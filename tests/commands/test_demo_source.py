@@ -35,7 +35,7 @@ def test_the_sample_is_shown_where_it_is_asked_for(
     fake_p0f: FakeP0f, listener: socket.socket
 ) -> None:
     with open_source(listener, socket_path=fake_p0f.socket_path, kind="sample") as source:
-        assert source.sample_because == "it was asked for"
+        assert source.sample_because == "you chose it with --source sample"
 
 
 def test_the_sample_is_a_source_that_gives_every_address_the_same_host() -> None:

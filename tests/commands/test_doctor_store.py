@@ -141,7 +141,7 @@ def test_keys_that_are_old_are_for_a_human_to_judge(
 
     assert status == 0
     assert lines[-1].startswith("?     ")
-    assert lines[-1].endswith("the last some 2 hours ago")
+    assert lines[-1].endswith("the last about 2 hours ago")
 
 
 def test_an_address_that_is_not_there(
@@ -151,7 +151,7 @@ def test_an_address_that_is_not_there(
     status, lines = doctor(capsys, store.url, CLIENT)
 
     assert status == 1
-    assert lines[-1].startswith(f"FAULT there is no p0f:{{{CLIENT}}}: has {CLIENT} connected")
+    assert lines[-1].startswith(f"FAULT the store has no p0f:{{{CLIENT}}}: has {CLIENT} connected")
 
 
 @pytest.mark.parametrize("value", [syn("198.51.100.7", 1), b"no SYN"])
@@ -163,7 +163,7 @@ def test_an_address_with_what_is_not_its_syn(
     status, lines = doctor(capsys, store.url, CLIENT)
 
     assert status == 1
-    assert "is not a SYN of 192.0.2.1: who wrote it?" in lines[-1]
+    assert "is not a SYN of 192.0.2.1: find out which program wrote it" in lines[-1]
 
 
 def test_what_is_no_address(

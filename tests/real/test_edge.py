@@ -198,7 +198,7 @@ def test_while_the_store_is_stopped_requests_go_on(site: Site, edge: str) -> Non
         while not client.is_told_right():
             assert time.monotonic() < deadline
             time.sleep(0.1)
-    site.agent.wait_for("is back after", site.agent.log.count("is away"))  # for the next test
+    site.agent.wait_for("is back after", site.agent.log.count("store is down"))  # for the next test
 
     assert {answer["status"] for answer in answers} == {"unavailable"}
     assert took < 1.0
@@ -245,7 +245,7 @@ def test_it_starts_without_its_store_and_finds_it(
     store: RealStore, port: int, tmp_path: Path
 ) -> None:
     with Agent(tmp_path, *_options(store, port)) as agent:
-        agent.wait_for("is away")
+        agent.wait_for("store is down")
         connect(port)
         dropped = agent.counts_once("1 SYNs seen")
         store.start()
@@ -255,7 +255,7 @@ def test_it_starts_without_its_store_and_finds_it(
 
     assert dropped.startswith("1 SYNs seen, 0 written, 0 over the rate, 1 dropped")
     assert written.startswith("2 SYNs seen, 1 written, 0 over the rate, 1 dropped")
-    assert (agent.log.count("is away"), agent.log.count("is back")) == (1, 1)
+    assert (agent.log.count("store is down"), agent.log.count("is back")) == (1, 1)
 
 
 def test_a_store_that_stops_and_goes_on_is_two_lines(
@@ -265,12 +265,12 @@ def test_a_store_that_stops_and_goes_on_is_two_lines(
     with Agent(tmp_path, *_options(store, port)) as agent:
         store.stop()
         connect(port)
-        agent.wait_for("is away")
+        agent.wait_for("store is down")
         connect(port)
         store.resume()
         agent.wait_for("is back after")
 
-    assert (agent.log.count("is away"), agent.log.count("is back")) == (1, 1)
+    assert (agent.log.count("store is down"), agent.log.count("is back")) == (1, 1)
 
 
 def test_a_full_store_that_evicts_nothing_is_away(port: int, tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_without_it_it_says_what_it_needs(store: RealStore, port: int, command: 
     done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
 
     assert done.returncode == 2
-    assert done.stderr.startswith("p0f-middleware: reading packets takes CAP_NET_RAW")
+    assert done.stderr.startswith("p0f-middleware: reading packets needs CAP_NET_RAW")
 
 
 def test_the_password_is_in_no_line(store: RealStore, port: int, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_the_password_is_in_no_line(store: RealStore, port: int, tmp_path: Path)
     file.write_text(f"{url}\n")
     options = ["--interface", "lo", "--port", str(port), "--store-file", str(file)]
     with Agent(tmp_path, *options) as agent:
-        agent.wait_for("is away")
+        agent.wait_for("store is down")
 
     assert "hunter2" not in agent.log
     assert "invalid username-password pair" in agent.log
