@@ -3,12 +3,12 @@
     app = P0fWSGIMiddleware(app, SOURCE)    # environ["p0f.info"], ["p0f.claim"], ["p0f.status"]
     app = P0fASGIMiddleware(app, SOURCE)    # the same keys of scope
 
-SOURCE is the path of p0f's socket, a client of it (`P0f`, `AsyncP0f`), the SYN of the request's own
-connection (`Syn`), a SYN that an edge machine has shared (`SharedSyn`, `AsyncSharedSyn`), or an
+SOURCE is the path of p0f's socket, a client of p0f (`P0f`, `AsyncP0f`), the SYN of the request's
+own connection (`Syn`), a SYN that an edge machine has shared (`SharedSyn`, `AsyncSharedSyn`), or an
 object of yours with `lookup(ip_address)`.
 
-The public names are here and nothing else. What takes long to import, asyncio above all, comes when
-first used.
+This module has the public names and nothing else. It imports slow modules, asyncio above all, only
+when their names are first used.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _LATER = {
     "fingerprint_syn": ".syn",
     "save_syn": ".syn",
 }
-"""Names that are imported when first used, and where from."""
+"""Names that are imported when they are first used, and their modules."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,10 +1,10 @@
 """The command line: `p0f-middleware COMMAND ...`, also `python -m p0f_middleware`.
 
-`COMMANDS` is the one place that lists the commands. Each has a module of its name in `_commands`,
-with `add_arguments(parser)` and `run(options)`; this file knows nothing else of them. The fact a
-reader would get wrong: a module is imported when its command is typed, not before, so that one
-command does not pay for another's imports. Exit status 2 means that a command could not do its
-work; one line on stderr then says why.
+Only `COMMANDS` lists the commands. Each has a module of its name in `_commands`, with
+`add_arguments(parser)` and `run(options)`; this file knows nothing else about them. The fact a
+reader would get wrong: a module is imported only when its command is typed, so that no command pays
+for another's imports. Exit status 2 means that a command could not do its work; one line on stderr
+then says why.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ COMMANDS = {
     "query": "ask p0f about an address",
     "doctor": "find out why p0f.info is None",
     "signatures": "print the path of our signature file for p0f",
-    "edge": "share the SYNs that come in here through Redis or Valkey",
-    "watch": "show the SYNs that come in here, as they come",
+    "edge": "share the SYNs that arrive here through Redis or Valkey",
+    "watch": "show the SYNs that arrive here",
 }
 """The commands and what they do, as --help lists them."""
 
@@ -32,7 +32,7 @@ class CommandModule(Protocol):
     """What a module of `_commands` provides for its command."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Give the parser the command's description, arguments and options."""
+        """Add the command's description, arguments and options to the parser."""
 
     def run(self, options: argparse.Namespace) -> int:
         """Do the command's work; returns the exit status."""
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The grammar of the command line."""
+    """The parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="p0f-middleware",
         description="Passive TCP/IP fingerprints from p0f v3, in WSGI and ASGI requests.",

@@ -1,7 +1,7 @@
-"""IP addresses as servers and proxies write them, made canonical. No I/O, no headers, no trust.
+"""Makes IP addresses canonical, as servers and proxies write them. No I/O, no headers, no trust.
 
-The fact a reader would get wrong: an IPv4 client of an IPv6 socket arrives as '::ffff:192.0.2.1'
-and is 192.0.2.1 here, so that it is the same client everywhere.
+The fact a reader would get wrong: an IPv4 client of an IPv6 socket has the address
+'::ffff:192.0.2.1' there, but 192.0.2.1 here, so that it is the same client everywhere.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TypeAlias
 __all__ = ["CACHED", "Endpoint", "client_address", "endpoint", "port_number"]
 
 CACHED = 4096
-"""Addresses that each cache remembers."""
+"""Addresses that each cache keeps."""
 _LONGEST = 64
-"""Characters of an address with zone, brackets and port; longer text is not kept in a cache, lest a
-client fill it with megabytes."""
+"""Characters that an address with zone, brackets and port can have. Longer text is never cached, so
+that a client cannot fill the cache with megabytes."""
 _WITH_PORT = re.compile(r"(?:\[([^\[\]]*)\]|([0-9.]+))(?::([0-9]{1,5}))?\Z")
 
 Endpoint: TypeAlias = "tuple[str | None, int | None]"
@@ -26,9 +26,9 @@ Endpoint: TypeAlias = "tuple[str | None, int | None]"
 def endpoint(value: object) -> Endpoint:
     """The IP address and port in text such as '192.0.2.1', '192.0.2.1:80' or '[2001:db8::1]:80'.
 
-    The address is canonical: IPv4-mapped IPv6 as IPv4, without zone; None if there is none, and for
-    the unspecified addresses 0.0.0.0 and ::. The port is None if none stands there, 0 if it is out
-    of range.
+    The address is canonical: IPv4-mapped IPv6 as IPv4, without zone; None if the text has none, and
+    for the unspecified addresses 0.0.0.0 and ::. The port is None if the text has none, 0 if it is
+    out of range.
     """
     if isinstance(value, str) and len(value) <= _LONGEST:
         return _parse(value)
@@ -36,12 +36,12 @@ def endpoint(value: object) -> Endpoint:
 
 
 def client_address(value: object) -> str | None:
-    """The canonical IP address in what a server gives as the peer's; None if there is none."""
+    """The canonical IP address in a server's value for the peer; None if there is none."""
     return endpoint(value)[0]
 
 
 def port_number(value: object) -> int:
-    """A port as servers give it, an int or decimal digits; 0 for anything that is no port."""
+    """A port in a server's value, an int or decimal digits; 0 for anything that is not a port."""
     if isinstance(value, str) and len(value) <= 5 and value.isascii() and value.isdecimal():
         value = int(value)
     return value if isinstance(value, int) and 0 < value <= 65535 else 0

@@ -1,7 +1,7 @@
-"""Which async library runs the caller, asyncio or trio, and what differs between them.
+"""Which async library runs the caller, asyncio or trio, and functions that work under both.
 
-This is ground: it knows no request and no source. trio is imported only where trio runs. The fact a
-reader would get wrong: where trio runs, no asyncio loop does, so `running_loop()` is None.
+This module knows no request and no source. It imports trio only if trio runs. The fact a reader
+would get wrong: under trio no asyncio loop runs, so `running_loop()` is None.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def require_trio() -> None:
-    """Raise what asyncio raises outside of its loops, unless trio is imported.
+    """Raise asyncio's error for a missing event loop, unless trio is imported.
 
     Raises:
         RuntimeError: no event loop runs the caller.
@@ -43,11 +43,11 @@ async def sleep(seconds: float) -> None:
 
 
 class Expired(Exception):
-    """What was awaited has taken too long."""
+    """The awaited operation took too long."""
 
 
 async def wait_at_most(awaitable: Awaitable[T], seconds: float) -> T:
-    """Await something; cancel it when it takes longer than `seconds`.
+    """Await something, and cancel it if it takes longer than `seconds`.
 
     Raises:
         Expired: it took longer.
@@ -64,6 +64,6 @@ async def wait_at_most(awaitable: Awaitable[T], seconds: float) -> T:
     try:
         return await asyncio.wait_for(task, seconds)
     except asyncio.TimeoutError:
-        if task.cancelled():  # else the error is its own
+        if task.cancelled():  # else the task itself raised TimeoutError
             raise Expired from None
         raise

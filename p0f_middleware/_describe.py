@@ -15,7 +15,7 @@ Fields = Mapping[str, Any]
 
 
 def describe(fields: Fields) -> dict[str, str]:
-    """What is known, in words: label to text, in the order a person would want to read it."""
+    """The known facts in words, text by label, in the order in which a person reads them."""
     return {label: words for label, say in WORDS.items() if (words := say(fields))}
 
 

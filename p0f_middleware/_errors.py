@@ -1,9 +1,9 @@
-"""What can go wrong in asking p0f, as exceptions.
+"""The exceptions for a query that fails.
 
-`P0fError` is above them all. `P0fException` is the name the 2014 package `p0f` gave to "the query
-failed"; its documentation catches it *before* KeyError ("no data") and ValueError ("invalid
-constants"). For those clauses to go on catching what they caught, P0fNoMatch and P0fProtocolError
-are not kinds of P0fException.
+`P0fError` is the base of all of them. `P0fException` is the 2014 package `p0f`'s name for "the
+query failed"; its documentation catches it *before* KeyError ("no data") and ValueError ("invalid
+constants"). So that these clauses still catch the same errors, P0fNoMatch and P0fProtocolError are
+not subclasses of P0fException.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ __all__ = [
 
 @public
 class P0fError(Exception):
-    """Base of everything this package raises about a query."""
+    """Base of all exceptions of this package about a query."""
 
 
 @public
 class P0fException(P0fError):
-    """The query could not be asked or was not answered."""
+    """The query could not be sent, or got no answer."""
 
 
 @public
 class P0fBadQuery(P0fException):
-    """What was asked for is no IP address; nothing was sent. Also: p0f called the query bad."""
+    """Invalid IP address, so no query was sent. Or: p0f answered that the query is bad."""
 
 
 @public
 class P0fUnavailable(P0fException, OSError):
-    """p0f cannot be asked: no socket, nobody listening, connection lost, or a retry is not due."""
+    """p0f cannot be asked: no socket, no listener, a lost connection, or it is down and no retry is
+    due."""
 
     skipped: bool = False
-    """Whether p0f was not even asked, since it is down and no retry was due."""
+    """Whether no query was sent because p0f is down and no retry was due."""
 
 
 @public

@@ -1,8 +1,8 @@
 """p0f's fields: their names, their place in an answer, and what values they can have.
 
-Names are those of p0f's API (section 4 of p0f's README). No I/O, and nothing of a query: only what
-one host's fields are. The fact a reader would get wrong: 0 means "not known" in most number fields,
-but for `distance`, where it is -1 and 0 is a host without a hop in between.
+Names are those of p0f's API (section 4 of p0f's README). This module does no I/O, and knows only
+the fields of one host, not queries. The fact a reader would get wrong: in most number fields, 0
+means "not known"; in `distance`, -1 does, and 0 means that there is no hop in between.
 """
 
 from __future__ import annotations
@@ -38,17 +38,18 @@ WIRE_FIELDS = (
     "tick_rate",
 )
 STRING_SIZE = 32
-"""Bytes p0f sends for a string."""
+"""Bytes that p0f sends for a string."""
 LAYOUT = struct.Struct("=8x7IhBB" + "32s" * 6 + "Hd")
-"""How P0fInfo keeps a host: as p0f 3.0x answers, then the two fields that only patched daemons
-send."""
+"""How P0fInfo stores a host: as in an answer of p0f 3.0x, then the two fields that only patched
+daemons send."""
 MOST_DAYS = timedelta.max.days
-"""The largest `up_mod_days` there can be; p0f's field has room for more than a timedelta has."""
+"""The largest valid `up_mod_days`: p0f's field could hold more days than a timedelta can."""
 MOST_MTU = 2**16 - 1
-"""The largest `link_mtu` there can be. (An IPv6 SYN over Linux's loopback implies 65,536.)"""
+"""The largest valid `link_mtu`. (An IPv6 SYN over Linux's loopback implies 65,536.)"""
 
 constants = struct.Struct("=24xI10xBB").unpack_from
-"""Reads the fields that have impossible values: `up_mod_days`, `bad_sw` and `os_match_q`."""
+"""Reads the fields that an answer can have invalid values in: `up_mod_days`, `bad_sw` and
+`os_match_q`."""
 
 NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
     "distance": -1,
@@ -58,29 +59,29 @@ NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
 
 @public
 class MatchQuality(IntFlag):
-    """How well the signature fits that named the operating system."""
+    """How well the signature that names the operating system fits."""
 
     NORMAL = 0
     """A specific signature fits exactly."""
     FUZZY = 1
-    """It fits but for a detail such as TTL or the DF bit."""
+    """The signature fits except for a detail such as TTL or the DF bit."""
     GENERIC = 2
     """Only a broad, last-resort signature fits."""
 
 
 @public
 class BadSoftware(IntEnum):
-    """Whether the User-Agent (or Server) header contradicts the rest of what is known."""
+    """How the User-Agent (or Server) header contradicts the other facts about the host."""
 
     OS_MISMATCH = 1
-    """It names another operating system than the one seen; possibly a proxy."""
+    """The header names another operating system than the fingerprint; possibly a proxy."""
     MISMATCH = 2
-    """The software is not what it says it is."""
+    """The software is not what its header says."""
 
 
-@lru_cache(1024)  # p0f's signatures name fewer
+@lru_cache(1024)  # p0f's signatures have fewer names
 def text(raw: bytes) -> str:
-    """A string of p0f's: up to its NUL, if it has one; unprintable characters are escaped."""
+    """Decode a string of p0f's, up to its NUL, if it has one; escapes unprintable characters."""
     decoded = raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
     if decoded.isprintable():
         return decoded
@@ -88,11 +89,11 @@ def text(raw: bytes) -> str:
 
 
 def to_wire(name: str, value: Any) -> int | float | bytes:
-    """A field as a caller would give it (datetime, timedelta, str, number), as p0f sends it.
+    """Convert a field's value (datetime, timedelta, str, number) to what p0f sends.
 
     Raises:
         TypeError: the field cannot be of that type.
-        ValueError: p0f's API has no room for the value.
+        ValueError: the value does not fit into p0f's field.
     """
     if isinstance(NOTHING_KNOWN[name], bytes) and isinstance(value, str):
         encoded = value.encode()
@@ -123,7 +124,7 @@ _RANGES = {name: range(2**32) for name in WIRE_FIELDS[:7]} | {
 
 
 def to_json(name: str, value: Any) -> Any:
-    """A field's value as `json.dumps` takes it."""
+    """Convert a field's value to a type that `json.dumps` accepts."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, timedelta):

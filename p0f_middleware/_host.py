@@ -1,7 +1,8 @@
-"""What the p0f daemon tells of one host: each field, read from the bytes of its answer.
+"""The fields of a host in the p0f daemon's answer, read from the bytes of that answer.
 
-Knows the place of each field and what "not known" looks like; nothing of queries, of SYNs or of
-how a host is made. The fact a reader would get wrong: nothing is decoded until it is read.
+This module knows the position of each field and how p0f writes "not known"; it knows nothing about
+queries or SYNs, or how a host is made. The fact a reader would get wrong: a field is decoded only
+when it is read.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _OS_NAME, _OS_FLAVOR, _HTTP_NAME, _HTTP_FLAVOR, _LINK_TYPE, _LANGUAGE = (
 _LINK_MTU, _TICK_RATE = 232, 234
 NAT_AND_CHANGE = slice(_LAST_NAT, _DISTANCE)
 OS = slice(BAD_SW, _OS_FLAVOR.stop)
-"""Where bad_sw, os_match_q, os_name and os_flavor stand, one behind the other."""
+"""The position of bad_sw, os_match_q, os_name and os_flavor, which follow each other."""
 _u32, _s16, _u16, _double = (struct.Struct(f"={kind}").unpack_from for kind in "IhHd")
 
 
@@ -35,8 +36,8 @@ def _moment(answer: bytes, offset: int) -> datetime | None:
 
 
 class Host:
-    """The fields of p0f's answer. `_answer` has them as `LAYOUT` says; the two at its end may be
-    missing, and more may stand behind."""
+    """The fields of p0f's answer. `_answer` has them in the order of `LAYOUT`; the last two may be
+    missing, and other bytes may follow."""
 
     __slots__ = ("_answer",)
     _answer: bytes
@@ -48,12 +49,12 @@ class Host:
 
     @property
     def last_seen(self) -> datetime | None:
-        """When p0f last saw traffic of the host (UTC, to the second)."""
+        """When p0f last saw traffic from the host (UTC, to the second)."""
         return _moment(self._answer, _LAST_SEEN)
 
     @property
     def total_conn(self) -> int:
-        """Connections p0f has seen from the host."""
+        """How many connections p0f has seen from the host."""
         count: int = _u32(self._answer, TOTAL_CONN)[0]
         return count
 
@@ -78,7 +79,7 @@ class Host:
 
     @property
     def up_mod_days(self) -> timedelta | None:
-        """The span after which the host's timestamps, and so `uptime`, wrap; None if not known."""
+        """The time after which the host's timestamps, and so `uptime`, wrap; None if not known."""
         days: int = min(_u32(self._answer, _UP_MOD_DAYS)[0], MOST_DAYS)
         return timedelta(days=days) if days else None
 
@@ -102,18 +103,18 @@ class Host:
 
     @property
     def bad_sw(self) -> BadSoftware | None:
-        """Whether User-Agent or Server lie; None if p0f saw no lie (or no such header)."""
+        """How the User-Agent or Server header is false; None if p0f saw no false header."""
         code = self._answer[BAD_SW]
         return BadSoftware(code) if code else None
 
     @property
     def os_match_q(self) -> MatchQuality:
-        """How well the signature behind `os_name` fits; NORMAL also where os_name is None."""
+        """How well the signature behind `os_name` fits; NORMAL also if os_name is None."""
         return MatchQuality(self._answer[OS_MATCH_Q])
 
     @property
     def os_name(self) -> str | None:
-        """The operating system last recognised, such as 'Linux'; None if none was.
+        """The operating system that p0f recognised last, such as 'Linux'; None if it has not.
 
         p0f keeps the name when the host later sends something it does not recognise.
         """
@@ -126,7 +127,8 @@ class Host:
 
     @property
     def http_name(self) -> str | None:
-        """The HTTP client or server last recognised, such as 'Firefox'; None if none was.
+        """The HTTP client or server that p0f recognised last, such as 'Firefox'; None if it has
+        not.
 
         p0f reads this from plain HTTP on the wire: over TLS it is None.
         """
@@ -154,10 +156,11 @@ class Host:
 
     @property
     def tick_rate(self) -> float | None:
-        """Rate of the host's timestamp clock in Hz; None if not known (p0f-v3-api2 sends it)."""
+        """Rate of the host's timestamp clock in Hz; None if not known (only p0f-v3-api2 sends
+        it)."""
         rate: float = self._extra(_double, _TICK_RATE)
         return rate if 0 < rate < math.inf else None
 
     def _extra(self, unpack_from: Callable[[bytes, int], tuple[Any, ...]], offset: int) -> Any:
-        """A field that p0f 3.0x does not send; then 0."""
+        """A field that p0f 3.0x does not send; 0 if it is missing."""
         return unpack_from(self._answer, offset)[0] if len(self._answer) >= LAYOUT.size else 0

@@ -1,7 +1,7 @@
-"""The package's logger. `logging` is imported when there is something to say.
+"""The package's logger. It imports `logging` only when there is something to log.
 
-A message names its cause and its remedy and is written once, not for each request: how often is
-for the caller to decide.
+A log line names its cause and its remedy, and is written once, not for each request. The caller
+decides how often to log.
 """
 
 from __future__ import annotations

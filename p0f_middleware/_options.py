@@ -1,7 +1,7 @@
-"""Options that are numbers of seconds, checked in one way everywhere.
+"""Checks options that are numbers of seconds, in the same way everywhere.
 
-The fact a reader would get wrong: an option read from the process's environment is text. It is
-refused by name, where `timeout > 0` would raise a TypeError that names nothing.
+The fact a reader would get wrong: an option read from the process's environment is text. The error
+here names the option, while `timeout > 0` would raise a TypeError that does not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def seconds(option: str, value: object, *, zero: bool = False) -> float:
         zero: whether it may be 0.
 
     Raises:
-        ValueError: it is no finite number, or too small.
+        ValueError: `value` is not a finite number, or too small.
     """
     if (
         isinstance(value, (int, float))

@@ -1,12 +1,12 @@
-"""Outages of whatever a source asks: when to ask again, and what the log says of it.
+"""Outages of the program that a source asks: when to ask again, and what the log says.
 
-Both kinds of sources that wait for another program (the p0f daemon, a shared store) stand on this.
-`Outage` decides, without I/O and with the caller's clock; `OutageLog` writes the line that says
-something went down and the one that says it is back. Neither knows what is asked, or holds a lock:
-the owner does.
+Both kinds of sources that wait for another program (the p0f daemon, a shared store) use this
+module. `Outage` decides when to ask again, without I/O and with the caller's clock; `OutageLog`
+writes the log lines at the begin and the end of an outage. Neither knows the program that is asked,
+or has a lock: the owner has one.
 
-The fact a reader would get wrong: `Outage.retry` saying yes already puts the next retry off. Ask it
-only if the caller will really try.
+The fact a reader would get wrong: if `Outage.retry` returns True, it has already postponed the next
+retry. Call it only if the caller will really try.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 """Seconds between retries at most; each delay is twice the one before."""
 MAX_REPORTS = 5
-"""Outages to log within `REPORT_SPAN` seconds, so that one that flaps does not fill the log."""
+"""Outages to log within `REPORT_SPAN` seconds, so that frequent outages do not fill the log."""
 REPORT_SPAN = 60.0
 
 
 class Outage:
-    """A span in which nothing answers. Times are seconds of any steady clock."""
+    """A time without answers. Times are seconds of any monotonic clock."""
 
     def __init__(self) -> None:
         self.down: bool = False
@@ -34,7 +34,7 @@ class Outage:
         self._retry_at = 0.0
 
     def begin(self, now: float) -> bool:
-        """Take note of a failure. True if it begins an outage, False if one is on already."""
+        """Record a failure. Returns True if it begins an outage, False if one has begun already."""
         if self.down:
             return False
         self.down = True
@@ -44,10 +44,10 @@ class Outage:
         return True
 
     def retry(self, now: float) -> bool:
-        """Whether the caller is to be the one that tries again.
+        """Whether a retry is due, which the caller must then make.
 
-        Saying yes puts the next retry off by twice the delay at once: no second caller is sent, and
-        a caller that never comes back (cancelled, killed) blocks nobody.
+        Returning True postpones the next retry by twice the delay: no second caller retries at the
+        same time, and a caller that never reports back (cancelled, killed) blocks no other.
         """
         if now < self._retry_at:
             return False
@@ -60,7 +60,7 @@ class Outage:
         return max(0.0, self._retry_at - now)
 
     def end(self) -> None:
-        """There was an answer."""
+        """Record an answer, which ends the outage."""
         self.down = False
 
 
@@ -68,7 +68,7 @@ class OutageLog:
     """The two log lines of each outage.
 
     Args:
-        name: what is asked, as a sentence begins with it: "p0f".
+        name: the program that is asked, as the subject of a sentence: "p0f".
         place: where it is, without secrets: the path of a socket, an address.
     """
 
@@ -79,17 +79,17 @@ class OutageLog:
         self._reported = False
 
     def down(self, now: float, error: Exception) -> None:
-        """An outage has begun; `now` is in seconds."""
+        """Log that an outage has begun; `now` is in seconds."""
         reports = self._reports
         self._reported = len(reports) < MAX_REPORTS or now - reports[0] > REPORT_SPAN
         if self._reported:
             reports.append(now)
-            # As text: a log record that keeps the exception would keep its frames, too.
+            # As text: a log record that refers to the exception would keep its frames alive, too.
             text = str(error)
             logger().warning("%s is down, requests go on without p0f.info: %s", self._name, text)
 
     def back(self, seconds: float, skipped: int) -> None:
-        """It has ended after `seconds`, in which `skipped` lookups were not tried."""
+        """Log that the outage has ended after `seconds`; `skipped` lookups were not tried."""
         if self._reported:
             logger().info(
                 "%s at %s is back after %.1f s; %d lookups were skipped",

@@ -1,6 +1,6 @@
-"""What a request's lookup yields, whatever the source: `Outcome` and `P0fStatus`.
+"""The result of a request's lookup, whatever the source: `Outcome` and `P0fStatus`.
 
-This is the ground that adapters, `_request` and sources share. It knows no request and no source.
+Adapters, `_request` and sources share this module. It knows no request and no source.
 The fact a reader would get wrong: `status` OK means that a fingerprint was found, not that a
 signature matched it; `info.os_name` may be None.
 """
@@ -20,7 +20,7 @@ __all__ = ["NO_ADDRESS", "Outcome", "P0fStatus", "unavailable"]
 
 @public
 class P0fStatus(str, Enum):
-    """What became of a request's lookup; equal to the plain strings."""
+    """How a request's lookup has ended; equal to the plain strings."""
 
     OK = "ok"
     """There is a fingerprint."""
@@ -35,7 +35,7 @@ class P0fStatus(str, Enum):
         return self.value
 
     def describe(self) -> str:
-        """What it means and what to do about it, in words for people."""
+        """The status in words for people: what it means, and what to do."""
         return _STATUS_IN_WORDS[self]
 
 
@@ -57,11 +57,11 @@ _STATUS_IN_WORDS = {
 
 
 class Outcome(NamedTuple):
-    """What a source says of one request.
+    """The result of a source's lookup for one request.
 
     Attributes:
         info: the fingerprint; None if there is none.
-        status: what became of the lookup.
+        status: how the lookup has ended.
         reason: why there is no fingerprint, in a sentence; None if there is one.
     """
 
@@ -74,5 +74,5 @@ NO_ADDRESS = Outcome(None, P0fStatus.NO_ADDRESS, "the request has no client addr
 
 
 def unavailable(reason: str) -> Outcome:
-    """The outcome of a lookup that could not be done."""
+    """The outcome of a lookup that could not be made."""
     return Outcome(None, P0fStatus.UNAVAILABLE, reason)

@@ -1,7 +1,7 @@
-"""Makes a public class name the root package as its module.
+"""Sets the root package as the module of a public class.
 
-Pickles, tracebacks and reprs then say `p0f_middleware.P0fInfo`, which stays, and not the file the
-class happens to live in, which may move.
+Pickles, tracebacks and reprs then contain `p0f_middleware.P0fInfo`, a name that stays, and not the
+module in which the class is written, which may change.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ ClassT = TypeVar("ClassT", bound=type)
 
 
 def public(cls: ClassT) -> ClassT:
-    """A class decorator: the class is imported from `p0f_middleware`."""
+    """A class decorator for classes that users import from `p0f_middleware`."""
     cls.__module__ = "p0f_middleware"
     return cls

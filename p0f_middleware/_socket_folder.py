@@ -1,10 +1,10 @@
-"""A temporary folder whose path is short enough for a Unix socket in it. It knows no p0f.
+"""Makes a temporary folder whose path is short enough for a Unix socket in it. It knows no p0f.
 
 The fact a reader would get wrong: the path of a Unix socket has a limit of its own (107 bytes on
-Linux, 103 on macOS), far below that of other files, and TMPDIR alone may exceed it. Everybody who
-connects has to name the socket by a path within the limit, other processes too, so a relative path
-or a detour through /proc/self/fd would serve only this process. Hence a shorter folder, as Python's
-multiprocessing does it.
+Linux, 103 on macOS), far below that of other files, and TMPDIR alone may exceed it. Every process
+that connects must use a path within the limit, so a relative path or a detour through /proc/self/fd
+would work only in this process. So this module uses a shorter folder, as Python's multiprocessing
+does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 
 SOCKET_NAME = "p0f.sock"
 LONGEST_PATH = 103
-"""Bytes that the path of a Unix socket may have everywhere."""
+"""Bytes that the path of a Unix socket may have on every system."""
 SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
@@ -22,7 +22,7 @@ def make_socket_folder(prefix: str) -> str:
     """Make a folder that only this user may enter, for a socket called `SOCKET_NAME`.
 
     Raises:
-        OSError: neither the usual temporary folder nor a shorter one will do.
+        OSError: no folder can be made, neither in the usual temporary folder nor in a shorter one.
     """
     usual = tempfile.gettempdir()
     problem: OSError | None = None

@@ -1,10 +1,10 @@
-"""The Visitor: what a source may know of a request, and the one method a source has.
+"""The Visitor: what a source may know about a request; and the interface of sources.
 
-This is the ground that `_request` and the sources share: `_request` makes visitors of environ and
-scope, sources take them. A source does not see environ or scope, WSGI or ASGI.
+`_request` and the sources share this module: `_request` makes a visitor from environ or scope, and
+a source takes it. A source does not see environ or scope, WSGI or ASGI.
 
-The fact a reader would get wrong: everything here is worked out only when asked for, so that a
-request pays for nothing its source does not need.
+The fact a reader would get wrong: a visitor computes each property only when a source asks for it,
+so that a request pays for nothing that its source does not need.
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ __all__ = [
 
 
 class NoConnection(Exception):
-    """There is no way from this request to its socket; the text says why, for `p0f.reason`."""
+    """This request's socket cannot be found; the text says why, for `p0f.reason`."""
 
 
 class Visitor(Protocol):
-    """Who sent a request. Addresses are canonical text: IPv4-mapped IPv6 as IPv4, without zone."""
+    """The sender of a request. Addresses are canonical: IPv4-mapped IPv6 as IPv4, without zone."""
 
     @property
     def peer_address(self) -> str | None:
-        """The address of the TCP peer as the server gives it; None if it gives none."""
+        """The address of the TCP peer as the server reports it; None if it reports none."""
 
     @property
     def peer_port(self) -> int | None:
-        """The TCP peer's port as the server gives it; None if it gives none, or 0."""
+        """The TCP peer's port as the server reports it; None if it reports none, or 0."""
 
     @property
     def address(self) -> str | None:
-        """The client's address: the peer's or, if that is a trusted proxy, the one it names."""
+        """The client's address: the peer's or, if the peer is a trusted proxy, the one it names.
+        None if there is none."""
 
     @property
     def port(self) -> int | None:
@@ -60,7 +61,7 @@ class Visitor(Protocol):
         """The file descriptor of the request's TCP socket. It is the server's: never close it.
 
         Raises:
-            NoConnection: the server does not show it, or it is closed.
+            NoConnection: the server does not expose the socket, or the connection is closed.
         """
 
     def is_trusted(self, address: str | None) -> bool:
@@ -70,12 +71,16 @@ class Visitor(Protocol):
 class VisitorSource(Protocol):
     """A source: where fingerprints come from.
 
-    A class attribute `answers_at_once` that is true says that it never waits, so that it serves
-    ASGI as well, and that `timeout` and `grace` mean nothing to it.
+    A true class attribute `answers_at_once` means that the source never waits. Then it also works
+    under ASGI, and the options `timeout` and `grace` have no effect on it.
     """
 
     def fingerprint(self, visitor: Visitor, deadline: float, /) -> Outcome:
-        """What is known of the visitor. `deadline`: `time.monotonic()` at which to stop waiting.
+        """The outcome of a lookup for a visitor.
+
+        Args:
+            visitor: the sender of the request.
+            deadline: `time.monotonic()` at which to stop waiting.
 
         Raises:
             P0fError: the source could not be asked. It logs its outages itself, once.
@@ -90,14 +95,14 @@ class AsyncVisitorSource(Protocol):
 
 
 class Source(Protocol):
-    """A user's own source for WSGI: it knows addresses alone."""
+    """A user's own source for WSGI: it takes only addresses."""
 
     def lookup(self, ip_address: str, /) -> P0fInfo | None:
-        """What is known of an address; None if nothing is. It may raise what it likes."""
+        """The fingerprint of an address; None if there is none. May raise any exception."""
 
 
 class AsyncSource(Protocol):
     """A user's own source for ASGI."""
 
     async def lookup(self, ip_address: str, /) -> P0fInfo | None:
-        """What is known of an address; None if nothing is. It may raise what it likes."""
+        """The fingerprint of an address; None if there is none. May raise any exception."""

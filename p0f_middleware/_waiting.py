@@ -1,22 +1,23 @@
-"""Waiting in threads and in greenlets: for a descriptor, and for a lock.
+"""Waits in threads and in greenlets: for a descriptor, and for a lock.
 
 Theory of operation. gevent and eventlet run many greenlets in one thread. A greenlet that waits
-must tell its hub, so that another may run; if it stops the thread instead, nobody runs. They put
-cooperative classes in the place of Python's (`monkey.patch_all()`), at any time: before this module
-is imported, after a client was made, also after it has connected, and they may do so for sockets
-and not for locks (`patch_all(thread=False)`). So nothing here depends on when an object was made:
+must wait in its hub, so that others can run; if it blocks the thread instead, none can. The two
+libraries replace Python's classes by cooperative ones (`monkey.patch_all()`), at any time: before
+this module is imported, after a client was made, even after it has connected; and perhaps only
+sockets, not locks (`patch_all(thread=False)`). So nothing here depends on when an object was made:
 
-- Connections are made of the C type `_socket.socket`, which is never replaced and never waits.
-- How to wait is decided at each wait, by what sockets and locks are at that moment.
-- Where there is a hub, a lock of the threading module is only tried (`acquire(False)`), never
-  waited for. Its holder may wait for an answer, and the wait would stop the thread that is to wake
-  the holder up. So greenlets stand in a queue, and ask again after short sleeps of their hub. (A
-  wakeup would need either a primitive of the hub, which works in one thread only, or a descriptor
-  for each greenlet that waits, which may be thousands.) Nobody takes the lock past the queue.
-- Where there is no hub, threads wait in the operating system, for descriptors and for locks.
+- Connections use the C type `_socket.socket`, which the libraries never replace and which, being
+  non-blocking, never waits.
+- Each wait decides how to wait, by the classes of sockets and locks at that moment.
+- Under a hub, a greenlet only tries a lock of the threading module (`acquire(False)`), and never
+  waits for it. The lock's holder may wait for an answer, and blocking the thread would keep the
+  holder from waking up. So greenlets queue, and try again after short sleeps in their hub. (Waking
+  them would need a primitive of the hub, which works in one thread only, or a descriptor for each
+  of perhaps thousands of greenlets.) No greenlet takes the lock ahead of the queue.
+- Without a hub, threads wait in the operating system, for descriptors and for locks.
 
-The fact a reader would get wrong: a lookup whose answer comes at once takes the lock, polls and
-releases it without waiting at all, so that the queue is empty unless what is asked is slow.
+The fact a reader would get wrong: a lookup whose answer arrives at once takes the lock, polls and
+releases it without waiting at all, so the queue is empty unless the program that is asked is slow.
 """
 
 from __future__ import annotations
@@ -33,26 +34,26 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 try:
-    # Taken now: a later patch would replace it by one that waits in the hub.
+    # Imported now: a later patch would replace it by a function that waits in the hub.
     from select import poll as _poll
 except ImportError:  # Windows has none, and eventlet removes it
     _poll = None  # type: ignore[assignment,misc]
 from select import select as _select
 
 _PAUSE = 0.0001
-"""Seconds until the first greenlet of a queue tries the lock again, and the second looks whether it
-is the first; those behind sleep as many times as long as their place says."""
+"""Seconds until the first greenlet of a queue tries the lock again, and the second checks whether
+it is the first. The third sleeps twice as long, the fourth three times as long, and so on."""
 _LONGEST_PAUSE = 0.02
-"""Seconds. Those in front may give up."""
+"""Seconds that a greenlet sleeps at most: those in front of it may give up."""
 _LONGEST_WAIT = 86_400.0
-"""Seconds. poll() counts in milliseconds, and in 32 bits."""
+"""Seconds to wait at most: poll() counts milliseconds in 32 bits."""
 
 
 class Hub(NamedTuple):
     """How greenlets wait."""
 
     wait_readable: Callable[[int, float], None]
-    """Wait until a descriptor is readable; raises TimeoutError after so many seconds."""
+    """Wait until a descriptor is readable; raises TimeoutError after the given seconds."""
     sleep: Callable[[float], None]
 
 
@@ -88,10 +89,10 @@ def current_hub() -> Hub | None:
 
 
 def wait_readable(descriptor: int, seconds: float) -> None:
-    """Wait until there is something to read, letting other threads and greenlets run.
+    """Wait until a descriptor is readable, letting other threads and greenlets run.
 
     Raises:
-        TimeoutError: there was nothing within `seconds`.
+        TimeoutError: it was not readable within `seconds`.
     """
     if seconds <= 0:
         raise TimeoutError
@@ -119,14 +120,14 @@ class Lock:
         self._lock = threading.Lock()
         self._places = itertools.count()
         self.queue: deque[int] = deque()
-        """The places of the greenlets that wait, in order. Leave the lock to them."""
+        """The places of the greenlets that wait, in order. If there are any, do not `try_now`."""
         self.try_now: Callable[[bool], bool] = self._lock.acquire
-        """`try_now(False)` takes the lock if it is free, and tells whether it was."""
+        """`try_now(False)` takes the lock if it is free; returns whether it was."""
         self.release: Callable[[], None] = self._lock.release
-        """Give the lock back."""
+        """Release the lock."""
 
     def acquire(self, deadline: float) -> bool:
-        """Take the lock, letting other threads and greenlets run while somebody else holds it.
+        """Take the lock; other threads and greenlets run while this one waits for it.
 
         Args:
             deadline: `time.monotonic()` after which to wait no longer.

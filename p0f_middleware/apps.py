@@ -1,11 +1,12 @@
-"""Has `manage.py check` look at P0fMiddleware's settings and at p0f's socket, if INSTALLED_APPS
-names 'p0f_middleware'.
+"""Makes `manage.py check` check P0fMiddleware's settings and p0f's socket, if INSTALLED_APPS names
+'p0f_middleware'.
 
-Checks know settings, not middleware: Django imports those of MIDDLEWARE only when it serves. So
-INSTALLED_APPS is the one way to be there in time; P0fMiddleware itself does without.
+Django imports the classes of MIDDLEWARE only when it serves, so middleware cannot register a check
+in time; an entry of INSTALLED_APPS can. P0fMiddleware itself works without that entry.
 
-The fact a reader would get wrong: a check must not begin what only a server should. A callable that
-makes a source is not called, and no listener is touched; only a socket of p0f's is tried.
+The fact a reader would get wrong: a check must not start anything that only a server should. It
+does not call a callable that makes a source, and touches no listener; it only connects to p0f's
+socket.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .django import makes_a_source, read_settings, resolved
 from .syn import Syn
 
 _ANY_PATH = "/run/p0f.sock"
-"""Stands for a source that is not made: a path goes with each of the other settings."""
+"""Stands for a source that is not made yet: a path is valid with all other settings."""
 
 
 class P0fConfig(AppConfig):
@@ -39,7 +40,7 @@ class P0fConfig(AppConfig):
 def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
     """An error if P0fMiddleware would refuse its settings, a warning if p0f cannot be reached.
 
-    Connects to p0f, if that is the source, and asks nothing.
+    Connects to p0f, if that is the source, and sends nothing.
     """
     try:
         socket_path = _socket_path(read_settings())
@@ -57,7 +58,7 @@ def _socket_path(options: dict[str, Any]) -> str | None:
     """The path of the socket to try; None if the source has none, or is not made yet.
 
     Raises:
-        TypeError, ValueError: a setting makes no sense.
+        TypeError, ValueError: a setting is invalid.
     """
     source = options["source"]
     if makes_a_source(source):
@@ -70,8 +71,8 @@ def _socket_path(options: dict[str, Any]) -> str | None:
 
 
 def _source(options: dict[str, Any]) -> Any:
-    """What P0fMiddleware would ask. Settings do not say whether Django will serve sync or async, so
-    a source for either is right."""
+    """The source that P0fMiddleware would use. Settings do not say whether Django will serve sync
+    or async, so a source for either is valid."""
     try:
         return resolved(options, awaited=False)[0].source
     except TypeError:
@@ -87,6 +88,6 @@ def _try(socket_path: str) -> list[CheckMessage]:
         Connection[object](socket_path).release()
     except OSError as error:
         why = explain(error, socket_path)
-        hint = "The site works all the same; request.p0f is None until p0f can be asked."
+        hint = "The site works without p0f; request.p0f is None until p0f can be asked."
         return [CheckWarning(str(why), hint=hint, id="p0f_middleware.W001")]
     return []

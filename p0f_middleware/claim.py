@@ -1,16 +1,17 @@
 """Compares what a request's headers claim with its fingerprint: `check_claim` and its `Claim`.
 
-A pure function of three values: it asks nobody, reads no request and knows no source. What headers
-claim is read in _user_agent. Everything rests on families of systems (Windows; Apple; Linux with
-Android and ChromeOS), because neither headers nor SYNs are reliable about more.
+`check_claim` is a pure function of three values: it makes no lookup, reads no request and knows no
+source. `_user_agent` reads what headers claim. The comparison is between families of systems
+(Windows; Apple; Linux with Android and ChromeOS), because neither headers nor SYNs are reliable
+beyond that.
 
-The fact a reader would get wrong: the rule leans to silence. AGREE needs any match, but MISMATCH
-needs a fingerprint that honest visitors of another family hardly ever have; what lies between is
-UNSURE. A lie that passes costs a site less than an honest visitor who is accused.
+The fact a reader would get wrong: in doubt, the verdict is not MISMATCH. AGREE needs any match, but
+MISMATCH needs a fingerprint that honest visitors of another family hardly ever have; all cases in
+between are UNSURE. Missing a lie costs a site less than accusing an honest visitor.
 
-Theory of operation: results and changed fingerprints are remembered in two dictionaries that all
-threads share, without a lock. Each step is one operation, which is atomic. Two threads may work out
-the same result, and one may clear what another has just stored; then it is worked out once more.
+Theory of operation: two dictionaries, which all threads share without a lock, cache results and
+changed fingerprints. Each step is one operation, which is atomic. Two threads may compute the same
+result, and one may clear a result that another has just stored; then it is computed once more.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class ClaimVerdict(str, Enum):
     RELAY = "relay"
     """The connection comes from a proxy, VPN or relay, which hides the visitor's system."""
     UNSURE = "unsure"
-    """There is no fingerprint, or one that does not tell enough."""
+    """There is no fingerprint, or it is not reliable enough for a verdict."""
     NO_CLAIM = "no_claim"
     """The User-Agent names no system (curl), says that it is a bot, or was not sent."""
 
@@ -69,8 +70,8 @@ class Claim(NamedTuple):
 
     @property
     def contradictory(self) -> bool:
-        """Whether User-Agent and Sec-CH-UA-Platform name different families. One of them lies then,
-        whatever the fingerprint says."""
+        """Whether User-Agent and Sec-CH-UA-Platform name different families. Then one of them is
+        false, whatever the fingerprint says."""
         return self.platform is not None and self.claimed != self.platform
 
     def as_dict(self) -> dict[str, str | None]:
@@ -87,13 +88,13 @@ class Claim(NamedTuple):
 
     def _of_the_syn(self) -> str:
         if self.seen is None:
-            return "there is no fingerprint that tells"
+            return "and no fingerprint shows the visitor's system"
         if self.verdict == ClaimVerdict.AGREE:
             return "and so does the SYN"
         if self.verdict == ClaimVerdict.MISMATCH:
             return f"the SYN is {self.seen}'s"
         if self.verdict == ClaimVerdict.UNSURE:
-            return f"the SYN looks like {self.seen}'s but does not tell for sure"
+            return f"the SYN looks like {self.seen}'s, which is not certain"
         if self.seen == LINUX:
             return "the SYN is Linux's, as through iCloud Private Relay"
         return "the SYN is that of a proxy or VPN"
@@ -106,8 +107,8 @@ _SEEN: tuple[tuple[Family, re.Pattern[str]], ...] = (
     (LINUX, re.compile("Linux|Android|Chrom(?:e|ium) ?OS")),
 )
 _REWRITTEN = re.compile(
-    # What middleboxes, VPNs and proxies make of the SYNs of other systems resembles Linux, and so
-    # do appliances with kernels from before 2011 that sit in front of others.
+    # SYNs of other systems resemble Linux's after middleboxes, VPNs and proxies have changed them.
+    # So do the SYNs of appliances with kernels from before 2011 that sit in front of other systems.
     r"blanked|zeroed|rewritten|removed|no timestamps|no SACK|no (?:window )?scaling|\b2\.[246]\b"
     r"|proxy|\bvpn\b",
     re.IGNORECASE,
@@ -117,16 +118,16 @@ _Key = tuple[object, Headers]
 _KeyT = TypeVar("_KeyT")
 _ValueT = TypeVar("_ValueT")
 _REMEMBERED = 1024
-"""Results that are remembered, and changed copies of fingerprints. Both kinds are few: a result for
-each signature and pair of families, a copy for each liar's connection."""
+"""How many results to cache, and how many changed copies of fingerprints. There are few of both: a
+result for each signature and pair of families, a copy for each connection with a false header."""
 _results: dict[_Key, tuple[Claim, BadSoftware | None]] = {}
 _copies: dict[tuple[int, BadSoftware], tuple[P0fInfo, P0fInfo]] = {}
 
 
 def check_claim(info: P0fInfo | None, user_agent: str | None, platform: str | None = None) -> Claim:
-    """Whether the system that a request's headers claim agrees with its fingerprint.
+    """Compare the system that a request's headers claim with its fingerprint.
 
-    A pure function that raises nothing, whatever the strings; they may be of any length.
+    A pure function that never raises; the strings may have any content and length.
 
     Args:
         info: the request's fingerprint; None if there is none.
@@ -137,10 +138,10 @@ def check_claim(info: P0fInfo | None, user_agent: str | None, platform: str | No
 
 
 def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInfo | None]:
-    """The claim, as `check_claim` has it, and `info` with the `bad_sw` that follows from it.
+    """The claim, as `check_claim` returns it, and `info` with the `bad_sw` that follows from it.
 
-    `info` itself is returned where nothing follows, or where p0f has set `bad_sw`. The changed copy
-    is remembered, so that the same `info` gives the same copy.
+    If nothing follows, or p0f has set `bad_sw` already, `info` is returned unchanged. The changed
+    copy is cached, so that the same `info` gives the same copy.
     """
     claim, bad_sw = _check(info, headers)
     if bad_sw is None or info is None:
@@ -154,7 +155,7 @@ def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInf
 
 
 def _check(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware | None]:
-    """The claim, and the `bad_sw` to set; None if there is none to set."""
+    """The claim, and the `bad_sw` to set; None to set none."""
     key = os_evidence(info) if isinstance(info, P0fInfo) else None, headers
     result = _results.get(key)
     if result is None:
@@ -178,7 +179,7 @@ def _judge(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware |
 
 
 def _seen(info: P0fInfo | None) -> str | None:
-    """The family that the fingerprint shows, or its own name for what is none of the three."""
+    """The family that the fingerprint shows; its own name for other systems than the three."""
     name = info.os_name if isinstance(info, P0fInfo) else None
     families = [family for family, named in _SEEN if name and named.search(name)]
     return families[0] if len(families) == 1 else name
@@ -197,18 +198,18 @@ def _verdict(
 
 
 def _may_accuse(info: P0fInfo, seen: str) -> bool:
-    """Whether the fingerprint is one that honest visitors of other families hardly ever have."""
+    """Whether honest visitors of other families hardly ever have such a fingerprint."""
     if info.source == "address" or seen not in (WINDOWS, APPLE, LINUX):
         return False
     if info.source == "p0f" and (info.last_nat or info.last_chg):
-        return False  # several machines share the address, and the answer may be another's
+        return False  # several machines share the address, and p0f may describe another one
     if info.os_match_q != MatchQuality.NORMAL:
         return False
     return seen != LINUX or not _REWRITTEN(info.os_flavor or "")
 
 
 def _keep(memory: dict[_KeyT, _ValueT], key: _KeyT, value: _ValueT) -> None:
-    """Remember `value`. A full memory is emptied: that is rare, and what is in use soon returns."""
+    """Cache `value`. A full cache is cleared: that is rare, and values in use soon return."""
     if len(memory) >= _REMEMBERED:
         memory.clear()
     memory[key] = value

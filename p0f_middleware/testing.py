@@ -10,14 +10,15 @@ In pytest it is a fixture, in every project where p0f_middleware is installed:
         fake_p0f.hosts["192.0.2.1"] = P0fInfo(os_name="Linux")
         app = P0fWSGIMiddleware(app, fake_p0f.socket_path)
 
-It speaks p0f's API as the real one does, and can be put into the states that a real one gets into.
-It knows no middleware and no client. The fact a reader would get wrong: it captures nothing; it
-knows the hosts that a test puts into `hosts`.
+FakeP0f speaks p0f's API as the real p0f does, and a test can put it into the states of a real one
+(stopped, full, restarted). It knows no middleware and no client. The fact a reader would get wrong:
+it captures no packets; it knows only the hosts that a test puts into `hosts`.
 
 Theory of operation: one thread serves all connections with a selector. The test's thread changes
-plain attributes (`hosts`, `default`, what `answer_with` sets), which are read once for each query.
-What changes which sockets are served (`stall`, `fill`, `resume`, `stop`) sends a byte through a
-pair of sockets, and waits until the serving thread has sent it back: from then on the change holds.
+plain attributes (`hosts`, `default`, those of `answer_with`), which the serving thread reads once
+for each query. Methods that change which sockets are served (`stall`, `fill`, `resume`, `stop`)
+send a byte through a socket pair, and wait until the serving thread sends it back: then the change
+is in effect.
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ SAMPLE = P0fInfo(
     link_type="Ethernet or modem",
     language="English",
 )
-"""A fingerprint like those that p0f gives of many hosts."""
+"""A fingerprint such as p0f returns for many hosts."""
 
 _WAKE, _STOP = b"w", b"s"
-"""What the serving thread is sent: look at the state again, or end."""
-# A client may leave before its answer is written; the test's process must not be killed for that.
+"""Orders to the serving thread: check the state again, or end."""
+# A client may close before its answer is written; then SIGPIPE must not kill the test's process.
 _NO_SIGNAL: int = getattr(socket, "MSG_NOSIGNAL", 0)
 
 
@@ -71,7 +72,7 @@ class _Hosts(MutableMapping[str, P0fInfo]):
     def __setitem__(self, ip_address: str, info: P0fInfo) -> None:
         canonical = client_address(ip_address)
         if canonical is None:
-            raise ValueError(f"p0f knows hosts by IP address, and {ip_address!r} is not a host's")
+            raise ValueError(f"hosts has IP addresses of hosts as keys; {ip_address!r} is not one")
         self._hosts[canonical] = info
 
     def __getitem__(self, ip_address: str) -> P0fInfo:
@@ -81,7 +82,7 @@ class _Hosts(MutableMapping[str, P0fInfo]):
             raise KeyError(ip_address) from None
 
     def __delitem__(self, ip_address: str) -> None:
-        self[ip_address]  # raises the KeyError that names what the caller wrote
+        self[ip_address]  # raises a KeyError with the caller's spelling
         del self._hosts[client_address(ip_address) or ""]
 
     def __iter__(self) -> Iterator[str]:
@@ -118,7 +119,7 @@ class FakeP0f:
         self._hosts = _Hosts({})
         self.default = default
         self.queries: list[str] = []
-        """The addresses that clients have asked for, in order."""
+        """The addresses of the queries so far, in order."""
         self.connections: int = 0
         """How many connections it has accepted."""
         self._dialect = next(d for d in DIALECTS.values() if d.name == dialect)
@@ -129,10 +130,10 @@ class FakeP0f:
 
     @property
     def hosts(self) -> MutableMapping[str, P0fInfo]:
-        """The hosts it knows, by IP address in any spelling. What is set here must be a mapping.
+        """The hosts it knows, by IP address in any spelling. It can be set to another mapping.
 
         Raises:
-            ValueError: a host is given by something else than an IP address.
+            ValueError: a key is not the IP address of a host.
         """
         return self._hosts
 
@@ -144,7 +145,7 @@ class FakeP0f:
         """Listen. Replaces the socket file, as p0f does.
 
         Raises:
-            OSError: it cannot listen there; also where Python has no Unix sockets (Windows).
+            OSError: it cannot listen on `socket_path`, or Python has no Unix sockets (Windows).
         """
         if not hasattr(socket, "AF_UNIX"):
             raise OSError("FakeP0f needs Unix sockets, which Python does not have on this system")
@@ -161,19 +162,19 @@ class FakeP0f:
         return self
 
     def stop(self) -> None:
-        """End as p0f does when it is killed: connections close, and a given `socket_path` stays."""
+        """End as a killed p0f does: connections close; the file of a given `socket_path` stays."""
         self._end()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def restart(self) -> None:
-        """Stop and start again: connections close, `hosts` is emptied, the socket file is new."""
+        """Stop and start again: connections close, `hosts` is cleared, the socket file is new."""
         self._end()
         self.hosts.clear()
         self.start()
 
     def refuse(self) -> None:
-        """End and leave the socket file behind, so that connecting to it is refused."""
+        """End and leave the socket file behind, so that the kernel refuses connections to it."""
         self._end()
 
     def stall(self) -> None:
@@ -187,16 +188,16 @@ class FakeP0f:
         self._notify()
 
     def resume(self) -> None:
-        """Work again, after `stall` or `fill`; queries that were sent meanwhile are answered."""
+        """Work again after `stall` or `fill`, and answer the queries that arrived meanwhile."""
         self._stalled = self._full = False
         self._notify()
 
     def answer_with(self, respond: Callable[[str], bytes] | bytes | None) -> None:
-        """Answer every query with these bytes instead of p0f's; None: with p0f's again.
+        """Answer every query with the given bytes instead of p0f's answer.
 
         Args:
-            respond: the bytes, or a function that takes the address asked for and returns them.
-                Empty bytes close the connection.
+            respond: the bytes, or a function that takes the query's address and returns them. Empty
+                bytes close the connection. None to send p0f's answers again.
         """
         self._respond = (lambda _: respond) if isinstance(respond, bytes) else respond
 
@@ -212,7 +213,7 @@ class FakeP0f:
         self.stop()
 
     def _notify(self) -> None:
-        """Have the serving thread look at the state again, and wait until it has done so."""
+        """Make the serving thread check the state again, and wait until it has done so."""
         if self._thread is not None:
             self._waker.send(_WAKE)
             self._waker.recv(1)
@@ -253,7 +254,7 @@ class FakeP0f:
             return [key.fileobj for key, _ in selector.select()]  # type: ignore[misc]
 
     def _answer(self, sock: socket.socket) -> bool:
-        """Answer one query; returns False if the connection is to be closed."""
+        """Answer one query; returns False if the connection must be closed."""
         try:
             query = sock.recv(QUERY_SIZE)
             answer = self._make_answer(query) if len(query) == QUERY_SIZE else b""

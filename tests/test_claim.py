@@ -389,11 +389,11 @@ def test_verdicts_are_strings() -> None:
         ),
         (
             check_claim(syn(os_match_q=MatchQuality.FUZZY), WINDOWS),
-            "the User-Agent says Windows, the SYN looks like Linux's but does not tell for sure",
+            "the User-Agent says Windows, the SYN looks like Linux's, which is not certain",
         ),
         (
             check_claim(None, WINDOWS),
-            "the User-Agent says Windows, there is no fingerprint that tells",
+            "the User-Agent says Windows, and no fingerprint shows the visitor's system",
         ),
         (
             check_claim(syn(), "curl/8.5.0"),

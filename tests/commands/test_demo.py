@@ -12,7 +12,7 @@ from p0f_middleware._commands.demo_source import SOURCE_MAKERS
 def test_it_says_when_the_port_it_was_given_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     with make_server("127.0.0.1", 0) as other:
         assert main(["demo", "--port", str(other.server_port)]) == 2
-        assert f"port {other.server_port} of 127.0.0.1 is taken" in capsys.readouterr().err
+        assert f"port {other.server_port} of 127.0.0.1 is in use" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--port", "70000"], ["--host", "192.0.2.1"]])

@@ -86,7 +86,7 @@ def test_a_file_in_another_container_is_said_to_be_there(proc: Path) -> None:
     found = check_file("/nowhere/p0f.sock")
     assert found.ok is False
     assert "has other mounts, as in a container" in found.text
-    assert "the folder /nowhere " in found.text
+    assert "p0f's folder /nowhere " in found.text
 
 
 def test_a_file_that_was_deleted_is_said_to_be_that(proc: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_all_is_well(
     assert [line[:6] for line in lines] == ["ok    "] * 4
     assert lines[0] == f"ok    the server at {store.url} answers"
     assert "the edge on edge1 (eth0) has written 12 SYNs" in lines[2]
-    assert lines[3].startswith(f"ok    {CLIENT} is there: Windows 10 or 11")
+    assert lines[3].startswith(f"ok    the store has a SYN of {CLIENT}: Windows 10 or 11")
 
 
 def test_a_store_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

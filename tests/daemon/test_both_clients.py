@@ -405,8 +405,12 @@ OUTAGES = [
     pytest.param(
         FakeP0f.refuse, P0fUnavailable, "nothing listens on .*: p0f has ended", id="ended"
     ),
-    pytest.param(FakeP0f.fill, P0fTimeout, "did not read the query .* raise it, at most 100", id="full"),
-    pytest.param(FakeP0f.stall, P0fTimeout, "did not read the query .* or p0f is stopped", id="stopped"),
+    pytest.param(
+        FakeP0f.fill, P0fTimeout, "did not read the query .* raise it, at most 100", id="full"
+    ),
+    pytest.param(
+        FakeP0f.stall, P0fTimeout, "did not read the query .* or p0f is stopped", id="stopped"
+    ),
     pytest.param(
         lambda p0f: p0f.answer_with(b"HTTP/1.1 400 Bad Request"),
         P0fProtocolError,
