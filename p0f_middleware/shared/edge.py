@@ -222,7 +222,7 @@ class Edge:
             self._dropped_before = self._counts.dropped
             text = str(error)
             logger().warning(
-                "the SYN store is down, SYNs are dropped and counted until it is back: %s", text
+                "the SYN store is down, SYNs are dropped and counted meanwhile: %s", text
             )
 
     def _back(self) -> None:

@@ -243,7 +243,7 @@ print(address.ok, address.text)
         ("no address", "not an IP address that a client can have"),
         ("0.0.0.0", "not an IP address that a client can have"),
         ("127.7.7.7", "name it in trusted_proxies"),
-        ("8.8.8.8", "p0f captures on lo, where only this machine's own connections are"),
+        ("8.8.8.8", "p0f captures on lo, and so sees only this machine's connections to itself"),
         ("224.0.0.1", "no client has such an address"),
     ],
 )

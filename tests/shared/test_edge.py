@@ -251,7 +251,7 @@ def test_going_and_coming_back_are_a_line_each(
         edge.step()
 
     assert [record.getMessage() for record in caplog.records] == [
-        "the SYN store is down, SYNs are dropped and counted until it is back: nobody listens",
+        "the SYN store is down, SYNs are dropped and counted meanwhile: nobody listens",
         "the SYN store at redis://cache/0 is back after 3.2 s; 5 SYNs were dropped",
     ]
 
