@@ -37,6 +37,7 @@ smartquotes = False
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["manual.css"]
+html_js_files = ["tables.js"]
 html_title = "p0f_middleware"
 html_show_sourcelink = False
 html_show_copyright = False
