@@ -33,7 +33,7 @@ class P0fException(P0fError):
 
 @public
 class P0fBadQuery(P0fException):
-    """What was asked for is no IP address; nothing was sent. Also: p0f called the query bad."""
+    """Invalid IP address; nothing was sent. Also: p0f refused the query as bad."""
 
 
 @public

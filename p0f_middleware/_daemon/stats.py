@@ -19,28 +19,32 @@ from .._public import public
 
 @public
 class P0fStats(NamedTuple):
-    """What became of a client's lookups until the moment this was taken, and what else happened."""
+    """The counters of a client, at the moment this was taken.
+
+    Attributes:
+        matches: lookups that p0f answered with a host.
+        no_matches: lookups that p0f answered with 'no match'.
+        timeouts: lookups that p0f did not answer in time.
+        errors: lookups that failed otherwise: no connection, or an answer that makes no sense.
+        skipped: lookups not tried because p0f was down and no retry was due.
+        cached: lookups answered without asking: from the cache, or along with another for the same
+            host.
+        abandoned: lookups that the caller gave up: it was cancelled, or an exception ended it.
+        reconnects: connections opened after the first.
+        dropped: answers that came after their callers had given up.
+        outages: how often p0f went down.
+    """
 
     matches: int = 0
-    """Lookups that p0f answered with a host."""
     no_matches: int = 0
-    """Lookups that p0f answered with 'no match'."""
     timeouts: int = 0
-    """Lookups that p0f did not answer in time."""
     errors: int = 0
-    """Lookups that failed otherwise: no connection, or an answer that makes no sense."""
     skipped: int = 0
-    """Lookups not tried because p0f was down and no retry was due."""
     cached: int = 0
-    """Lookups answered without asking: from the cache, or along with another for the same host."""
     abandoned: int = 0
-    """Lookups that the caller gave up: cancelled, or ended by an exception of its own."""
     reconnects: int = 0
-    """Connections opened after the first."""
     dropped: int = 0
-    """Answers that came when nobody waited for them any more."""
     outages: int = 0
-    """How often p0f went down."""
 
     @property
     def lookups(self) -> int:

@@ -44,7 +44,7 @@ _LONGEST_LABEL = 200
 
 
 def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInfo | None:
-    """What a SYN tells: for a packet in hand, from a capture, a log or another program.
+    """The fingerprint of a SYN from elsewhere: from a capture, a log or another program::
 
         fingerprint_syn(packet)
         fingerprint_syn("4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0")
@@ -52,7 +52,7 @@ def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInf
     Args:
         data: the IP and TCP headers of a SYN (an Ethernet header may stand before them), as bytes
             or in hexadecimal; or p0f's text of one, its log's raw_sig, also as huginn-proxy writes
-            it. From the text comes what comes from the SYN itself.
+            it. Both give the same fingerprint.
         database: the path of a signature file in p0f's format; None for the package's own.
 
     Returns:

@@ -56,7 +56,7 @@ def when_ready(server: Any) -> None:
 
 @public
 class Syn:
-    """A source of fingerprints that reads the SYN Linux keeps of each connection.
+    """A source of fingerprints that reads the SYN Linux keeps of each connection::
 
         app = P0fWSGIMiddleware(app, Syn())
         app = P0fASGIMiddleware(app, Syn(header="X-Client-SYN"), trusted_proxies=["10.0.0.1"])
