@@ -17,13 +17,13 @@ than asking for the same pair again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Any
-from weakref import ReferenceType, ref
+from weakref import ref
 
 from .._info import P0fInfo
 from .._outcome import Outcome
-from .._user_agent import Headers
 
 __all__ = ["HOLD", "Hold", "Told"]
 
@@ -33,6 +33,15 @@ MOST_CONNECTIONS = 8192
 """Connections to remember; of more, those that were quiet for longest are forgotten."""
 ASK_ONCE_MORE_AFTER = 1.0
 """Seconds until p0f is asked once more about a host of which it had seen no HTTP request yet."""
+NOTHING_SAID = object()
+"""In place of what a client said of itself: it equals nothing that one can say."""
+
+
+class _Connection(ref[object]):
+    """A weak reference to the server's object of a connection, and the key it is held under."""
+
+    __slots__ = ("key",)
+    key: object
 
 
 class Told:
@@ -42,15 +51,22 @@ class Told:
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        self.connection: ReferenceType[object] | None = None
+        self.connection: _Connection | None = None
         """The server's object of the connection; None if the source does not depend on it."""
         self.until = 0.0
         """When it expires, by `time.monotonic()`."""
         self.early = False
         """Whether it expires early, so that p0f is asked once more for what HTTP has told it."""
-        self.keys_by_claims: tuple[Headers | None, dict[str, Any]] | None = None
-        """What the client claimed to be last, and what the application found then. It is replaced
+        self.keys_by_claims: tuple[object, dict[str, Any]] = NOTHING_SAID, {}
+        """What the client said of itself last, and what the application found then. It is replaced
         whole, since threads may serve the connection's requests at once."""
+
+    def is_for(self, find: Callable[[], object | None]) -> bool:
+        """Whether it was told to the connection whose object `find` finds, or to no certain one."""
+        if self.connection is None:
+            return True
+        connection = find()
+        return connection is not None and self.connection() is connection
 
 
 class Hold:
@@ -65,29 +81,26 @@ class Hold:
         self._seconds = seconds
         self._most = most
         self._told: OrderedDict[object, Told] = OrderedDict()
+        self._gone: deque[_Connection] = deque()
 
     def __len__(self) -> int:
         return len(self._told)
 
-    def get(self, key: object, connection: object, now: float) -> Told | None:
-        """What the connection was told, if that is not too long ago.
+    def get(self, key: object, now: float) -> Told | None:
+        """What a connection with this key was told, if that is not too long ago.
 
         Args:
             key: the client's address and port, in whatever form; None finds nothing.
-            connection: the server's object of the connection; None if the source does not depend
-                on it.
             now: `time.monotonic()`.
         """
         try:
+            if self._gone:
+                self._forget_gone()
             told = self._told.get(key)
             if told is None or told.until < now:
                 return None
-            if told.connection is not None and (
-                connection is None or told.connection() is not connection
-            ):
-                return None
             self._told.move_to_end(key)
-        except (KeyError, TypeError):  # removed meanwhile; or a server's pair cannot be hashed
+        except (KeyError, IndexError, TypeError):  # removed meanwhile; or the key has no hash
             return None
         return told
 
@@ -99,24 +112,41 @@ class Hold:
             answered with the system of another machine behind the address.
         """
         try:
+            if self._gone:
+                self._forget_gone()
+            told.until = now + self._seconds
+            told = self._once_more(self._told.get(key), told, now)
             if connection is not None:
-                told.connection = ref(connection)
-            before = self._told.get(key)
-            if before is not None and before.early and now < before.until + self._seconds:
-                if not _same_system(before.outcome, told.outcome):
-                    told = Told(before.outcome)
-            else:
-                told.early = before is None and _too_early(told.outcome)
-            told.until = now + (
-                min(ASK_ONCE_MORE_AFTER, self._seconds) if told.early else self._seconds
-            )
+                told.connection = _Connection(connection, self._gone.append)
+                told.connection.key = key
             self._told[key] = told
             self._told.move_to_end(key)
             while len(self._told) > self._most:
                 self._told.popitem(last=False)
-        except (KeyError, TypeError):  # removed meanwhile; no hash; or no weak reference to be had
-            pass
+        except (KeyError, IndexError, TypeError):
+            pass  # removed meanwhile; no hash; or no weak reference to be had
         return told
+
+    def _once_more(self, before: Told | None, told: Told, now: float) -> Told:
+        """What to hold of an answer that names no HTTP client, or that is the second of the two."""
+        if before is not None and before.early and now < before.until + self._seconds:
+            if _same_system(before.outcome, told.outcome):
+                return told
+            told = Told(before.outcome)
+            told.until = now + self._seconds
+        elif before is None and _too_early(told.outcome):
+            told.early = True
+            told.until = now + min(ASK_ONCE_MORE_AFTER, self._seconds)
+        return told
+
+    def _forget_gone(self) -> None:
+        """Forget what connections were told that have ended. Raises IndexError if another thread is
+        at it, too."""
+        while self._gone:
+            gone = self._gone.popleft()
+            told = self._told.get(gone.key)
+            if told is not None and told.connection is gone:
+                self._told.pop(gone.key, None)
 
 
 def _same_system(before: Outcome, after: Outcome) -> bool:
