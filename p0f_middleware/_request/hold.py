@@ -4,14 +4,17 @@ A connection's SYN does not change, and asking p0f again would be wrong as well 
 for the address, behind which a later visitor may use another system.
 
 Theory of operation: entries are kept under the peer's address and port, least recently used first.
-Threads may share a `Hold`: each step is one operation of an OrderedDict, which is atomic, and an
-entry that another thread has removed in between is simply not there. No lock is held, so a fork
-needs no care.
+Threads may share a `Hold`: each step is one operation of an OrderedDict or a deque, which is
+atomic, and an entry that another thread has removed in between is simply not there. No lock is
+held, so a fork needs no care. Where the server has an object for each connection, an entry has a
+weak reference to it. When the connection ends, Python puts the reference into `_gone`, and the next
+request forgets the entry. The reference's callback is the deque's own `append`, with no line of
+Python in it: an exception of a signal handler in there would be lost.
 
 The fact a reader would get wrong: the same address and port may be a new connection, if the client
 uses its port again within `hold` seconds, and a server may report a pair that a client chose. For a
-source that tells the SYN of one connection (`Syn`) the server's own object of the connection has to
-be the same as well. The others answer for the address or the pair, so that what is held is no worse
+source that reads the SYN of one connection (`Syn`) the server's object has to be the same as well
+(`Told.is_for`). The others answer for the address or the pair, so that what is held is no worse
 than asking for the same pair again.
 """
 
@@ -52,7 +55,7 @@ class Told:
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
         self.connection: _Connection | None = None
-        """The server's object of the connection; None if the source does not depend on it."""
+        """The server's object of the connection; None if the server shows none."""
         self.until = 0.0
         """When it expires, by `time.monotonic()`."""
         self.early = False
@@ -62,7 +65,8 @@ class Told:
         whole, since threads may serve the connection's requests at once."""
 
     def is_for(self, find: Callable[[], object | None]) -> bool:
-        """Whether it was told to the connection whose object `find` finds, or to no certain one."""
+        """Whether the connection whose object `find` finds was told this. A connection without an
+        object, such as one behind a proxy, is known by its key alone: then True."""
         if self.connection is None:
             return True
         connection = find()
@@ -105,7 +109,14 @@ class Hold:
         return told
 
     def put(self, key: object, connection: object, told: Told, now: float) -> Told:
-        """Remember what a connection is told, which is a fingerprint: the rest is asked again.
+        """Remember what a connection is told. That is a fingerprint: about anything else the source
+        is asked again.
+
+        Args:
+            key: as for `get`.
+            connection: the server's object of the connection; None if the server shows none.
+            told: what the connection is told.
+            now: `time.monotonic()`.
 
         Returns:
             What it is told: `told`, or what it was told before, if p0f was asked once more and has
@@ -128,7 +139,11 @@ class Hold:
         return told
 
     def _once_more(self, before: Told | None, told: Told, now: float) -> Told:
-        """What to hold of an answer that names no HTTP client, or that is the second of the two."""
+        """What to hold, now that p0f has answered for the first time or for the second.
+
+        A first answer without the HTTP client's name expires early, so that p0f is asked once more.
+        The second one counts only if it tells of the same system.
+        """
         if before is not None and before.early and now < before.until + self._seconds:
             if _same_system(before.outcome, told.outcome):
                 return told
@@ -144,9 +159,10 @@ class Hold:
         at it, too."""
         while self._gone:
             gone = self._gone.popleft()
-            told = self._told.get(gone.key)
+            key = getattr(gone, "key", None)  # none if a signal handler interrupted `put`
+            told = self._told.get(key)
             if told is not None and told.connection is gone:
-                self._told.pop(gone.key, None)
+                self._told.pop(key, None)
 
 
 def _same_system(before: Outcome, after: Outcome) -> bool:

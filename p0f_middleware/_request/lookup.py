@@ -130,7 +130,7 @@ class BaseLookup:
         return keys if held is told else self._keys(visitor, held)
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
-        """What the application finds, which `told` remembers."""
+        """The keys of a request whose connection was `told` this."""
         return _keys_for(told, visitor.claims() if self._claims else None)
 
     def _keys_of_failure(self, error: Exception) -> Keys:
@@ -188,9 +188,9 @@ def asked_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
 
 
 def _keys_for(told: Told, said: Said | None) -> Keys:
-    """What an application finds of a client that was `told` this and has `said` that of itself.
+    """The keys that follow from what a connection was `told` and what its client has `said`.
 
-    Remembered in `told` until the client says something else.
+    `told` remembers them until the client says something else.
     """
     kept = told.keys_by_claims
     if kept[0] == said:
