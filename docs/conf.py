@@ -7,8 +7,12 @@ The reference comes from the package's docstrings; their single backticks are co
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
+from sphinx.util.inspect import stringify_signature
 
 import p0f_middleware
 
@@ -37,13 +41,27 @@ smartquotes = False
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["manual.css"]
+html_js_files = ["tables.js"]
 html_title = "p0f_middleware"
 html_show_sourcelink = False
 html_show_copyright = False
 pygments_style = "tango"
 
 
+def init_signature(
+    _app: Sphinx, what: str, _name: str, cls: Any, _options: Any, _signature: str, _returns: str
+) -> tuple[str, None] | None:
+    """The options of a class whose `__new__` takes any: those of its `__init__`."""
+    if what != "class" or "__new__" not in vars(cls) or "__init__" not in vars(cls):
+        return None
+    signature = inspect.signature(cls.__init__)
+    own = list(signature.parameters.values())[1:]  # without self
+    shown = signature.replace(parameters=own, return_annotation=signature.empty)
+    return stringify_signature(shown, unqualified_typehints=True), None
+
+
 def setup(app: Sphinx) -> None:
-    """Languages that pygments does not know are shown as plain text."""
+    """Show the options of each class; show languages that pygments does not know as plain text."""
+    app.connect("autodoc-process-signature", init_signature)
     for language in ("haproxy", "haproxy-3.4", "caddyfile"):
         app.add_lexer(language, TextLexer)

@@ -52,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="p0f-middleware",
-        description="Passive TCP/IP fingerprints from p0f v3, in WSGI and ASGI requests.",
+        description="Passive TCP/IP fingerprints of visitors, in WSGI and ASGI requests.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(

@@ -33,7 +33,7 @@ class P0fException(P0fError):
 
 @public
 class P0fBadQuery(P0fException):
-    """Invalid IP address, so no query was sent. Or: p0f answered that the query is bad."""
+    """Invalid IP address, so no query was sent. Or: p0f refused the query as bad."""
 
 
 @public

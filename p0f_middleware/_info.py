@@ -116,7 +116,8 @@ class P0fInfo(Host, Mapping[str, Any]):
     def source(self) -> Source:
         """Who says so: 'p0f', the daemon, which answers for an address; 'syn', the SYN of the
         request's own connection; 'address', a SYN of another connection from the same address."""
-        return _SOURCES[self._of_syn(_SOURCE)] if len(self._answer) > LAYOUT.size else "p0f"
+        answer = self._answer
+        return _SOURCES[answer.rpartition(b"\0")[2]] if len(answer) > LAYOUT.size else "p0f"
 
     def as_dict(self) -> dict[str, Any]:
         """Every field as `json.dumps` takes it: times in ISO 8601, spans in seconds (`up_mod_days`
@@ -179,7 +180,7 @@ _new = object.__new__
 _set_answer = vars(Host)["_answer"].__set__
 _answer_of = vars(Host)["_answer"].__get__
 _NEVER = bytes(8)
-_SOURCES: dict[str, Source] = {"p0f": "p0f", "syn": "syn", "address": "address"}
+_SOURCES: dict[bytes, Source] = {b"p0f": "p0f", b"syn": "syn", b"address": "address"}
 
 
 def from_answer(answer: bytes) -> P0fInfo:
@@ -233,8 +234,8 @@ def _pack_syn(
     """The facts that only a SYN tells, as P0fInfo keeps them; nothing if none is given."""
     if source is None:
         source = "syn" if raw_sig or signature or seen_as else "p0f"
-    if source not in _SOURCES:
-        raise ValueError(f"source is one of {', '.join(_SOURCES)}, not {source!r}")
+    if source not in _SOURCES.values():
+        raise ValueError(f"source is one of {', '.join(_SOURCES.values())}, not {source!r}")
     seen = "\n".join(f"{family}={count:d}" for family, count in (seen_as or {}).items())
     facts = (raw_sig or "", signature or "", seen, source)
     if any("\0" in fact for fact in facts):

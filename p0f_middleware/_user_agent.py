@@ -79,24 +79,26 @@ Headers: TypeAlias = "tuple[UserAgent, Family | None]"
 few such pairs, and they are small, so that they can be kept where the headers cannot."""
 
 
-def read_headers(user_agent: str | None, platform: str | None) -> Headers:
+def read_headers(user_agent: object, platform: object) -> Headers:
     """What these two headers claim; None stands for one that was not sent.
 
-    Any strings will do, of any length; what a server gives in place of a string claims nothing.
+    WSGI gives text, ASGI bytes, both of any length; anything else claims nothing.
     """
     return read_user_agent(user_agent), platform_family(platform)
 
 
-def read_user_agent(header: str | None) -> UserAgent:
+def read_user_agent(header: object) -> UserAgent:
     """What a User-Agent claims. Of a long one the first `LONGEST` characters are read."""
-    if not isinstance(header, str):
+    if isinstance(header, (bytearray, memoryview)):
+        header = bytes(header[:LONGEST])
+    if not isinstance(header, (str, bytes)):
         return NO_CLAIM
     return _read(header if len(header) <= LONGEST else header[:LONGEST])
 
 
 @lru_cache(REMEMBERED)
-def _read(header: str) -> UserAgent:
-    words = header.lower()
+def _read(header: str | bytes) -> UserAgent:
+    words = (header if isinstance(header, str) else header.decode("latin-1")).lower()
     for word in _NOT_A_VISITOR:  # faster than one expression of them all
         if word in words:
             return NO_CLAIM
@@ -118,6 +120,8 @@ _PLATFORMS: dict[str, Family] = {
 }
 
 
-def platform_family(header: str | None) -> Family | None:
+def platform_family(header: object) -> Family | None:
     """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
+    if isinstance(header, (bytes, bytearray, memoryview)):
+        header = bytes(header[:LONGEST]).decode("latin-1")
     return _PLATFORMS.get(header) if isinstance(header, str) else None

@@ -100,7 +100,8 @@ class P0fASGIMiddleware:
         kind = scope.get("type")
         if kind in ("http", "websocket"):
             scope = _readable(scope)
-            keys = await self._lookup.keys(ASGIVisitor(scope, receive, send, self._rules))
+            visitor = ASGIVisitor(scope, receive, send, self._rules)
+            keys = self._lookup.held(visitor) or await self._lookup.ask(visitor)
             return await self.app({**scope, **keys}, receive, send)
         if kind != "lifespan" or not isinstance(self._own, AsyncP0f):
             return await self.app(scope, receive, send)

@@ -98,14 +98,18 @@ class P0fMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
             return self._call_async(request)
-        keys = _asked_already(request) or self._lookup.keys(_visitor(request, self._lookup.rules))
+        keys = _asked_already(request)
+        if keys is None:
+            visitor = _visitor(request, self._lookup.rules)
+            keys = self._lookup.held(visitor) or self._lookup.ask(visitor)
         _set_attributes(request, keys)
         return self.get_response(request)
 
     async def _call_async(self, request: HttpRequest) -> Any:
-        keys = _asked_already(request) or await self._lookup.keys(
-            _visitor(request, self._lookup.rules)
-        )
+        keys = _asked_already(request)
+        if keys is None:
+            visitor = _visitor(request, self._lookup.rules)
+            keys = self._lookup.held(visitor) or await self._lookup.ask(visitor)
         _set_attributes(request, keys)
         return await self.get_response(request)
 
@@ -198,7 +202,7 @@ class _DjangoASGIVisitor(ASGIVisitor):
         super().__init__(request.scope, None, None, rules)
         self._meta = request.META
 
-    def peer(self) -> Endpoint:
+    def _read_peer(self) -> Endpoint:
         address, port = endpoint(self._meta.get("REMOTE_ADDR"))
         if port is None and "REMOTE_PORT" in self._meta:
             port = port_number(self._meta["REMOTE_PORT"])

@@ -81,5 +81,6 @@ class P0fWSGIMiddleware:
         self._lookup = Lookup(asked, self._rules, grace=grace, hold=hold, claims=claims)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ.update(self._lookup.keys(WSGIVisitor(environ, self._rules)))
+        visitor = WSGIVisitor(environ, self._rules)
+        environ.update(self._lookup.held(visitor) or self._lookup.ask(visitor))
         return self.app(environ, start_response)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import shutil
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,11 +37,11 @@ needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C comp
 LOADS = {
     "gunicorn gthread": [
         {
-            "bare": web.Load(1000.0, 0.001, 0.002),
-            "p0f": web.Load(950.0, 0.001, 0.002),
-            "Syn": web.Load(940.0, 0.001, 0.002),
-            "bare, a connection each": web.Load(500.0, 0.001, 0.002),
-            "p0f, a connection each": web.Load(400.0, 0.001, 0.002),
+            "bare": web.Load(1000.0, 0.001, 0.002, 2e-05),
+            "p0f": web.Load(950.0, 0.001, 0.002, 2e-05),
+            "Syn": web.Load(940.0, 0.001, 0.002, 2e-05),
+            "bare, a connection each": web.Load(500.0, 0.001, 0.002, 2e-05),
+            "p0f, a connection each": web.Load(400.0, 0.001, 0.002, 2e-05),
         },
     ]
 }
@@ -134,14 +135,22 @@ def test_a_bar_is_missed_only_beyond_the_noise(
 
 
 def test_wrk_s_figures_are_read_with_their_units() -> None:
-    output = "50%  790.00us\n 99%    2.50ms\nRequests/sec:  12345.67\n"
-    assert web.read_wrk(output) == web.Load(12345.67, 0.00079, 0.0025)
+    output = "50%  790.00us\n 99%    2.50ms\n 20000 requests in 1.62s\nRequests/sec:  12345.67\n"
+    assert web.read_wrk(output, 1.0) == web.Load(12345.67, 0.00079, 0.0025, 1 / 20000)
 
 
 def test_wrk_s_failed_requests_are_no_figures() -> None:
     output = "50% 1.00ms\n99% 2.00ms\nNon-2xx or 3xx responses: 7\nRequests/sec: 1.0\n"
     with pytest.raises(ValueError, match="Non-2xx"):
-        web.read_wrk(output)
+        web.read_wrk(output, 1.0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
+def test_processor_time_is_that_of_a_process_and_its_children() -> None:
+    before, deadline = web.processor_time(os.getpid()), time.process_time() + 0.1
+    while time.process_time() < deadline:
+        pass
+    assert web.processor_time(os.getpid()) > before
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import stat
 from pathlib import Path
 
@@ -107,7 +106,9 @@ def _why_missing_though_p0f_runs(daemon: Daemon, path: str) -> str:
 
 
 def _user() -> str:
-    with contextlib.suppress(KeyError):
+    with contextlib.suppress(ImportError, KeyError):
+        import pwd  # which Windows does not have
+
         return pwd.getpwuid(os.geteuid()).pw_name
     return f"user {os.geteuid()}"
 

@@ -54,9 +54,9 @@ class _Shared(NamedTuple):
 
 @public
 class AsyncP0f(BaseClient):
-    """Asks p0f without blocking the event loop, asyncio's or trio's.
+    """Asks the p0f daemon without blocking the event loop, asyncio's or trio's.
 
-    Tasks may share it, and so may several loops; its options are `BaseClient`'s.
+    Tasks may share one object, and so may several loops. Its options are those of `P0f`.
     """
 
     def _set_up(self) -> None:

@@ -25,25 +25,7 @@ NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "p0f has not seen this client")
 
 
 class BaseClient:
-    """A client of the p0f daemon whose API socket is `socket_path`.
-
-    It connects when it is first used and keeps the connection. It connects again when the
-    connection is lost, and after a fork or `close()`.
-
-    Args:
-        socket_path: the path given to p0f with -s, as text or as a path object.
-        timeout: seconds that a lookup may take at most. After a lookup that took longer, lookups
-            fail at once until a retry is due: after 0.5 s at first, then twice as long each time,
-            up to 30 s.
-        idle: seconds without a lookup after which the client closes its connection, since p0f
-            serves only 20 (its -S).
-        cache_ttl: how long a known host is served from the cache, in seconds; None: no cache.
-        cache_size: how many hosts the cache keeps.
-
-    Raises:
-        ValueError: an option has an invalid value.
-        TypeError: `socket_path` is neither text nor a path.
-    """
+    """What `P0f` and `AsyncP0f` have in common; `P0f` documents the options."""
 
     def __init__(
         self,

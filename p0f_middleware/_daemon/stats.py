@@ -19,29 +19,32 @@ from .._public import public
 
 @public
 class P0fStats(NamedTuple):
-    """How a client's lookups have ended so far, and what happened to its connections."""
+    """A copy of a client's counters.
+
+    Attributes:
+        matches: lookups that p0f answered with a host.
+        no_matches: lookups that p0f answered with 'no match'.
+        timeouts: lookups that p0f did not answer in time.
+        errors: lookups that failed otherwise: no connection, or an invalid answer.
+        skipped: lookups not tried because p0f was down and no retry was due.
+        cached: lookups without a query of their own: served from the cache, or by another lookup's
+            query.
+        abandoned: lookups whose caller was cancelled, or ended by an exception of its own.
+        reconnects: connections opened after the first.
+        dropped: answers to queries that were abandoned by then.
+        outages: how often p0f went down.
+    """
 
     matches: int = 0
-    """Lookups that p0f answered with a host."""
     no_matches: int = 0
-    """Lookups that p0f answered with 'no match'."""
     timeouts: int = 0
-    """Lookups that p0f did not answer in time."""
     errors: int = 0
-    """Lookups that failed otherwise: no connection, or an invalid answer."""
     skipped: int = 0
-    """Lookups not tried because p0f was down and no retry was due."""
     cached: int = 0
-    """Lookups without a query of their own: served from the cache, or by another lookup's query."""
     abandoned: int = 0
-    """Lookups that the caller abandoned: it was cancelled, or an exception of its own ended them.
-    """
     reconnects: int = 0
-    """Connections opened after the first."""
     dropped: int = 0
-    """Answers to queries that were abandoned by then."""
     outages: int = 0
-    """How often p0f went down."""
 
     @property
     def lookups(self) -> int:

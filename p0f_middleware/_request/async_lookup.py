@@ -22,27 +22,25 @@ __all__ = ["AsyncLookup"]
 class AsyncLookup(BaseLookup):
     """Asks a source that is awaited."""
 
-    async def keys(self, visitor: BaseVisitor) -> Keys:
-        """The keys of a request. Raises nothing of ours."""
+    async def ask(self, visitor: BaseVisitor) -> Keys:
+        """The keys of a request for which nothing is `held`. Raises nothing of ours."""
         try:
-            now = time.monotonic()
-            key, connection = self._connection(visitor)
-            told = self._hold.get(key, connection, now)
-            if told is not None:
-                return self._keys(visitor, told)
-            deadline = now + self._budget
+            deadline = time.monotonic() + self._budget
             told = Told(await self._ask(visitor, deadline))
-            pause = self._pause_to_confirm(visitor, told, deadline)
+            keys = self._keys(visitor, told)
+            pause = self._pause_to_confirm(visitor, keys, deadline)
             if pause:
                 await sleep(pause)
                 told = Told(await self._ask(visitor, deadline))
-            return self._tell(visitor, key, connection, told, now)
+                keys = self._keys(visitor, told)
+            return self._tell(visitor, told, keys)
         except Exception as error:
             return self._keys_of_failure(error)
 
     async def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
         try:
-            outcome: Outcome = await self._fingerprint(visitor, deadline)
+            asked = self._fingerprint(visitor, deadline)
+            outcome: Outcome = await asked if self._waits else asked
             if asked_too_early(visitor, outcome):
                 outcome = await self._ask_again(visitor, deadline, outcome)
         except Exception as error:

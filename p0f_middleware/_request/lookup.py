@@ -19,15 +19,15 @@ from .._errors import P0fTimeout
 from .._info import P0fInfo
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from .._user_agent import Headers
+from .._user_agent import LONGEST, Headers
 from ..claim import ClaimVerdict, check_request, read_headers
 from .failure import failed
 from .grace import Grace
-from .hold import Hold, Told
+from .hold import NOTHING_SAID, Hold, Told
 from .proxies import ProxyRules
 from .source_option import Asked
 from .unnamed_proxy import UnnamedProxy
-from .visitor import BaseVisitor
+from .visitor import BaseVisitor, Said
 
 __all__ = ["BaseLookup", "Keys", "Lookup", "asked_too_early"]
 
@@ -61,7 +61,7 @@ class BaseLookup:
         self._budget = asked.timeout + self._grace.seconds
         self._holds = seconds("hold", hold, zero=True) > 0
         self._hold = Hold(hold)
-        self._reads_connection = not asked.waits
+        self._waits = asked.waits
         self._claims = claims
         self._unnamed_proxy = UnnamedProxy(rules.client_header)
 
@@ -77,50 +77,61 @@ class BaseLookup:
             yield min(pause, left)
         self._grace.stayed_unknown(address, time.monotonic())
 
-    def _pause_to_confirm(self, visitor: BaseVisitor, told: Told, deadline: float) -> float:
+    def _pause_to_confirm(self, visitor: BaseVisitor, keys: Keys, deadline: float) -> float:
         """Seconds to wait before asking p0f once more; 0 unless its answer accuses the client.
 
         p0f answers for the address, and may not have seen the SYN of this connection yet: then it
         has told of another machine behind the address, and would have an honest client accused.
         """
-        claim = self._keys(visitor, told).get("p0f.claim")
+        claim = keys.get("p0f.claim")
         if claim is None or claim.verdict is not ClaimVerdict.MISMATCH or not self._grace.seconds:
             return 0.0
-        info = told.outcome.info
-        address = visitor.address
+        info, address = keys["p0f.info"], visitor.address
         if not isinstance(info, P0fInfo) or info.source != "p0f" or address is None:
             return 0.0
         now = time.monotonic()
         return max(0.0, min(self._grace.once(address, now), deadline - now))
 
-    def _connection(self, visitor: BaseVisitor) -> tuple[object, object]:
-        """Under what the connection is held, as `Hold.get` takes it; Nones if it is not."""
-        if not self._holds:
-            return None, None
-        if not self._reads_connection or visitor.behind_proxy:
-            return visitor.key, None
-        connection = visitor.server_object()
-        return (None, None) if connection is None else (visitor.peer_key(), connection)
+    def held(self, visitor: BaseVisitor) -> Keys | None:
+        """The keys of a request whose connection was told before; None if it is to be asked about.
 
-    def _tell(
-        self, visitor: BaseVisitor, key: object, connection: object, told: Told, now: float
-    ) -> Keys:
-        """What a connection is told, now and, if it is held, later."""
+        Never waits, and raises nothing of ours.
+        """
+        if not self._holds:
+            return None
+        try:
+            key = visitor.key if self.rules.active else visitor.peer_key()
+            told = self._hold.get(key, time.monotonic())
+            if told is None:
+                return None
+            if not self._waits and not told.is_for(visitor.server_object):
+                return None
+            said = visitor.claims() if self._claims else None
+            kept = told.keys_by_claims
+            # The rest is worked out only if the client says something else of itself.
+            return kept[1] if kept[0] == said else _keys_for(told, said)
+        except Exception as error:
+            return self._keys_of_failure(error)
+
+    def _tell(self, visitor: BaseVisitor, told: Told, keys: Keys) -> Keys:
+        """What a connection is told, now and, if it is held, later.
+
+        Args:
+            keys: what follows from `told` for this request.
+        """
         self._unnamed_proxy.look(visitor)
-        kept = told.keys_by_claims  # this request's own, while no other has seen `told`
-        if key is not None and told.outcome.status is P0fStatus.OK and visitor.port:
-            held = self._hold.put(key, connection, told, now)
-            if held is not told:
-                return self._keys(visitor, held)
-        return self._keys(visitor, told) if kept is None else kept[1]
+        if not self._holds or told.outcome.status is not P0fStatus.OK or not visitor.port:
+            return keys
+        direct = not visitor.behind_proxy
+        connection = visitor.server_object() if direct else None
+        if connection is None and direct and not self._waits:
+            return keys
+        held = self._hold.put(visitor.key, connection, told, time.monotonic())
+        return keys if held is told else self._keys(visitor, held)
 
     def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
-        """The application's keys; made anew only if the client claims to be something else."""
-        claims = read_headers(*visitor.claims()) if self._claims else None
-        kept = told.keys_by_claims
-        if kept is None or kept[0] != claims:
-            kept = told.keys_by_claims = claims, _keys_of(told.outcome, claims)
-        return kept[1]
+        """The keys of a request whose connection was `told` this."""
+        return _keys_for(told, visitor.claims() if self._claims else None)
 
     def _keys_of_failure(self, error: Exception) -> Keys:
         """The keys where something of ours raised. Call it in the `except` clause."""
@@ -130,21 +141,18 @@ class BaseLookup:
 class Lookup(BaseLookup):
     """Asks a source that blocks, or answers at once."""
 
-    def keys(self, visitor: BaseVisitor) -> Keys:
-        """The keys of a request. Raises nothing of ours."""
+    def ask(self, visitor: BaseVisitor) -> Keys:
+        """The keys of a request for which nothing is `held`. Raises nothing of ours."""
         try:
-            now = time.monotonic()
-            key, connection = self._connection(visitor)
-            told = self._hold.get(key, connection, now)
-            if told is not None:
-                return self._keys(visitor, told)
-            deadline = now + self._budget
+            deadline = time.monotonic() + self._budget
             told = Told(self._ask(visitor, deadline))
-            pause = self._pause_to_confirm(visitor, told, deadline)
+            keys = self._keys(visitor, told)
+            pause = self._pause_to_confirm(visitor, keys, deadline)
             if pause:
                 time.sleep(pause)
                 told = Told(self._ask(visitor, deadline))
-            return self._tell(visitor, key, connection, told, now)
+                keys = self._keys(visitor, told)
+            return self._tell(visitor, told, keys)
         except Exception as error:
             return self._keys_of_failure(error)
 
@@ -177,6 +185,27 @@ def asked_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
     if outcome.status is P0fStatus.NO_MATCH:
         return True
     return getattr(outcome.info, "source", None) == "address" and bool(visitor.port)
+
+
+def _keys_for(told: Told, said: Said | None) -> Keys:
+    """The keys that follow from what a connection was `told` and what its client has `said`.
+
+    `told` remembers them until the client says something else.
+    """
+    kept = told.keys_by_claims
+    if kept[0] == said:
+        return kept[1]
+    keys = _keys_of(told.outcome, None if said is None else read_headers(*said))
+    told.keys_by_claims = (said if _is_short(said) else NOTHING_SAID), keys
+    return keys
+
+
+def _is_short(said: Said | None) -> bool:
+    """Whether it can be kept. Browsers send up to 300 characters, attackers megabytes."""
+    for header in said or ():
+        if header is not None and not (type(header) in (str, bytes) and len(header) <= LONGEST):
+            return False
+    return True
 
 
 def _keys_of(outcome: Outcome, claims: Headers | None) -> Keys:

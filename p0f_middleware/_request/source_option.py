@@ -35,7 +35,7 @@ class Asked(NamedTuple):
 
     Attributes:
         source: what `middleware.source` shows: the client made of a path, or the object given.
-        fingerprint: its one method; a coroutine function for ASGI.
+        fingerprint: its one method; for ASGI it is awaited, if the source waits.
         timeout: seconds that one question may take.
         waits: whether asking takes time, so that timeout and grace mean something.
         foreign: whether it is the user's own object.
@@ -81,7 +81,7 @@ def resolve(
         raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
     if method == "fingerprint":
         if getattr(source, "answers_at_once", False):
-            return _at_once(source, rules, timeout, grace, awaited)
+            return _at_once(source, rules, timeout, grace)
         return _waiting(source, timeout, awaited)
     if method == "lookup":
         return _foreign(source, timeout, awaited)
@@ -105,7 +105,7 @@ def _method(source: object) -> str | None:
     return None
 
 
-def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float, awaited: bool) -> Asked:
+def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> Asked:
     """A source that never waits, such as `Syn`: it serves ASGI, too, without being awaited."""
     name = type(source).__name__
     # A default is told by its identity, so that the same number given on purpose is refused, too.
@@ -123,8 +123,7 @@ def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float, await
             f"{name}(header=...) is read from trusted_proxies alone, and there are none: name the"
             " proxy that writes it, trusted_proxies=[...]"
         )
-    ask = partial(_ask_at_once, source) if awaited else source.fingerprint
-    return Asked(source, ask, TIMEOUT, waits=False, foreign=False)
+    return Asked(source, source.fingerprint, TIMEOUT, waits=False, foreign=False)
 
 
 def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
@@ -221,10 +220,6 @@ async def _look_up_async(source: AsyncSource, visitor: Visitor, deadline: float)
         return NO_ADDRESS
     info = await source.lookup(address)
     return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
-
-
-async def _ask_at_once(source: VisitorSource, visitor: Visitor, deadline: float) -> Outcome:
-    return source.fingerprint(visitor, deadline)
 
 
 def _syn() -> VisitorSource:

@@ -24,7 +24,7 @@ class UnnamedProxy:
     """Watches for forwarding headers from a local peer that is not trusted, until it finds one."""
 
     def __init__(self, client_header: str) -> None:
-        self._headers = dict.fromkeys((client_header, *_HEADERS))
+        self._headers = tuple(dict.fromkeys((client_header, *_HEADERS)))
         self._warned = False
 
     def look(self, visitor: BaseVisitor) -> None:
@@ -34,19 +34,19 @@ class UnnamedProxy:
         address = visitor.address
         if address is None or not _is_local(address):
             return
-        for name in self._headers:
-            if visitor.header(name) is not None:
-                self._warned = True
-                logger().warning(
-                    "a request from %s has the header %s, and %s is not in trusted_proxies. If it"
-                    " is your proxy, its own fingerprint is taken for each visitor's: name it,"
-                    " trusted_proxies=[%r]. (logged once)",
-                    address,
-                    name,
-                    address,
-                    address,
-                )
-                return
+        name = visitor.first_header(self._headers)
+        if name is None:
+            return
+        self._warned = True
+        logger().warning(
+            "a request from %s has the header %s, and %s is not in trusted_proxies. If it is your"
+            " proxy, its own fingerprint is taken for each visitor's: name it,"
+            " trusted_proxies=[%r]. (logged once)",
+            address,
+            name,
+            address,
+            address,
+        )
 
 
 @lru_cache(CACHED)

@@ -12,23 +12,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._address import Endpoint, endpoint, port_number
 from .._visitor import NoConnection
 from .proxies import Client, ProxyRules
 
-__all__ = ["ASGIVisitor", "BaseVisitor", "WSGIVisitor"]
+__all__ = ["ASGIVisitor", "BaseVisitor", "Said", "WSGIVisitor"]
+
+Said: TypeAlias = "tuple[Any, Any]"
+"""What a client says of itself: its User-Agent and Sec-CH-UA-Platform."""
 
 
 class BaseVisitor:
     """What visitors of both kinds have in common."""
 
-    __slots__ = ("_client", "_rules")
+    __slots__ = ("_client", "_peer", "_rules")
 
     def __init__(self, rules: ProxyRules) -> None:
         self._rules = rules
         self._client: Client | None = None
+        self._peer: Endpoint | None = None
 
     @property
     def client(self) -> Client:
@@ -65,7 +69,7 @@ class BaseVisitor:
     def key(self) -> object:
         """What requests of one connection have in common, as the server gives it; None if nothing
         tells. Behind a trusted proxy it is the client's address and port, if the port is named."""
-        if not self.behind_proxy:
+        if not (self._rules.active and self.client.behind_proxy):
             return self.peer_key()
         address, port, _ = self.client
         # A direct connection from the same address and port is another one, with another key.
@@ -78,6 +82,13 @@ class BaseVisitor:
     def peer(self) -> Endpoint:
         """The peer's canonical address and its port, as the server gives them. The port is None if
         the server gives none, 0 if it gives something that is no port."""
+        peer = self._peer
+        if peer is None:
+            peer = self._peer = self._read_peer()
+        return peer
+
+    def _read_peer(self) -> Endpoint:
+        """`peer`, worked out."""
         raise NotImplementedError
 
     def peer_key(self) -> object:
@@ -88,6 +99,10 @@ class BaseVisitor:
         """The request's header of that name, repetitions joined by commas; None if absent."""
         raise NotImplementedError
 
+    def first_header(self, names: tuple[str, ...]) -> str | None:
+        """One of these names that a header of the request has; None if none has."""
+        raise NotImplementedError
+
     def connection(self) -> int:
         """The file descriptor of the request's socket. Raises NoConnection."""
         raise NotImplementedError
@@ -96,8 +111,9 @@ class BaseVisitor:
         """The object that the server keeps for this connection; None if it shows none."""
         raise NotImplementedError
 
-    def claims(self) -> tuple[str | None, str | None]:
-        """User-Agent and Sec-CH-UA-Platform: what the client says of itself."""
+    def claims(self) -> Said:
+        """User-Agent and Sec-CH-UA-Platform, as the server gives them; None for one that was not
+        sent."""
         raise NotImplementedError
 
     def _server_says_unix(self) -> bool:
@@ -124,13 +140,10 @@ class WSGIVisitor(BaseVisitor):
     def __init__(self, environ: Mapping[str, Any], rules: ProxyRules) -> None:
         self._rules = rules
         self._client = None
+        self._peer = None
         self._environ = environ
 
-    @property
-    def peer_address(self) -> str | None:
-        return endpoint(self._environ.get("REMOTE_ADDR"))[0]
-
-    def peer(self) -> Endpoint:
+    def _read_peer(self) -> Endpoint:
         address, port = endpoint(self._environ.get("REMOTE_ADDR"))
         if port is None and "REMOTE_PORT" in self._environ:
             port = port_number(self._environ["REMOTE_PORT"])
@@ -148,6 +161,12 @@ class WSGIVisitor(BaseVisitor):
         value = self._environ.get(_environ_key(name))
         return value if isinstance(value, str) else None
 
+    def first_header(self, names: tuple[str, ...]) -> str | None:
+        for name in names:
+            if _environ_key(name) in self._environ and self.header(name) is not None:
+                return name
+        return None
+
     def connection(self) -> int:
         fd: int = _server_sockets().wsgi_connection(self._environ)
         return fd
@@ -156,7 +175,7 @@ class WSGIVisitor(BaseVisitor):
         found: object | None = _server_objects().wsgi_object(self._environ)
         return found
 
-    def claims(self) -> tuple[str | None, str | None]:
+    def claims(self) -> Said:
         environ = self._environ
         return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
 
@@ -179,11 +198,12 @@ class ASGIVisitor(BaseVisitor):
     ) -> None:
         self._rules = rules
         self._client = None
+        self._peer = None
         self._scope = scope
         self._receive = receive
         self._send = send
 
-    def peer(self) -> Endpoint:
+    def _read_peer(self) -> Endpoint:
         client = self._scope.get("client")
         if not isinstance(client, (tuple, list)) or not client:
             return None, None
@@ -201,6 +221,13 @@ class ASGIVisitor(BaseVisitor):
         values = [bytes(value) for key, value in self._headers() if key == wanted]
         return b",".join(values).decode("latin-1") if values else None
 
+    def first_header(self, names: tuple[str, ...]) -> str | None:
+        keys = _scope_keys(names)
+        for key, _ in self._headers():
+            if key in keys:
+                return names[keys.index(key)]
+        return None
+
     def connection(self) -> int:
         fd: int = _server_sockets().asgi_connection(self._scope, self._receive, self._send)
         return fd
@@ -209,17 +236,15 @@ class ASGIVisitor(BaseVisitor):
         found: object | None = _server_objects().asgi_object(self._receive, self._send)
         return found
 
-    def claims(self) -> tuple[str | None, str | None]:
+    def claims(self) -> Said:
         user_agent = platform = None
-        for name, value in self._headers():
+        headers = self._scope.get("headers")
+        for name, value in headers if type(headers) is list else self._headers():
             if name == b"user-agent":
                 user_agent = value
             elif name == b"sec-ch-ua-platform":
                 platform = value
-        return (
-            None if user_agent is None else bytes(user_agent).decode("latin-1"),
-            None if platform is None else bytes(platform).decode("latin-1"),
-        )
+        return user_agent, platform
 
     def _headers(self) -> Iterable[tuple[Any, Any]]:
         headers = self._scope.get("headers")
@@ -238,6 +263,12 @@ class ASGIVisitor(BaseVisitor):
 def _environ_key(name: str) -> str:
     """The key of a header in environ (PEP 3333, CGI). Names come from options, so they are few."""
     return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+@cache
+def _scope_keys(names: tuple[str, ...]) -> tuple[bytes, ...]:
+    """The names of headers as they are in scope (the ASGI specification)."""
+    return tuple(name.lower().encode() for name in names)
 
 
 # Most programs that ask p0f never need to know a socket, so these are imported at the first use.

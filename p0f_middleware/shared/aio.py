@@ -28,8 +28,7 @@ from .store import Store
 
 @public
 class AsyncSharedSyn(BaseSharedSyn):
-    """Reads the SYNs that `p0f-middleware edge` shares, without blocking the event loop; its
-    options are `BaseSharedSyn`'s."""
+    """As `SharedSyn`, with the same options, but it does not block the event loop."""
 
     def _set_up(self, store: object) -> str:
         self._exchanges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopExchange]

@@ -35,8 +35,25 @@ _LOST_LOCK = 1.0
 
 @public
 class SharedSyn(BaseSharedSyn):
-    """Reads the SYNs that `p0f-middleware edge` shares, and waits for the answer. Threads may share
-    it; its options are `BaseSharedSyn`'s."""
+    """A source that reads the SYNs which `p0f-middleware edge` has written to a store.
+
+    It waits for the answer. Threads may share one object.
+
+    Args:
+        store: the URL of a Redis or Valkey server, as redis-py reads it (redis://, rediss:// for
+            TLS, unix://). Or a redis-py client that you have made, for a cluster or Sentinel; it
+            keeps its own connections, and the source never closes it.
+        timeout: seconds that a lookup may take at most. After a lookup that took longer, lookups
+            fail at once until a retry is due: after 0.5 s at first, then twice as long each time,
+            up to 30 s.
+        database: the path of a signature file in p0f's format; None for the package's own.
+
+    Raises:
+        ImportError: redis-py is not installed (`pip install 'p0f-middleware[redis]'`).
+        ValueError: an option has an invalid value, or the signature file has an error.
+        OSError: the signature file cannot be read.
+        TypeError: `store` is neither a URL nor a client of this kind.
+    """
 
     def _set_up(self, store: object) -> str:
         self._make: Callable[[], _Values]

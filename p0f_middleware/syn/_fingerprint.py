@@ -44,7 +44,7 @@ _LONGEST_LABEL = 200
 
 
 def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInfo | None:
-    """The fingerprint of a SYN from a capture, a log or another program.
+    """The fingerprint of a SYN from elsewhere: from a capture, a log or another program::
 
         fingerprint_syn(packet)
         fingerprint_syn("4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0")
@@ -52,7 +52,7 @@ def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInf
     Args:
         data: the IP and TCP headers of a SYN (an Ethernet header may come first), as bytes or in
             hexadecimal. Or the SYN in p0f's notation, the raw_sig of p0f's log, also as
-            huginn-proxy writes it; that gives the same fingerprint as the SYN itself.
+            huginn-proxy writes it. Both give the same fingerprint.
         database: the path of a signature file in p0f's format; None for the package's own.
 
     Returns:

@@ -11,11 +11,13 @@ leaves it to the next. Keep a weak reference and compare what it gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["asgi_object", "wsgi_object"]
 
 ObjectGetter = Callable[[Any], Any]
+_CLASSES_REMEMBERED = 32
 
 
 def wsgi_object(environ: Mapping[str, Any]) -> object | None:
@@ -26,7 +28,7 @@ def wsgi_object(environ: Mapping[str, Any]) -> object | None:
         if channel_method is not None:
             return getattr(channel_method, "__self__", None)
         stream = environ.get("wsgi.input")
-        if _package(stream) in ("cheroot", "gevent"):
+        if _package(type(stream)) in ("cheroot", "gevent"):
             return getattr(stream, "rfile", None)
     return found
 
@@ -34,11 +36,11 @@ def wsgi_object(environ: Mapping[str, Any]) -> object | None:
 def asgi_object(receive: object, send: object) -> object | None:
     """The object of the connection that an ASGI request came by; None if the server shows none, or
     middleware stands between it and this one."""
-    owner = getattr(receive, "__self__", None)
-    getter = _BY_OWNER_PACKAGE.get(_package(owner))
+    owner: Any = getattr(receive, "__self__", None)
+    getter = _getter(owner.__class__)
     if getter is None:
         owner = getattr(send, "__self__", None)
-        getter = _BY_OWNER_PACKAGE.get(_package(owner))
+        getter = _getter(owner.__class__)
     if getter is None:
         return None
     try:
@@ -48,8 +50,13 @@ def asgi_object(receive: object, send: object) -> object | None:
         return None
 
 
-def _package(thing: object) -> str:
-    return type(thing).__module__.partition(".")[0]
+@lru_cache(_CLASSES_REMEMBERED)
+def _getter(kind: type) -> ObjectGetter | None:
+    return _BY_OWNER_PACKAGE.get(_package(kind))
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def _gunicorn(owner: Any) -> Any:

@@ -29,7 +29,7 @@ from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._public import public
 from .._visitor import NoConnection, Visitor
 from ._fingerprint import LONGEST_TEXT, Fingerprint, SignatureFile, fingerprinter
-from ._kernel import Recent, is_armed, peer_name, read_syn_once, save_syn, socket_cookie
+from ._kernel import is_armed, peer_name, read_syn_once, save_syn, socket_cookie
 from ._listeners import armer
 
 __all__ = ["Syn", "when_ready"]
@@ -56,7 +56,7 @@ def when_ready(server: Any) -> None:
 
 @public
 class Syn:
-    """A source of fingerprints that reads the SYN Linux keeps of each connection.
+    """A source of fingerprints that reads the SYN Linux keeps of each connection::
 
         app = P0fWSGIMiddleware(app, Syn())
         app = P0fASGIMiddleware(app, Syn(header="X-Client-SYN"), trusted_proxies=["10.0.0.1"])
@@ -99,8 +99,6 @@ class Syn:
         self._read, self._read_text = reader.read, reader.read_text
         self._arm = arm
         self._said: set[str] = set()
-        # By cookie, peer address and peer port as the server reports them.
-        self._told: Recent[tuple[int, str, int | None], Outcome] = Recent()
         if arm:
             armer.start()
 
@@ -128,17 +126,7 @@ class Syn:
         if address is None:
             return NO_ADDRESS
         fd = visitor.connection()
-        cookie = socket_cookie(fd)
-        outcome = self._told.get((cookie, address, port))
-        if outcome is None:
-            outcome = self._first_outcome(fd, cookie, address, port)
-            if outcome.info is not None:
-                self._told.put((cookie, address, port), outcome)
-        return outcome
-
-    def _first_outcome(self, fd: int, cookie: int, address: str, port: int | None) -> Outcome:
-        """The outcome for a connection that was not asked about before."""
-        syn = read_syn_once(fd, cookie)
+        syn = read_syn_once(fd, socket_cookie(fd))
         if syn is None:
             return self._missing(fd)
         seconds, packet = syn

@@ -24,12 +24,14 @@ def compare(arguments: argparse.Namespace) -> int:
         for place, (ours, its) in placements().items():
             with placed(p0f, ours, its), all_contenders(p0f.socket_path, folder) as contenders:
                 rounds[place] = alternate(contenders, arguments.rounds)
-        loads = {
-            name: web.measure(
-                name, command, p0f.socket_path, folder, arguments.web_rounds, arguments.seconds
-            )
-            for name, command in web.available().items()
-        }
+        _, clients = web.processors()
+        with placed(p0f, clients, clients):
+            loads = {
+                name: web.measure(
+                    name, command, p0f.socket_path, folder, arguments.web_rounds, arguments.seconds
+                )
+                for name, command in web.available().items()
+            }
     judged = list(judge(rounds, loads))
     tables = [f"{place}\n{lookups_table(each)}" for place, each in rounds.items()]
     print(*tables, servers_table(loads), bars_table(judged), sep="\n\n")

@@ -1,6 +1,7 @@
 """The least that an application can do, for the middlewares to be seen beside it.
 
-The servers are started with `P0F_SOCKET` in their environment and serve all of them from here.
+Servers are started with `P0F_SOCKET` in their environment and the name of one of these, such as
+"asgi_app" or "p0f_asgi_app".
 """
 
 from __future__ import annotations
@@ -31,25 +32,26 @@ async def asgi_app(
     await send({"type": "http.response.body", "body": BODY})
 
 
-def _wrapped(middleware: Callable[..., Any], app: Any) -> dict[str, Any]:
-    """The application with each of the settings that are compared, by their names in `web`."""
-    path = os.environ.get("P0F_SOCKET", "/nonexistent")
-    return {
-        "p0f": middleware(app, path),
-        "p0f_hold_0": middleware(app, path, hold=0),
-        "p0f_no_claims": middleware(app, path, claims=False),
-        "syn": middleware(app, Syn()),
-        "syn_hold_0": middleware(app, Syn(), hold=0),
-        "syn_no_claims": middleware(app, Syn(), claims=False),
-    }
+SETTINGS: dict[str, dict[str, Any]] = {
+    "p0f_": {},
+    "p0f_hold_0_": {"hold": 0},
+    "p0f_no_claims_": {"claims": False},
+    "syn_": {},
+    "syn_hold_0_": {"hold": 0},
+    "syn_no_claims_": {"claims": False},
+}
 
 
-# A server is given the name of one of these: "p0f_wsgi_app", "syn_hold_0_asgi_app" and so on. Those
-# with Syn are made in the server's process alone, since Syn looks for listeners.
-if "P0F_SOCKET" in os.environ:
-    for _app, _middleware in (
-        (wsgi_app, P0fWSGIMiddleware),
-        (asgi_app, P0fASGIMiddleware),
-    ):
-        for _name, _whole in _wrapped(_middleware, _app).items():
-            globals()[f"{_name}_{_app.__name__}"] = _whole
+def __getattr__(name: str) -> Any:
+    """The wrapped application that a server is told to serve, such as "syn_hold_0_asgi_app".
+
+    It alone is made, so that a server has one source or none: `Syn` enables TCP_SAVE_SYN on the
+    listeners of its process, and an idle connection to p0f costs everybody.
+    """
+    for app, middleware in ((wsgi_app, P0fWSGIMiddleware), (asgi_app, P0fASGIMiddleware)):
+        settings = name.removesuffix(app.__name__)
+        if settings != name and settings in SETTINGS:
+            source = Syn() if settings.startswith("syn_") else os.environ["P0F_SOCKET"]
+            make: Any = middleware
+            return make(app, source, **SETTINGS[settings])
+    raise AttributeError(name)

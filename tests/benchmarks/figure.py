@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-WIDTH, LABELS, FIGURES, ROW, TOP = 760, 250, 130, 24, 34
+WIDTH, LABELS, FIGURES, ROW, TOP = 800, 290, 130, 24, 34
 _STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .head { font-weight: 600 }

@@ -118,17 +118,22 @@ def lookups_table(rounds: Sequence[Round]) -> str:
 
 
 def servers_table(loads: Loads) -> str:
-    """What wrk saw; the ratio is taken round by round."""
-    lines = [f"{'':56}{'requests/s':>11}{'p50 ms':>8}{'p99 ms':>8}   times bare (95 %)"]
+    """What wrk saw; the ratios are taken round by round."""
+    head = f"{'':56}{'requests/s':>11}{'p50 ms':>8}{'p99 ms':>8}{'CPU us':>8}"
+    lines = [f"{head}   requests/s, times bare (95 %)   bare's CPU time / CPU time"]
     for name, rounds in loads.items():
         rates = _rates(rounds)
         for kind in rounds[0]:
-            rate, p50, p99 = (
+            rate, p50, p99, processor = (
                 spread([getattr(one[kind], field) for one in rounds]).median
-                for field in ("requests_per_second", "p50", "p99")
+                for field in ("requests_per_second", "p50", "p99", "processor")
             )
             kept = spread([one[kind] / one[bare_of(kind)] for one in rates])
-            figures = f"{rate:11.0f}{p50 * 1e3:8.2f}{p99 * 1e3:8.2f}   {kept}"
+            share = spread(
+                [one[bare_of(kind)].processor / (one[kind].processor or 1.0) for one in rounds]
+            )
+            figures = f"{rate:11.0f}{p50 * 1e3:8.2f}{p99 * 1e3:8.2f}{processor * 1e6:8.1f}"
+            figures += f"   {f'{kept}':27}   {share}"
             lines.append(f"{f'{name}, {kind}':56}{figures}")
     return "\n".join(lines)
 

@@ -1,14 +1,16 @@
 """Whole requests: gunicorn and uvicorn under wrk, bare and with each source, in alternation, over
 kept connections and with a connection for each request.
 
-wrk, the server and p0f (which reads every packet that wrk sends, in all cases) share the machine's
-cores, so these ratios are worse than those of a server whose clients are elsewhere.
+The server has a processor for itself, if there are two; wrk and p0f (which reads every packet that
+wrk sends, in all cases) share another one. Where that one is busier than the server's, wrk's rate
+tells little: the processor time that the server spends on a request is measured as well.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -70,6 +72,8 @@ class Load:
     """Seconds."""
     p99: float
     """Seconds."""
+    processor: float
+    """Seconds of processor time that the server needed for a request."""
 
 
 def available() -> dict[str, list[str]]:
@@ -88,16 +92,16 @@ def measure(
     """The loads of each of `all_kinds()`, for each round."""
     results = []
     with contextlib.ExitStack() as stack:
-        ports = {
+        servers = {
             kind: stack.enter_context(_running(command, app, socket_path, folder))
             for kind, app in KINDS.items()
         }
         for number in progress(range(rounds), f"{name}, rounds"):
-            order = list(ports.items())[:: 1 if number % 2 else -1]
-            loads = {kind: press(port, seconds) for kind, port in order}
+            order = list(servers.items())[:: 1 if number % 2 else -1]
+            loads = {kind: press(*server, seconds) for kind, server in order}
             loads |= {
-                kind + CLOSING: press(port, seconds, close=True)
-                for kind, port in order
+                kind + CLOSING: press(*server, seconds, close=True)
+                for kind, server in order
                 if kind in CLOSED_KINDS
             }
             results.append({kind: loads[kind] for kind in all_kinds()})
@@ -105,24 +109,55 @@ def measure(
 
 
 @contextlib.contextmanager
-def _running(command: list[str], app: str, socket_path: str, folder: Path) -> Iterator[int]:
+def _running(
+    command: list[str], app: str, socket_path: str, folder: Path
+) -> Iterator[tuple[int, int]]:
+    """A server on the first processor, by its port and process ID."""
     port = free_port()
     place = folder / f"{port}"
     place.mkdir()
     words = [word.format(port=port, app=app) for word in command]
     environment = {"P0F_SOCKET": socket_path, "PYTHONPATH": str(ROOT)}
-    with serve([str(BIN / words[0]), *words[1:]], port, cwd=place, env=environment):
+    ours = os.sched_getaffinity(0)
+    with contextlib.ExitStack() as stack:
+        os.sched_setaffinity(0, {processors()[0]})  # which the server inherits
+        try:
+            server = serve([str(BIN / words[0]), *words[1:]], port, cwd=place, env=environment)
+            process = stack.enter_context(server)
+        finally:
+            os.sched_setaffinity(0, ours)
         fetch(port)
-        yield port
+        yield port, process.pid
 
 
-def press(port: int, seconds: int, *, close: bool = False) -> Load:
+def processors() -> tuple[int, int]:
+    """Of this machine one for the servers, and another, if there is one, for their clients."""
+    every = range(os.cpu_count() or 1)
+    return every[0], every[-1]
+
+
+def processor_time(pid: int) -> float:
+    """Seconds of processor time that a process and its children have used."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            fields = stat.read_text().rpartition(")")[2].split()
+            if pid in (int(stat.parent.name), int(fields[1])):
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def press(port: int, pid: int, seconds: int, *, close: bool = False) -> Load:
     """Have wrk send requests over `CONNECTIONS` connections, kept or `close`d after each request.
 
     They carry the headers of a browser, so that there is a claim to compare.
+
+    Args:
+        port, pid: the server's.
     """
     headers = [f"User-Agent: {USER_AGENT}", 'Sec-CH-UA-Platform: "Linux"']
     headers += ["Connection: close"] if close else []
+    before = processor_time(pid)
     run = subprocess.run(
         [
             *("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--latency"),
@@ -133,11 +168,14 @@ def press(port: int, seconds: int, *, close: bool = False) -> Load:
         text=True,
         check=True,
     )
-    return read_wrk(run.stdout)
+    return read_wrk(run.stdout, processor_time(pid) - before)
 
 
-def read_wrk(output: str) -> Load:
+def read_wrk(output: str, processor_seconds: float) -> Load:
     """The figures in what wrk prints.
+
+    Args:
+        processor_seconds: the processor time of the server meanwhile.
 
     Raises:
         ValueError: there were failed requests, or it is not wrk's output.
@@ -146,14 +184,16 @@ def read_wrk(output: str) -> Load:
         name: re.search(pattern, output)
         for name, pattern in (
             ("rate", r"Requests/sec:\s+([\d.]+)"),
+            ("requests", r"(\d+) requests in"),
             ("p50", r"50%\s+([\d.]+)(us|ms|s)"),
             ("p99", r"99%\s+([\d.]+)(us|ms|s)"),
         )
     }
-    rate, p50, p99 = found.values()
-    if rate is None or p50 is None or p99 is None or "Non-2xx" in output:
+    rate, requests, p50, p99 = found.values()
+    if not (rate and requests and p50 and p99) or "Non-2xx" in output:
         raise ValueError(f"wrk says: {output}")
-    return Load(float(rate[1]), _seconds(p50), _seconds(p99))
+    processor = processor_seconds / int(requests[1])
+    return Load(float(rate[1]), _seconds(p50), _seconds(p99), processor)
 
 
 def _seconds(match: re.Match[str]) -> float:

@@ -113,7 +113,7 @@ def _text_of(part: ast.expr) -> str:
 
 
 STRINGS = strings_of_the_package()
-ROWS = re.findall(r"^\| ([^|]*) \|", text_of("no-fingerprint.md").partition("## Lines")[2], re.M)
+ROWS = re.findall(r"^\| ([^|]*) \|", text_of("no-fingerprint.md").partition("## Messages")[2], re.M)
 LINES = [row for row in ROWS if row not in ("line or reason", "---")]
 
 

@@ -153,7 +153,7 @@ def test_hostile_headers_are_harmless(
     assert str(found["p0f.claim"])
 
 
-@pytest.mark.parametrize("value", [b"Windows", 7, None])
+@pytest.mark.parametrize("value", [["Windows"], 7, None], ids=repr)
 def test_what_a_server_gives_in_place_of_a_string_claims_nothing(value: object) -> None:
     environ: dict[str, Any] = {"REMOTE_ADDR": CLIENT, "HTTP_USER_AGENT": value}
     environ |= {"HTTP_SEC_CH_UA_PLATFORM": [value]}

@@ -33,23 +33,23 @@ def test_a_connection_gets_the_very_thing_it_was_told() -> None:
     hold, first = Hold(10.0), told()
     hold.put(KEY, None, first, NOON)
 
-    assert hold.get(KEY, None, NOON + 9) is first
+    assert hold.get(KEY, NOON + 9) is first
 
 
 def test_another_connection_of_the_same_address_gets_nothing() -> None:
-    assert holding().get(OTHER, None, NOON) is None
+    assert holding().get(OTHER, NOON) is None
 
 
 @pytest.mark.parametrize(("later", "held"), [(0, True), (10, True), (10.001, False), (1e9, False)])
 def test_it_expires(later: float, held: bool) -> None:
-    assert (holding(10.0).get(KEY, None, NOON + later) is not None) is held
+    assert (holding(10.0).get(KEY, NOON + later) is not None) is held
 
 
 def test_what_is_told_again_is_held_as_long_again() -> None:
     hold = holding(10.0)
     hold.put(KEY, None, told(), NOON + 11)
 
-    assert hold.get(KEY, None, NOON + 20) is not None
+    assert hold.get(KEY, NOON + 20) is not None
 
 
 # Memory
@@ -59,10 +59,10 @@ def test_of_too_many_those_that_were_quiet_for_longest_are_forgotten() -> None:
     hold = Hold(10.0, most=3)
     for number in range(3):
         hold.put(number, None, told(), NOON)
-    hold.get(0, None, NOON)  # a request of this connection
+    hold.get(0, NOON)  # a request of this connection
     hold.put(3, None, told(), NOON)
 
-    assert [number for number in range(4) if hold.get(number, None, NOON)] == [0, 2, 3]
+    assert [number for number in range(4) if hold.get(number, NOON)] == [0, 2, 3]
 
 
 def test_memory_is_bounded() -> None:
@@ -71,6 +71,63 @@ def test_memory_is_bounded() -> None:
         hold.put(number, None, told(), NOON)
 
     assert len(hold) == 100
+
+
+class ServersObject:
+    """What a server keeps for a connection."""
+
+
+def test_what_a_connection_was_told_is_forgotten_when_it_ends() -> None:
+    hold, connection = Hold(10.0), ServersObject()
+    hold.put(KEY, connection, told(), NOON)
+    assert hold.get(KEY, NOON) is not None
+
+    del connection
+    assert hold.get(KEY, NOON) is None
+    assert len(hold) == 0
+
+
+def test_the_end_of_a_connection_leaves_the_next_one_with_the_same_key_alone() -> None:
+    hold, first, second = Hold(10.0), ServersObject(), ServersObject()
+    hold.put(KEY, first, told(), NOON)
+    hold.put(KEY, second, told(), NOON)
+    del first
+
+    assert hold.get(KEY, NOON) is not None
+
+
+def test_connections_that_have_ended_leave_nothing_behind() -> None:
+    hold = Hold(10.0, most=4)
+    for number in range(1000):
+        hold.put(number, ServersObject(), told(), NOON)
+
+    assert len(hold) <= 1
+
+
+def test_a_server_whose_object_takes_no_weak_reference_has_nothing_held() -> None:
+    hold = Hold(10.0)
+    hold.put(KEY, object(), told(), NOON)
+
+    assert hold.get(KEY, NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "same"), [("its own", True), ("another", False), ("none", False)], ids=str
+)
+def test_a_connection_is_known_by_the_servers_object(found: str, same: bool) -> None:
+    objects: dict[str, object | None] = {
+        "its own": ServersObject(),
+        "another": ServersObject(),
+        "none": None,
+    }
+    hold = Hold(10.0)
+    first = hold.put(KEY, objects["its own"], told(), NOON)
+
+    assert first.is_for(lambda: objects[found]) is same
+
+
+def test_what_was_told_without_an_object_is_for_whoever_has_the_key() -> None:
+    assert told().is_for(lambda: ServersObject())
 
 
 # What p0f learns from HTTP comes later than the SYN
@@ -86,15 +143,15 @@ def test_an_answer_that_came_before_the_http_request_was_seen_expires_early(
 ) -> None:
     hold = holding(10.0, info)
 
-    assert hold.get(KEY, None, NOON + seconds) is not None
-    assert hold.get(KEY, None, NOON + seconds + 0.001) is None
+    assert hold.get(KEY, NOON + seconds) is not None
+    assert hold.get(KEY, NOON + seconds + 0.001) is None
 
 
 def test_p0f_is_asked_once_more_and_not_every_second() -> None:
     hold = holding(10.0, WITHOUT_HTTP)
     hold.put(KEY, None, told(WITHOUT_HTTP), NOON + 1.1)
 
-    assert hold.get(KEY, None, NOON + 11) is not None
+    assert hold.get(KEY, NOON + 11) is not None
 
 
 def test_what_was_asked_once_more_long_ago_is_not_asked_early_again() -> None:
@@ -102,16 +159,16 @@ def test_what_was_asked_once_more_long_ago_is_not_asked_early_again() -> None:
     hold.put(KEY, None, told(WITHOUT_HTTP), NOON + 1.1)
     hold.put(KEY, None, told(WITHOUT_HTTP), NOON + 12)
 
-    assert hold.get(KEY, None, NOON + 21) is not None
+    assert hold.get(KEY, NOON + 21) is not None
 
 
 def test_an_early_end_is_no_later_than_the_usual_one() -> None:
-    assert holding(0.5, WITHOUT_HTTP).get(KEY, None, NOON + 0.6) is None
+    assert holding(0.5, WITHOUT_HTTP).get(KEY, NOON + 0.6) is None
 
 
 @pytest.mark.parametrize("info", [{"os_name": "Linux"}, object(), 7], ids=repr)
 def test_whatever_a_users_own_source_gives_is_held(info: Any) -> None:
-    assert holding(10.0, info).get(KEY, None, NOON + 9) is not None
+    assert holding(10.0, info).get(KEY, NOON + 9) is not None
 
 
 # Keys
@@ -130,14 +187,14 @@ def test_whatever_a_users_own_source_gives_is_held(info: Any) -> None:
     ids=repr,
 )
 def test_whatever_a_server_gives_is_a_key(key: object) -> None:
-    assert holding(key=key).get(key, None, NOON) is not None
+    assert holding(key=key).get(key, NOON) is not None
 
 
 @pytest.mark.parametrize("key", [[], ("192.0.2.1", []), ({}, 1)], ids=repr)
 def test_what_cannot_be_hashed_is_not_held(key: object) -> None:
     hold = holding(key=key)
 
-    assert hold.get(key, None, NOON) is None
+    assert hold.get(key, NOON) is None
     assert len(hold) == 0
 
 
@@ -151,7 +208,7 @@ def test_threads_may_share_it() -> None:
                 key = (number * seed) % 9
                 mine = told()
                 hold.put(key, None, mine, NOON)
-                found = hold.get(key, None, NOON)
+                found = hold.get(key, NOON)
                 assert found is None or found.outcome.info is SAMPLE
         except Exception as error:
             trouble.append(error)

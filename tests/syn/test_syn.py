@@ -138,13 +138,9 @@ def test_two_sources_in_a_process_may_ask_about_one_connection(visitor: FakeVisi
     assert [ask(Syn(arm=False), visitor).status for _ in range(2)] == [P0fStatus.OK] * 2
 
 
-def test_a_connection_that_was_forgotten_is_told_the_same_again(
-    syn: Syn, listener: socket.socket
-) -> None:
+def test_a_connection_is_told_the_same_again(syn: Syn, listener: socket.socket) -> None:
     with connection(listener) as accepted:
-        first = ask(syn, visitor_by(accepted))
-        syn._told._young.clear()
-        assert ask(syn, visitor_by(accepted)) == first
+        assert ask(syn, visitor_by(accepted)) == ask(syn, visitor_by(accepted))
 
 
 # Whose SYN it is
