@@ -16,14 +16,15 @@ os.environ["EVENTLET_NO_GREENDNS"] = "yes"
 
 @pytest.fixture
 def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every lookup may try again while p0f is down: for tests of what comes after an outage."""
+    """Every lookup may retry while p0f is down: for tests of the end of an outage."""
     monkeypatch.setattr(_outage, "FIRST_DELAY", 0.0)
 
 
 @pytest.fixture
 def untraced() -> Iterator[None]:
-    """For tests whose signal handler raises between any two lines: in a tracer such as coverage's
-    that would leave its lock taken, and the next traced line would wait for ever."""
+    """Runs a test without a tracer, because its signal handler raises between any two lines: inside
+    a tracer such as coverage's, that would leave the tracer's lock taken, and the next traced line
+    would wait for ever."""
     tracer = sys.gettrace()
     sys.settrace(None)
     yield

@@ -1,6 +1,6 @@
-"""Starts web servers as a user would, from the command line, and fetches pages from them.
+"""Starts web servers as a user does, from the command line, and fetches pages from them.
 
-A server is found again by where it listens: a TCP port of this machine, or the path of a socket.
+The place where a server listens identifies it: a TCP port of this machine, or a socket's path.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _IPV6_AUTOFLOWLABEL = 70  # <linux/in6.h>; `socket` has no name for it
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that is free now, and is none that clients are given while a server starts."""
+    """A free TCP port outside the range that the kernel gives to clients."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in random.sample(range(20_000, 30_000), 1000):
         with contextlib.suppress(OSError):
@@ -38,7 +38,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 def serve(
     command: list[str], port: int, *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server's command line until it listens on `port`; end it as Ctrl-C does afterwards.
+    """Run a server's command line, wait until it listens on `port`, and end it with SIGTERM.
 
     The server's output is in `cwd`/server.log.
     """
@@ -50,7 +50,7 @@ def serve(
 def serve_all(
     commands: Mapping[Place, list[str]], *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """The same with several servers, each by where it will listen; they start at the same time."""
+    """As `serve`, for several servers by place; they start at the same time."""
     log = cwd / "server.log"
     log.write_bytes(b"")
     processes = []
@@ -86,7 +86,7 @@ def _start(
 
 
 def _wait_for(process: subprocess.Popen[bytes], place: Place, log: Path) -> None:
-    """Wait until something listens, without connecting: p0f would see that."""
+    """Wait until a server listens, without connecting: p0f would see the connection."""
     deadline = time.monotonic() + 90  # many servers may start at once, on a busy machine
     while not is_listening(place):
         assert process.poll() is None, f"the server ended: {log.read_text()}"
@@ -95,7 +95,7 @@ def _wait_for(process: subprocess.Popen[bytes], place: Place, log: Path) -> None
 
 
 def is_listening(place: Place) -> bool:
-    """Whether a socket listens there (Linux: state 0A in /proc/net/tcp)."""
+    """Whether a socket listens at `place` (Linux: state 0A in /proc/net/tcp)."""
     if isinstance(place, str):
         return any(
             fields[3] == _LISTENS_IN_PROC_NET_UNIX and fields[-1] == place
@@ -141,7 +141,7 @@ def exchange(
     method: str = "GET",
     body: bytes | None = None,
 ) -> Response:
-    """Send one request over a new connection; returns all of the response."""
+    """Send one request over a new connection; returns the whole response."""
     connection = http.client.HTTPConnection(host, place if isinstance(place, int) else 80)
     connection.sock = _connect(place, host, source)
     try:
@@ -153,7 +153,7 @@ def exchange(
 
 
 def _connect(place: Place, host: str, source: str | None) -> socket.socket:
-    """IPv6 goes without a flow label: p0f's stock database knows no system that sends one."""
+    """Connect. IPv6 without a flow label: p0f's stock database knows no system that sends one."""
     address: str | tuple[str, int] = (host, place) if isinstance(place, int) else place
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family if isinstance(place, int) else socket.AF_UNIX)

@@ -136,7 +136,7 @@ class LoopExchange:
             asked.give(type(error)(*error.args))
 
     def _watch(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        """Have `_check` called at `due` (`time.monotonic()`)."""
+        """Set the timer, so that `_check` runs at `due` (`time.monotonic()`)."""
         if self._timer is not None:
             self._timer.cancel()
         self._due = due

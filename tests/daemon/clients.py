@@ -1,4 +1,4 @@
-"""Both clients behind the same methods, for tests of what both promise."""
+"""Both clients behind the same methods, for tests of behaviour that both share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Blocking:
         return self.client.get_info(*args)
 
     def lookup_at_once(self, count: int, ip_address: str) -> list[Any]:
-        """What becomes of lookups from as many threads."""
+        """The results or errors of `count` lookups from as many threads."""
         with ThreadPoolExecutor(count) as pool:
             lookups = [pool.submit(self.client.lookup, ip_address) for _ in range(count)]
         return [lookup.exception() or lookup.result() for lookup in lookups]
@@ -53,7 +53,7 @@ class Blocking:
 
 
 class InALoop:
-    """AsyncP0f, each method run by one event loop from outside."""
+    """AsyncP0f; each blocking method runs the event loop until it is done."""
 
     def __init__(self, socket_path: str, **options: Any) -> None:
         self.loop = asyncio.new_event_loop()
@@ -73,7 +73,7 @@ class InALoop:
         return self.loop.run_until_complete(self.client.get_info(*args))
 
     def lookup_at_once(self, count: int, ip_address: str) -> list[Any]:
-        """What becomes of lookups from as many tasks."""
+        """The results or errors of `count` lookups from as many tasks."""
 
         async def main() -> list[Any]:
             lookups = [self.client.lookup(ip_address) for _ in range(count)]
@@ -100,5 +100,5 @@ Client = Blocking | InALoop
 
 
 def named_after(ip_address: str) -> bytes:
-    """p0f's answer about a host whose operating system has the name of its address."""
+    """p0f's answer about a host whose os_name is its address."""
     return write_answer(P0fInfo(os_name=ip_address), P0F_3)

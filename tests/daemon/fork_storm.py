@@ -1,9 +1,9 @@
-"""Threads fork at once while others look up, on both clients; each child looks up, too.
+"""Threads fork at the same time while others make lookups, on both clients; so does each child.
 
     python fork_storm.py SOCKET
 
-The p0f there answers with the asked address as os_name. Exits with 0 if every lookup, in the parent
-and in the children, had its own answer, and every child has ended.
+The p0f at SOCKET answers with the query's address as os_name. The program exits with 0 if every
+lookup, in the parent and in the children, got its own answer, and every child has ended.
 """
 
 from __future__ import annotations

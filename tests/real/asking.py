@@ -1,4 +1,4 @@
-"""Ways to ask many questions of an echo server, each counting what came of them.
+"""Ways to send many queries to an echo server; each counts how its lookups ended.
 
 Every way is a function of a socket path and a number of lookups that returns a `Tally`; run as
 `python -m tests.real.asking WAY SOCKET_PATH LOOKUPS` it prints the tally as JSON, for those that
@@ -36,11 +36,11 @@ TIMEOUT = 0.05
 
 @dataclass
 class Tally:
-    """What came of lookups that were put on the wire."""
+    """How lookups that sent a query have ended."""
 
     answers: int = 0
     mixed_up: int = 0
-    """Answers to another's query: never."""
+    """Answers to another lookup's query: there must be none."""
     failures: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -71,7 +71,7 @@ class Tally:
 
 
 def retry_at_once() -> None:
-    """Make the shortest and longest delays of an outage almost nothing."""
+    """Make the retry delays of an outage almost zero."""
     _outage.FIRST_DELAY = _outage.LONGEST_DELAY = 0.0001
     logging.getLogger("p0f_middleware").addHandler(logging.NullHandler())
 

@@ -12,7 +12,7 @@ from .daemon import RealP0f
 
 @pytest.fixture
 def real_p0f(tmp_path: Path) -> Iterator[RealP0f]:
-    """A p0f of the test's own; it ends with the test."""
+    """A p0f for one test; it ends with the test."""
     p0f = RealP0f(tmp_path)
     try:
         yield p0f.start()

@@ -1,4 +1,4 @@
-"""The real p0f, started on the loopback interface and put into the states it gets into."""
+"""Starts the real p0f on the loopback interface, and stops, continues and ends it."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ class RealP0f:
             os.kill(self.pid, signal.SIGCONT)
 
     def cpu_seconds(self) -> float:
-        """CPU time it has used."""
+        """CPU time it has used, in seconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def introduce(self, address: str) -> None:
-        """Have p0f see a connection from a loopback address, and wait until it knows the host."""
+        """Connect from a loopback address, and wait until p0f knows the host."""
         from p0f_middleware import P0f
 
         family = socket.AF_INET6 if ":" in address else socket.AF_INET

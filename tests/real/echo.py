@@ -29,7 +29,7 @@ FAULTS_IN = 10_000
 
 
 def answer(query: bytes) -> bytes:
-    """What p0f would say of a host whose os_name is its address."""
+    """p0f's answer about a host whose os_name is its address."""
     packed = query[5:9] if query[4] == 4 else query[5:21]
     name = str(ip_address(packed)).encode()
     return struct.pack("=II7IhBB32s160x", 0x50304602, 0x10, *range(1, 8), 3, 0, 0, name)

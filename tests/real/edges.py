@@ -70,21 +70,21 @@ http://{bind} {{
 
 
 def haproxy(folder: Path, bind: str, app: str) -> list[str]:
-    """The command line of a HAProxy that says who its clients are."""
+    """The command line of a HAProxy that names its clients in a header."""
     path = folder / "haproxy.cfg"
     path.write_text(_HAPROXY.format(bind=bind, app=app))
     return [str(HAPROXY), "-f", str(path)]
 
 
 def nginx(folder: Path, bind: str, app: str) -> list[str]:
-    """The same, of nginx."""
+    """The command line of an nginx that does the same."""
     path = folder / "nginx.conf"
     path.write_text(_NGINX.format(folder=folder, bind=bind, app=app))
     return [str(NGINX), "-e", str(folder / "nginx.log"), "-c", str(path)]
 
 
 def caddy(folder: Path, bind: str, app: str) -> list[str]:
-    """The same, of Caddy."""
+    """The command line of a Caddy that does the same."""
     path = folder / "Caddyfile"
     path.write_text(_CADDY.format(folder=folder, bind=bind, app=app))
     return [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(path)]
@@ -109,7 +109,7 @@ def _program(name: str) -> list[str]:
 
 
 class Agent:
-    """A `p0f-middleware edge` that runs.
+    """A running `p0f-middleware edge`.
 
     Args:
         folder: for its log.
@@ -133,7 +133,7 @@ class Agent:
 
     @property
     def log(self) -> str:
-        """What it has said."""
+        """Its output so far."""
         return self._log.read_text()
 
     @property
@@ -142,7 +142,7 @@ class Agent:
         return self._process.pid
 
     def wait_for(self, words: str, times: int = 1) -> None:
-        """Wait until it has said that, so many times."""
+        """Wait until its output has the text, as many times as given."""
         assert self._process is not None
         deadline = time.monotonic() + 30
         while self.log.count(words) < times:

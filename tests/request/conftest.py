@@ -1,4 +1,4 @@
-"""Fixtures for tests of what both middlewares promise."""
+"""Fixtures for tests of behaviour that both middlewares share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def nothing_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Clock:
-    """The time of the middlewares: it passes when somebody says so, or sleeps."""
+    """The middlewares' clock: it advances only when a test sets it forward, or code sleeps."""
 
     def __init__(self) -> None:
         self.now = 43_200.0
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture(params=[WSGI, ASGI])
 def wrap(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Makes middlewares of sources and options, of each kind, and ends them with the test."""
+    """Makes middlewares of each kind from sources and options, and ends them with the test."""
     with contextlib.ExitStack() as stack:
 
         def wrap(source: Any = None, **options: Any) -> Middleware:

@@ -1,4 +1,4 @@
-"""Both middlewares behind the same methods, for tests of what both promise; and sources for them.
+"""Both middlewares behind the same methods, for tests of behaviour that both share; and sources.
 
 A source here is written once, blocking; for ASGI it is wrapped in one that is awaited.
 """
@@ -25,7 +25,7 @@ Peer = tuple[Any, ...] | None
 
 
 class KnownAfter:
-    """A source that comes to know every host when it is asked often enough."""
+    """A source that finds every host after a number of lookups."""
 
     def __init__(self, questions: float = 1, info: Any = SAMPLE) -> None:
         self.questions = questions
@@ -82,7 +82,7 @@ class _AwaitedFingerprint:
 
 
 def awaited(source: Any) -> Any:
-    """The source as ASGI asks it, if it is one of those above."""
+    """The awaited form of a source, if it is one of those above."""
     if isinstance(source, Telling):
         return _AwaitedFingerprint(source)
     return _AwaitedLookup(source) if isinstance(source, (KnownAfter, Failing)) else source
@@ -93,7 +93,7 @@ def keys_of(environ_or_scope: Any) -> dict[str, Any]:
 
 
 class WSGI:
-    """P0fWSGIMiddleware and an application that keeps what it is called with."""
+    """P0fWSGIMiddleware and an application that keeps each environ."""
 
     is_async = False
 
@@ -126,7 +126,7 @@ class WSGI:
 
 
 class ASGI:
-    """P0fASGIMiddleware and an application that keeps what it is called with, on one event loop."""
+    """P0fASGIMiddleware and an application that keeps each scope, on one event loop."""
 
     is_async = True
 

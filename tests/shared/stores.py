@@ -1,4 +1,4 @@
-"""Redis servers for tests, each in a folder of its own, and a stand-in that answers as it likes."""
+"""Redis servers for tests, each in a folder of its own, and a stand-in with scripted answers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ needs_store = pytest.mark.skipif(shutil.which(SERVER) is None, reason=f"{SERVER}
 
 
 class RealStore:
-    """A server on the loopback interface; nothing of it stays on disk.
+    """A server on the loopback interface that saves nothing to disk.
 
     Args:
-        folder: for its log and its Unix socket.
-        options: of its configuration, as words of its command line.
-        tls: whether its port takes TLS alone.
+        folder: the folder for its log and its Unix socket.
+        options: its configuration, as words of its command line.
+        tls: whether its port accepts only TLS.
     """
 
     def __init__(self, folder: Path, options: tuple[str, ...] = (), *, tls: bool = False):
@@ -40,7 +40,7 @@ class RealStore:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The URL of its TCP port."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
@@ -50,7 +50,7 @@ class RealStore:
 
     @property
     def unix_url(self) -> str:
-        """The same server, over its Unix socket."""
+        """The URL of its Unix socket."""
         return f"unix://{self._folder}/store.sock"
 
     def start(self) -> RealStore:
@@ -79,14 +79,14 @@ class RealStore:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Stop it as SIGSTOP does; it accepts connections still, and answers nobody."""
+        """Stop it with SIGSTOP: the kernel still accepts connections, but gets no answers."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once. It can be started again, at the same place."""
+        """Kill it. It can be started again, on the same port and socket."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -99,10 +99,10 @@ class RealStore:
 
 @contextlib.contextmanager
 def stand_in(answer: Callable[[bytes], bytes | None]) -> Iterator[str]:
-    """A server that answers each piece of what it reads as told, by its URL.
+    """The URL of a server that answers each piece of data with `answer`.
 
     Args:
-        answer: gives the bytes to send for those that came; None closes the connection.
+        answer: takes the received bytes and returns the bytes to send; None closes the connection.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_serve, args=(listener, answer), daemon=True).start()

@@ -1,4 +1,4 @@
-"""SYNs of different systems from any address and port, as TCP_SAVED_SYN and the edge have them."""
+"""SYNs of different systems from any address and port, as TCP_SAVED_SYN and the edge write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WINDOWS = bytes.fromhex("020405b40103030801010402"), 64240, 128
 
 @dataclass(frozen=True)
 class FakeVisitor:
-    """What the sources ask of a visitor."""
+    """A visitor with the properties that these sources use."""
 
     address: str | None
     port: int | None = None

@@ -37,7 +37,7 @@ def route(arguments: str, family: int) -> None:
 
 
 def syn(family: int, options: Options = (), protocol: int = 0, data: bytes = b"") -> bytes:
-    """Connect to ourselves and return the SYN the kernel sent."""
+    """Connect to this machine and return the SYN that the kernel sent."""
     host = "127.0.0.1" if family == socket.AF_INET else "::1"
     with (
         socket.socket(family, socket.SOCK_STREAM) as listener,
