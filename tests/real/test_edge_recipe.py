@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not HAPROXY or not shutil.which("curl"), reason="HAProxy, curl is missing"),
 ]
 MACHINE = f"p0f-{os.getpid()}-recipe"
-RECIPE = [s for s in SNIPPETS if (s.page, s.heading) == ("shared.md", "On one machine")]
+RECIPE = [s for s in SNIPPETS if (s.page, s.heading) == ("shared.md", "Try it on one machine")]
 
 
 def test_it_shows_the_visitors_system_behind_the_proxy(tmp_path: Path) -> None:

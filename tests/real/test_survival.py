@@ -111,7 +111,7 @@ def test_p0f_survives_eight_processes_that_give_up_at_random(real_p0f: RealP0f) 
 def test_a_client_that_closes_on_timeout_kills_it(real_p0f: RealP0f) -> None:
     """The control: the test above can fail."""
     began = time.monotonic()
-    while real_p0f.alive and time.monotonic() - began < 30:
+    while real_p0f.alive and time.monotonic() - began < 120:
         run_workers(real_p0f, ["naive"] * 8, 2)
     print(f"\nkilled: {not real_p0f.alive}, within {time.monotonic() - began:.1f} s")
     assert not real_p0f.alive
