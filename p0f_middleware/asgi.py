@@ -99,7 +99,8 @@ class P0fASGIMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         kind = scope.get("type")
         if kind in ("http", "websocket"):
-            scope = _readable(scope)
+            if type(scope.get("headers")) is not list or type(scope.get("client")) is not tuple:
+                scope = _readable(scope)
             visitor = ASGIVisitor(scope, receive, send, self._rules)
             keys = self._lookup.held(visitor) or await self._lookup.ask(visitor)
             return await self.app({**scope, **keys}, receive, send)
@@ -113,17 +114,11 @@ class P0fASGIMiddleware:
 
 def _readable(scope: Scope) -> Scope:
     """The scope with `client` and `headers` as sequences, which can be read more than once."""
-    client, headers = scope.get("client"), scope.get("headers")
-    if type(headers) in _SEQUENCES and (client is None or type(client) in _SEQUENCES):
-        return scope
     return {**scope} | {
-        name: _whole(value)
-        for name, value in (("client", client), ("headers", headers))
-        if isinstance(value, Iterator)
+        name: _whole(scope[name])
+        for name in ("client", "headers")
+        if isinstance(scope.get(name), Iterator)
     }
-
-
-_SEQUENCES = (list, tuple)
 
 
 def _whole(iterator: Iterator[Any]) -> Any:

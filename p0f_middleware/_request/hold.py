@@ -21,7 +21,6 @@ than asking for the same pair again.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
@@ -64,13 +63,11 @@ class Told:
         """What the client said of itself last, and what the application found then. It is replaced
         whole, since threads may serve the connection's requests at once."""
 
-    def is_for(self, find: Callable[[], object | None]) -> bool:
-        """Whether the connection whose object `find` finds was told this. A connection without an
-        object, such as one behind a proxy, is known by its key alone: then True."""
-        if self.connection is None:
-            return True
-        connection = find()
-        return connection is not None and self.connection() is connection
+    def is_for(self, connection: object | None) -> bool:
+        """Whether the connection with this object was told this. A connection that was told without
+        an object, such as one behind a proxy, is known by its key alone: then True."""
+        told = self.connection
+        return told is None or (connection is not None and told() is connection)
 
 
 class Hold:

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from .._address import Endpoint, endpoint, port_number
 from .._visitor import NoConnection
 from .proxies import Client, ProxyRules
+from .server_objects import asgi_object, wsgi_object
 
 __all__ = ["ASGIVisitor", "BaseVisitor", "Said", "WSGIVisitor"]
 
@@ -172,8 +173,7 @@ class WSGIVisitor(BaseVisitor):
         return fd
 
     def server_object(self) -> object | None:
-        found: object | None = _server_objects().wsgi_object(self._environ)
-        return found
+        return wsgi_object(self._environ)
 
     def claims(self) -> Said:
         environ = self._environ
@@ -233,8 +233,7 @@ class ASGIVisitor(BaseVisitor):
         return fd
 
     def server_object(self) -> object | None:
-        found: object | None = _server_objects().asgi_object(self._receive, self._send)
-        return found
+        return asgi_object(self._receive, self._send)
 
     def claims(self) -> Said:
         user_agent = platform = None
@@ -277,13 +276,6 @@ def _server_sockets() -> ModuleType:
     from ..syn import _server_sockets
 
     return _server_sockets
-
-
-@cache
-def _server_objects() -> ModuleType:
-    from ..syn import _server_objects
-
-    return _server_objects
 
 
 @cache

@@ -123,11 +123,11 @@ def test_a_connection_is_known_by_the_servers_object(found: str, same: bool) -> 
     hold = Hold(10.0)
     first = hold.put(KEY, objects["its own"], told(), NOON)
 
-    assert first.is_for(lambda: objects[found]) is same
+    assert first.is_for(objects[found]) is same
 
 
 def test_what_was_told_without_an_object_is_for_whoever_has_the_key() -> None:
-    assert told().is_for(lambda: ServersObject())
+    assert told().is_for(ServersObject())
 
 
 # What p0f learns from HTTP comes later than the SYN

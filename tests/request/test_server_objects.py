@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from p0f_middleware import P0fWSGIMiddleware, Syn, save_syn
-from p0f_middleware.syn._server_objects import asgi_object, wsgi_object
+from p0f_middleware._request.server_objects import asgi_object, wsgi_object
 
 
 @pytest.mark.parametrize("key", ["gunicorn.socket", "werkzeug.socket"])

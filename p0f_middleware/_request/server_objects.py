@@ -2,7 +2,7 @@
 
 Requests of one connection have the same object, and another connection has another one, also if it
 comes from the same address and port. What is in the object is not looked at; for its socket there
-is `_server_sockets`.
+is `syn/_server_sockets`.
 
 The fact a reader would get wrong: the object's `id` is not enough, since a connection that has gone
 leaves it to the next. Keep a weak reference and compare what it gives.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 __all__ = ["asgi_object", "wsgi_object"]
@@ -64,9 +65,9 @@ def _gunicorn(owner: Any) -> Any:
 
 
 _BY_OWNER_PACKAGE: dict[str, ObjectGetter] = {
-    "uvicorn": lambda cycle: cycle.transport,
+    "uvicorn": attrgetter("transport"),
     "gunicorn": _gunicorn,
     "hypercorn": lambda stream: stream.send.__self__.send.__self__,
-    "daphne": lambda protocol: protocol.transport,
+    "daphne": attrgetter("transport"),
 }
 """By the package of the object that the server's `receive` or `send` belongs to."""
