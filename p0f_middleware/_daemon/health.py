@@ -3,16 +3,15 @@
 Each client has one `Health`: the outage, its counters, and its log lines. `_outage` has the rules
 of outages, which other sources share.
 
-Several threads may report at the same time; a lock guards the outage. It is re-entrant, since a
-signal handler may look something up too, and it guards only a few statements that never wait:
-nothing is logged while it is held.
+Several threads may report at the same time; a lock guards the outage. Nothing is logged while it is
+held, since that may wait.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 
+from .._brief_lock import BriefLock
 from .._errors import P0fError, P0fUnavailable
 from .._log import logger
 from .._outage import Outage, OutageLog
@@ -30,7 +29,7 @@ class Health:
     def __init__(self, socket_path: str) -> None:
         self.counters = Counters()
         self.outage = Outage()
-        self.lock = threading.RLock()
+        self.lock = BriefLock()
         self._socket_path = socket_path
         self._log = OutageLog("p0f", socket_path)
         self._skipped_before = 0
@@ -43,7 +42,7 @@ class Health:
 
     def after_fork_in_child(self) -> None:
         """Replace the locks: another thread of the parent may have held them."""
-        self.lock = threading.RLock()
+        self.lock = BriefLock()
         self.counters.renew_lock()
 
     def admit(self, now: float) -> None:

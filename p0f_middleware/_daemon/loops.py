@@ -6,8 +6,8 @@ same time: under WSGI, each thread that calls an async view has a loop. So at mo
 loops have a connection; a loop that is closed, or has been idle, releases its connection.
 
 Loops of several threads use `Loops` at the same time, so a lock guards changes to the table of
-connections. The lock is re-entrant, and held while connecting, which never waits. Only its loop's
-thread uses a connection; once that loop is closed, any thread may shut the connection.
+connections. It is held while connecting, which never waits. Only its loop's thread uses a
+connection; once that loop is closed, any thread may shut the connection.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Sequence
 
 from .._async_library import running_loop
+from .._brief_lock import BriefLock
 from .._errors import P0fUnavailable
 from . import diagnosis, fork
 from .connection import CLOSE_TIMEOUT, Connection
@@ -48,7 +48,7 @@ class Loops:
         self._timeout = timeout
         self._idle = idle
         self._health = health
-        self._lock = threading.RLock()
+        self._lock = BriefLock()
         self._connections: dict[asyncio.AbstractEventLoop, LoopConnection] = {}
         fork.register(self)
 
@@ -95,7 +95,7 @@ class Loops:
 
     def after_fork_in_child(self) -> None:
         """Start without loops, which the parent keeps, and with a lock that no thread holds."""
-        self._lock = threading.RLock()
+        self._lock = BriefLock()
         self._connections = {}
 
     def _forget_unused(self) -> None:

@@ -10,9 +10,9 @@ caller was cancelled, or that an exception of the caller's interrupted the looku
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple
 
+from .._brief_lock import BriefLock
 from .._errors import P0fError, P0fTimeout, P0fUnavailable
 from .._public import public
 
@@ -61,9 +61,7 @@ class Counters:
     """The counters of one client. Threads may call its methods at the same time.
 
     `P0f` adds to `matches` and `no_matches` directly, while it holds the lock of its connection;
-    no other code changes these two counters of a `P0f`. The lock here is re-entrant, since a signal
-    handler or a finalizer may look something up while its thread is counting, and it guards a few
-    statements that never wait.
+    no other code changes these two counters of a `P0f`.
     """
 
     def __init__(self) -> None:
@@ -73,7 +71,7 @@ class Counters:
 
     def renew_lock(self) -> None:
         """Replace the lock in a forked child: a thread of the parent may have held the old one."""
-        self.lock = threading.RLock()
+        self.lock = BriefLock()
 
     def snapshot(self) -> P0fStats:
         """The counters as they are now."""

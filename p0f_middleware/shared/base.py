@@ -10,10 +10,10 @@ fingerprint has `source == "address"`.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from typing import Any, NamedTuple
 
+from .._brief_lock import BriefLock
 from .._errors import P0fProtocolError, P0fUnavailable
 from .._info import by_address
 from .._log import logger
@@ -115,7 +115,7 @@ class StoreHealth:
     def __init__(self, name: str) -> None:
         self.outage: Outage = Outage()
         self._name = name
-        self._lock = threading.RLock()  # a signal handler may look something up, too
+        self._lock = BriefLock()
         self._log = OutageLog("the SYN store", name)
         self._skipped = 0
 

@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from .._brief_lock import BriefLock
 from .._waiting import wait_readable
 
 ResultT = TypeVar("ResultT")
@@ -34,7 +35,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._calls: deque[Callable[[], object]] = deque()
-        self._lock = threading.Lock()
+        self._lock = BriefLock()
         self._running = False
 
     def submit(self, call: Callable[[], object]) -> None:
@@ -45,9 +46,16 @@ class Worker:
         """
         with self._lock:
             if not self._running:
-                threading.Thread(target=self._run, name="p0f_middleware", daemon=True).start()
-                self._running = True
+                self._start()
             self._calls.append(call)
+
+    def _start(self) -> None:
+        self._running = True  # before the start: a signal handler may submit a call meanwhile
+        try:
+            threading.Thread(target=self._run, name="p0f_middleware", daemon=True).start()
+        except BaseException:
+            self._running = False
+            raise
 
     def _run(self) -> None:
         while True:

@@ -13,9 +13,7 @@ the number may be another connection's at once. The socket's cookie tells: it is
 as the system runs. So the cookie is read before the SYN and after it, and the SYN is kept under the
 cookie it was read under. Two requests of one connection may ask in two threads at the same time,
 and only one of them gets the SYN from the kernel, so a lock is held from the look at what is kept
-until the SYN is. Nothing in between waits: these are system calls that return at once. A signal
-handler that raises may leave the lock taken, between its taking and the block that releases it (in
-a `with` statement too, on Python 3.14). So a lock that nobody releases is given up for a new one.
+until the SYN is. Nothing in between waits: these are system calls that return at once.
 """
 
 from __future__ import annotations
@@ -23,10 +21,10 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import threading
 import time
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
+from .._brief_lock import BriefLock
 from ._libc import get_bytes, get_number, get_peer, set_number
 from ._libc import get_cookie as socket_cookie
 
@@ -176,29 +174,17 @@ SavedSyn: TypeAlias = tuple[int, bytes]
 nothing for the garbage collector to look into."""
 
 _syns: Recent[int, SavedSyn] = Recent()
-_LOCK_TIMEOUT = 0.1
-"""Seconds after which the lock counts as lost; it is held for microseconds."""
-_lock = threading.RLock()  # reentrant: a signal handler may look something up, too
+_lock = BriefLock()
 
 
 def _after_fork_in_child() -> None:
     """The thread that held the lock may not exist here."""
     global _lock
-    _lock = threading.RLock()
+    _lock = BriefLock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def _take_lock() -> Any:
-    """The lock, taken; a new one if the present one is lost."""
-    global _lock
-    lock = _lock
-    if not lock.acquire(timeout=_LOCK_TIMEOUT):
-        lock = _lock = threading.RLock()
-        lock.acquire()
-    return lock
 
 
 def read_syn_once(fd: int, cookie: int) -> SavedSyn | None:
@@ -210,8 +196,7 @@ def read_syn_once(fd: int, cookie: int) -> SavedSyn | None:
     Raises:
         OSError: `fd` is not a TCP socket, was closed meanwhile, or the system is not Linux.
     """
-    lock = _take_lock()
-    try:
+    with _lock:
         syn = _syns.get(cookie)
         if syn is not None:
             return syn
@@ -221,8 +206,6 @@ def read_syn_once(fd: int, cookie: int) -> SavedSyn | None:
         syn = int(time.time()), packet
         owner = socket_cookie(fd)
         _syns.put(owner, syn)
-    finally:
-        lock.release()
     if owner != cookie:
         raise OSError(errno.EBADF, "the connection was closed meanwhile")
     return syn

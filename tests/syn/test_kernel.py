@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from p0f_middleware._brief_lock import BriefLock
 from p0f_middleware.syn import _kernel
 from p0f_middleware.syn._kernel import (
     Recent,
@@ -130,8 +131,8 @@ def test_two_threads_that_ask_at_once_both_get_the_syn(armed: socket.socket) -> 
 def test_a_lock_that_nobody_releases_is_given_up(
     armed: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lost = threading.RLock()
-    holder = threading.Thread(target=lost.acquire)
+    lost = BriefLock()
+    holder = threading.Thread(target=lost.__enter__)
     holder.start()
     holder.join()
     monkeypatch.setattr(_kernel, "_lock", lost)
