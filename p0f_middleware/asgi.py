@@ -1,11 +1,10 @@
 """P0fASGIMiddleware: the client's fingerprint in `scope`, for any ASGI application (2 and 3).
 
-The scope is copied before anything is put into it, as the ASGI specification asks; `receive`,
-`send` and what the application returns are handed on as they are. What is looked up, and how, is in
-`_request`; here scope goes in and the application is called.
+The middleware copies the scope and adds its keys to the copy, as the ASGI specification asks. It
+passes on `receive`, `send` and what the application returns unchanged. `_request` does the lookup.
 
-The fact a reader would get wrong: `client` and `headers` may be any iterable, a one-shot iterator
-too. What is read here still has to reach the application whole.
+The fact a reader would get wrong: `client` and `headers` may be any iterable, even an iterator that
+can be read only once. The application still has to get all of it.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class P0fASGIMiddleware:
             `p0f.claim`.
 
     Raises:
-        ValueError: an option makes no sense, or the given source would ignore it.
+        ValueError: an option has an invalid value, or the given source would ignore it.
         TypeError: `source` is no source, or one that blocks.
     """
 
@@ -122,8 +121,8 @@ def _readable(scope: Scope) -> Scope:
 
 
 def _whole(iterator: Iterator[Any]) -> Any:
-    """All that the iterator gives, as a list. If it raises, what it gave and then the same
-    exception, for the application to meet."""
+    """All items of the iterator, as a list. If it raises, an iterator that gives the items so far
+    and then raises the same exception, for the application."""
     items: list[Any] = []
     try:
         items.extend(iterator)

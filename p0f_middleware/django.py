@@ -74,7 +74,7 @@ class P0fMiddleware:
 
     Raises:
         MiddlewareNotUsed: P0FENABLED is False.
-        ImproperlyConfigured: neither P0F nor P0FSOCKET is set, or a setting makes no sense.
+        ImproperlyConfigured: neither P0F nor P0FSOCKET is set, or a setting has an invalid value.
     """
 
     sync_capable = True
@@ -153,7 +153,7 @@ def resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup |
         awaited: whether Django serves async.
 
     Raises:
-        TypeError, ValueError: a setting makes no sense.
+        TypeError, ValueError: a setting has an invalid value.
     """
     timeout, grace = options["timeout"], options["grace"]
     rules = ProxyRules(

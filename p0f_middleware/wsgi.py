@@ -1,7 +1,10 @@
 """P0fWSGIMiddleware: the client's fingerprint in `environ`, for any WSGI application (PEP 3333).
 
-It adds four keys and steps aside: the application's iterable, headers and exceptions are its own.
-What is looked up, and how, is in `_request`; here environ goes in and the application is called.
+It adds four keys and does nothing else: the application's iterable, headers and exceptions pass
+unchanged. `_request` does the lookup.
+
+The fact a reader would get wrong: the keys go into the server's own environ, not into a copy, since
+PEP 3333 lets middleware change it.
 """
 
 from __future__ import annotations
@@ -56,7 +59,7 @@ class P0fWSGIMiddleware:
             `p0f.claim`.
 
     Raises:
-        ValueError: an option makes no sense, or the given source would ignore it.
+        ValueError: an option has an invalid value, or the given source would ignore it.
         TypeError: `source` is no source, or one that has to be awaited.
     """
 

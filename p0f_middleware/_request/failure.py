@@ -1,15 +1,15 @@
-"""What becomes of an exception in the middleware: the one place that decides.
+"""Decides what happens to an exception that a lookup raises: it fails the lookup, or it passes.
 
-Whatever a stranger sends, a daemon answers or a server hands over, the request goes on, with status
-`unavailable`; the log says so once for each kind of exception, with a traceback. What is not ours
-is let pass: BaseExceptions such as KeyboardInterrupt, SystemExit, CancelledError and gevent's
-Timeout are not caught at all, and a time limit that was raised into our code is raised on.
+Whatever a client sends, a daemon answers or a server hands over, the request continues with status
+`unavailable`, and the log has a traceback, once for each kind of exception. Exceptions that are not
+ours pass: BaseExceptions such as KeyboardInterrupt, SystemExit, CancelledError and gevent's Timeout
+are not caught at all, and a time limit that was raised into our code is raised again.
 
 The fact a reader would get wrong: a time limit may be an ordinary Exception, raised by a signal
 handler between any two lines, or by PyThreadState_SetAsyncExc. A handler's is recognised by the
-handler's frame in its traceback, also where a source has taken it for an error of its own (a
-TimeoutError is one of the socket's, too). The other is recognised by a class that no code at hand
-can raise: it surfaces in our own code or the standard library's, and its class is neither's.
+handler's frame in its traceback, even if a source has mistaken it for an error of its own (sockets
+raise TimeoutError, too). The other is recognised by its class: the exception appears in our code or
+the standard library's, but the class belongs to neither, so that code cannot have raised it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _logged: set[type[Exception]] = set()
 
 
 def failed(error: Exception, *, foreign_code: bool = False) -> Outcome:
-    """The outcome of a lookup that raised `error`; call it in the `except` clause.
+    """The outcome of a lookup that raised `error`. Call it in the `except` clause.
 
     Args:
         foreign_code: whether the source is the user's own, which may raise anything.
 
     Raises:
-        Exception: the time limit of somebody else, which is `error` or what has caused it.
+        Exception: `error`, or what caused it, is a time limit that the application has set.
     """
     limit = _time_limit(error, foreign_code)
     if limit is not None:
@@ -52,7 +52,7 @@ def failed(error: Exception, *, foreign_code: bool = False) -> Outcome:
     if kind not in _logged and len(_logged) < _MOST_KINDS_LOGGED:
         _logged.add(kind)
         logger().error(
-            "the lookup of a fingerprint raised %s; the request goes on without one (each kind of"
+            "the lookup of a fingerprint raised %s; the request continues without one (each kind of"
             " exception is logged once)",
             kind.__name__,
             exc_info=error,
@@ -62,7 +62,7 @@ def failed(error: Exception, *, foreign_code: bool = False) -> Outcome:
 
 
 def _time_limit(error: Exception, foreign_code: bool) -> BaseException | None:
-    """The exception to raise on; None if `error` is a failure of the lookup."""
+    """The exception to raise again; None if `error` is a failure of the lookup."""
     if isinstance(error, P0fError) and error.__context__ is None:
         return None  # by far the most frequent: p0f is down, and no retry is due
     handlers = _signal_handlers()
@@ -89,8 +89,8 @@ def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
 
 
 def _can_be_a_failure(error: Exception) -> bool:
-    """Whether code that a lookup runs can have raised it: ours, or other code that ours called,
-    such as a server's objects or a watchdog of the event loop."""
+    """Whether code that runs during a lookup can have raised it: ours, or code that ours called,
+    such as a method of the server's object."""
     if _is_ours(type(error).__module__):
         return True
     traceback = error.__traceback__

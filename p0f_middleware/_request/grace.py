@@ -1,9 +1,10 @@
 """Grace: a second chance for clients that p0f has not heard of yet.
 
 libpcap hands packets to p0f in blocks of some 5 ms, so on a fast network the first request of a new
-client comes before p0f knows its SYN. A 'no match' is therefore asked again for a few milliseconds,
-unless the same address stayed unknown not long ago: p0f does not see its traffic, and each of its
-requests would wait in vain. No I/O and no clock here.
+client comes before p0f knows its SYN. After a 'no match', p0f is therefore asked again for a few
+milliseconds, unless it did not learn of the same address a short time ago: then it does not see the
+address's traffic, and each request would wait for nothing. This module does no I/O and reads no
+clock.
 
 The fact a reader would get wrong: `grace` is the time that pauses take. What the questions between
 them take is bounded by the request's deadline, `timeout` plus `grace` after its start.
@@ -18,21 +19,21 @@ from .._options import seconds as seconds_option
 GRACE = 0.01
 """Seconds of grace unless told otherwise."""
 FORGET_AFTER = 60.0
-"""Seconds for which an address that stayed unknown is not waited for; at most twice that."""
+"""Seconds during which no request waits for an address that stayed unknown; at most twice that."""
 MOST_UNKNOWN = 10_000
 """Addresses to remember, in each of two generations."""
 FIRST_PAUSE = 0.001
-"""Seconds before asking again; each pause is half as long again as the one before."""
+"""Seconds before the second question; each further pause is 1.5 times as long."""
 
 
 class Grace:
     """Decides how long to go on asking about an address that p0f does not know.
 
     Args:
-        seconds: the pauses of one lookup, added up; 0 for none.
+        seconds: the sum of the pauses of one lookup; 0 for none.
 
     Raises:
-        ValueError: `seconds` is no number, or below 0.
+        ValueError: `seconds` is not a number, or is negative.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -42,7 +43,7 @@ class Grace:
         self._began = 0.0
 
     def pauses(self, address: str, now: float) -> Iterator[float]:
-        """Seconds to wait before each further question; none if `address` is not worth it."""
+        """Seconds to wait before each further question; none if `address` stayed unknown."""
         self._forget(now)
         if address in self._unknown or address in self._unknown_before or not self.seconds:
             return
@@ -53,7 +54,7 @@ class Grace:
             pause *= 1.5
 
     def once(self, address: str, now: float) -> float:
-        """Seconds to wait for p0f to see more of `address`; 0 if it was waited for not long ago."""
+        """Seconds to wait for p0f to see more of `address`; 0 if a request has waited recently."""
         self._forget(now)
         if address in self._unknown or address in self._unknown_before:
             return 0.0
@@ -61,7 +62,7 @@ class Grace:
         return self.seconds
 
     def stayed_unknown(self, address: str, now: float) -> None:
-        """Take note that the pauses were in vain: the address is not waited for for a while."""
+        """Record that p0f did not learn of the address: for a while, no request waits for it."""
         self._forget(now)
         self._unknown.add(address)
 

@@ -1,7 +1,7 @@
-"""Hold: requests of one connection get what the first of them was told.
+"""Hold: the requests of one connection get the answer that the first of them got.
 
 A connection's SYN does not change, and asking p0f again would be wrong as well as slow: it answers
-for the address, behind which a later visitor may use another system.
+for the address, and a later visitor from that address may use another system.
 
 Theory of operation: entries are kept under the peer's address and port, least recently used first.
 Threads may share a `Hold`: each step is one operation of an OrderedDict or a deque, which is
@@ -30,13 +30,13 @@ from .._outcome import Outcome
 __all__ = ["HOLD", "Hold", "Told"]
 
 HOLD = 10.0
-"""Seconds for which a connection gets what it was told, unless told otherwise."""
+"""Seconds for which a connection's answer is kept, by default."""
 MOST_CONNECTIONS = 8192
-"""Connections to remember; of more, those that were quiet for longest are forgotten."""
+"""Connections to remember; beyond that, the least recently used are forgotten."""
 ASK_ONCE_MORE_AFTER = 1.0
-"""Seconds until p0f is asked once more about a host of which it had seen no HTTP request yet."""
+"""Seconds until p0f is asked once more about a host that it had seen no HTTP request of."""
 NOTHING_SAID = object()
-"""In place of what a client said of itself: it equals nothing that one can say."""
+"""Stands for what a client said of itself, and equals no header."""
 
 
 class _Connection(ref[object]):
@@ -47,7 +47,7 @@ class _Connection(ref[object]):
 
 
 class Told:
-    """What one connection was told: the outcome, and what was made of it for the application."""
+    """The answer for one connection: the outcome, and the keys made of it for the application."""
 
     __slots__ = ("connection", "early", "keys_by_claims", "outcome", "until")
 
@@ -71,7 +71,7 @@ class Told:
 
 
 class Hold:
-    """What connections were told, for a while.
+    """The answers of connections, kept for a while.
 
     Args:
         seconds: how long.

@@ -1,13 +1,13 @@
-"""Hops: what a header says of the machines that a request came through, read from the right.
+"""Reads from a header which machines a request came through (its hops), from right to left.
 
-The proxy that wrote last stands rightmost, so reading from the right reaches its words before any
-that a client sent along, and a client can neither break nor replace them. No trust here, and no
-request: text in, hops out.
+The last proxy writes at the right end, so its words are read before any that a client has sent, and
+a client can neither break nor replace them. This module only turns text into hops; it does not know
+which of them are trusted.
 
 The fact a reader would get wrong: a Forwarded header (RFC 7239) can be read from the right, quotes
-and all. Of the pieces that begin behind a comma, the shortest one that is a whole element is the
-last element: a piece that begins inside a quoted string has an odd number of quotes, and no whole
-element has.
+included. Of the pieces that begin after a comma, the shortest one that is a complete element is the
+last element: a piece that begins inside a quoted string has an odd number of quotes, which no
+complete element has.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["MOST_HOPS", "UNIX", "Hop", "Hops", "hops_reader"]
 UNIX = "unix:"
 """How nginx names the client of a Unix socket; in `trusted_proxies`: peers on a Unix socket."""
 MOST_HOPS = 100
-"""Hops to read at most. No chain of proxies is as long: what is longer was made up."""
+"""Hops to read at most. No real chain of proxies is longer."""
 _LONGEST_ELEMENT = 1024
 """Characters of one element of a Forwarded header."""
 _MOST_COMMAS = 4
@@ -31,8 +31,8 @@ _MOST_COMMAS = 4
 
 
 class Hop(NamedTuple):
-    """One machine. `address` is None for what is no IP address ('unknown', an obfuscated name);
-    `port` None if none is given; `unix` for the client of a Unix socket."""
+    """One machine. `address` is None if the header has no IP address for it ('unknown', an
+    obfuscated name); `port` is None if none is given; `unix` tells the client of a Unix socket."""
 
     address: str | None
     port: int | None = None
@@ -45,7 +45,8 @@ _NOBODY = Hop(None)
 
 
 def hops_reader(header: str) -> Hops:
-    """What reads the header of that name: RFC 7239 for Forwarded, else a list of addresses."""
+    """The function that reads the header of that name: Forwarded by RFC 7239, others as lists of
+    addresses."""
     return _forwarded if header.lower() == "forwarded" else _listed
 
 
@@ -58,8 +59,8 @@ def _listed(value: str) -> Iterator[Hop]:
 
 
 def _forwarded(value: str) -> Iterator[Hop]:
-    """The hops of a Forwarded header. What is no whole element is a hop without an address, and
-    the last one that can be read."""
+    """The hops of a Forwarded header. Text that is not a complete element is a hop without an
+    address, and reading ends there."""
     end = len(value)
     for _ in range(MOST_HOPS):
         start = _start_of_element(value, end)
@@ -75,7 +76,7 @@ def _forwarded(value: str) -> Iterator[Hop]:
 
 
 def _start_of_element(value: str, end: int) -> int | None:
-    """Where the element begins that ends at `end`; None if no whole element ends there."""
+    """Where the element that ends at `end` begins; None if no complete element ends there."""
     comma = end
     floor = max(0, end - _LONGEST_ELEMENT)
     for _ in range(_MOST_COMMAS):
@@ -91,7 +92,7 @@ def _start_of_element(value: str, end: int) -> int | None:
 
 
 def _node(element: str) -> Hop | None:
-    """The hop that a whole element names; None for an empty element."""
+    """The hop that a complete element names; None for an empty element."""
     named: list[str] = []
     empty = True
     for match in _PAIR.finditer(element):

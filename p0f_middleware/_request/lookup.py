@@ -1,12 +1,12 @@
 """One request's lookup, from the visitor to the keys that the application finds.
 
-Data goes down once and comes up once: visitor -> what its connection was told before, or else the
-source -> outcome -> does the User-Agent agree? -> keys. What the sync and the async side share is
-`BaseLookup`; `Lookup` is the sync side, and `AsyncLookup` (in its own module, since it needs
-asyncio) differs in how it waits and in nothing else.
+The steps: visitor -> the answer that its connection got before, or else the source's -> outcome ->
+does the User-Agent agree? -> keys. `BaseLookup` has what the sync and the async side share.
+`Lookup` is the sync side; `AsyncLookup` (in its own module, since it needs asyncio) differs only in
+how it waits.
 
-The fact a reader would get wrong: `timeout` plus `grace` is the most that a request may cost, all
-its questions together. Every question gets the same deadline.
+The fact a reader would get wrong: `timeout` plus `grace` is the longest that a request may wait,
+for all its questions together. Every question gets the same deadline.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class BaseLookup:
         claims: whether to compare the User-Agent with the fingerprint.
 
     Raises:
-        ValueError: an option makes no sense.
+        ValueError: an option has an invalid value.
     """
 
     def __init__(

@@ -1,12 +1,13 @@
-"""Whose request it is: the peer's, or that of the client which a trusted proxy names.
+"""Decides whose request it is: the peer's, or that of the client that a trusted proxy names.
 
-A client writes what it likes into a forwarding header, so one header is read, the one that the
-proxy writes (`client_header`), and only if the peer is a trusted proxy; from the right, past hops
-that are trusted too. The first other hop is the client, and what stands left of it is hearsay.
+A client can write anything into a forwarding header. So only the header that the proxy writes
+(`client_header`) is read, and only if the peer is a trusted proxy. It is read from the right: hops
+that are trusted too are passed over, the first other hop is the client, and nothing to the left of
+it counts.
 
-The fact a reader would get wrong: no address is not a Unix socket. A server may have lost the
-address of a TCP client that has reset its connection; only a socket known to be a Unix socket is
-trusted as one.
+The fact a reader would get wrong: a peer without an address is not always on a Unix socket. A
+server may have lost the address of a TCP client that has reset its connection, so only a socket
+that is known to be a Unix socket is trusted as one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["CLIENT_HEADER", "Client", "ProxyRules", "Trusted", "TrustedProxies"]
 
 Trusted: TypeAlias = str | IPv4Address | IPv6Address | IPv4Network | IPv6Network
 Header: TypeAlias = Callable[[str], "str | None"]
-"""Gives the request's header of that name, its repetitions joined; None if absent."""
+"""Returns the request's header of that name, repetitions joined; None if it was not sent."""
 
 CLIENT_HEADER = "X-Forwarded-For"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section 5.1
@@ -38,7 +39,7 @@ class TrustedProxies:
             that come through a Unix socket.
 
     Raises:
-        ValueError: an entry is none of these, or `trusted` is no collection of them.
+        ValueError: an entry is something else, or `trusted` is not a collection.
     """
 
     def __init__(self, trusted: Trusted | Iterable[Trusted]) -> None:
@@ -52,7 +53,7 @@ class TrustedProxies:
         return self.unix or bool(self._networks)
 
     def trusts(self, address: str | None) -> bool:
-        """Whether a canonical IP address is a trusted proxy's; None is nobody's."""
+        """Whether a canonical IP address is that of a trusted proxy; False for None."""
         return address is not None and self._trusts(address)
 
     def _is_in_a_network(self, address: str) -> bool:
@@ -83,7 +84,7 @@ class ProxyRules:
         client_port_header: that of the header in which it names the client's port; None for none.
 
     Raises:
-        ValueError: an option makes no sense.
+        ValueError: an option has an invalid value.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class ProxyRules:
         self, value: str, peer_address: str | None
     ) -> tuple[str | None, int | None]:
         """The client that the header names: the rightmost hop that is not trusted, or else the
-        leftmost hop. A hop without an address ends the walk: then nobody is named."""
+        leftmost hop. A hop without an address ends the search: then no client is named."""
         address, port = peer_address, None
         for hop in self._hops(value):
             if hop.unix and self.trusted.unix:
@@ -150,7 +151,7 @@ def header_name(option: str, name: object) -> str:
     """The value of an option that is the name of a header.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not.
     """
     if isinstance(name, str) and _HEADER_NAME.match(name):
         return name

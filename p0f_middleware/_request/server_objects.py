@@ -1,11 +1,11 @@
-"""The object that a server keeps for each connection: which connection it is, without asking Linux.
+"""Finds the object that a server keeps for a connection, which identifies it without a system call.
 
-Requests of one connection have the same object, and another connection has another one, also if it
-comes from the same address and port. What is in the object is not looked at; for its socket there
-is `syn/_server_sockets`.
+Requests of one connection have the same object, and another connection has another one, even from
+the same address and port. This module does not look into the object; `syn/_server_sockets` finds
+its socket.
 
-The fact a reader would get wrong: the object's `id` is not enough, since a connection that has gone
-leaves it to the next. Keep a weak reference and compare what it gives.
+The fact a reader would get wrong: the object's `id` is not enough, because a new object may get the
+`id` of one that is gone. Keep a weak reference, and compare the object that it returns.
 """
 
 from __future__ import annotations

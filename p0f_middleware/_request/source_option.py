@@ -1,11 +1,11 @@
-"""The middlewares' option `source`: what it may be, and what is wrong with what it is.
+"""Checks the middlewares' option `source` and turns it into something that can be asked.
 
-Written once for WSGI and ASGI. Everything that can be wrong is said at construction, in an error
-that names the option and the remedy, and not at each request in `p0f.reason`.
+It serves WSGI and ASGI. A wrong value is an error when the middleware is made, one that names the
+option and the remedy, so that it does not show up at each request in `p0f.reason`.
 
 The fact a reader would get wrong: an object's class decides by which method it is asked, not the
-object. A wrapper that hands on every attribute, a subclass of `P0f` that overrides `lookup` and a
-Mock (which is a path, too) all seem to have `fingerprint`, but somebody wrote their `lookup`.
+object itself. A wrapper that passes on every attribute, a subclass of `P0f` that overrides `lookup`
+and a Mock (which is also a path) all seem to have `fingerprint`, but their authors wrote `lookup`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Asked(NamedTuple):
     """A source as the middlewares use it.
 
     Attributes:
-        source: what `middleware.source` shows: the client made of a path, or the object given.
-        fingerprint: its one method; for ASGI it is awaited, if the source waits.
+        source: the value of `middleware.source`: the client made for a path, or the given object.
+        fingerprint: the method to call; for ASGI its result is awaited, if the source waits.
         timeout: seconds that one question may take.
-        waits: whether asking takes time, so that timeout and grace mean something.
+        waits: whether the source waits for something, so that timeout and grace apply.
         foreign: whether it is the user's own object.
     """
 
@@ -57,18 +57,18 @@ def resolve(
     grace: float,
     awaited: bool,
 ) -> Asked:
-    """Make of the option `source` what a middleware asks.
+    """The source to ask, from the option `source`.
 
     Args:
         source: the option; None for the path in P0F_SOCKET, or else `Syn()`.
-        client: makes a client of the daemon, of a path and `timeout`.
+        client: makes a client of the daemon, from a path and `timeout`.
         rules: the options on proxies.
-        timeout, grace: the options; a source that would ignore them must not be given any.
+        timeout, grace: the options; an error if they are given and the source ignores them.
         awaited: whether the source is for ASGI.
 
     Raises:
-        TypeError: `source` is no source, or one for the other kind of middleware.
-        ValueError: an option makes no sense.
+        TypeError: `source` is not a source, or one for the other kind of middleware.
+        ValueError: an option has an invalid value.
     """
     option = "source"
     if source is None:
@@ -93,7 +93,7 @@ def resolve(
 
 def _method(source: object) -> str | None:
     """The method by which to ask: the one that the most derived class has, `fingerprint` if it has
-    both; of an object without either in its class, what it has itself, `lookup` first."""
+    both. If the class has neither, a method of the object itself, `lookup` first."""
     kind = source if isinstance(source, type) else type(source)
     for cls in kind.__mro__:
         for method in ("fingerprint", "lookup"):
@@ -106,9 +106,9 @@ def _method(source: object) -> str | None:
 
 
 def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> Asked:
-    """A source that never waits, such as `Syn`: it serves ASGI, too, without being awaited."""
+    """A source that never waits, such as `Syn`. It serves ASGI too, and is not awaited."""
     name = type(source).__name__
-    # A default is told by its identity, so that the same number given on purpose is refused, too.
+    # The default is recognised by its identity, so that an equal number, when given, is refused.
     options = (
         ("timeout", timeout is TIMEOUT),
         ("grace", grace is GRACE or grace == 0),
@@ -127,7 +127,7 @@ def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> As
 
 
 def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
-    """One of our own sources that wait, or one that is made like them."""
+    """One of our own sources that wait, or one with the same methods."""
     _refuse_timeout(timeout, source)
     _require_kind(source, "fingerprint", awaited)
     patience = getattr(source, "timeout", TIMEOUT)
@@ -146,10 +146,10 @@ def _path(option: str, source: Any) -> str:
     """The path of p0f's socket.
 
     Args:
-        option: the name of the option, or of the environment variable, for the error.
+        option: the name of the option or of the environment variable, for the error message.
 
     Raises:
-        TypeError, ValueError: it is none.
+        TypeError, ValueError: it is not a path.
     """
     path = os.fspath(source)
     if not isinstance(path, str):

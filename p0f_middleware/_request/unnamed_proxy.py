@@ -1,8 +1,8 @@
-"""A proxy that nobody has named: one warning, where a fingerprint may be the proxy's.
+"""Warns, once, of a proxy that is not in `trusted_proxies`: fingerprints may be the proxy's.
 
 Behind a proxy on the same machine or network and without `trusted_proxies`, every visitor has the
-proxy's own fingerprint, with status ok. That cannot be told from a client on the same network which
-sends such a header itself, so it is worth a warning and nothing more.
+proxy's own fingerprint, with status ok. A client on the same network that sends such a header
+itself looks the same, so there is a warning and nothing more.
 """
 
 from __future__ import annotations

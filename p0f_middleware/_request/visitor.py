@@ -1,10 +1,10 @@
-"""Visitors: what a source may know of a request, worked out of environ or scope when asked for.
+"""Visitors: what a source may know of a request, read from environ or scope when it is asked for.
 
-The one place in the package that reads environ and scope. What a visitor is for is in `_visitor`;
-whose word counts is in `proxies`; where each server has its socket is in `syn`.
+No other module reads environ and scope. `_visitor` says what a visitor is for, `proxies` whose word
+counts, `server_objects` and `syn/_server_sockets` where a server keeps a connection.
 
 The fact a reader would get wrong: WSGI has one key for X-Forwarded-For and X_Forwarded_For, so a
-client may write the latter. Where the server leaves the raw headers in environ, they are read.
+client may send the latter. If the server leaves the raw headers in environ, those are read.
 """
 
 from __future__ import annotations

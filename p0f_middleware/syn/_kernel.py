@@ -2,8 +2,8 @@
 
 A listener with TCP_SAVE_SYN keeps the IP and TCP headers of the SYN of every connection it accepts
 from then on; TCP_SAVED_SYN on the connection hands them out. No privilege is needed. Sockets are
-named by bare file descriptors, which stay their owners': nothing here closes one. What a SYN means,
-and which server keeps its descriptors where, is not known here.
+named by bare file descriptors, which stay their owners': nothing here closes one. This module does
+not know what a SYN means, nor which server keeps its descriptors where.
 
 The fact a reader would get wrong: the kernel hands out a SYN *once*, to whoever asks first, so
 SYNs that were read are kept for the rest of the process (`read_syn_once`).

@@ -1,4 +1,4 @@
-"""An option that makes no sense is refused by name, in both clients."""
+"""An option with an invalid value is refused by name, in both clients."""
 
 from __future__ import annotations
 
