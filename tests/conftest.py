@@ -10,6 +10,8 @@ import pytest
 
 from p0f_middleware import _outage
 
+from . import own_network
+
 # For programs that tests start: eventlet's own resolver imports httpcore and trio, half patched.
 os.environ["EVENTLET_NO_GREENDNS"] = "yes"
 
@@ -31,7 +33,16 @@ def untraced() -> Iterator[None]:
     sys.settrace(tracer)
 
 
+_OWN_NETWORK = pytest.StashKey[bool]()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    own = config.stash[_OWN_NETWORK]
+    return f"network: {'its own' if own else 'shared, so other loopback traffic may disturb tests'}"
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_OWN_NETWORK] = own_network.enter()
     if sys.version_info < (3, 11):  # its TLS leaves transports unclosed where the peer hangs up
         config.addinivalue_line(
             "filterwarnings", "ignore:unclosed transport <asyncio.sslproto:ResourceWarning"
