@@ -49,7 +49,10 @@ def test_the_page_shows_the_fingerprint(site: int) -> None:
 
 
 def test_the_page_says_why_there_is_none(site: int) -> None:
-    status, body = fetch(site, source="127.0.0.9")
+    for _ in range(5):
+        status, body = fetch(site, source="127.0.0.9")
+        if "in time" not in body:  # on a busy machine the answer may come too late for the example
+            break
     assert status == 200
     assert "No fingerprint" in body
     assert escape(P0fStatus.NO_MATCH.describe()) in body

@@ -87,6 +87,13 @@ class Hold:
     def __len__(self) -> int:
         return len(self._told)
 
+    def __contains__(self, key: object) -> bool:
+        """Whether something is kept under this key, expired or not."""
+        try:
+            return key in self._told
+        except TypeError:  # the key has no hash
+            return False
+
     def get(self, key: object, now: float) -> Told | None:
         """What a connection with this key was told, if that is not too long ago.
 

@@ -123,6 +123,8 @@ class BaseLookup:
         if not self._holds or told.outcome.status is not P0fStatus.OK or not visitor.port:
             return keys
         direct = not visitor.behind_proxy
+        if direct and visitor.is_last() and visitor.key not in self._hold:
+            return keys  # nobody will ask for it
         connection = visitor.server_object() if direct else None
         if connection is None and direct and not self._waits:
             return keys

@@ -104,6 +104,11 @@ class BaseVisitor:
         """One of these names that a header of the request has; None if none has."""
         raise NotImplementedError
 
+    def is_last(self) -> bool:
+        """Whether the client ends its connection after this request (RFC 9112, section 9.6)."""
+        value = self.header("Connection")
+        return value is not None and value.strip().lower() == "close"
+
     def connection(self) -> int:
         """The file descriptor of the request's socket. Raises NoConnection."""
         raise NotImplementedError

@@ -299,6 +299,44 @@ def test_a_failure_is_not_held(wrap: Wrap) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "last", "queries"),
+    [("close", "keep-alive", 2), (" Close", "close", 2), ("keep-alive", "close", 1)],
+)
+def test_what_the_last_request_of_a_connection_is_told_is_not_held(
+    wrap: Wrap, first: str, last: str, queries: int
+) -> None:
+    source = KnownAfter()
+    middleware = wrap(source)
+    middleware.request(headers=[("Connection", first)])
+    middleware.request(headers=[("Connection", last)])
+
+    assert len(source.asked) == queries
+
+
+def test_the_last_request_of_a_connection_is_told_what_the_others_were(
+    wrap: Wrap, clock: Clock
+) -> None:
+    source = KnownAfter(info=P0fInfo(os_name="Linux"))  # asked once more, for the HTTP client
+    middleware = wrap(source)
+    middleware.request()
+    clock.now += 1.5
+    source.info = P0fInfo(os_name="Windows")  # another machine behind the address
+
+    found = middleware.request(headers=[("Connection", "close")])
+    assert (found["p0f.info"].os_name, len(source.asked)) == ("Linux", 2)
+
+
+def test_a_proxys_connection_may_end_after_each_request_of_a_held_client(wrap: Wrap) -> None:
+    source = KnownAfter()
+    middleware = wrap(source, trusted_proxies=PROXY)
+    for port in (1, 2):
+        headers = [("X-Forwarded-For", "192.0.2.1:51008"), ("Connection", "close")]
+        middleware.request((PROXY, port), headers)
+
+    assert len(source.asked) == 1
+
+
+@pytest.mark.parametrize(
     ("client", "more", "queries"),
     [
         ("192.0.2.1:51008", {}, 1),

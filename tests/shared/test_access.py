@@ -420,11 +420,11 @@ def test_it_works_under_trio(store: RealStore) -> None:
 
 def test_a_source_that_is_forgotten_leaves_nothing_open(store: RealStore) -> None:
     script = (
-        "import asyncio, gc, sys; from p0f_middleware import *; "
+        "import asyncio, gc, sys, threading; from p0f_middleware import *; "
         "from tests.shared.syns import FakeVisitor as V; v = V('192.0.2.1', 1); "
         "s = SharedSyn(sys.argv[1], timeout=60); s.fingerprint(v, 1e12); del s; "
         "a = AsyncSharedSyn(sys.argv[1], timeout=60); asyncio.run(a.fingerprint(v, 1e12)); "
-        "del a; gc.collect()"
+        "del a; [thread.join(9) for thread in threading.enumerate() if thread.daemon]; gc.collect()"
     )
     command = [sys.executable, "-W", "error::ResourceWarning", "-c", script, store.url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
