@@ -41,7 +41,7 @@ class AsyncLookup(BaseLookup):
         try:
             asked = self._fingerprint(visitor, deadline)
             outcome: Outcome = await asked if self._waits else asked
-            if asked_too_early(visitor, outcome):
+            if self._waits and asked_too_early(visitor, outcome):
                 outcome = await self._ask_again(visitor, deadline, outcome)
         except Exception as error:
             return failed(error, foreign_code=self._foreign)

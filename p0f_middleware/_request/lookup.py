@@ -83,8 +83,10 @@ class BaseLookup:
         p0f answers for the address, and may not have seen the SYN of this connection yet: then it
         has told of another machine behind the address, and would have an honest client accused.
         """
+        if not self._grace.seconds:
+            return 0.0
         claim = keys.get("p0f.claim")
-        if claim is None or claim.verdict is not ClaimVerdict.MISMATCH or not self._grace.seconds:
+        if claim is None or claim.verdict is not ClaimVerdict.MISMATCH:
             return 0.0
         info, address = keys["p0f.info"], visitor.address
         if not isinstance(info, P0fInfo) or info.source != "p0f" or address is None:
@@ -161,7 +163,7 @@ class Lookup(BaseLookup):
     def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
         try:
             outcome: Outcome = self._fingerprint(visitor, deadline)
-            if asked_too_early(visitor, outcome):
+            if self._waits and asked_too_early(visitor, outcome):
                 outcome = self._ask_again(visitor, deadline, outcome)
         except Exception as error:
             return failed(error, foreign_code=self._foreign)

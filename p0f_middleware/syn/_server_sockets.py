@@ -69,9 +69,10 @@ def asgi_connection(
     Raises:
         NoConnection: the server does not expose it, or it is closed.
     """
-    owner = None
-    with contextlib.suppress(Exception):  # the object's own __getattr__ may raise anything
+    try:
         owner = getattr(receive, "__self__", None)
+    except Exception:  # the object's own __getattr__ may raise anything
+        owner = None
     package = _package(owner)
     getter = _BY_OWNER_PACKAGE.get(package)
     if getter is not None:
