@@ -12,8 +12,7 @@ from .._async_library import sleep
 from .._errors import P0fTimeout
 from .._outcome import Outcome
 from .failure import failed
-from .hold import Told
-from .lookup import BaseLookup, Keys, asked_too_early
+from .lookup import BaseLookup, Keys, asked_too_early, keys_of
 from .visitor import BaseVisitor
 
 __all__ = ["AsyncLookup"]
@@ -26,14 +25,15 @@ class AsyncLookup(BaseLookup):
         """The keys of a request for which nothing is `held`. Raises nothing of ours."""
         try:
             deadline = time.monotonic() + self._budget
-            told = Told(await self._ask(visitor, deadline))
-            keys = self._keys(visitor, told)
+            outcome = await self._ask(visitor, deadline)
+            said = visitor.claims() if self._claims else None
+            keys = keys_of(outcome, said)
             pause = self._pause_to_confirm(visitor, keys, deadline)
             if pause:
                 await sleep(pause)
-                told = Told(await self._ask(visitor, deadline))
-                keys = self._keys(visitor, told)
-            return self._tell(visitor, told, keys)
+                outcome = await self._ask(visitor, deadline)
+                keys = keys_of(outcome, said)
+            return self._tell(visitor, outcome, said, keys)
         except Exception as error:
             return self._keys_of_failure(error)
 

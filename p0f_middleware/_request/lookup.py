@@ -19,7 +19,7 @@ from .._errors import P0fTimeout
 from .._info import P0fInfo
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from .._user_agent import LONGEST, Headers
+from .._user_agent import LONGEST
 from ..claim import ClaimVerdict, check_request, read_headers
 from .failure import failed
 from .grace import Grace
@@ -29,11 +29,11 @@ from .source_option import Asked
 from .unnamed_proxy import UnnamedProxy
 from .visitor import BaseVisitor, Said
 
-__all__ = ["BaseLookup", "Keys", "Lookup", "asked_too_early"]
+__all__ = ["BaseLookup", "Keys", "Lookup", "asked_too_early", "keys_of"]
 
 Keys = dict[str, Any]
 """What an application finds in environ or scope. It is shared between requests: copy it."""
-_NO_HEADERS = read_headers(None, None)
+_NOTHING_SENT = None, None
 
 
 class BaseLookup:
@@ -115,14 +115,15 @@ class BaseLookup:
         except Exception as error:
             return self._keys_of_failure(error)
 
-    def _tell(self, visitor: BaseVisitor, told: Told, keys: Keys) -> Keys:
+    def _tell(self, visitor: BaseVisitor, outcome: Outcome, said: Said | None, keys: Keys) -> Keys:
         """What a connection is told, now and, if it is held, later.
 
         Args:
-            keys: what follows from `told` for this request.
+            said: what the client has said in this request.
+            keys: what follows from both for the application.
         """
         self._unnamed_proxy.look(visitor)
-        if not self._holds or told.outcome.status is not P0fStatus.OK or not visitor.port:
+        if not self._holds or outcome.status is not P0fStatus.OK or not visitor.port:
             return keys
         direct = not visitor.behind_proxy
         if direct and visitor.is_last() and visitor.key not in self._hold:
@@ -130,16 +131,14 @@ class BaseLookup:
         connection = visitor.server_object() if direct else None
         if connection is None and direct and not self._waits:
             return keys
+        told = Told(outcome)
+        _remember(told, said, keys)
         held = self._hold.put(visitor.key, connection, told, time.monotonic())
-        return keys if held is told else self._keys(visitor, held)
-
-    def _keys(self, visitor: BaseVisitor, told: Told) -> Keys:
-        """The keys of a request whose connection was `told` this."""
-        return _keys_for(told, visitor.claims() if self._claims else None)
+        return keys if held is told else _keys_for(held, said)
 
     def _keys_of_failure(self, error: Exception) -> Keys:
         """The keys where something of ours raised. Call it in the `except` clause."""
-        return _keys_of(failed(error), _NO_HEADERS if self._claims else None)
+        return keys_of(failed(error), _NOTHING_SENT if self._claims else None)
 
 
 class Lookup(BaseLookup):
@@ -149,14 +148,15 @@ class Lookup(BaseLookup):
         """The keys of a request for which nothing is `held`. Raises nothing of ours."""
         try:
             deadline = time.monotonic() + self._budget
-            told = Told(self._ask(visitor, deadline))
-            keys = self._keys(visitor, told)
+            outcome = self._ask(visitor, deadline)
+            said = visitor.claims() if self._claims else None
+            keys = keys_of(outcome, said)
             pause = self._pause_to_confirm(visitor, keys, deadline)
             if pause:
                 time.sleep(pause)
-                told = Told(self._ask(visitor, deadline))
-                keys = self._keys(visitor, told)
-            return self._tell(visitor, told, keys)
+                outcome = self._ask(visitor, deadline)
+                keys = keys_of(outcome, said)
+            return self._tell(visitor, outcome, said, keys)
         except Exception as error:
             return self._keys_of_failure(error)
 
@@ -199,9 +199,13 @@ def _keys_for(told: Told, said: Said | None) -> Keys:
     kept = told.keys_by_claims
     if kept[0] == said:
         return kept[1]
-    keys = _keys_of(told.outcome, None if said is None else read_headers(*said))
-    told.keys_by_claims = (said if _is_short(said) else NOTHING_SAID), keys
+    keys = keys_of(told.outcome, said)
+    _remember(told, said, keys)
     return keys
+
+
+def _remember(told: Told, said: Said | None, keys: Keys) -> None:
+    told.keys_by_claims = (said if _is_short(said) else NOTHING_SAID), keys
 
 
 def _is_short(said: Said | None) -> bool:
@@ -212,10 +216,10 @@ def _is_short(said: Said | None) -> bool:
     return True
 
 
-def _keys_of(outcome: Outcome, claims: Headers | None) -> Keys:
-    """The keys of an outcome; without a claim if `claims` is None."""
+def keys_of(outcome: Outcome, said: Said | None) -> Keys:
+    """The keys of an outcome; without a claim if `said` is None."""
     info, status, reason = outcome
-    if claims is None:
+    if said is None:
         return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason}
-    claim, info = check_request(info, claims)
+    claim, info = check_request(info, read_headers(*said))
     return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason, "p0f.claim": claim}
