@@ -106,7 +106,11 @@ class BaseLookup:
             told = self._hold.get(key, time.monotonic())
             if told is None:
                 return None
-            if not self._waits and not told.is_for(visitor.server_object()):
+            if (
+                not self._waits
+                and told.connection is not None  # a proxy's client is known by its key alone
+                and not told.is_for(visitor.server_object())
+            ):
                 return None
             said = visitor.claims() if self._claims else None
             kept = told.keys_by_claims
