@@ -18,7 +18,8 @@ import pytest
 from p0f_middleware._commands.demo_app import WINDOWS
 from tests.servers import BIN, fetch, free_port
 
-from .daemon import P0F, RealP0f, unavailable
+from ..needs import unavailable
+from .daemon import P0F, RealP0f
 
 DEMO = [str(BIN / "p0f-middleware"), "demo"]
 OWN_P0F = [*DEMO, "--source", "p0f"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +15,9 @@ import pytest
 from tests.docs.pages import SNIPPETS
 from tests.servers import BIN
 
-from .edges import HAPROXY, namespaces
+from .edges import namespaces
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs namespaces"),
-    pytest.mark.skipif(shutil.which("ip") is None, reason="iproute2 is missing"),
-    pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is missing"),
-    pytest.mark.skipif(not HAPROXY or not shutil.which("curl"), reason="HAProxy, curl is missing"),
-]
+pytestmark = pytest.mark.needs("root", "ip", "redis-server", "haproxy", "curl")
 MACHINE = f"p0f-{os.getpid()}-recipe"
 RECIPE = [s for s in SNIPPETS if (s.page, s.heading) == ("shared.md", "Try it on one machine")]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import socket
 import threading
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,7 @@ from p0f_middleware import P0fInfo, P0fWSGIMiddleware
 from tests.docs.pages import SNIPPETS
 from tests.servers import free_port, serve
 
-from .daemon import unavailable
+from ..needs import find
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -89,12 +88,10 @@ def proxy(
     port = free_port()
     recipe = RECIPES[request.param].replace("127.0.0.1:8000", f"127.0.0.1:{backend}")
     configuration, *command = _set_up(request.param, recipe, port, folder)
-    program = shutil.which(command[0]) or shutil.which(command[0], path="/usr/sbin:/sbin")
-    if program is None:
-        unavailable(f"{command[0]} is not installed")
+    program = find(command[0])
     (folder / "proxy.conf").write_text(configuration)
     environ = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
-    with serve([str(program), *command[1:]], port, cwd=folder, env=environ):
+    with serve([program, *command[1:]], port, cwd=folder, env=environ):
         yield port
 
 

@@ -20,7 +20,8 @@ import p0f_middleware
 from p0f_middleware.syn._match import Matcher
 from p0f_middleware.syn._merge import merge
 from p0f_middleware.syn._signatures import load, parse, read_text
-from tests.real.daemon import unavailable
+from tests import own_network
+from tests.needs import find, unavailable
 
 from .corpus import crafted, mutated
 from .oracle import as_p0f_logs, load_complaints, observe, real_p0f
@@ -80,11 +81,9 @@ COVERED = [
 def kernel_made() -> tuple[bytes, ...]:
     """SYNs of this machine's kernel under many settings, from a network namespace of their own."""
     script = Path(__file__).with_name("kernel_syns.py")
-    command = ["unshare", "--net", sys.executable, str(script)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    except OSError as error:
-        unavailable(f"unshare cannot be run: {error}")
+    command = [*own_network.COMMAND, sys.executable, str(script)]
+    find("ip")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         unavailable(f"no network namespace can be made: {done.stderr.strip()[-200:]}")
     return tuple(bytes.fromhex(line) for line in done.stdout.split())
