@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from p0f_middleware import _outage
 
@@ -14,6 +15,11 @@ from . import needs, own_network
 
 # For programs that tests start: eventlet's own resolver imports httpcore and trio, half patched.
 os.environ["EVENTLET_NO_GREENDNS"] = "yes"
+
+
+# On a busy machine to draw an example may take long; that says nothing of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture
