@@ -1,7 +1,6 @@
 """Which async library runs the caller, asyncio or trio, and functions that work under both.
 
-This module knows no request and no source. It imports trio only if trio runs. The fact a reader
-would get wrong: under trio no asyncio loop runs, so `running_loop()` is None.
+It imports trio only if trio runs. Under trio no asyncio loop runs, so `running_loop()` is None.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import _get_running_loop as running_loop
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-__all__ = ["Expired", "require_trio", "running_loop", "sleep", "wait_at_most"]
+__all__ = ["Expired", "in_thread", "require_trio", "running_loop", "sleep", "wait_at_most"]
 
 T = TypeVar("T")
 
@@ -67,3 +66,22 @@ async def wait_at_most(awaitable: Awaitable[T], seconds: float) -> T:
         if task.cancelled():  # else the task itself raised TimeoutError
             raise Expired from None
         raise
+
+
+async def in_thread(function: Callable[[], T], seconds: float) -> T:
+    """The result of a blocking function, called in a thread of asyncio's or trio's.
+
+    Where the caller stops waiting, cancelled or expired, the thread goes on by itself.
+
+    Raises:
+        Expired: it took longer than `seconds`.
+        RuntimeError: no event loop runs the caller, or no thread can be started.
+    """
+    if running_loop() is not None:
+        return await wait_at_most(asyncio.to_thread(function), seconds)
+    require_trio()
+    import trio
+
+    with trio.move_on_after(seconds):
+        return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
+    raise Expired

@@ -1,18 +1,16 @@
-"""Outages of the program that a source asks: when to ask again, and what the log says.
+"""Outages of the program that a source asks: when to ask it again, and what the log says.
 
-Both kinds of sources that wait for another program (the p0f daemon, a shared store) use this
-module. `Outage` decides when to ask again, without I/O and with the caller's clock; `OutageLog`
-writes the log lines at the begin and the end of an outage. Neither knows the program that is asked,
-or has a lock: the owner has one.
-
-The fact a reader would get wrong: if `Outage.retry` returns True, it has already postponed the next
-retry. Call it only if the caller will really try.
+The daemon's clients, the shared store and the edge use one `Outage` for each program they ask. It
+does no I/O but logging, and has no lock: when threads report at the same moment, a count may be one
+too low or a retry one too many.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
+from ._errors import P0fUnavailable
 from ._log import logger
 
 FIRST_DELAY = 0.5
@@ -25,42 +23,117 @@ REPORT_SPAN = 60.0
 
 
 class Outage:
-    """A time without answers. Times are seconds of any monotonic clock."""
+    """Whether a program is down, and when to ask it again. Times are `time.monotonic()`.
 
-    def __init__(self) -> None:
+    Args:
+        name: the program, as the subject of a sentence: "p0f".
+        place: where it is, without secrets: the path of a socket, an address.
+        meanwhile: what happens during an outage, for the log.
+        skipped: what `admit` refuses, for the log, where a number stands before it.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        place: str = "",
+        meanwhile: str = "requests go on without p0f.info",
+        skipped: str = "lookups were skipped",
+    ) -> None:
         self.down: bool = False
         self.began: float = 0.0
+        self._name = name
+        self._place = place
+        self._meanwhile = meanwhile
+        self._what_is_skipped = skipped
+        self._skipped = 0
         self._delay = FIRST_DELAY
         self._retry_at = 0.0
+        self._reports: deque[float] = deque(maxlen=MAX_REPORTS)
+        self._reported = False
 
-    def begin(self, now: float) -> bool:
-        """Record a failure. Returns True if it begins an outage, False if one has begun already."""
+    def admit(self, now: float) -> bool:
+        """Whether there is an outage, during which the caller may nevertheless ask.
+
+        True postpones the next retry: no second caller retries at the same time, and a caller that
+        never reports back (cancelled, killed) blocks no other. So call it only to really ask.
+
+        Raises:
+            P0fUnavailable: there is an outage and no retry is due; `skipped` is set.
+        """
+        if not self.down:
+            return False
+        if now >= self._retry_at:
+            self._delay = min(2 * self._delay, LONGEST_DELAY)
+            self._retry_at = now + self._delay
+            return True
+        self._skipped += 1
+        wait = self.retry_in(now)
+        error = P0fUnavailable(f"{self._name} at {self._place} is down; next try in {wait:.1f} s")
+        error.skipped = True
+        raise error
+
+    def refuse_early(self, now: float) -> None:
+        """Raise what `admit` would raise, but leave a retry that is due to others."""
+        if self.down and now < self._retry_at:
+            self.admit(now)
+
+    def retry_in(self, now: float) -> float:
+        """Seconds until a retry is due; 0 if it is."""
+        return max(0.0, self._retry_at - now)
+
+    def failed(self, error: Exception) -> bool:
+        """Record a failure; returns whether an outage begins with it. If so, it is logged."""
         if self.down:
             return False
-        self.down = True
+        now = time.monotonic()
+        self._skipped = 0
+        self._delay = FIRST_DELAY
+        self._retry_at = now + FIRST_DELAY
         self.began = now
+        self.down = True
+        reports = self._reports
+        self._reported = len(reports) < MAX_REPORTS or now - reports[0] > REPORT_SPAN
+        if self._reported:
+            reports.append(now)
+            # As text: a log record that refers to the exception would keep its frames alive, too.
+            text = str(error)
+            logger().warning("%s is down, %s: %s", self._name, self._meanwhile, text)
+        return True
+
+    def answered(self) -> None:
+        """Record an answer, which ends an outage. Logged as a warning, since who was told of the
+        begin at that level must learn of the end."""
+        if not self.down:
+            return
+        self.down = False
+        if self._reported:
+            logger().warning(
+                "%s at %s is back after %.1f s; %d %s",
+                self._name,
+                self._place,
+                time.monotonic() - self.began,
+                self._skipped,
+                self._what_is_skipped,
+            )
+
+    # Until the store's clients use the methods above:
+
+    def begin(self, now: float) -> bool:
+        if self.down:
+            return False
+        self.down, self.began = True, now
         self._delay = FIRST_DELAY
         self._retry_at = now + FIRST_DELAY
         return True
 
     def retry(self, now: float) -> bool:
-        """Whether a retry is due, which the caller must then make.
-
-        Returning True postpones the next retry by twice the delay: no second caller retries at the
-        same time, and a caller that never reports back (cancelled, killed) blocks no other.
-        """
         if now < self._retry_at:
             return False
         self._delay = min(2 * self._delay, LONGEST_DELAY)
         self._retry_at = now + self._delay
         return True
 
-    def retry_in(self, now: float) -> float:
-        """Seconds until a retry is due."""
-        return max(0.0, self._retry_at - now)
-
     def end(self) -> None:
-        """Record an answer, which ends the outage."""
         self.down = False
 
 
