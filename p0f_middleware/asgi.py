@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any, TypeAlias
 
 from asgiref.compatibility import guarantee_single_callable
@@ -110,10 +110,10 @@ def _readable(scope: Scope) -> Scope:
     # What raises here raises where the application reads it, too.
     with contextlib.suppress(Exception):
         client = scope.get("client")
-        if client is not None and not isinstance(client, str):
-            readable["client"] = client if type(client) in _SEQUENCES else tuple(client)
+        if isinstance(client, Iterator):
+            readable["client"] = tuple(client)
         headers = scope.get("headers")
-        if headers is not None:
+        if headers and isinstance(headers, Iterable) and not isinstance(headers, (str, bytes)):
             readable["headers"] = [
                 pair if type(pair) in _SEQUENCES else tuple(pair) for pair in headers
             ]

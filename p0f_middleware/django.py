@@ -34,6 +34,7 @@ from ._request.lookup import Keys, Lookup
 from ._request.proxies import CLIENT_HEADER, ProxyRules
 from ._request.source_option import SYN, default_text, is_awaited, make_source, resolve
 from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
+from .syn import Syn
 
 __all__ = ["OPTIONS", "P0fMiddleware", "checkable", "make_lookup", "read_settings"]
 
@@ -58,7 +59,7 @@ _ATTRIBUTES = {
 }
 _RECEIVE_AND_SEND = "p0f.receive_and_send"
 _ANY_PATH = "/run/p0f/p0f.sock"
-"""Stands for a source that is not made yet: a path is valid with all other settings."""
+"""Stands for a source that a callable will make: a path is valid with all other settings."""
 
 
 class P0fMiddleware:
@@ -206,11 +207,13 @@ def checkable(options: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     the source itself.
 
     Making some sources does more than to check the settings: 'syn' searches listeners, and a
-    callable may do anything. A path stands for these, which is valid with all other settings.
+    callable may do anything. Others stand for these.
     """
     source = options["source"]
-    if source == SYN or _makes_a_source(source) or (source is None and default_text()[1] == SYN):
+    if _makes_a_source(source):
         return {**options, "source": _ANY_PATH}, False
+    if source == SYN or (source is None and default_text()[1] == SYN):
+        return {**options, "source": Syn(arm=False)}, False
     return options, True
 
 

@@ -122,9 +122,10 @@ class Hold:
         peer: Any = answer.peer
         kept = self._by_pair
         try:
-            kept.pop(peer, None)  # so that it becomes the newest
-        except TypeError:  # no hash
+            hash(peer)
+        except TypeError:
             return
+        kept.pop(peer, None)  # so that it becomes the newest
         while len(kept) >= self._most:
             try:
                 kept.pop(next(iter(kept)), None)

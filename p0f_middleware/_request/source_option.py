@@ -151,8 +151,8 @@ def _text(option: str, source: object) -> str | None:
         return source
     if not source or "://" in source or source.startswith("unix:") or "\0" in source:
         raise ValueError(
-            f"{option} as text is the path of p0f's socket such as '/run/p0f/p0f.sock', 'syn', or"
-            f" the URL of a store ({', '.join(_STORE_SCHEMES)}); not {_shown(source)}"
+            f"{option} is the path of p0f's socket, such as '/run/p0f/p0f.sock'; or 'syn'; or the"
+            f" URL of a store ({', '.join(_STORE_SCHEMES)}); not {_shown(source)}"
         )
     return source
 
