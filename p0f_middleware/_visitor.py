@@ -42,6 +42,8 @@ class Socket(Protocol):
 class Visitor(Protocol):
     """The sender of a request. Addresses are canonical: IPv4-mapped IPv6 as IPv4, without zone."""
 
+    __slots__ = ()
+
     @property
     def peer_address(self) -> str | None:
         """The address of the TCP peer as the server reports it; None if it reports none."""

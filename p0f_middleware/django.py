@@ -7,10 +7,10 @@
 Django builds the middleware for sync or for async, as the stack around it asks (its documentation,
 "Asynchronous support"). Built for async it awaits the source on the event loop; built for sync it
 waits, which under ASGI happens in the thread that Django keeps for sync code, never on the loop. A
-project may have both, so a source of ours for the one kind is exchanged for its twin for the other.
+project may have both, so a source of this package for the one is exchanged for its twin.
 
-Where the WSGI or ASGI application is wrapped in one of the other middlewares, what stands in environ
-or scope is taken, and nothing is asked here.
+Where the WSGI or ASGI application is wrapped in one of the other middlewares, what stands in
+environ or scope is taken, and nothing is asked here.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class P0fMiddleware:
 
     @property
     def source(self) -> Any:
-        """What is asked: the object given as SOURCE, or what was made of a text or by a callable."""
+        """What is asked: the object given as SOURCE, or what a text or a callable has made."""
         return self._lookup().source
 
     def __call__(self, request: HttpRequest) -> Any:

@@ -161,7 +161,7 @@ class BaseLookup:
     def _keep(
         self, visitor: BaseVisitor, outcome: Outcome, claims: ClientClaims | None, keys: Keys
     ) -> Keys:
-        """Keep what a connection gets, by the rules of `hold`; returns the keys for this request."""
+        """Keep what a connection gets, by the rules of `hold`; returns this request's keys."""
         if not self._holds or outcome.status is not P0fStatus.OK or not visitor.port:
             return keys
         if getattr(outcome.info, "source", None) == "address":
@@ -211,7 +211,12 @@ class Lookup(BaseLookup):
 def keys_of(outcome: Outcome, address: str | None, claims: ClientClaims | None) -> Keys:
     """The keys of an outcome; without a claim if `claims` is None."""
     info, status, reason = outcome
-    keys = {"p0f.info": info, "p0f.status": status, "p0f.reason": reason, "p0f.address": address}
+    keys: Keys = {
+        "p0f.info": info,
+        "p0f.status": status,
+        "p0f.reason": reason,
+        "p0f.address": address,
+    }
     if claims is not None:
         keys["p0f.claim"], keys["p0f.info"] = check_request(info, read_headers(*claims))
     return keys

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from .._address import Endpoint, endpoint, port_number
-from .._visitor import NoConnection, Socket
+from .._visitor import NoConnection, Socket, Visitor
 from ..syn import servers
 from ..syn.kernel import is_unix
 from .proxies import Client, ProxyRules
@@ -25,7 +25,7 @@ ClientClaims: TypeAlias = "tuple[Any, Any]"
 """What a client says of itself: its User-Agent and Sec-CH-UA-Platform."""
 
 
-class BaseVisitor:
+class BaseVisitor(Visitor):
     """What visitors of both kinds have in common."""
 
     __slots__ = ("_client", "_peer", "_rules")
@@ -68,8 +68,6 @@ class BaseVisitor:
 
     @property
     def http_version(self) -> str | None:
-        """The version of HTTP that the client speaks ('1.1', '2', '3'); None if it is not known,
-        as behind a proxy that does not say."""
         if self.behind_proxy:
             return "3" if self.client.http3 else None
         return self._server_http_version()
@@ -99,7 +97,6 @@ class BaseVisitor:
         return f"the trusted proxy {proxy} names no IP address in {header}"
 
     def is_trusted(self, address: str | None) -> bool:
-        """Whether a canonical address is one of `trusted_proxies`."""
         return self._rules.trusted.trusts(address)
 
     def peer(self) -> Endpoint:
@@ -122,10 +119,6 @@ class BaseVisitor:
         """The version of HTTP as the server gives it."""
         raise NotImplementedError
 
-    def header(self, name: str) -> str | None:
-        """The request's header of that name, repetitions joined by commas; None if absent."""
-        raise NotImplementedError
-
     def first_header(self, names: tuple[str, ...]) -> str | None:
         """One of these names that a header of the request has; None if none has."""
         raise NotImplementedError
@@ -134,14 +127,6 @@ class BaseVisitor:
         """Whether the client ends its connection after this request (RFC 9112, section 9.6)."""
         value = self.header("Connection")
         return value is not None and value.strip().lower() == "close"
-
-    def socket(self) -> Socket:
-        """The server's own socket of the request's connection. Raises NoConnection."""
-        raise NotImplementedError
-
-    def server_object(self) -> object | None:
-        """The object that the server keeps for this connection; None if it shows none."""
-        raise NotImplementedError
 
     def claims(self) -> ClientClaims:
         """User-Agent and Sec-CH-UA-Platform, as the server gives them; None for one that was not

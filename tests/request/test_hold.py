@@ -90,9 +90,7 @@ def test_where_the_server_shows_no_connection_only_p0f_could_not_tell_better() -
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[str, int, int]]:
     """Steps of connections that open, ask and end, on few ports."""
-    step = st.tuples(
-        st.sampled_from(["open", "ask", "end"]), st.integers(0, 3), st.integers(0, 1)
-    )
+    step = st.tuples(st.sampled_from(["open", "ask", "end"]), st.integers(0, 3), st.integers(0, 1))
     return draw(st.lists(step, max_size=40))
 
 
