@@ -30,6 +30,7 @@ from ._errors import (
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo
 from ._outcome import P0fStatus
+from ._request.lookup import lookup_counts
 from ._result import P0fResult, p0f_of
 from .claim import Claim, ClaimVerdict, check_claim
 from .wsgi import P0fWSGIMiddleware
@@ -67,6 +68,7 @@ __all__ = [
     "Syn",
     "check_claim",
     "fingerprint_syn",
+    "lookup_counts",
     "p0f_of",
     "save_syn",
 ]

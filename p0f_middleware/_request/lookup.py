@@ -29,7 +29,7 @@ from .proxy_warnings import ProxyWarnings
 from .source_option import Asked
 from .visitor import BaseVisitor, ClientClaims
 
-__all__ = ["BaseLookup", "Keys", "Lookup", "Steps"]
+__all__ = ["BaseLookup", "Keys", "Lookup", "Steps", "lookup_counts"]
 
 Keys = dict[str, Any]
 """What an application finds in environ or scope. It is shared between requests: copy it."""
@@ -105,7 +105,9 @@ class BaseLookup:
                 outcome = yield from self._ask(visitor, deadline)
                 keys = keys_of(outcome, visitor.address, claims)
             self._warnings.check(visitor)
-            return self._keep(visitor, outcome, claims, keys)
+            keys = self._keep(visitor, outcome, claims, keys)
+            _count(keys)
+            return keys
         except Exception as error:
             return self._keys_of_failure(visitor, error)
 
@@ -181,7 +183,9 @@ class BaseLookup:
             address = visitor.address
         except Exception:  # this may be what has failed
             address = None
-        return keys_of(outcome, address, _NOTHING_SENT if self._claims else None)
+        keys = keys_of(outcome, address, _NOTHING_SENT if self._claims else None)
+        _count(keys)
+        return keys
 
 
 class Lookup(BaseLookup):
@@ -220,6 +224,25 @@ def keys_of(outcome: Outcome, address: str | None, claims: ClientClaims | None) 
     if claims is not None:
         keys["p0f.claim"], keys["p0f.info"] = check_request(info, read_headers(*claims))
     return keys
+
+
+_Kind: TypeAlias = "tuple[P0fStatus, ClaimVerdict | None]"
+_counts: dict[_Kind, int] = {}
+
+
+def lookup_counts() -> dict[_Kind, int]:
+    """How many lookups this process has made, by status and verdict (None without a claim).
+
+    All middlewares count here, whatever their source. A request that gets the answer of an earlier
+    one of its connection is not counted. Threads may count at once, so a count may be a little low.
+    """
+    return dict(_counts)
+
+
+def _count(keys: Keys) -> None:
+    claim = keys.get("p0f.claim")
+    kind = keys["p0f.status"], None if claim is None else claim.verdict
+    _counts[kind] = _counts.get(kind, 0) + 1
 
 
 def _is_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:

@@ -17,6 +17,7 @@ from p0f_middleware import (
     P0fStatus,
     P0fTimeout,
     P0fUnavailable,
+    lookup_counts,
 )
 from p0f_middleware._daemon.protocol import P0F_3, write_answer
 from p0f_middleware._outcome import Outcome
@@ -576,3 +577,21 @@ def test_a_cancelled_request_is_cancelled_while_it_waits_for_p0f(fake_p0f: FakeP
         await middleware.source.close()
 
     asyncio.run(main())
+
+
+# Counts
+
+
+def test_lookups_are_counted_by_status_and_verdict_for_any_source(wrap: Wrap) -> None:
+    before = lookup_counts()
+    middleware = wrap(KnownAfter())
+    for _ in range(3):
+        middleware.request(headers=[("User-Agent", LINUX)])  # one lookup: the others are held
+    wrap(KnownAfter(NEVER), grace=0, claims=False).request()
+
+    now = lookup_counts()
+    more = {kind: now[kind] - before.get(kind, 0) for kind in now}
+    assert {kind: count for kind, count in more.items() if count} == {
+        (P0fStatus.OK, ClaimVerdict.AGREE): 1,
+        (P0fStatus.NO_MATCH, None): 1,
+    }
