@@ -7,11 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import weakref
 from asyncio import _get_running_loop as running_loop
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["Expired", "in_thread", "require_trio", "running_loop", "sleep", "wait_at_most"]
+if TYPE_CHECKING:
+    import trio
+
+__all__ = [
+    "Expired",
+    "Turns",
+    "in_thread",
+    "require_trio",
+    "running_loop",
+    "sleep",
+    "wait_at_most",
+]
 
 T = TypeVar("T")
 
@@ -85,3 +97,28 @@ async def in_thread(function: Callable[[], T], seconds: float) -> T:
     with trio.move_on_after(seconds):
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
     raise Expired
+
+
+class Turns:
+    """A lock for each event loop, for tasks that must do something one at a time."""
+
+    def __init__(self) -> None:
+        self._locks: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+    def here(self) -> asyncio.Lock | trio.Lock:
+        """The lock of the running loop: `async with turns.here(): ...`.
+
+        Raises:
+            RuntimeError: no event loop runs the caller.
+        """
+        loop: object = running_loop()
+        make: Callable[[], asyncio.Lock | trio.Lock] = asyncio.Lock
+        if loop is None:
+            require_trio()
+            import trio
+
+            loop, make = trio.lowlevel.current_trio_token(), trio.Lock
+        lock: asyncio.Lock | trio.Lock | None = self._locks.get(loop)
+        if lock is None:
+            lock = self._locks[loop] = make()
+        return lock

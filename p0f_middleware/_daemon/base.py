@@ -1,7 +1,4 @@
-"""What P0f and AsyncP0f have in common: options, counters, and the outcome of a result.
-
-The two differ only in how they wait, so this module waits for nothing.
-"""
+"""What P0f and AsyncP0f have in common: options, counters, and the outcome of a result."""
 
 from __future__ import annotations
 
@@ -11,50 +8,28 @@ from .._errors import P0fNoMatch
 from .._info import P0fInfo
 from .._options import seconds
 from .._outcome import Outcome, P0fStatus
-from . import options
-from .cache import HostCache
-from .health import Health
+from .exchange import Exchange
 from .protocol import ReadT
+from .rules import Rules
 from .stats import P0fStats
 
 TIMEOUT = 0.1
-IDLE = 30.0
-CACHE_SIZE = 10_000
-"""The number of hosts that p0f itself remembers by default (its -m)."""
 NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "p0f has not seen this client")
 
 
 class BaseClient:
     """What `P0f` and `AsyncP0f` have in common; `P0f` documents the options."""
 
-    def __init__(
-        self,
-        socket_path: str | os.PathLike[str],
-        *,
-        timeout: float = TIMEOUT,
-        idle: float = IDLE,
-        cache_ttl: float | None = None,
-        cache_size: int = CACHE_SIZE,
-    ) -> None:
-        self.socket_path: str = options.socket_path(socket_path)
+    def __init__(self, socket_path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> None:
+        self.socket_path: str = _checked_path(socket_path)
         self.timeout: float = seconds("timeout", timeout)
-        self.idle: float = seconds("idle", idle)
-        size = options.count("cache_size", cache_size)
-        self._cache: HostCache | None = None
-        if cache_ttl is not None:
-            self._cache = HostCache(seconds("cache_ttl", cache_ttl), size)
-        self._health = Health(self.socket_path)
-        self._counters = self._health.counters
-        self._set_up()
-
-    def _set_up(self) -> None:
-        """Make what this kind of client needs in addition, without connecting."""
-        raise NotImplementedError
+        self._rules = Rules(self.socket_path, self.timeout)
+        self._exchange = Exchange(self._rules)
 
     @property
     def stats(self) -> P0fStats:
         """The current counters of this client's lookups, for monitoring."""
-        return self._counters.snapshot()
+        return self._rules.counters.snapshot()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.socket_path!r}, timeout={self.timeout!r})"
@@ -74,3 +49,26 @@ def require_match(ip_address: str, result: ReadT | None) -> ReadT:
     if result is None:
         raise P0fNoMatch(f"p0f knows nothing about {ip_address}")
     return result
+
+
+def _checked_path(value: object) -> str:
+    """The path of p0f's socket as text.
+
+    Raises:
+        TypeError: `value` is neither text nor a path object of text.
+        ValueError: it cannot be the path of a socket.
+    """
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if isinstance(path, bytes):
+        raise TypeError(f"socket_path is text, not bytes: use os.fsdecode({path!r})")
+    if not isinstance(path, str):
+        raise TypeError(f"socket_path is the path given to p0f with -s, not {value!r}")
+    if not path:
+        raise ValueError("socket_path is empty: use the path given to p0f with -s")
+    if "\0" in path:
+        raise ValueError(f"socket_path contains a NUL character: {path!r}")
+    scheme, colon, rest = path.partition(":")
+    if colon and (scheme.lower() == "unix" or rest.startswith("//")):
+        bare = "/" + rest.lstrip("/") if rest.startswith("/") else rest
+        raise ValueError(f"socket_path is a plain path: use {bare!r}, not {path!r}")
+    return path
