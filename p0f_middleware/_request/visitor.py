@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from .._address import Endpoint, endpoint, port_number
 from .._visitor import NoConnection
-from ..syn.kernel import ServerSocket, is_unix
+from ..syn.kernel import Socket, is_unix
 from ..syn.servers import asgi_object, asgi_socket, wsgi_object, wsgi_socket
 from .proxies import Client, ProxyRules
 
@@ -114,7 +114,7 @@ class BaseVisitor:
         """The request's version of HTTP, such as "1.1", "2", "3"; None if the server gives none."""
         raise NotImplementedError
 
-    def socket(self) -> ServerSocket:
+    def socket(self) -> Socket:
         """The server's own socket object of the request. Raises NoConnection."""
         raise NotImplementedError
 
@@ -183,7 +183,7 @@ class WSGIVisitor(BaseVisitor):
         protocol = self._environ.get("SERVER_PROTOCOL")
         return protocol.partition("/")[2] if isinstance(protocol, str) else None
 
-    def socket(self) -> ServerSocket:
+    def socket(self) -> Socket:
         return wsgi_socket(self._environ)
 
     def server_object(self) -> object | None:
@@ -247,7 +247,7 @@ class ASGIVisitor(BaseVisitor):
         version = self._scope.get("http_version")
         return version if isinstance(version, str) else None
 
-    def socket(self) -> ServerSocket:
+    def socket(self) -> Socket:
         return asgi_socket(self._scope, self._receive, self._send)
 
     def server_object(self) -> object | None:

@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 
-from .kernel import LINUX, borrowed, is_tcp_listener, save_syn
+from .kernel import LINUX, Descriptor, is_tcp_listener, save_syn
 
 __all__ = ["search", "search_again"]
 
@@ -91,9 +91,7 @@ def enable_on_listeners() -> int:
     with contextlib.suppress(OSError):  # there is no /proc
         for fd in map(int, os.listdir("/proc/self/fd")):
             with contextlib.suppress(OSError):  # not a socket, or closed meanwhile
-                with borrowed(fd) as sock:
-                    listens = is_tcp_listener(sock)
-                if listens:
+                if is_tcp_listener(Descriptor(fd)):
                     save_syn(fd)
                     found += 1
     return found

@@ -20,18 +20,16 @@ from functools import lru_cache, partial
 from operator import attrgetter
 from socket import SocketIO
 from types import FunctionType, MethodType
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias
 
 from .._address import Endpoint, client_address, port_number
 from .._visitor import NoConnection
-from .kernel import Descriptor, ServerSocket, peer_of
+from .kernel import NOT_A_SOCKET, Descriptor, Socket, peer_of
 
 __all__ = ["asgi_object", "asgi_socket", "wsgi_object", "wsgi_socket"]
 
 Getter: TypeAlias = Callable[[Any], Any]
-"""From what a server hands over to its object of the connection; may raise one of `_NOT_THERE`."""
-# Not every Exception: a timeout of the application's own may be raised in here, too.
-_NOT_THERE = (AttributeError, LookupError, TypeError, ValueError, OSError, RuntimeError)
+"""From what a server hands over to its object of the connection; may raise `NOT_A_SOCKET`."""
 
 
 def _socket_behind(stream: Any) -> Any:
@@ -50,12 +48,6 @@ def _gunicorn(owner: Any) -> Any:
     return (owner.protocol if hasattr(owner, "protocol") else owner).transport
 
 
-_BY_ENVIRON_KEY: dict[str, Getter] = {
-    "gunicorn.socket": lambda sock: sock,
-    "werkzeug.socket": lambda sock: sock,
-    "waitress.client_disconnected": lambda method: method.__self__.socket,
-}
-"""By a key that only this server puts into environ; the getter takes its value."""
 _BY_INPUT_PACKAGE: dict[str, Getter] = {
     "_io": _socket_behind,  # wsgiref
     "cheroot": lambda stream: _socket_behind(stream.rfile),
@@ -86,16 +78,24 @@ def _socket_of(connection: Any) -> Any:
 
 
 def wsgi_object(environ: Mapping[str, Any]) -> object | None:
-    """The object of a WSGI request's connection; None if the server shows none."""
-    for key, getter in _BY_ENVIRON_KEY.items():
-        if key in environ:
-            return _found(getter, environ[key])
-    stream = environ.get("wsgi.input")
-    stream_getter = _BY_INPUT_PACKAGE.get(_package(type(stream)))
-    return None if stream_getter is None else _found(stream_getter, stream)
+    """The object of a WSGI request's connection, its socket; None if the server shows none."""
+    sock: object = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    if sock is not None:
+        return sock
+    try:
+        method = environ.get("waitress.client_disconnected")
+        if method is not None:
+            sock = method.__self__.socket
+        else:
+            stream = environ.get("wsgi.input")
+            getter = _input_getter(stream.__class__)
+            sock = None if getter is None else getter(stream)
+    except NOT_A_SOCKET:
+        return None
+    return sock
 
 
-def wsgi_socket(environ: Mapping[str, Any]) -> ServerSocket:
+def wsgi_socket(environ: Mapping[str, Any]) -> Socket:
     """The server's own socket object of a WSGI request.
 
     Raises:
@@ -116,21 +116,25 @@ def wsgi_socket(environ: Mapping[str, Any]) -> ServerSocket:
 def asgi_object(receive: object, send: object) -> object | None:
     """The object of an ASGI request's connection; None if the server shows none, or middleware
     stands between it and this one."""
-    for callback in (receive, send):
-        owner = _owner(callback)
-        getter = _asgi_getter(owner.__class__)
-        if getter is not None:
-            return _found(getter, owner)
-    return None
+    try:
+        owner = getattr(receive, "__self__", None)
+        getter = _owner_getter(owner.__class__)
+        if getter is None:
+            owner = getattr(send, "__self__", None)
+            getter = _owner_getter(owner.__class__)
+        connection: object = None if getter is None else getter(owner)
+    except NOT_A_SOCKET:
+        return None
+    return connection
 
 
-def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> ServerSocket:
+def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Socket:
     """The server's own socket object of an ASGI request, also from inside of middleware.
 
     Raises:
         NoConnection: the server does not show it, or the connection is closed.
     """
-    if _package(type(_owner(receive))) == "granian":
+    if _package(type(_found(attrgetter("__self__"), receive))) == "granian":
         return _granian(scope.get("client"))
     for owner, getter in _owners_behind(receive, send):
         connection = _found(getter, owner)
@@ -148,32 +152,30 @@ def _found(getter: Getter, clue: object) -> object | None:
     """What a getter finds; None if it is another version of the server, or something else."""
     try:
         found: object = getter(clue)
-    except _NOT_THERE:
+    except NOT_A_SOCKET:
         return None
     return found
 
 
-def _is_socket(sock: Any) -> TypeGuard[ServerSocket]:
+def _is_socket(sock: Any) -> bool:
     try:
         if sock.fileno() >= 0:
             return hasattr(sock, "getsockopt")
-    except _NOT_THERE:
+    except NOT_A_SOCKET:
         return False
     raise NoConnection("the connection is closed")
 
 
-def _owner(callback: object) -> object | None:
-    """What a callback is a method of; None if it is no method."""
-    return _found(attrgetter("__self__"), callback)
+def _package(kind: Any) -> str:
+    return str(kind.__module__).partition(".")[0]
 
 
-_asgi_getter: Callable[[type], Getter | None] = lru_cache(32)(
+_input_getter: Callable[[Any], Getter | None] = lru_cache(32)(
+    lambda kind: _BY_INPUT_PACKAGE.get(_package(kind))
+)
+_owner_getter: Callable[[Any], Getter | None] = lru_cache(32)(
     lambda kind: _BY_OWNER_PACKAGE.get(_package(kind))
 )
-
-
-def _package(kind: type) -> str:
-    return kind.__module__.partition(".")[0]
 
 
 _MOST_OBJECTS = 64
@@ -194,7 +196,7 @@ def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        getter = _asgi_getter(type(thing))
+        getter = _owner_getter(type(thing))
         if getter is not None:
             yield thing, getter
         if len(waiting) < _MOST_OBJECTS:

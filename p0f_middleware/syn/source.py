@@ -34,7 +34,7 @@ from .._public import public
 from .._visitor import NoConnection, Visitor
 from ..fingerprint.fingerprinter import LONGEST_TEXT, SignatureFile, fingerprinter
 from . import listeners
-from .kernel import keeps_syns, peer_of, read_saved_syn, save_syn
+from .kernel import LINUX, keeps_syns, peer_of, read_saved_syn, save_syn
 
 __all__ = ["Syn", "when_ready"]
 
@@ -138,6 +138,8 @@ class Syn:
         address, port = visitor.peer_address, visitor.peer_port
         if address is None:
             return NO_ADDRESS
+        if not LINUX:
+            return self._unavailable("only Linux keeps the SYN of a connection")
         syn = _saved_syn(visitor)
         if syn is None:
             return self._missing(visitor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,6 @@ import pytest
 from p0f_middleware.syn import kernel
 from p0f_middleware.syn.kernel import (
     Descriptor,
-    borrowed,
     is_tcp_listener,
     is_unix,
     keeps_syns,
@@ -90,9 +90,8 @@ def test_save_syn_refuses_what_is_not_a_tcp_socket(tmp_path: Path) -> None:
 
 def test_other_systems_are_not_asked(armed: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "LINUX", False)
-    for ask in (save_syn, read_saved_syn, keeps_syns):
-        with pytest.raises(OSError, match="only Linux keeps the SYN"):
-            ask(armed)
+    with pytest.raises(OSError, match="only Linux keeps the SYN"):
+        save_syn(armed)
     assert is_unix(armed) is None
 
 
@@ -136,32 +135,55 @@ def test_what_is_not_a_connection_has_no_peer(armed: socket.socket) -> None:
 # A descriptor is somebody else's
 
 
-def test_a_file_is_not_borrowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_not_duplicated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "dup", None)  # closing a duplicate would release the file's locks
-    with (
-        (tmp_path / "file").open("w") as file,
-        pytest.raises(OSError, match="non-socket"),
-        borrowed(file.fileno()),
-    ):
-        pass
+    with (tmp_path / "file").open("w") as file, pytest.raises(OSError, match="non-socket"):
+        is_tcp_listener(Descriptor(file.fileno()))
 
 
 @pytest.mark.parametrize("blocking", [True, False])
 @pytest.mark.parametrize("timeout", [None, 5])
-def test_a_borrowed_descriptor_stays_as_it_was(
+def test_a_descriptor_stays_as_it_was(
     blocking: bool, timeout: float | None, armed: socket.socket
 ) -> None:
     with connection(armed) as sock:
         os.set_blocking(sock.fileno(), blocking)
         socket.setdefaulttimeout(timeout)
         try:
-            with borrowed(sock.fileno()) as copy:
-                assert copy.getpeername() == sock.getpeername()
+            assert Descriptor(sock.fileno()).getpeername() == sock.getpeername()
         finally:
             socket.setdefaulttimeout(None)
-        assert copy.fileno() == -1
         assert os.get_blocking(sock.fileno()) is blocking
         assert sock.send(b"still open") == 10
+
+
+class TooLong(Exception):
+    """A time limit that a signal handler raises."""
+
+
+def raise_too_long(*_: object) -> None:
+    raise TooLong
+
+
+@pytest.mark.usefixtures("untraced")
+def test_a_signal_handler_that_raises_closes_nothing(armed: socket.socket) -> None:
+    limits = 0
+    with connection(armed) as sock:
+        fd, inode = sock.fileno(), os.fstat(sock.fileno()).st_ino
+        previous = signal.signal(signal.SIGALRM, raise_too_long)
+        try:
+            while limits < 300:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.05)
+                    while True:
+                        peer_of(Descriptor(fd))
+                        keeps_syns(Descriptor(fd))
+                except TooLong:
+                    limits += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+        assert os.fstat(fd).st_ino == inode
 
 
 def test_a_descriptor_is_asked_like_its_socket(armed: socket.socket) -> None:

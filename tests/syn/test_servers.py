@@ -490,7 +490,7 @@ def test_without_an_address_and_port_there_is_nothing_to_look_for(client: Any) -
 def test_a_search_blocks_no_event_loop(sock: socket.socket) -> None:
     blockbuster = pytest.importorskip("blockbuster")
 
-    async def search() -> int:
+    async def search() -> Any:
         with blockbuster.blockbuster_ctx():
             return asgi_socket(granian_scope(sock), *GRANIAN).fileno()
 
