@@ -14,9 +14,9 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from .._address import Endpoint, endpoint, port_number
-from .._visitor import NoConnection, Socket, Visitor
+from .._visitor import NoConnection, Visitor
 from ..syn import servers
-from ..syn.kernel import is_unix
+from ..syn.kernel import Socket, is_unix
 from .proxies import Client, ProxyRules
 
 __all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor"]
