@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import TracebackType
 from typing import Any, Literal, overload
 
 from .._info import P0fInfo
@@ -11,8 +10,8 @@ from .._outcome import NO_ADDRESS, Outcome
 from .._public import public
 from .._visitor import Visitor
 from .base import BaseClient, outcome, require_match
-from .connection import Connection
 from .protocol import Reader, ReadT, make_query, read_answer, read_raw_answer
+from .stats import ending
 
 __all__ = ["P0f"]
 
@@ -46,15 +45,11 @@ class P0f(BaseClient):
         return self._ask(make_query(ip_address), read_answer)
 
     def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
-        """What p0f knows about the visitor's address.
+        """What p0f knows about the visitor's address. Raises what `lookup` raises.
 
         Args:
             visitor: the sender of a request.
             deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
-
-        Raises:
-            P0fUnavailable: p0f cannot be asked (P0fTimeout: p0f did not answer in time).
-            P0fProtocolError: the server did not answer as p0f does.
         """
         address = visitor.address
         if address is None:
@@ -68,19 +63,16 @@ class P0f(BaseClient):
     @overload
     def get_info(self, ip_address: str, return_raw_data: bool) -> P0fInfo | dict[str, Any]: ...
     def get_info(self, ip_address: str, return_raw_data: bool = False) -> P0fInfo | dict[str, Any]:
-        """As `lookup`, but raises if p0f has not seen the address.
+        """As `lookup`, but raises P0fNoMatch, a KeyError, if p0f has not seen the address.
 
         Args:
             ip_address: an IPv4 or IPv6 address as text.
             return_raw_data: return p0f's numbers and strings as they are, in a dict.
-
-        Raises:
-            P0fNoMatch: p0f knows nothing about the address. A KeyError.
         """
-        query = make_query(ip_address)
-        if return_raw_data:
-            return require_match(ip_address, self._ask(query, read_raw_answer))
-        return require_match(ip_address, self._ask(query, read_answer))
+        reader: Reader[Any] = read_raw_answer if return_raw_data else read_answer
+        info: P0fInfo | dict[str, Any]
+        info = require_match(ip_address, self._ask(make_query(ip_address), reader))
+        return info
 
     def close(self) -> None:
         """Close the connection; the next lookup opens another. Safe at any time, and to call twice.
@@ -88,27 +80,17 @@ class P0f(BaseClient):
         Waits up to a second for pending answers, since p0f dies when it writes an answer to a
         closed connection.
         """
-        self._exchange.close()
-
-    @property
-    def connection(self) -> Connection[object] | None:
-        """This process's connection, for diagnosis (do not send on it); None if none is open."""
-        return self._exchange.connection
+        self._close()
 
     def __enter__(self) -> P0f:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def _ask(self, query: bytes, reader: Reader[ReadT], deadline: float = math.inf) -> ReadT | None:
         try:
-            return self._rules.read(self._exchange.ask(query, deadline), reader)
+            return self._rules.read(self._wait_for_answer(query, deadline), reader)
         except BaseException as error:
-            self._rules.counters.failed(error)
+            self._rules.counts[ending(error)] += 1
             raise

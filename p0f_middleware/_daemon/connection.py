@@ -3,18 +3,19 @@
 Theory of operation. p0f does not ignore SIGPIPE: it dies when it writes an answer to a client that
 has closed the connection. So a connection is closed only when no answer is pending on it, or when
 p0f has never answered on it and has not even read the query. (On a connection that works, an unread
-query is not enough: a stopped p0f may resume, and read the query at the very moment of closing.) A
-connection that was released and may not be closed yet stays in `_connections` until its answers
-arrive, or until the process ends.
+query is not enough: a stopped p0f may resume, and read the query at the very moment of closing.)
+One that was released and may not be closed yet stays in `_connections` until its answers arrive, or
+until the process ends.
 
-A connection belongs to the process `pid` that opened it. A forked child has a copy of its
-descriptor, and closing that has no effect on the connection.
+A forked child has copies of its parent's descriptors. Only the parent reads the answers; closing a
+copy has no effect on the connection.
 """
 
 from __future__ import annotations
 
 import atexit
 import errno
+import functools
 import os
 import socket
 import struct
@@ -24,19 +25,12 @@ from _socket import socket as NativeSocket  # noqa: N812  the class, under the n
 from collections.abc import Callable
 from typing import Any, Generic
 
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows, where connecting fails with a reason
-    fcntl = termios = None  # type: ignore[assignment]
-
 from .._errors import P0fProtocolError
 from .._waiting import wait_readable
 from .protocol import Pipeline, TicketT
 
 CLOSE_TIMEOUT = 1.0
 """Seconds to wait for pending answers when closing, at most."""
-_RECEIVE_SIZE = 32768
 # Sending to a p0f that has ended must not kill this process with SIGPIPE.
 _SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
 _SPIN_SECONDS = 0.0001
@@ -52,11 +46,8 @@ _yield_processor = getattr(os, "sched_yield", lambda: None)
 class Connection(Generic[TicketT]):
     """A connected socket and its pipeline, for use by one process, and by one caller at a time.
 
-    Args:
-        socket_path: the path of p0f's API socket.
-
-    Raises:
-        OSError: connecting failed (`diagnosis.explain` says why). Connecting never waits.
+    Connecting never waits. Raises OSError if it fails; `diagnosis.explain` says why. All methods
+    that receive or send raise OSError if p0f has closed the connection.
     """
 
     def __init__(self, socket_path: str) -> None:
@@ -78,87 +69,55 @@ class Connection(Generic[TicketT]):
         self.on_release: Callable[[], object] | None = None
         """Called when it is released, before its descriptor can be closed."""
         self.waiting: bool = False
-        """Whether `wait_and_receive` waits, or an exception has ended its wait: then nothing is
-        half received."""
-        self._spin_after = 0.0  # monotonic time before which not to busy-poll; 0: no pause
+        """Whether an exception has ended `wait_and_receive`: then nothing is half received."""
+        self._spin_after = 0.0
         _connections.add(self)
-        _release_at_exit()
+        _release_at_end_of(self.pid)
 
     @property
     def useless(self) -> bool:
-        """Whether the server never answered, so that the connection can be closed: all connections
-        of p0f are in use, p0f is stopped, or the server is not p0f.
-
-        p0f writes an answer in one piece, so a partial first answer is not from p0f.
-        """
+        """Whether the server never answered, so that the connection can be closed: p0f is full or
+        stopped, or the server is not p0f (which writes its first answer in one piece)."""
         return self.pipeline.dialect is None and (self._unread() or self.pipeline.mid_answer)
 
-    @property
-    def harmless(self) -> bool:
-        """Whether closing it cannot kill p0f, because p0f will not write to it any more."""
-        closed = self.sock.fileno() < 0
-        return closed or not self.pipeline.pending or self.useless
-
     def send(self, data: bytes) -> None:
-        """Send queries.
-
-        Raises:
-            OSError: p0f has closed the connection. (The socket has room for all that a pipeline
-                allows to be in flight.)
-        """
+        """Send queries. The socket has room for all that a pipeline allows to be in flight."""
         if self.sock.send(data, _SEND_FLAGS) != len(data):
             raise _lost()
 
-    def spin(self) -> bytes | None:
-        """Busy-poll briefly; returns bytes, or None if nothing came.
-
-        Raises:
-            OSError: p0f has closed the connection.
-        """
-        if self._spin_after:
-            if time.monotonic() < self._spin_after:
-                return None
-            self._spin_after = 0.0
-        began = 0.0
-        while True:
-            _yield_processor()  # p0f may be waiting for this very processor
-            data = self.receive()
-            if data is not None:
-                return data
-            now = time.monotonic()
-            began = began or now
-            if now - began > _SPIN_SECONDS:
-                self._spin_after = now + (now - began) / _MAX_SPIN_SHARE
-                return None
-
     def receive(self) -> bytes | None:
-        """The bytes that have arrived; None if there are none.
-
-        Raises:
-            OSError: p0f has closed the connection.
-        """
+        """The bytes that have arrived; None if there are none."""
         try:
-            data = self.sock.recv(_RECEIVE_SIZE)
+            data = self.sock.recv(32768)
         except BlockingIOError:
             return None
         if not data:
             raise _lost()
         return data
 
-    def wait_and_receive(self, deadline: float) -> bytes:
-        """Wait until bytes arrive, and return them.
+    def spin(self) -> bytes | None:
+        """Busy-poll briefly; returns bytes, or None if nothing came."""
+        began = time.monotonic()
+        while began >= self._spin_after:
+            _yield_processor()  # p0f may be waiting for this very processor
+            data = self.receive()
+            if data is not None:
+                return data
+            took = time.monotonic() - began
+            if took > _SPIN_SECONDS:
+                self._spin_after = began + took / _MAX_SPIN_SHARE
+        return None
+
+    def wait_and_receive(self, deadline: float) -> bytes | None:
+        """Wait until bytes arrive, and return them (rarely None, as `receive`).
 
         Raises:
             TimeoutError: none arrived until `deadline`, of `time.monotonic()`.
-            OSError: p0f has closed the connection.
         """
-        data = None
-        while data is None:
-            self.waiting = True
-            wait_readable(self.sock.fileno(), deadline - time.monotonic())
-            self.waiting = False
-            data = self.receive()
-        return data
+        self.waiting = True
+        wait_readable(self.sock.fileno(), deadline - time.monotonic())
+        self.waiting = False
+        return self.receive()
 
     def release(self, patience: float = 0.0) -> None:
         """Close it as soon as that cannot kill p0f: now, within `patience` seconds, or later."""
@@ -168,7 +127,7 @@ class Connection(Generic[TicketT]):
                 self.on_release()
                 self.on_release = None
             deadline = time.monotonic() + patience
-            while not (self.harmless or self.drain()):
+            while not self._harmless():
                 try:
                     wait_readable(self.sock.fileno(), deadline - time.monotonic())
                 except OSError:  # above all TimeoutError: it stays in `_connections`
@@ -181,22 +140,25 @@ class Connection(Generic[TicketT]):
         self.pipeline.pending.clear()
         self.release()
 
-    def drain(self) -> bool:
-        """Read and drop pending answers, without waiting. True once no more answers can arrive."""
+    def _harmless(self) -> bool:
+        """Whether p0f will not write to it any more. Reads and drops answers, without waiting."""
         try:
-            while self.pipeline.pending:
+            while self.pipeline.pending and self.sock.fileno() >= 0 and not self.useless:
                 data = self.receive()
                 if data is None:
                     return False
                 self.pipeline.receive(data)
         except (OSError, P0fProtocolError):
-            return True
+            pass
         return True
 
     def _unread(self) -> bool:
         """Whether p0f has not read the only pending query. Only Linux can tell."""
         if len(self.pipeline.pending) != 1 or not sys.platform.startswith("linux"):
             return False
+        import fcntl
+        import termios
+
         try:
             unread = fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
         except OSError:
@@ -209,9 +171,8 @@ def _lost() -> OSError:
 
 
 _connections: set[Connection[Any]] = set()
-"""Those whose descriptors are open. It changes by single atomic operations and without a lock: a
-finalizer may release a connection wherever memory is allocated, and a forked child must not find a
-lock held."""
+"""Those whose descriptors are open. Changed by atomic operations without a lock: a finalizer may
+release a connection wherever memory is allocated, and a forked child must not find a lock held."""
 
 
 def opened() -> set[Connection[Any]]:
@@ -225,8 +186,7 @@ def draining() -> set[Connection[Any]]:
 
 
 def close_drained() -> None:
-    """Close what was kept for pending answers, if these have arrived; and a forked child's copies
-    of its parent's connections, whose answers only the parent reads."""
+    """Close what was kept for pending answers that have arrived, and a parent's connections."""
     for each in _connections.copy():
         if not each.open or each.pid != os.getpid():
             each.release()
@@ -239,20 +199,16 @@ def release_all() -> None:
         each.release(deadline - time.monotonic())
 
 
-_exit_hooks_of: int | None = None
+atexit.register(release_all)
 
 
-def _release_at_exit() -> None:
-    """Make this process release its connections, with patience, when it ends."""
-    global _exit_hooks_of
-    if _exit_hooks_of == os.getpid():
-        return
-    _exit_hooks_of = os.getpid()
-    atexit.unregister(release_all)
-    atexit.register(release_all)
-    # multiprocessing's children end without atexit, and clear the finalizers that were registered
-    # before they began. They have imported its `util`. Importing it here could wait for ever, in a
-    # child that was forked while another thread was importing it.
+@functools.cache
+def _release_at_end_of(pid: int) -> None:
+    """For multiprocessing's children, which end without atexit and begin without finalizers.
+
+    They have imported its `util`. Importing it here could wait for ever, in a child that was forked
+    while another thread was importing it.
+    """
     finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
     if finalize is not None:
         finalize(None, release_all, exitpriority=0)

@@ -15,12 +15,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from .._errors import P0fError, P0fProtocolError, P0fUnavailable
 from .connection import CLOSE_TIMEOUT, Connection
@@ -45,8 +45,7 @@ class _Query:
 class LoopConnection:
     """Sends the queries of one event loop, and hands their answers to the tasks that wait for them.
 
-    It connects when a query is to be sent and there is no connection. Only its loop's thread uses
-    it, but for `take_place`, `shut_from_outside` and the finalizer.
+    It connects when a query is to be sent and there is no connection.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, rules: Rules) -> None:
@@ -58,35 +57,24 @@ class LoopConnection:
         self._unsent: deque[_Query] = deque()
         """Queries to send when fewer are in flight."""
         self._spins_left = _MAX_SPINS
-        """Lone queries to busy-poll for before the next batch; none after one of several queries.
-        """
+        """Lone queries to busy-poll for before the next batch; none after one of several."""
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = math.inf
-        self._place = threading.Lock()
 
     def ask(self, data: bytes, deadline: float) -> asyncio.Future[Answer]:
-        """A future of the answer, or of a P0fError.
-
-        Args:
-            data: the bytes of a query.
-            deadline: `time.monotonic()` after which to wait no longer; the timeout applies as well.
-
-        Raises:
-            P0fUnavailable: p0f is down, and no retry is due.
-        """
-        outage = self._rules.outage
-        if outage.down:
-            outage.admit(time.monotonic())
+        """A future of the answer to a query, or of a P0fError."""
+        if self._rules.outage.down:
+            self._rules.outage.admit(time.monotonic())
         future: asyncio.Future[Answer] = self.loop.create_future()
         query = _Query(data, deadline, future)
         if self._batch:
             self._batch.append(query)
-        elif self._spins_left and not (self._unsent or self._in_flight):
-            self._put([query])
-            self._spins_left -= 1
-        else:
+        elif self._unsent or self._in_flight or not self._spins_left:
             self._batch.append(query)
             self.loop.call_soon(self._end_batch)
+        else:
+            self._put([query])
+            self._spins_left -= 1
         return future
 
     async def close(self) -> None:
@@ -100,14 +88,13 @@ class LoopConnection:
 
     def shut(self) -> None:
         """Release the connection. Lookups that still wait are asked again, on another one."""
-        connection = self._connection
+        connection, awaited = self._connection, list(self._awaited())
         if connection is not None and connection.open:
             if self.loop.is_closed():
                 connection.on_release = None
-            awaited = list(self._awaited())
+                awaited.clear()
             connection.release()
-            if not self.loop.is_closed():
-                self._ask_again(awaited)
+            self._ask_again(awaited)
 
     def shut_from_outside(self) -> None:
         """As `shut`, for a thread that does not run the loop."""
@@ -115,10 +102,6 @@ class LoopConnection:
             self.loop.call_soon_threadsafe(self.shut)
         except RuntimeError:  # the loop is closed
             self.shut()
-
-    def take_place(self) -> bool:
-        """Whether the caller may replace this object, whose loop is closed: one caller may."""
-        return self._place.acquire(False)
 
     __del__ = shut  # neither a client nor an open loop refers to this object any more
 
@@ -134,8 +117,8 @@ class LoopConnection:
         self._put(batch)
 
     def _put(self, queries: list[_Query]) -> None:
-        """Send queries, or keep them until fewer are in flight; see to it that they expire."""
-        # From now on: while the loop was busy elsewhere, p0f could not answer.
+        """Send queries, or keep them until fewer are in flight. Their time begins now: while the
+        loop was busy elsewhere, p0f could not answer."""
         now = time.monotonic()
         for query in queries:
             query.deadline = min(query.deadline, now + self._rules.timeout)
@@ -152,12 +135,11 @@ class LoopConnection:
                 connection = self._connect()
             except P0fUnavailable as error:
                 self._fail(self._unsent, error)
-                self._unsent.clear()
                 return
-        pipeline, unsent = connection.pipeline, self._unsent
-        room, queries = pipeline.room, list[_Query]()
-        while unsent and len(queries) < room:
-            query = unsent.popleft()
+        pipeline, room = connection.pipeline, connection.pipeline.room
+        queries: list[_Query] = []
+        while self._unsent and len(queries) < room:
+            query = self._unsent.popleft()
             if not query.future.done():
                 queries.append(query)
         if not queries:
@@ -166,52 +148,42 @@ class LoopConnection:
         try:
             connection.send(b"".join([query.data for query in queries]))
         except OSError as error:
-            self._lost(error)
+            self._lost(connection, error)
             return
         if len(pipeline.pending) == 1 and self._spins_left:
-            self._receive(spin=True)
+            self._receive(connection, connection.spin)
 
     def _connect(self) -> Connection[_Query]:
         connection: Connection[_Query] = self._rules.connect()
         fd = connection.sock.fileno()
-        self.loop.add_reader(fd, self._receive)
+        self.loop.add_reader(fd, self._receive, connection, connection.receive)
         connection.on_release = functools.partial(self.loop.remove_reader, fd)
         self._connection = connection
         return connection
 
-    def _receive(self, *, spin: bool = False) -> None:
-        """Hand out the answers that have arrived, or that arrive while busy-polling."""
-        connection = self._connection
-        assert connection is not None
+    def _receive(self, connection: Connection[_Query], receive: Any) -> None:
+        """Hand out the answers that have arrived; `receive` is one of the connection's methods."""
         try:
-            data = connection.spin() if spin else connection.receive()
-            if data is None:
-                return
-            answers = self._rules.answers(connection, data)
+            answers = self._rules.answers(connection, receive())
         except (OSError, P0fProtocolError) as error:
-            self._lost(error)
+            self._lost(connection, error)
             return
-        dialect = connection.pipeline.dialect
-        assert dialect is not None or not answers
+        dialect: Any = connection.pipeline.dialect
         for query, answer in answers:
             if query.future.done():
-                self._rules.counters.dropped += 1
-            elif dialect is not None:
+                self._rules.counts["dropped"] += 1
+            else:
                 query.future.set_result((answer, dialect))
-        if self._unsent:
+        if answers and self._unsent:
             self._flush()
 
-    def _lost(self, error: BaseException, had: float = math.inf) -> None:
-        """Act on an error of the connection: fail what waits for it, or ask again."""
-        connection = self._connection
-        assert connection is not None
+    def _lost(self, connection: Connection[_Query], error: BaseException) -> None:
+        """Ask again on a new connection what an error has left unanswered, or fail it."""
         awaited = list(self._awaited())
-        failure = self._rules.failure(connection, error, had)
-        assert failure is not None
+        failure = self._rules.failure(connection, error)
         if isinstance(failure, ConnectionLost):
             self._ask_again(awaited)
         else:
-            self._unsent.clear()
             self._fail(awaited, failure)
 
     def _ask_again(self, queries: Iterable[_Query]) -> None:
@@ -222,12 +194,10 @@ class LoopConnection:
                 self._rules.outage.admit(time.monotonic())
             except P0fUnavailable as error:
                 self._fail(self._unsent, error)
-                self._unsent.clear()
             else:
                 self._flush()
 
-    @staticmethod
-    def _fail(queries: Iterable[_Query], error: P0fError) -> None:
+    def _fail(self, queries: Iterable[_Query], error: P0fError) -> None:
         """Make lookups that still wait raise copies of an error: each adds its own traceback."""
         for query in queries:
             if not query.future.done():
@@ -254,17 +224,14 @@ class LoopConnection:
     def _tick(self) -> None:
         """Fail the lookups that have expired."""
         self._timer, self._wakes_at = None, math.inf
-        if self._in_flight:
-            self._receive()  # the loop may have been busy while answers arrived
-        awaited = list(self._awaited())
-        now = time.monotonic()
-        expired = [query for query in awaited if query.deadline <= now]
-        connection = self._connection
-        if expired and connection is not None:
-            had = max(query.had for query in expired)
-            failure = self._rules.failure(connection, TimeoutError(), had)
-            assert failure is not None
-            self._fail(expired, failure)
-            if not connection.open:
-                self._ask_again(awaited)
+        if self._connection is not None and self._connection.open:
+            # The loop may have been busy while answers arrived.
+            self._receive(self._connection, self._connection.receive)
+            awaited, connection = list(self._awaited()), self._connection
+            expired = [query for query in awaited if query.deadline <= time.monotonic()]
+            if expired and connection.open:
+                had = max(query.had for query in expired)
+                self._fail(expired, self._rules.failure(connection, TimeoutError(), had))
+                if not connection.open:
+                    self._ask_again(awaited)
         self._watch(self._awaited())

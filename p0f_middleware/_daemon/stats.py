@@ -1,8 +1,4 @@
-"""Counters of how lookups end. Each lookup is counted once, when it ends.
-
-The clients abandon no lookup themselves. `abandoned` means that the caller was cancelled, or that
-an exception of the caller's interrupted the lookup.
-"""
+"""Counters of how lookups end. Each lookup is counted once, when it ends."""
 
 from __future__ import annotations
 
@@ -49,31 +45,10 @@ class P0fStats(NamedTuple):
         return {"lookups": self.lookups, **self._asdict()}
 
 
-class Counters:
-    """The counters of one client. Threads share them without a lock: a lost count can be stood."""
-
-    def __init__(self) -> None:
-        self.matches = self.no_matches = self.timeouts = self.errors = self.skipped = 0
-        self.abandoned = self.reconnects = self.dropped = self.outages = 0
-
-    def snapshot(self) -> P0fStats:
-        """The counters as they are now."""
-        return P0fStats(*[getattr(self, name) for name in P0fStats._fields])
-
-    def answered(self, result: object) -> None:
-        """Count a lookup that p0f answered; `result` is None for 'no match'."""
-        if result is None:
-            self.no_matches += 1
-        else:
-            self.matches += 1
-
-    def failed(self, error: BaseException) -> None:
-        """Count a lookup that raised."""
-        if isinstance(error, P0fTimeout):
-            self.timeouts += 1
-        elif isinstance(error, P0fUnavailable) and error.skipped:
-            self.skipped += 1
-        elif isinstance(error, P0fError):
-            self.errors += 1
-        else:
-            self.abandoned += 1
+def ending(error: BaseException) -> str:
+    """The counter of lookups that raise this."""
+    if isinstance(error, P0fTimeout):
+        return "timeouts"
+    if isinstance(error, P0fUnavailable) and error.skipped:
+        return "skipped"
+    return "errors" if isinstance(error, P0fError) else "abandoned"
