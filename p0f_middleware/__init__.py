@@ -36,9 +36,10 @@ from .wsgi import P0fWSGIMiddleware
 if TYPE_CHECKING:
     from ._daemon.aio import AsyncP0f
     from .asgi import P0fASGIMiddleware
+    from .fingerprint import fingerprint_syn
     from .shared.aio import AsyncSharedSyn
     from .shared.blocking import SharedSyn
-    from .syn import Syn, fingerprint_syn, save_syn
+    from .syn import Syn, save_syn
 
 __all__ = [
     "AsyncP0f",
@@ -75,7 +76,7 @@ _LATER = {
     "P0fASGIMiddleware": ".asgi",
     "SharedSyn": ".shared.blocking",
     "Syn": ".syn",
-    "fingerprint_syn": ".syn",
+    "fingerprint_syn": ".fingerprint",
     "save_syn": ".syn",
 }
 """Names that are imported when they are first used, and their modules."""

@@ -137,8 +137,8 @@ def test_the_core_needs_the_standard_library_and_asgiref_alone(path: Path) -> No
         "_request/hold",
         "_request/hops",
         "_request/proxies",
-        "syn/_match",
-        "syn/_raw_sig",
+        "fingerprint/matcher",
+        "fingerprint/raw_sig",
     ],
 )
 def test_what_does_no_io_imports_nothing_to_do_it_with(name: str) -> None:

@@ -5,7 +5,7 @@ The public names: `Syn` (the SYN of the request's own connection), `save_syn` an
 also use `_kernel.is_unix`, `_server_sockets` and, in `shared`, `_fingerprint.fingerprinter`.
 """
 
-from ._fingerprint import fingerprint_syn
+from ..fingerprint import fingerprint_syn
 from ._kernel import save_syn
 from ._syn import Syn, when_ready
 

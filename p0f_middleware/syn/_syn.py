@@ -28,7 +28,7 @@ from .._log import logger
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._public import public
 from .._visitor import NoConnection, Visitor
-from ._fingerprint import LONGEST_TEXT, Fingerprint, SignatureFile, fingerprinter
+from ..fingerprint.fingerprinter import LONGEST_TEXT, Fingerprint, SignatureFile, fingerprinter
 from ._kernel import is_armed, peer_name, read_syn_once, save_syn, socket_cookie
 from ._listeners import armer
 

@@ -19,7 +19,7 @@ from typing import Any
 from p0f_middleware import P0fWSGIMiddleware, Syn, save_syn
 from p0f_middleware._request.proxies import ProxyRules
 from p0f_middleware._request.visitor import WSGIVisitor
-from p0f_middleware.syn._fingerprint import fingerprinter
+from p0f_middleware.fingerprint.fingerprinter import fingerprinter
 from p0f_middleware.syn._kernel import peer_name, read_saved_syn, read_syn_once, socket_cookie
 from p0f_middleware.syn._server_sockets import wsgi_connection
 

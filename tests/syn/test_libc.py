@@ -40,7 +40,8 @@ import socket, sys
 {change}
 import logging
 logging.disable()
-from p0f_middleware.syn import Syn, fingerprint_syn
+from p0f_middleware.fingerprint import fingerprint_syn
+from p0f_middleware.syn import Syn
 from p0f_middleware.syn._kernel import is_unix, peer_name
 from tests.syn.connections import FakeVisitor
 with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -446,26 +446,6 @@ def test_making_a_syn_blocks_no_event_loop(unarmed: socket.socket) -> None:
         time.sleep(0.002)
 
 
-def test_reading_a_signature_file_blocks_no_event_loop(tmp_path: Path) -> None:
-    path = tmp_path / "one.fp"
-    path.write_text(f"classes = unix\n[mtu]\n[tcp:request]\nlabel = s:unix:One:\nsig = {TEXT}\n")
-    assert isinstance(run_watched(lambda: Syn(database=path, arm=False)), Syn)
-
-
-def test_the_packages_own_signatures_are_read_without_blocking_an_event_loop() -> None:
-    pytest.importorskip("blockbuster")
-    program = """
-import asyncio, blockbuster
-async def main():
-    with blockbuster.blockbuster_ctx():
-        from p0f_middleware import Syn
-        Syn(arm=False)
-asyncio.run(main())
-"""
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
-    assert (run.returncode, run.stderr) == (0, b"")
-
-
 def test_a_request_blocks_no_event_loop(
     syn: Syn, with_header: Syn, visitor: FakeVisitor, proxied: FakeVisitor
 ) -> None:

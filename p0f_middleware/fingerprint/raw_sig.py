@@ -16,8 +16,8 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
-from ._packet import DISTANCES, MAX_DISTANCE, Options, Shape
+from .notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+from .packet import DISTANCES, MAX_DISTANCE, Options, Shape
 
 _LEAST_MSS = 100
 """p0f does not write the window as a multiple of a smaller MSS."""

@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 
 import p0f_middleware
-from p0f_middleware.syn._match import Matcher
-from p0f_middleware.syn._merge import merge
-from p0f_middleware.syn._signatures import load, parse, read_text
+from p0f_middleware.fingerprint.matcher import Matcher
+from p0f_middleware.fingerprint.signatures import load, merge, parse, read_text
 from tests.real.daemon import unavailable
 
 from .corpus import crafted, mutated
@@ -29,7 +28,7 @@ from .shapes import read_table
 from .syns import CWR, ECE, SYN, ipv4, ipv6, options, tcp
 from .twins import twin_packets
 
-OURS = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
+OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
 INSTALLED = Path("/etc/p0f/p0f.fp")
 COUNT = int(os.environ.get("SYN_ORACLE_COUNT", "10000"))
 SEED = int(os.environ.get("SYN_ORACLE_SEED", "20240607"))
@@ -61,21 +60,8 @@ sig   = *:64:0:*:*,0:mss:df,id+:0
 sig   = *:255:0:*:*,*:mss,nop,nop,sok,nop,ws:df,id+:*
 """
 
+
 # Signatures that one in ODD covers, each in a way of its own.
-COVERED = [
-    "*:64:0:*:64240,7:mss,sok,ts,nop,ws:df,id+:0",
-    "6:64:0:*:64240,7:mss,sok,ts,nop,ws::0",
-    "6:60:0:1460:64240,7:mss,sok,ts,nop,ws::0",
-    "6:64-:0:1440:512,7:mss,sok,ts,nop,ws:ecn:0",
-    "4:64:0:*:64240,7:mss,sok,ts,nop,ws:df,id+,ecn:0",
-    "4:64:0:*:65535,3:mss,nop,ws,sok,ts:ecn:+",
-    "*:64:0:*:512,*:mss,nop,ws,sok,ts::0",
-    "*:30:0:*:*,8:mss,nop,ws,nop,nop,sok::0",
-    "6:54:0:*:2048,0:mss:flow:0",
-    "6:64:0:1460:6000,0:mss,nop,nop,sok::0",
-]
-
-
 @cache
 def kernel_made() -> tuple[bytes, ...]:
     """SYNs of this machine's kernel under many settings, from a network namespace of their own."""
@@ -198,15 +184,11 @@ sig   = *:64:0:*:mss*20,10:mss,sok,ts,nop,ws:df,id+:0
         pytest.param(PLAIN[:-1], id="no line feed at the end"),
     ],
 )
-def test_what_p0f_loads_is_loaded_and_merged(file: bytes, tmp_path: Path) -> None:
-    path, merged = tmp_path / "some.fp", tmp_path / "merged.fp"
+def test_what_p0f_loads_is_loaded(file: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "some.fp"
     path.write_bytes(file)
     assert load_complaints(path) == ""
-    assert len(load(path).requests) == 1
-    text = merge(ODD, read_text(path)).text
-    assert parse(text).requests[-1].layout == "mss,sok,ts,nop,ws"
-    merged.write_text(text, encoding="utf-8")
-    assert load_complaints(merged) == ""
+    assert [signature.layout for signature in load(path).requests] == ["mss,sok,ts,nop,ws"]
 
 
 def test_p0f_loads_our_signatures_without_a_complaint() -> None:
@@ -218,35 +200,9 @@ def test_p0f_loads_ours_merged_with_the_installed_file_and_matches_alike(tmp_pat
     if not INSTALLED.exists():
         unavailable(f"{INSTALLED} is not there")
     merged = tmp_path / "merged.fp"
-    text = merge(read_text(OURS), read_text(INSTALLED)).text
-    merged.write_text(text, encoding="utf-8")
+    merged.write_text(merge(read_text(OURS), read_text(INSTALLED)), encoding="utf-8")
     assert load_complaints(merged) == ""
     assert disagreements(list(mutated(1000, SEED)), merged) == []
-
-
-def test_what_ours_matches_exactly_is_the_same_in_the_merged_file() -> None:
-    if not INSTALLED.exists():
-        unavailable(f"{INSTALLED} is not there")
-    merged = Matcher(parse(merge(read_text(OURS), read_text(INSTALLED)).text))
-    matcher = Matcher(load(OURS))
-    verdicts = [(matcher.match(packet), merged.match(packet)) for packet in crafted()]
-    changed = [
-        (ours.verdict.raw_sig, ours.verdict.label, both.verdict.label)
-        for ours, both in verdicts
-        if ours and both and ours.verdict.label != both.verdict.label
-        if ours.verdict.label and not ours.verdict.fuzzy and not ours.verdict.generic
-    ]
-    assert changed == []
-
-
-@pytest.mark.parametrize("other", COVERED)
-def test_p0f_loads_a_merged_file_whatever_the_other_repeats(other: str, tmp_path: Path) -> None:
-    theirs = f"classes = unix\n[tcp:request]\nlabel = s:unix:Theirs:\nsig = {other}\n"
-    alone, merged = tmp_path / "alone.fp", tmp_path / "merged.fp"
-    alone.write_text(theirs)
-    assert load_complaints(alone) == ""
-    merged.write_text(merge(ODD, theirs).text)
-    assert load_complaints(merged) == ""
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 import p0f_middleware
-from p0f_middleware.syn._database import Signature
-from p0f_middleware.syn._match import Matcher, Verdict
-from p0f_middleware.syn._notation import QUIRKS
-from p0f_middleware.syn._signatures import load, read_text
+from p0f_middleware.fingerprint.database import Signature
+from p0f_middleware.fingerprint.matcher import Matcher, Verdict
+from p0f_middleware.fingerprint.notation import QUIRKS
+from p0f_middleware.fingerprint.signatures import load, read_text
 
 from .score import family
 from .shapes import Shape, packets, read_table
 from .twins import LIMITS, twin_packets, twin_signature, twin_window
 
-OURS = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
+OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
 MATCHER = Matcher(load(OURS))
 SHAPES = read_table()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware.syn._match import Matcher
-from p0f_middleware.syn._signatures import parse
+from p0f_middleware.fingerprint.matcher import Matcher
+from p0f_middleware.fingerprint.signatures import parse
 
 from .collection import make_table
 from .score import main, score

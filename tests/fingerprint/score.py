@@ -1,12 +1,12 @@
 """How well a signature file names systems, scored on a table of SYN shapes with the User-Agents
 they came with.
 
-    python -m tests.syn.score [TABLE] [SIGNATURES]              score it
-    python -m tests.syn.score --count-evidence                  write ';; seen' into SIGNATURES
-    python -m tests.syn.score --table COLLECTION > TABLE        make a table
+    python -m tests.fingerprint.score [TABLE] [SIGNATURES]     score it
+    python -m tests.fingerprint.score --count-evidence         write ';; seen' into SIGNATURES
+    python -m tests.fingerprint.score --table COLLECTION > TABLE    make a table
 
-TABLE is tests/syn/vectors/shapes.tsv and SIGNATURES the package's file if they are not given. What
-a label is worth, and the rule by which a shape gets one, is in docs/labels.md.
+TABLE is tests/fingerprint/vectors/shapes.tsv and SIGNATURES the package's file if they are not
+given. What a label is worth, and the rule by which a shape gets one, is in docs/labels.md.
 
 The fact a reader would get wrong: "right" is agreement with the User-Agent. Nobody can be right of
 a relay's SYN, so a file that names more relays is both less right and more honest.
@@ -21,15 +21,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from p0f_middleware.syn._match import Matcher, Verdict
-from p0f_middleware.syn._signatures import load, read_text
+from p0f_middleware.fingerprint.matcher import Matcher, Verdict
+from p0f_middleware.fingerprint.signatures import load, read_text
 
 from .collection import make_table
 from .evidence import with_evidence
 from .labels import RELAY
 from .shapes import TABLE, Shape, by_family, packets, read_table
 
-OURS = Path(__file__).parents[2] / "p0f_middleware" / "syn" / "signatures.fp"
+OURS = Path(__file__).parents[2] / "p0f_middleware" / "fingerprint" / "signatures.fp"
 RESULTS = ("right", "wrong", RELAY, "unknown")
 QUALITIES = ("specific", "generic", "fuzzy", "none")
 _RELAY_NAME = "Proxy or VPN"

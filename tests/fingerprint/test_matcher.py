@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p0f_middleware
-from p0f_middleware.syn._match import Matcher, SynMatch, Verdict
-from p0f_middleware.syn._packet import read_syn
-from p0f_middleware.syn._signatures import load, parse
+from p0f_middleware.fingerprint.matcher import Matcher, SynMatch, Verdict
+from p0f_middleware.fingerprint.packet import read_syn
+from p0f_middleware.fingerprint.signatures import load, parse
 
 from .corpus import crafted, mutated
 from .oracle import as_p0f_logs
 from .syns import ACK, CWR, ECE, FIN, RST, SYN, ipv4, ipv6, options, tcp
 
-OURS = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
+OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
 INSTALLED = Path("/etc/p0f/p0f.fp")
 VECTORS = [
     line.split("\t")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import p0f_middleware
-from p0f_middleware.syn._signatures import load, parse, read_text
+from p0f_middleware.fingerprint.signatures import load, parse, read_text
 
 from .evidence import with_evidence
 from .labels import RELAY, sender
 from .shapes import FAMILIES, collection_shares, read_table
 
-OURS = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
+OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
 DATABASE = load(OURS)
 SHAPES = read_table()
 SHARES = collection_shares(SHAPES)

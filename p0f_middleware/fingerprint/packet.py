@@ -14,7 +14,7 @@ import re
 from struct import Struct
 from typing import NamedTuple
 
-from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+from .notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
 MAX_DISTANCE = 35  # hops; with more, p0f assumes an unusual initial TTL, or a wrong guess of it
 

@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from .._fields import MOST_MTU, STRING_SIZE, MatchQuality
 from .._info import P0fInfo, seen_once
 from .._outcome import Outcome, P0fStatus
-from ._match import Matcher, Verdict
-from ._native_thread import run_off_loop
-from ._packet import ShapeFields, read_syn, without_ethernet
-from ._signatures import load
+from .matcher import Matcher, Verdict
+from .packet import ShapeFields, read_syn, without_ethernet
+from .signatures import load, own_signatures, parse
 
 __all__ = [
     "LONGEST_TEXT",
@@ -32,7 +30,6 @@ __all__ = [
     "fingerprinter",
 ]
 
-SIGNATURES = Path(__file__).with_name("signatures.fp")
 SignatureFile: TypeAlias = "str | os.PathLike[str] | None"
 """The path of a signature file in p0f's format; None for the package's own."""
 
@@ -145,17 +142,13 @@ def fingerprinter(database: SignatureFile = None) -> Fingerprinter:
     if database is None:
         return _own_fingerprinter()
     path = os.fspath(database)
-
-    def read() -> Fingerprinter:
-        stat = os.stat(path)
-        return _read_file(path, stat.st_mtime_ns, stat.st_size)
-
-    return run_off_loop(read)
+    stat = os.stat(path)
+    return _read_file(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(1)
 def _own_fingerprinter() -> Fingerprinter:
-    return run_off_loop(lambda: Fingerprinter(Matcher(load(SIGNATURES), memory=0)))
+    return Fingerprinter(Matcher(parse(own_signatures(), "signatures.fp"), memory=0))
 
 
 @lru_cache(8)

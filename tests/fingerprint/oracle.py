@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
-from p0f_middleware.syn._match import SynMatch
+from p0f_middleware.fingerprint.matcher import SynMatch
 from tests.real.daemon import P0F, unavailable
 
 _RAW_IP = 101  # LINKTYPE_RAW: packets begin with the IP header

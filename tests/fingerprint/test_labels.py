@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import p0f_middleware
-from p0f_middleware.syn._database import Database
-from p0f_middleware.syn._match import Matcher
-from p0f_middleware.syn._signatures import load, parse, read_text
+from p0f_middleware.fingerprint.database import Database
+from p0f_middleware.fingerprint.matcher import Matcher
+from p0f_middleware.fingerprint.signatures import load, parse, read_text
 
 from .labels import FACTOR_IN_GROUP, RELAY, refuted, sender
 from .score import family, score
@@ -25,7 +25,7 @@ from .shapes import (
     read_table,
 )
 
-OURS = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
+OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
 DATABASE = load(OURS)
 MATCHER = Matcher(DATABASE)
 SHAPES = read_table(TABLE)

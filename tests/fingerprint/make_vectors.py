@@ -1,5 +1,5 @@
-"""Writes tests/syn/vectors/syns.tsv: SYNs with what the real p0f says of them. ``python
--m tests.syn.make_vectors`` (root, p0f).
+"""Writes tests/fingerprint/vectors/syns.tsv: SYNs with what the real p0f says of them. ``python
+-m tests.fingerprint.make_vectors`` (root, p0f).
 
 Run it when signatures.fp changes. The columns of our own database are p0f's log in full; of the
 installed p0f.fp only the verdicts are kept.
@@ -16,10 +16,10 @@ from pathlib import Path
 from .corpus import crafted, mutated
 from .oracle import observe
 
-OURS = Path(__file__).parents[2] / "p0f_middleware" / "syn" / "signatures.fp"
+OURS = Path(__file__).parents[2] / "p0f_middleware" / "fingerprint" / "signatures.fp"
 INSTALLED = Path("/etc/p0f/p0f.fp")
 HEADER = (
-    "# What p0f 3.09b says of SYNs, by tests/syn/make_vectors.py: SYN in hex, raw_sig;\n"
+    "# What p0f 3.09b says of SYNs, by tests/fingerprint/make_vectors.py: SYN in hex, raw_sig;\n"
     "# os, params, dist, link, raw_mtu with our signatures.fp; os, params, dist with the p0f.fp\n"
     "# of Debian's package. '-' stands for nothing logged.\n"
 )

@@ -18,8 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ._database import IPV4_QUIRKS, IPV6_QUIRKS, USERLAND, Database, Label, Signature
-from ._notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+from .database import IPV4_QUIRKS, IPV6_QUIRKS, USERLAND, Database, Label, Signature
+from .notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
 BLANKS = " \t\r"
 READ_SECTIONS = ("mtu", "tcp:request")
@@ -50,6 +50,14 @@ def load(path: str | Path) -> Database:
     return parse(read_text(path), str(path))
 
 
+def own_signatures() -> str:
+    """The text of the package's own signature file, which may be inside a zip archive."""
+    # Imported here, for it loads a dozen modules that most processes never need.
+    from importlib.resources import files
+
+    return files(__package__).joinpath("signatures.fp").read_text("utf-8")
+
+
 def read_text(path: str | Path) -> str:
     """The text of the signature file at *path*, decoded as UTF-8 or, if that fails, as Latin-1.
 
@@ -64,6 +72,31 @@ def read_text(path: str | Path) -> str:
         text = data.decode("latin-1")
     _refuse_byte_order_mark(text, str(path))
     return text
+
+
+def merge(ours: str, theirs: str, source: str = "<signatures>") -> str:
+    """One signature file of two: our links and SYN signatures, and all other sections of theirs.
+
+    p0f refuses a file in which an earlier signature covers a later one, so a section is taken as a
+    whole. *source* names the second file in errors.
+
+    Raises :class:`SignatureError` for a malformed line in either text.
+    """
+    classes = dict.fromkeys((*parse(ours).classes, *parse(theirs, source).classes))
+    sections = [piece for name, piece in _sections(ours) if name in READ_SECTIONS]
+    sections += [piece for name, piece in _sections(theirs) if name and name not in READ_SECTIONS]
+    return f"classes = {','.join(classes)}\n\n" + "".join(sections)
+
+
+def _sections(text: str) -> Iterator[tuple[str, str]]:
+    """The name of each section and its lines, heading included; '' is what stands before all."""
+    name, lines = "", list[str]()
+    for line in text.removesuffix("\n").split("\n"):
+        if heading := SECTION.fullmatch(line.strip(BLANKS)):
+            yield name, "".join(lines)
+            name, lines = heading[1], []
+        lines.append(line + "\n")
+    yield name, "".join(lines)
 
 
 def parse(text: str, source: str = "<signatures>") -> Database:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p0f_middleware import MatchQuality, P0fInfo
-from p0f_middleware.syn import fingerprint_syn
-from p0f_middleware.syn._fingerprint import fingerprinter
+from p0f_middleware.fingerprint import fingerprint_syn
+from p0f_middleware.fingerprint.fingerprinter import fingerprinter
 
 from .corpus import crafted, mutated
 from .syns import ipv4, ipv6, options, tcp
@@ -161,9 +161,9 @@ def test_an_mtu_that_the_field_cannot_hold_is_none(
 def test_a_name_that_does_not_fit_is_cut_and_cleaned(
     signature_file: SignatureFile, name: str, told: str
 ) -> None:
-    from p0f_middleware.syn._fingerprint import Fingerprinter
-    from p0f_middleware.syn._match import Matcher
-    from p0f_middleware.syn._signatures import load
+    from p0f_middleware.fingerprint.fingerprinter import Fingerprinter
+    from p0f_middleware.fingerprint.matcher import Matcher
+    from p0f_middleware.fingerprint.signatures import load
 
     database = load(signature_file("s:unix:NAME:NAME"))
     named = [

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware.syn._notation import QUIRKS
-from p0f_middleware.syn._packet import Shape, read_options, read_syn
-from p0f_middleware.syn._raw_sig import Window, raw_sig, read_raw_sig, traits_of
+from p0f_middleware.fingerprint.notation import QUIRKS
+from p0f_middleware.fingerprint.packet import Shape, read_options, read_syn
+from p0f_middleware.fingerprint.raw_sig import Window, raw_sig, read_raw_sig, traits_of
 
 from .corpus import mutated
 from .syns import ipv4, options, tcp

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ._notation import QUIRKS
+from .notation import QUIRKS
 
 USERLAND = "!"
 """The class of labels that name an application, not an operating system."""

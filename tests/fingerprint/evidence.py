@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from p0f_middleware.syn._match import Matcher
-from p0f_middleware.syn._signatures import parse
+from p0f_middleware.fingerprint.matcher import Matcher
+from p0f_middleware.fingerprint.signatures import parse
 
 from .shapes import FAMILIES, Shape, by_family, packets
 

@@ -17,9 +17,9 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from ._database import Database, Label, Signature
-from ._notation import QUIRKS
-from ._packet import (
+from .database import Database, Label, Signature
+from .notation import QUIRKS
+from .packet import (
     DISTANCES,
     MAX_DISTANCE,
     Shape,
@@ -28,7 +28,7 @@ from ._packet import (
     read_syn,
     without_ethernet,
 )
-from ._raw_sig import Traits, Window, raw_sig, read_raw_sig, traits_of
+from .raw_sig import Traits, Window, raw_sig, read_raw_sig, traits_of
 
 _SENDSYN = (1331, 1337)  # MSS and window of p0f-sendsyn's probes, which p0f ignores
 

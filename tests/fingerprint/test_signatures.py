@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware.syn._database import Label, Signature
-from p0f_middleware.syn._notation import QUIRKS
-from p0f_middleware.syn._signatures import SignatureError, load, parse
+from p0f_middleware.fingerprint.database import Label, Signature
+from p0f_middleware.fingerprint.notation import QUIRKS
+from p0f_middleware.fingerprint.signatures import SignatureError, load, parse
 
 INSTALLED = Path("/etc/p0f/p0f.fp")
 
