@@ -9,7 +9,6 @@ edges write a sign of life for it.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -17,11 +16,11 @@ from typing import Any
 
 from .._address import client_address
 from .._errors import P0fError
+from ..edge.agent import read_sign
 from ..fingerprint import fingerprint_syn
-from ..shared.base import TIMEOUT
 from ..shared.keys import EDGE_KEY, address_key, pack, sender
-from ..shared.resp import Reply, StoreError, command, mget
-from ..shared.store import Store, StoreConnection
+from ..shared.source import TIMEOUT
+from ..shared.store import Store
 from .doctor_finding import Finding, span
 from .store_option import store_url
 
@@ -40,44 +39,57 @@ def examine_store(options: argparse.Namespace) -> Iterator[Finding]:
     except (OSError, ValueError, ImportError) as error:
         yield Finding(False, str(error))
         return
-    connection = StoreConnection(store)
+    server = Server(store)
     try:
-        for found in _checks(connection, store.name, options.ip):
+        for found in _checks(server, options.ip):
             yield found
             if found.ok is False:
                 return
     except P0fError as error:
-        yield Finding(False, str(error))
+        remedy = "; grant %R~p0f:* +get +mget +ping" if " refuses: " in str(error) else ""
+        yield Finding(False, f"{error}{remedy}")
     finally:
-        connection.drop()
+        server.client.close()
 
 
-def _checks(connection: StoreConnection, name: str, ip_address: str | None) -> Iterator[Finding]:
-    yield check_reachable(connection, name)
-    yield check_rights(connection)
-    yield check_edge(connection)
+class Server:
+    """The store, asked one command at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self.name: str = store.name
+        self.client: Any = store.client(ANSWER_TIMEOUT)
+        self._store = store
+
+    def ask(self, *words: str | bytes) -> Any:
+        """The reply to a command. Raises P0fError."""
+        try:
+            return self.client.execute_command(*words)
+        except Exception as error:
+            raise self._store.explain(error) from None
+
+
+def _checks(server: Server, ip_address: str | None) -> Iterator[Finding]:
+    yield check_reachable(server)
+    yield check_rights(server)
+    yield check_edge(server)
     if ip_address is not None:
-        yield check_address(connection, ip_address)
+        yield check_address(server, ip_address)
 
 
-def check_reachable(connection: StoreConnection, name: str) -> Finding:
+def check_reachable(server: Server) -> Finding:
     """Is there a server, and does it accept the URL's user and password?"""
-    reply = _ask(connection, command(b"PING"))
-    if isinstance(reply, StoreError):
-        return Finding(False, f"the server at {name} refuses PING: {reply}; grant +ping")
-    return Finding(True, f"the server at {name} answers")
+    server.ask("PING")
+    return Finding(True, f"the server at {server.name} answers")
 
 
-def check_rights(connection: StoreConnection) -> Finding:
+def check_rights(server: Server) -> Finding:
     """May the URL's user read what edges write, and how long does a lookup take?"""
     key = address_key(pack("127.0.0.1"))
     times = []
     for _ in range(QUERIES):
         began = time.perf_counter()
-        reply = _ask(connection, mget([key + b":1", key]))
+        server.ask("MGET", key + b":1", key)
         times.append(time.perf_counter() - began)
-        if isinstance(reply, StoreError):
-            return Finding(False, f"MGET is refused: {reply}; grant %R~p0f:* +get +mget +ping")
     typical = statistics.median(times)
     text = (
         f"a lookup takes {typical * 1000:.2f} ms (at most {max(times) * 1000:.2f} ms; a request"
@@ -86,12 +98,9 @@ def check_rights(connection: StoreConnection) -> Finding:
     return Finding(True if max(times) < TIMEOUT else None if typical < TIMEOUT else False, text)
 
 
-def check_edge(connection: StoreConnection) -> Finding:
+def check_edge(server: Server) -> Finding:
     """Does an edge write, and has it seen a SYN lately?"""
-    reply = _ask(connection, command(b"GET", EDGE_KEY))
-    if isinstance(reply, StoreError):
-        return Finding(False, f"GET is refused: {reply}; grant %R~p0f:* +get +mget +ping")
-    sign = _sign(reply)
+    sign = read_sign(server.ask("GET", EDGE_KEY))
     if sign is None:
         return Finding(
             False,
@@ -99,23 +108,23 @@ def check_edge(connection: StoreConnection) -> Finding:
             " write to this server and database?",
         )
     now = time.time()
-    who = f"the edge on {sign['host']} ({sign['interface']})"
-    if sign["last_syn"] is None:
+    who = f"the edge on {sign.host} ({sign.interface})"
+    if sign.last_syn is None:
         return Finding(
             None, f"{who} runs, and has seen no SYN since it started: check --interface and --port"
         )
-    age = max(0.0, now - sign["last_syn"])
-    text = f"{who} has written {sign['written']} SYNs, the last about {span(age)} ago"
+    age = max(0.0, now - sign.last_syn)
+    text = f"{who} has written {sign.written} SYNs, the last about {span(age)} ago"
     return Finding(True if age < FRESH else None, text)
 
 
-def check_address(connection: StoreConnection, ip_address: str) -> Finding:
+def check_address(server: Server, ip_address: str) -> Finding:
     """Does the store have the last SYN of an address, and did that address send it?"""
     address = client_address(ip_address)
     if address is None:
         return Finding(False, f"{ip_address} is not the IP address of a client")
     key = address_key(pack(address))
-    syn = _ask(connection, command(b"GET", key))
+    syn = server.ask("GET", key)
     shown = key.decode()
     if not isinstance(syn, bytes):
         return Finding(
@@ -133,17 +142,3 @@ def check_address(connection: StoreConnection, ip_address: str) -> Finding:
         )
     system = " ".join(filter(None, (info.os_name, info.os_flavor))) or "no signature matches"
     return Finding(True, f"the store has a SYN of {address}: {system} ({info.raw_sig})")
-
-
-def _ask(connection: StoreConnection, commands: bytes) -> Reply:
-    return connection.exchange(commands, 1, time.monotonic() + ANSWER_TIMEOUT)[0]
-
-
-def _sign(value: Reply) -> dict[str, Any] | None:
-    """An edge's sign of life; None if there is none, or an invalid one."""
-    try:
-        sign = json.loads(value) if isinstance(value, bytes) else None
-    except ValueError:
-        return None
-    wanted = {"host", "interface", "last_syn", "written"}
-    return sign if isinstance(sign, dict) and sign.keys() >= wanted else None

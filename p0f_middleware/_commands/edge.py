@@ -1,6 +1,6 @@
 """`p0f-middleware edge`: shares the SYNs that arrive here with applications elsewhere.
 
-`shared.edge` does the work; this module has the options, the signals and the lines on stderr.
+`edge.agent` does the work; this module has the options, the signals and the lines on stderr.
 SIGTERM and SIGINT end the command, SIGUSR1 makes it print its counts.
 """
 
@@ -14,9 +14,9 @@ import socket
 import sys
 
 from .._log import logger
-from ..shared.edge import Edge, notify
-from ..shared.store import Store, StoreConnection
-from ..shared.tap import Tap
+from ..edge.agent import TTL, Edge, notify
+from ..edge.tap import Tap
+from ..shared.store import Store
 from .store_option import add_store_options, store_url
 from .terminal import fail
 
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ttl",
         type=positive,
-        default=600,
-        help="seconds to keep a connection's SYN (%(default)s)",
+        default=TTL,
+        help="seconds to keep a SYN (%(default)s)",
     )
     parser.add_argument(
         "--no-address",
@@ -67,13 +67,11 @@ def run(options: argparse.Namespace) -> int:
         return fail(f"{CAPABILITY} ({error})")
     except (OSError, ValueError, ImportError) as error:
         return fail(getattr(error, "strerror", None) or str(error))
-    connection = StoreConnection(store)
     agent = Edge(
         tap,
-        connection,
-        store.name,
+        store,
         ttl=options.ttl,
-        address_ttl=None if options.no_address else 3600,
+        addresses=not options.no_address,
         max_rate=options.max_rate,
     )
     with contextlib.closing(tap), Signals(agent) as signals:
@@ -87,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         finally:
             notify("STOPPING=1")
             logger().info("%s", agent.counts())
-            connection.drop()
+            agent.close()
     return 0
 
 
