@@ -80,7 +80,7 @@ def make_source(named: str | None, listener: socket.socket) -> tuple[Any, str]:
         save_syn(listener)
         return Syn(arm=False), "the SYN that opened this connection, without p0f"
     if named.startswith(STORES):
-        from ..shared.blocking import SharedSyn
+        from ..shared.source import SharedSyn
 
         return SharedSyn(named), "the SYNs that an edge has shared through a store"
     return named, f"p0f at {named}"

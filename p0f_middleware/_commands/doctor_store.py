@@ -6,13 +6,13 @@ store's keys; instead, edges write a sign of life for it.
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._address import client_address
+from ..edge.agent import Sign, read_sign
 from ..fingerprint import fingerprint_syn
 from ..shared.keys import EDGE_KEY, address_key, pack, sender
 from ..shared.source import TIMEOUT
@@ -23,16 +23,6 @@ QUERIES = 20
 """How many lookups to time."""
 FRESH = 300.0
 """Seconds. If the edge's last SYN is older, only a human can tell whether that is normal."""
-
-
-class Sign(NamedTuple):
-    """An edge's sign of life. Times are seconds since 1970; `last_syn` is None if it saw none."""
-
-    host: str
-    interface: str
-    time: float
-    last_syn: float | None
-    written: int
 
 
 def examine_store(url: str, ip_address: str | None) -> Iterator[Finding]:
@@ -96,13 +86,12 @@ def check_edge(sign: Sign | None, *, seen: bool) -> Finding:
             "no edge has written in the last 3 minutes: is p0f-middleware edge running, and does it"
             " write to this server and database?",
         )
-    now = time.time()
     who = f"the edge on {sign.host} ({sign.interface})"
     if sign.last_syn is None:
-        text = f"{who} runs; {span(max(0.0, now - sign.time))} ago it had not seen a SYN yet"
-        hint = "" if seen else ". If a visitor has come since, check its --interface and --port"
+        text = f"{who} runs, and had seen no SYN when it last reported"
+        hint = "" if seen else ". If it stays so, check its --interface and --port"
         return Finding(seen or None, text + hint)
-    age = max(0.0, now - sign.last_syn)
+    age = max(0.0, time.time() - sign.last_syn)
     text = f"{who} has written {sign.written} SYNs, the last about {span(age)} ago"
     return Finding(seen or age < FRESH or None, text)
 
@@ -131,25 +120,3 @@ def check_address(client: Any, ip_address: str) -> Finding:
         )
     system = " ".join(filter(None, (info.os_name, info.os_flavor))) or "no signature matches"
     return Finding(True, f"the store has a SYN of {address}: {system} ({info.raw_sig})")
-
-
-def read_sign(value: object) -> Sign | None:
-    """An edge's sign of life; None if there is none, or if the value is something else."""
-    try:
-        sign = json.loads(value) if isinstance(value, bytes) else None
-        last_syn = None if sign["last_syn"] is None else _seconds(sign["last_syn"])
-        return Sign(
-            str(sign["host"])[:100],
-            str(sign["interface"])[:100],
-            _seconds(sign["time"]),
-            last_syn,
-            int(_seconds(sign["written"])),
-        )
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return None
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, (int, float)) and 0 <= value < 2**53:
-        return value
-    raise ValueError(f"not a number of seconds: {value!r}")

@@ -1,6 +1,6 @@
 """`p0f-middleware edge`: shares the SYNs that arrive here with applications elsewhere.
 
-`p0f_middleware.edge` does the work; this module has the options, the signals and the lines on
+`edge.agent` does the work; this module has the options, the signals and the lines on
 stderr. SIGTERM and SIGINT end the command, SIGUSR1 makes it print its counts.
 """
 
@@ -13,9 +13,9 @@ import signal
 import sys
 
 from .._log import logger
-from ..shared.edge import Edge, notify
-from ..shared.store import Store, StoreConnection
-from ..shared.tap import Tap
+from ..edge.agent import TTL, Edge, notify
+from ..edge.tap import Tap
+from ..shared.store import Store
 from .terminal import Signals, add_store_options, fail, store_option
 
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tap_options(parser, require_port=True)
     add_store_options(parser.add_mutually_exclusive_group())
     for option, default, what in (
-        ("--ttl", 600, "seconds to keep a connection's SYN"),
+        ("--ttl", TTL, "seconds to keep a SYN"),
         ("--max-rate", 50_000, "SYNs a second to write at most"),
     ):
         parser.add_argument(option, type=positive, default=default, help=f"{what} (%(default)s)")
@@ -59,13 +59,11 @@ def run(options: argparse.Namespace) -> int:
         tap = Tap(options.interface, options.port)
     except (OSError, ValueError, ImportError) as error:
         return fail(why_no_tap(error))
-    connection = StoreConnection(store)
     edge = Edge(
         tap,
-        connection,
-        store.name,
+        store,
         ttl=options.ttl,
-        address_ttl=None if options.no_address else 3600,
+        addresses=not options.no_address,
         max_rate=options.max_rate,
     )
     signals = Signals("SIGTERM", "SIGINT", "SIGUSR1")
@@ -87,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         finally:
             notify("STOPPING=1")
             logger().info("%s", edge.counts())
-            connection.drop()
+            edge.close()
     return 0
 
 

@@ -16,9 +16,9 @@ from contextlib import closing, suppress
 from datetime import datetime
 
 from .._info import P0fInfo
+from ..edge.tap import Tap
 from ..fingerprint import fingerprint_syn
 from ..shared.keys import sender, text
-from ..shared.tap import Tap
 from .edge import add_tap_options, why_no_tap
 from .terminal import fail, printable
 

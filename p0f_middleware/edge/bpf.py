@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from .keys import LONGEST_SYN
+from ..shared.keys import LONGEST_SYN
 
 MOST_PORTS = 200
 """A conditional jump reaches 255 instructions."""

@@ -2,12 +2,9 @@
 
 Theory of operation. One thread does everything, one wake-up at a time: it reads the SYNs in the
 tap's ring, writes them together, waits for the replies, and sleeps until there are more. While it
-writes, SYNs gather in the ring, so under load its writes become larger and cheaper. While the store
-is down, the edge reads SYNs and drops them, so the SYNs in the ring are fresh when the store is
-back.
-
-The fact a reader would get wrong: the edge never queues more than the SYNs of one wake-up. A SYN
-that was not written at once is worth little, since its request has been answered by then.
+writes, SYNs gather in the ring, so under load its writes become larger and cheaper. It never queues
+more than the SYNs of one wake-up: a SYN that was not written at once is worth little, since its
+request has been answered by then. So while the store is down, SYNs are read and dropped.
 """
 
 from __future__ import annotations
@@ -18,19 +15,21 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from .._errors import P0fError, P0fUnavailable
 from .._log import logger
 from .._outage import Outage
-from .keys import EDGE_KEY, address_key, connection_key, sender
-from .resp import Reply, StoreError, command
+from ..shared.keys import EDGE_KEY, address_key, connection_key, sender
 
 BATCH = 4096
 """SYNs to write together."""
 WRITE_TIMEOUT = 1.0
-"""Seconds for one write and its replies; the ring holds SYNs that arrive meanwhile."""
+"""Seconds for each step of a write; the ring holds SYNs that arrive meanwhile."""
+TTL = 600
+"""Seconds for which a SYN is kept, by default. Those of addresses live as long as those of
+connections: a full store evicts what expires first, and that must not be the exact ones."""
 REPORT_EVERY = 60.0
 """Seconds between two log lines with counts."""
 SIGN_EVERY = 5.0
@@ -50,11 +49,13 @@ class SynSource(Protocol):
     def check(self) -> None: ...
 
 
-class Connection(Protocol):
-    """Where SYNs go: a `StoreConnection`, or a test's stand-in."""
+class StoreServer(Protocol):
+    """Where SYNs go: a `Store`, or a test's stand-in."""
 
-    def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]: ...
-    def drop(self) -> None: ...
+    name: str
+
+    def client(self, step_timeout: float) -> Any: ...
+    def explain(self, error: Exception) -> P0fError: ...
 
 
 class Rate:
@@ -98,30 +99,30 @@ class Edge:
 
     Args:
         tap: where SYNs come from.
-        connection: a connection to the store; messages call the store `store_name`.
-        ttl: seconds for which a connection's SYN is kept.
-        address_ttl: seconds for which an address's last SYN is kept; None to write none.
+        store: where they go.
+        ttl: seconds for which a SYN is kept.
+        addresses: whether to write the last SYN of each address, too.
         max_rate: SYNs a second to write at most.
     """
 
     def __init__(
         self,
         tap: SynSource,
-        connection: Connection,
-        store_name: str,
+        store: StoreServer,
         *,
-        ttl: int = 600,
-        address_ttl: int | None = 3600,
+        ttl: int = TTL,
+        addresses: bool = True,
         max_rate: int = 50_000,
     ) -> None:
         self._tap = tap
-        self._connection = connection
-        self._store_name = store_name
-        self._ttl = b"%d" % ttl
-        self._address_ttl = None if address_ttl is None else b"%d" % address_ttl
+        self._store = store
+        self._client = store.client(WRITE_TIMEOUT)
+        self._ttl = ttl
+        self._addresses = addresses
         self._rate = Rate(max_rate)
-        self._outage = Outage()
-        self._dropped_before = 0
+        self._outage = Outage(
+            "the SYN store", store.name, "SYNs are dropped and counted", "writes were skipped"
+        )
         self._last_syn: int | None = None
         self._counts = Counts()
 
@@ -171,7 +172,7 @@ class Edge:
         self._last_syn = int(time.time())
         entries = self._entries(syns[:allowed])
         if entries:
-            done = self._write(entries.items())
+            done = self._write(entries, self._ttl)
             self._count(**{"written" if done else "dropped": allowed})
 
     def give_sign(self) -> None:
@@ -183,60 +184,85 @@ class Edge:
             "last_syn": self._last_syn,
             "written": self._counts.written,
         }
-        self._write([(EDGE_KEY, (json.dumps(sign).encode(), b"%d" % SIGN_TTL))])
+        self._write({EDGE_KEY: json.dumps(sign).encode()}, SIGN_TTL)
 
-    def _entries(self, syns: list[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
-        """Value and TTL by key. Of several SYNs for one key, only the last is written."""
+    def close(self) -> None:
+        """Close the connection to the store."""
+        self._client.close()
+
+    def _entries(self, syns: list[bytes]) -> dict[bytes, bytes]:
+        """Value by key. Of several SYNs for one key, only the last is written."""
         entries = {}
         for syn in syns:
             whose = sender(syn)
             if whose is None:
                 continue
-            entries[connection_key(*whose)] = syn, self._ttl
-            if self._address_ttl is not None:
-                entries[address_key(whose.address)] = syn, self._address_ttl
+            entries[connection_key(*whose)] = syn
+            if self._addresses:
+                entries[address_key(whose.address)] = syn
         return entries
 
-    def _write(self, entries: Iterable[tuple[bytes, tuple[bytes, bytes]]]) -> bool:
+    def _write(self, entries: dict[bytes, bytes], ttl: int) -> bool:
         """Write entries, unless the store is down and no retry is due; returns whether it did."""
-        now = time.monotonic()
-        if self._outage.down and not self._outage.retry(now):
-            return False
-        commands = [command(b"SET", key, value, b"EX", ttl) for key, (value, ttl) in entries]
         try:
-            deadline = now + WRITE_TIMEOUT
-            replies = self._connection.exchange(b"".join(commands), len(commands), deadline)
-        except P0fError as error:
-            self._away(error)
+            self._outage.admit(time.monotonic())
+        except P0fUnavailable:
             return False
-        refusal = next((reply for reply in replies if isinstance(reply, StoreError)), None)
-        if refusal is not None:
-            self._away(P0fUnavailable(f"the SYN store at {self._store_name} refuses: {refusal}"))
+        pipeline = self._client.pipeline(transaction=False)
+        for key, value in entries.items():
+            pipeline.execute_command("SET", key, value, "EX", ttl)
+        try:
+            for reply in pipeline.execute(raise_on_error=False):
+                if isinstance(reply, Exception):
+                    raise reply
+        except Exception as error:
+            self._outage.failed(self._store.explain(error))
+            # The name may lead to another server by now: a primary that has become a replica
+            # refuses writes for ever, on a connection that stays open.
+            self._client.connection_pool.disconnect()
             return False
-        if self._outage.down:
-            self._back()
+        self._outage.answered()
         return True
-
-    def _away(self, error: P0fError) -> None:
-        if self._outage.begin(time.monotonic()):
-            self._dropped_before = self._counts.dropped
-            text = str(error)
-            logger().warning(
-                "the SYN store is down, SYNs are dropped and counted meanwhile: %s", text
-            )
-
-    def _back(self) -> None:
-        self._outage.end()
-        logger().warning(
-            "the SYN store at %s is back after %.1f s; %d SYNs were dropped",
-            self._store_name,
-            time.monotonic() - self._outage.began,
-            self._counts.dropped - self._dropped_before,
-        )
 
     def _count(self, **counts: int) -> None:
         old = self._counts
         self._counts = old._replace(**{name: getattr(old, name) + n for name, n in counts.items()})
+
+
+_LATEST = 1e11
+"""Seconds since 1970: what is later is no time that somebody saw."""
+
+
+class Sign(NamedTuple):
+    """An edge's sign of life."""
+
+    host: str
+    interface: str
+    written: int
+    last_syn: float | None
+    """When it saw a SYN last, in seconds since 1970; None if it has seen none."""
+
+
+def read_sign(value: object) -> Sign | None:
+    """The sign of life in the value of `EDGE_KEY`; None if there is none, or an odd one.
+
+    Whoever may write to the store can put anything there, so this never raises.
+    """
+    try:
+        sign = json.loads(value) if isinstance(value, bytes) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(sign, dict):
+        return None
+    host, interface = sign.get("host"), sign.get("interface")
+    written, last_syn = sign.get("written"), sign.get("last_syn")
+    if not isinstance(host, str) or not isinstance(interface, str):
+        return None
+    if type(written) is not int or type(last_syn) not in (int, float, type(None)):
+        return None
+    if last_syn is not None and not 0 <= last_syn <= _LATEST:  # NaN is neither
+        return None
+    return Sign(host, interface, written, last_syn)
 
 
 def notify(state: str) -> None:
