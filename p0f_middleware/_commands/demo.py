@@ -19,7 +19,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from ..syn import Syn, save_syn
 from ..wsgi import P0fWSGIMiddleware
 from .demo_app import make_app
-from .terminal import STORES, Signals, add_source_options, fail, printable, source_option
+from .terminal import Signals, add_source_options, fail, printable, source_option
 
 PORT = 8000
 """The port to serve on if the user names none and this one is free."""
@@ -53,16 +53,16 @@ def run(options: argparse.Namespace) -> int:
             source, origin = make_source(source_option(options), server.socket)
         except (OSError, ValueError, ImportError) as error:
             return fail(str(error))
-        signals = Signals("SIGINT", "SIGTERM", "SIGHUP")
         logging.basicConfig(level=logging.INFO, format="%(message)s")  # p0f is down, or back
         server.set_app(P0fWSGIMiddleware(make_app(origin), source))
         serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        print(f"Fingerprints come from {printable(origin)}.")
-        print(f"Open {url_of(server, options.host)} Ctrl-C ends it.", flush=True)
-        signals.reader.recv(1)
-        server.shutdown()
-        serving.join()
+        with contextlib.closing(Signals("SIGINT", "SIGTERM", "SIGHUP")) as signals:
+            serving.start()
+            print(f"Fingerprints come from {printable(origin)}.")
+            print(f"Open {url_of(server, options.host)} Ctrl-C ends it.", flush=True)
+            signals.reader.recv(1)
+            server.shutdown()
+            serving.join()
     return 0
 
 
@@ -79,7 +79,7 @@ def make_source(named: str | None, listener: socket.socket) -> tuple[Any, str]:
     if named is None or named == "syn":
         save_syn(listener)
         return Syn(arm=False), "the SYN that opened this connection, without p0f"
-    if named.startswith(STORES):
+    if "://" in named:
         from ..shared.source import SharedSyn
 
         return SharedSyn(named), "the SYNs that an edge has shared through a store"
@@ -128,11 +128,11 @@ def url_of(server: DemoServer, host: str) -> str:
     if host in ("127.0.0.1", "localhost"):
         hint = " (for a phone: --host 0.0.0.0)"
     if host in ("0.0.0.0", "::", ""):  # no address to open: name the one that others reach
+        host, hint = socket.gethostname(), ", from a phone too"
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             # Nothing is sent; connecting chooses the address of the default route.
             probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
             host = probe.getsockname()[0]
-        hint = ", from a phone too"
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{server.server_port}/ in a browser{hint}."
 

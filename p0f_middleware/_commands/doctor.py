@@ -17,7 +17,6 @@ from .p0f_process import daemons
 from .terminal import (
     CANNOT_RUN,
     NO_SOCKET,
-    STORES,
     add_source_options,
     fail,
     print_findings,
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     source = source or (running[0] if running else "syn")
     if source == "syn":
         findings = examine_syn(options.port)
-    elif source.startswith(STORES):
+    elif "://" in source:
         findings = examine_store(source, options.ip)
     else:
         findings = examine_p0f(source, options.ip, options.port)

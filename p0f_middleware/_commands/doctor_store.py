@@ -40,7 +40,7 @@ def examine_store(url: str, ip_address: str | None) -> Iterator[Finding]:
                 return
     except Exception as error:  # redis-py's, whose classes are not imported here
         text = str(store.explain(error))
-        remedy = ": grant its user %R~p0f:* +get +mget +ping" if "NOPERM" in text else ""
+        remedy = ": grant its user %R~p0f:* +get +mget +ping" if " refuses: " in text else ""
         yield Finding(False, text + remedy)
     finally:
         client.close()

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Callable, Iterator
 
 from .._log import logger
 from ..edge.agent import TTL, Edge, notify
@@ -66,27 +67,33 @@ def run(options: argparse.Namespace) -> int:
         addresses=not options.no_address,
         max_rate=options.max_rate,
     )
-    signals = Signals("SIGTERM", "SIGINT", "SIGUSR1")
-
-    def ended() -> bool:
-        arrived = signals.take()
-        if signal.SIGUSR1 in arrived:
-            logger().info("%s", edge.counts())
-        return bool({signal.SIGTERM, signal.SIGINT}.intersection(arrived))
-
-    with contextlib.closing(tap):
+    with contextlib.closing(tap), contextlib.closing(edge), signals_of(edge) as (wake, ended):
         ports = ", ".join(map(str, sorted(set(options.port))))
         logger().info("SYNs to port %s of %s go to %s", ports, options.interface, store.name)
         notify("READY=1")
         try:
-            edge.run(signals.reader.fileno(), ended)
+            edge.run(wake, ended)
         except OSError as error:
             return fail(why_no_tap(error))
         finally:
             notify("STOPPING=1")
             logger().info("%s", edge.counts())
-            edge.close()
     return 0
+
+
+@contextlib.contextmanager
+def signals_of(edge: Edge) -> Iterator[tuple[int, Callable[[], bool]]]:
+    """What `edge.run` wants: a file descriptor that becomes readable after a signal, and whether
+    the signal ends it. SIGUSR1 prints its counts instead."""
+    with contextlib.closing(Signals("SIGTERM", "SIGINT", "SIGUSR1")) as signals:
+
+        def ended() -> bool:
+            arrived = signals.take()
+            if signal.SIGUSR1 in arrived:
+                logger().info("%s", edge.counts())
+            return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(arrived)
+
+        yield signals.reader.fileno(), ended
 
 
 def why_no_tap(error: Exception) -> str:

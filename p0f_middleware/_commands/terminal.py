@@ -25,8 +25,6 @@ CANNOT_RUN = 2
 NO_SOCKET = (
     "no p0f socket given: use --socket PATH or set P0F_SOCKET (PATH is what you gave p0f with -s)"
 )
-STORES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
-"""How the URL of a store begins."""
 
 
 class Finding(NamedTuple):
@@ -59,6 +57,12 @@ class Signals:
         """The signals that have arrived since the last call."""
         taken, self._arrived = self._arrived, []
         return taken
+
+    def close(self) -> None:
+        """Forget the sockets. Signals are ignored from now on: the process is about to end."""
+        signal.set_wakeup_fd(-1)
+        self.reader.close()
+        self._writer.close()
 
 
 def printable(text: str) -> str:
