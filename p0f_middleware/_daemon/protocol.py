@@ -18,8 +18,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from .._errors import P0fBadQuery, P0fProtocolError
-from .._fields import MOST_DAYS, WIRE_FIELDS, constants, text
-from .._info import P0fInfo, from_answer, wire_fields
+from .._fields import MOST_DAYS, text
+from .._info import WIRE_FIELDS, P0fInfo, constants, from_answer, wire_fields
 
 QUERY_SIZE = 21
 MAX_IN_FLIGHT = 128
@@ -144,7 +144,7 @@ def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
         return None
     raw: dict[str, Any] = dict(zip(("magic", "status"), _HEAD.unpack_from(answer), strict=True))
     for name, value in zip(dialect.names, dialect.fields.unpack(answer), strict=True):
-        raw[name] = text(value) if isinstance(value, bytes) else value
+        raw[name] = (text(value) or "") if isinstance(value, bytes) else value
     return raw
 
 
