@@ -1,20 +1,28 @@
-"""Reads the bytes of a SYN: its sender, its `Shape` and its options.
+"""Reads the bytes of a SYN: its sender, its shape and its options, in p0f's words.
 
 The bytes are as Linux's TCP_SAVED_SYN returns them: IP header, TCP header with options, no data.
-This module knows neither signatures nor p0f's notation. Where p0f's README and p0f 3.09b differ, it
-follows the program: every rule was checked SYN by SYN against p0f's log.
-
-The fact a reader would get wrong: an attacker may choose the bytes. A SYN with broken options
-completes a handshake and is saved like any other, so reading must end soon, whatever the bytes.
+Where p0f's README and p0f 3.09b differ, this follows the program: every rule was checked SYN by SYN
+against p0f's log. An attacker may choose the bytes: a SYN with broken options completes a handshake
+and is saved like any other, so reading must end soon, whatever the bytes.
 """
 
 from __future__ import annotations
 
 import re
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from .notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+_QUIRK_NAMES = (
+    *("df", "id+", "id-", "ecn", "0+", "flow"),  # IP
+    *("seq-", "ack+", "ack-", "uptr+", "urgf+", "pushf+"),  # TCP
+    *("ts1-", "ts2+", "opt+", "exws", "bad"),  # TCP options
+)
+QUIRKS = {name: 1 << bit for bit, name in enumerate(_QUIRK_NAMES)}
+"""Each quirk's bit in a set of quirks, in the order in which p0f writes quirks."""
+OPTION_NAMES = {1: "nop", 2: "mss", 3: "ws", 4: "sok", 5: "sack", 8: "ts"}
+"""TCP option kinds that have a name in a layout; kind 0 is ``eol+n``, any other ``?kind``."""
+MAX_OPTIONS = 24
+"""How many TCP options p0f reads in a SYN, and allows in a signature."""
 
 MAX_DISTANCE = 35  # hops; with more, p0f assumes an unusual initial TTL, or a wrong guess of it
 
@@ -51,25 +59,13 @@ _DF, _ID_NONZERO, _ID_ZERO = QUIRKS["df"], QUIRKS["id+"], QUIRKS["id-"]
 _ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
 
 
-class Shape(NamedTuple):
-    """The parts of a SYN on which its verdict depends: no ports, sequence number or addresses.
+Shape: TypeAlias = tuple[int, int, int, int, int, bool, bytes]
+"""The parts of a SYN on which its verdict depends: no ports, sequence number or addresses.
 
-    `ip_options` is the length of the IPv4 options, in bytes. `quirks` are the quirks of the fields
-    at fixed places. `payload` tells whether the IP length includes data. `options` are the bytes of
-    the TCP options, with timestamps reduced to 0 or 1.
-    """
-
-    version: int
-    ttl: int
-    ip_options: int
-    window: int
-    quirks: int
-    payload: bool
-    options: bytes
-
-
-ShapeFields = tuple[int, int, int, int, int, bool, bytes]
-"""The fields of a `Shape` as a plain tuple, which costs a third; most are only cache keys."""
+IP version, TTL, length of the IPv4 options, window, quirks of the fields at fixed places, whether
+the IP length includes data, and the bytes of the TCP options, with timestamps reduced to 0 or 1. A
+plain tuple, which costs a third of a named one: most are only keys of a cache.
+"""
 
 
 class Options(NamedTuple):
@@ -82,7 +78,7 @@ class Options(NamedTuple):
     quirks: int
 
 
-def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
+def read_syn(packet: bytes) -> tuple[bytes, int, Shape] | None:
     """Packed source address, source port and shape of the SYN in *packet*.
 
     None if p0f would not fingerprint it: not TCP, IPv6 extension headers, a fragment, not a SYN, a
