@@ -60,9 +60,15 @@ class Matcher:
 
     def __init__(self, database: Database) -> None:
         self._links = database.links
-        self._by_layout: dict[str, list[Signature]] = {}
+        # By layout and window scale, which rule out most signatures; None stands for other scales.
+        # So does the window, in front of each; None if it can be any.
+        self._index: dict[tuple[str, int | None], list[tuple[int | str | None, Signature]]] = {}
+        scales = {signature.scale for signature in database.requests}
         for signature in database.requests:
-            self._by_layout.setdefault(signature.layout, []).append(signature)
+            window = None if _modulus(signature) else signature.window
+            for scale in scales if signature.scale is None else (signature.scale,):
+                key = signature.layout, scale
+                self._index.setdefault(key, []).append((window, signature))
 
     def match(self, shape: Shape) -> Verdict | None:
         """The verdict on a SYN of that shape; None for a probe of p0f-sendsyn."""
@@ -104,8 +110,12 @@ class Matcher:
         if quirks is None:
             return None, False
         generic = similar = None
-        for signature in self._by_layout.get(traits.layout, ()):
-            if not _may_fit(signature, traits, window):
+        fitting = None, window.size, window.multiple
+        layout, scale = traits.layout, traits.scale
+        for any_of, signature in (
+            self._index.get((layout, scale)) or self._index.get((layout, None)) or ()
+        ):
+            if any_of not in fitting or not _may_fit(signature, traits, window.divisor):
                 continue
             wanted = signature.quirks_for(traits.version)
             hops_fit = traits.ttl_known and 0 <= signature.ttl - ttl <= MAX_DISTANCE
@@ -122,22 +132,20 @@ _Found = tuple[Signature | None, bool]
 """A signature, and whether it fits only fuzzily."""
 
 
-def _may_fit(signature: Signature, traits: Traits, window: Window) -> bool:
-    """Whether a signature fits a SYN, quirks and distance aside."""
+def _may_fit(signature: Signature, traits: Traits, divisor: int) -> bool:
+    """Whether a signature fits a SYN, but for quirks and distance, and a window by its number."""
     return (
-        signature.scale in (None, traits.scale)
-        and signature.mss in (None, traits.mss)
+        signature.mss in (None, traits.mss)
         and signature.ip_options == traits.ip_options
         and signature.payload in (None, traits.payload)
         and not (signature.any_lower_ttl and traits.ttl > signature.ttl)
-        and _window_fits(signature.window, window)
+        and divisor % (_modulus(signature) or 1) == 0
     )
 
 
-def _window_fits(wanted: int | str | None, window: Window) -> bool:
-    if isinstance(wanted, str) and wanted.startswith("%"):
-        return window.divisor % int(wanted[1:]) == 0
-    return wanted is None or wanted in (window.size, window.multiple)
+def _modulus(signature: Signature) -> int | None:
+    window = signature.window
+    return int(window[1:]) if isinstance(window, str) and window.startswith("%") else None
 
 
 def _is_similar(quirks: int, wanted: int) -> bool:

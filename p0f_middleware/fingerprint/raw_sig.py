@@ -127,9 +127,6 @@ def _multiple(
     return None
 
 
-_NUMBER = "([0-9]{1,5})"
-_OPTION = rf"(?:{'|'.join(OPTION_NAMES.values())}|\?[0-9]{{1,3}}|eol\+[0-9]{{1,3}})"
-_QUIRK = f"(?:{'|'.join(map(re.escape, QUIRKS))})"
 _TEXT = re.compile(
     r"""
     ([46])
