@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from p0f_middleware import P0fInfo, fingerprint_syn
 
-from .kernel_syns import route, sysctl, syn
+from .kernel_syns import route, syn, sysctl
 
 MTUS = 1500, 1492, 1420, 1400, 1280, 9000, 9001, 65536
 MAXIMA = 0, 1460, 1440, 1400, 1360, 1220, 536
