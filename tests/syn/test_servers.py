@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p0f_middleware._visitor import NoConnection
@@ -522,12 +522,18 @@ def socket_or_reason(find: Callable[..., Any], *request: Any) -> bool:
         return bool(str(error))
 
 
+# The first text that Hypothesis makes takes it a second, which it blames on the test.
+anything = settings(suppress_health_check=[HealthCheck.too_slow])
+
+
+@anything
 @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
 def test_any_environ_gives_a_socket_or_a_reason(environ: dict[str, Any]) -> None:
     wsgi_object(environ)
     assert socket_or_reason(wsgi_socket, environ)
 
 
+@anything
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_any_scope_gives_a_socket_or_a_reason(client: Any, receive: Any, send: Any) -> None:
     asgi_object(receive, send)
