@@ -126,7 +126,6 @@ def test_the_core_needs_the_standard_library_and_asgiref_alone(path: Path) -> No
         "_info",
         "_errors",
         "_options",
-        "_outage",
         "_outcome",
         "_user_agent",
         "_visitor",

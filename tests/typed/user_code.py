@@ -75,7 +75,7 @@ def applications() -> tuple[P0fWSGIMiddleware, P0fASGIMiddleware]:
     P0fWSGIMiddleware(wsgi_app, Syn(), client_header="X-Real-IP", client_port_header="X-Port")
     P0fWSGIMiddleware(wsgi_app, Syn(header="X-Client-SYN"), hold=0, claims=False)
     P0fWSGIMiddleware(wsgi_app, Everybody())
-    P0fASGIMiddleware(asgi_app, AsyncP0f("/run/p0f/p0f.sock", cache_ttl=60))
+    P0fASGIMiddleware(asgi_app, AsyncP0f("/run/p0f/p0f.sock", timeout=1))
     P0fASGIMiddleware(asgi_app, Syn(), trusted_proxies=[ip_network("10.0.0.0/8"), "127.0.0.1"])
     P0fWSGIMiddleware(wsgi_app, SharedSyn("redis://127.0.0.1"), trusted_proxies="10.0.0.0/8")
     P0fASGIMiddleware(asgi_app, AsyncSharedSyn("redis://127.0.0.1", timeout=0.05))
