@@ -73,10 +73,10 @@ class AsyncP0f(BaseClient):
         self, ip_address: str, return_raw_data: bool = False
     ) -> P0fInfo | dict[str, Any]:
         """As `P0f.get_info`."""
-        reader: Reader[Any] = read_raw_answer if return_raw_data else read_answer
-        info: P0fInfo | dict[str, Any]
-        info = require_match(ip_address, await self._ask(make_query(ip_address), reader))
-        return info
+        query = make_query(ip_address)
+        if return_raw_data:
+            return require_match(ip_address, await self._ask(query, read_raw_answer))
+        return require_match(ip_address, await self._ask(query, read_answer))
 
     async def close(self) -> None:
         """Close all connections, as `P0f.close`."""
