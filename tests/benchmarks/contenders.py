@@ -151,15 +151,14 @@ def package_of_2014(socket_path: str) -> dict[str, Contender]:
 def blocking(socket_path: str) -> dict[str, Contender]:
     """P0f, and a WSGI application without and with the middleware."""
     client = P0f(socket_path, timeout=TIMEOUT)
-    with_cache = P0f(socket_path, timeout=TIMEOUT, cache_ttl=3600)
 
-    def look_up(client: P0f = client) -> None:
+    def look_up() -> None:
         _read(client.lookup(HOST))
 
-    def connected(work: Callable[[], object], client: P0f = client) -> Contender:
+    def connected(work: Callable[[], object]) -> Contender:
         def run(count: int) -> float:
             with client:
-                look_up(client)
+                look_up()
                 return repeat(work)(count)
 
         return run
@@ -169,7 +168,6 @@ def blocking(socket_path: str) -> dict[str, Contender]:
 
     return {
         "P0f": connected(look_up),
-        "P0f, from its cache": connected(lambda: look_up(with_cache), with_cache),
         "WSGI, bare": repeat(call(wsgi_app)),
         "WSGI, wrapped": connected(call(P0fWSGIMiddleware(wsgi_app, client, hold=0))),
     } | {
