@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -56,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        store = Store(store_option(options))
+        url = store_option(options) or os.environ.get("P0F_STORE")
+        if not url:
+            return fail("no store given: set P0F_STORE, or use --store URL or --store-file PATH")
+        store = Store(url)
         tap = Tap(options.interface, options.port)
     except (OSError, ValueError, ImportError) as error:
         return fail(why_no_tap(error))

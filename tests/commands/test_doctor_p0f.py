@@ -75,7 +75,7 @@ def test_a_refusal_may_be_the_mount_of_an_old_file(fake_p0f: FakeP0f, proc: Path
     found = last(fake_p0f.socket_path)
     assert found.ok is False
     assert f"nothing listens on {fake_p0f.socket_path}" in found.text
-    assert "bind mount of the old socket: mount the folder" in found.text
+    assert "bind mount of an earlier p0f's socket: mount the folder" in found.text
 
 
 def test_a_server_that_is_not_p0f_is_a_fault(fake_p0f: FakeP0f, proc: Path) -> None:
