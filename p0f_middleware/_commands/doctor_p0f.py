@@ -13,6 +13,7 @@ import socket
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from .._address import client_address
 from .._daemon.base import TIMEOUT
@@ -97,7 +98,7 @@ def check_answers(client: P0f, daemon: Daemon | None) -> Finding:
 
 
 def _possible_cause(socket_path: str, daemon: Daemon | None, error: P0fError) -> str:
-    if isinstance(error.__cause__, ConnectionRefusedError):
+    if isinstance(error.__cause__, ConnectionRefusedError) and Path(socket_path).is_socket():
         return (
             ". If it runs, this file is a bind mount of an earlier p0f's socket: mount the folder,"
             " not the file, since p0f makes a new file each time it starts"
