@@ -9,7 +9,7 @@ so that a request pays for nothing that its source does not need.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ._outcome import Outcome
 
@@ -57,12 +57,19 @@ class Visitor(Protocol):
     def header(self, name: str) -> str | None:
         """The request's header of that name, repetitions joined by commas; None if absent."""
 
-    def connection(self) -> int:
-        """The file descriptor of the request's TCP socket. It is the server's: never close it.
+    @property
+    def http_version(self) -> str | None:
+        """The request's version of HTTP, such as "1.1", "2", "3"; None if the server gives none."""
+
+    def socket(self) -> Any:
+        """The server's own object of the request's socket, with `getsockopt`: never close it.
 
         Raises:
             NoConnection: the server does not expose the socket, or the connection is closed.
         """
+
+    def server_object(self) -> object | None:
+        """The object that the server keeps for this connection; None if it shows none."""
 
     def is_trusted(self, address: str | None) -> bool:
         """Whether an address is one of `trusted_proxies`."""

@@ -17,7 +17,7 @@ from asgiref.sync import iscoroutinefunction
 
 from p0f_middleware import P0f as Client
 from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, Syn, check_claim
-from p0f_middleware.syn._kernel import is_armed
+from p0f_middleware.syn.kernel import keeps_syns
 from p0f_middleware.testing import FakeP0f
 
 django = pytest.importorskip("django")
@@ -478,7 +478,7 @@ def test_check_without_a_source_touches_no_listener(monkeypatch: pytest.MonkeyPa
     before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as listener, override_settings(P0F={}):
         assert complaints() == []
-        assert not is_armed(listener.fileno())
+        assert not keeps_syns(listener)
     assert set(threading.enumerate()) == before
 
 

@@ -1,7 +1,7 @@
 """Visitors: what a source may know of a request, read from environ or scope when it is asked for.
 
 No other module reads environ and scope. `_visitor` says what a visitor is for, `proxies` whose word
-counts, `server_objects` and `syn/_server_sockets` where a server keeps a connection.
+counts, `syn.servers` where a server keeps a connection.
 
 The fact a reader would get wrong: WSGI has one key for X-Forwarded-For and X_Forwarded_For, so a
 client may send the latter. If the server leaves the raw headers in environ, those are read.
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from types import ModuleType
 from typing import Any, TypeAlias
 
 from .._address import Endpoint, endpoint, port_number
 from .._visitor import NoConnection
+from ..syn.kernel import Socket, is_unix
+from ..syn.servers import asgi_object, asgi_socket, wsgi_object, wsgi_socket
 from .proxies import Client, ProxyRules
-from .server_objects import asgi_object, wsgi_object
 
 __all__ = ["ASGIVisitor", "BaseVisitor", "Said", "WSGIVisitor"]
 
@@ -109,8 +109,13 @@ class BaseVisitor:
         value = self.header("Connection")
         return value is not None and value.strip().lower() == "close"
 
-    def connection(self) -> int:
-        """The file descriptor of the request's socket. Raises NoConnection."""
+    @property
+    def http_version(self) -> str | None:
+        """The request's version of HTTP, such as "1.1", "2", "3"; None if the server gives none."""
+        raise NotImplementedError
+
+    def socket(self) -> Socket:
+        """The server's own socket object of the request. Raises NoConnection."""
         raise NotImplementedError
 
     def server_object(self) -> object | None:
@@ -132,7 +137,7 @@ class BaseVisitor:
         The socket's own family decides; the server's words count only where it shows no socket.
         """
         try:
-            known: bool | None = _kernel().is_unix(self.connection())
+            known: bool | None = is_unix(self.socket())
         except NoConnection:
             known = None
         return self._server_says_unix() if known is None else known
@@ -173,9 +178,13 @@ class WSGIVisitor(BaseVisitor):
                 return name
         return None
 
-    def connection(self) -> int:
-        fd: int = _server_sockets().wsgi_connection(self._environ)
-        return fd
+    @property
+    def http_version(self) -> str | None:
+        protocol = self._environ.get("SERVER_PROTOCOL")
+        return protocol.partition("/")[2] if isinstance(protocol, str) else None
+
+    def socket(self) -> Socket:
+        return wsgi_socket(self._environ)
 
     def server_object(self) -> object | None:
         return wsgi_object(self._environ)
@@ -233,9 +242,13 @@ class ASGIVisitor(BaseVisitor):
                 return names[keys.index(key)]
         return None
 
-    def connection(self) -> int:
-        fd: int = _server_sockets().asgi_connection(self._scope, self._receive, self._send)
-        return fd
+    @property
+    def http_version(self) -> str | None:
+        version = self._scope.get("http_version")
+        return version if isinstance(version, str) else None
+
+    def socket(self) -> Socket:
+        return asgi_socket(self._scope, self._receive, self._send)
 
     def server_object(self) -> object | None:
         return asgi_object(self._receive, self._send)
@@ -273,18 +286,3 @@ def _environ_key(name: str) -> str:
 def _scope_keys(names: tuple[str, ...]) -> tuple[bytes, ...]:
     """The names of headers as they are in scope (the ASGI specification)."""
     return tuple(name.lower().encode() for name in names)
-
-
-# Most programs that ask p0f never need to know a socket, so these are imported at the first use.
-@cache
-def _server_sockets() -> ModuleType:
-    from ..syn import _server_sockets
-
-    return _server_sockets
-
-
-@cache
-def _kernel() -> ModuleType:
-    from ..syn import _kernel
-
-    return _kernel

@@ -248,12 +248,12 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[bool, socket.socket]]
         yield request.param == "Unix", server
 
 
-def test_the_connection_is_the_servers_descriptor(pair: tuple[bool, socket.socket]) -> None:
+def test_the_socket_is_the_servers_own(pair: tuple[bool, socket.socket]) -> None:
     _, sock = pair
 
-    assert asgi(receive=Cycle(sock).receive).connection() == sock.fileno()
+    assert asgi(receive=Cycle(sock).receive).socket() is sock
     environ: Any = {"gunicorn.socket": sock}
-    assert wsgi(**environ).connection() == sock.fileno()
+    assert wsgi(**environ).socket() is sock
 
 
 def test_a_server_that_shows_no_connection_has_none() -> None:
@@ -261,7 +261,7 @@ def test_a_server_that_shows_no_connection_has_none() -> None:
     visitors = [wsgi(**environ), asgi(client=None), asgi()]
     for visitor in visitors:
         with pytest.raises(NoConnection):
-            visitor.connection()
+            visitor.socket()
 
 
 FORWARDED = [(b"x-forwarded-for", HOST.encode())]

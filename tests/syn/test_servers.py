@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p0f_middleware._visitor import NoConnection
-from p0f_middleware.syn import _server_sockets
-from p0f_middleware.syn._server_sockets import asgi_connection, wsgi_connection
+from p0f_middleware.syn import servers
+from p0f_middleware.syn.kernel import peer_of
+from p0f_middleware.syn.servers import asgi_object, asgi_socket, wsgi_object, wsgi_socket
 
 from .connections import connection
 
@@ -76,14 +77,19 @@ ENVIRONS: dict[str, Callable[[socket.socket, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("server", ENVIRONS)
-def test_a_wsgi_servers_socket_is_found(server: str, sock: socket.socket) -> None:
+def test_a_wsgi_servers_socket_is_found_and_is_the_connections_object(
+    server: str, sock: socket.socket
+) -> None:
     with sock.makefile("rb") as file:
-        assert wsgi_connection(ENVIRONS[server](sock, file)) == sock.fileno()
+        environ = ENVIRONS[server](sock, file)
+        assert wsgi_socket(environ) is wsgi_object(environ) is sock
 
 
 def test_uwsgi_gives_a_descriptor(sock: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     environ = uwsgi(sock, monkeypatch, **{"http-socket": b":80"})
-    assert wsgi_connection(environ) == sock.fileno()
+    assert wsgi_socket(environ).fileno() == sock.fileno()
+    assert peer_of(wsgi_socket(environ)) == sock.getpeername()
+    assert wsgi_object(environ) is None
 
 
 @pytest.mark.parametrize("option", ["http", "https", "http-to"])
@@ -91,7 +97,7 @@ def test_uwsgis_router_keeps_the_connection(
     option: str, sock: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NoConnection, match="router keeps the connection to itself; use http-soc"):
-        wsgi_connection(uwsgi(sock, monkeypatch, **{option: b":80"}))
+        wsgi_socket(uwsgi(sock, monkeypatch, **{option: b":80"}))
 
 
 WSGI_REMEDY = (
@@ -111,30 +117,37 @@ WSGI_REMEDY = (
         {"wsgi.input": like("django", _read=7)},
         {"gunicorn.socket": None},
         {"gunicorn.socket": like("gunicorn", fileno=lambda self: "seven")},
+        {"gunicorn.socket": like("gunicorn", fileno=lambda self: 7)},
         {"waitress.client_disconnected": print},
         {"uwsgi.version": b"2.0"},
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_a_wsgi_server_that_hides_its_socket_is_named_with_the_remedy(
     environ: dict[str, Any],
 ) -> None:
     with pytest.raises(NoConnection) as caught:
-        wsgi_connection({"SERVER_SOFTWARE": "Unheard/1.0", **environ})
+        wsgi_socket({"SERVER_SOFTWARE": "Unheard/1.0", **environ})
     assert str(caught.value) == f"Unheard/1.0 {WSGI_REMEDY}"
+
+
+def test_a_stream_that_is_no_socket_is_no_connections_object() -> None:
+    """A server may hand the same empty stream to all requests without a body."""
+    for stream in (io.BytesIO(), io.BufferedReader(io.BytesIO()), None):
+        assert wsgi_object({"wsgi.input": stream}) is None
 
 
 @pytest.mark.parametrize("name", [None, "", 7])
 def test_a_server_without_a_name_is_this_server(name: object) -> None:
     with pytest.raises(NoConnection) as caught:
-        wsgi_connection({"SERVER_SOFTWARE": name})
+        wsgi_socket({"SERVER_SOFTWARE": name})
     assert str(caught.value) == f"this server {WSGI_REMEDY}"
 
 
 def test_a_closed_socket_is_said_to_be_closed(sock: socket.socket) -> None:
     sock.close()
     with pytest.raises(NoConnection, match="the connection is closed"):
-        wsgi_connection({"gunicorn.socket": sock})
+        wsgi_socket({"gunicorn.socket": sock})
 
 
 # ASGI
@@ -222,6 +235,37 @@ ASGI_SERVERS = {
 }
 
 
+def test_requests_of_one_connection_have_its_object_in_common(sock: socket.socket) -> None:
+    transport = Transport(sock)
+    first, second = (like("uvicorn", transport=transport, receive=call) for _ in range(2))
+    assert asgi_object(first.receive, nothing) is asgi_object(second.receive, None) is transport
+
+
+@pytest.mark.parametrize("server", ["Hypercorn", "Hypercorn on trio"])
+def test_hypercorns_object_is_its_server_of_the_connection(
+    server: str, sock: socket.socket
+) -> None:
+    receive, send = ASGI_SERVERS[server](sock)
+    connection: Any = asgi_object(receive, send)
+    assert connection.protocol_send
+
+
+def test_over_http_3_hypercorn_has_no_object_of_the_connection(sock: socket.socket) -> None:
+    server = like("hypercorn", protocol_send=call)
+    protocol = like("hypercorn", send=server.protocol_send, stream_send=call)
+    stream = like("hypercorn", send=protocol.stream_send, app_send=call)
+    assert asgi_object(nothing, stream.app_send) is None
+    with pytest.raises(NoConnection):
+        asgi_socket({}, nothing, stream.app_send)
+
+
+@pytest.mark.parametrize(
+    "receive", [nothing, None, like("uvicorn", receive=call).receive], ids=["def", "none", "other"]
+)
+def test_where_no_server_is_in_reach_there_is_no_object(receive: Any) -> None:
+    assert asgi_object(receive, nothing) is None
+
+
 def in_functions(receive: Any, send: Any) -> Pair:
     async def inner_receive() -> Any:
         return await receive()
@@ -265,7 +309,7 @@ WRAPPERS = [in_functions, in_partials, in_objects, in_wrapped]
 @pytest.mark.parametrize("server", ASGI_SERVERS)
 def test_an_asgi_servers_socket_is_found(server: str, sock: socket.socket) -> None:
     receive, send = ASGI_SERVERS[server](sock)
-    assert asgi_connection({}, receive, send) == sock.fileno()
+    assert asgi_socket({}, receive, send) is sock
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS)
@@ -274,14 +318,14 @@ def test_it_is_found_inside_of_middleware_too(
     server: str, wrap: Callable[..., Pair], sock: socket.socket
 ) -> None:
     receive, send = wrap(*ASGI_SERVERS[server](sock))
-    assert asgi_connection({}, receive, send) == sock.fileno()
+    assert asgi_socket({}, receive, send) is sock
 
 
 def test_it_is_found_inside_of_several_middlewares(sock: socket.socket) -> None:
     receive, send = uvicorn(sock)
     for wrap in WRAPPERS * 2:
         receive, send = wrap(receive, send)
-    assert asgi_connection({}, receive, send) == sock.fileno()
+    assert asgi_socket({}, receive, send) is sock
 
 
 @pytest.mark.parametrize("wrap", [lambda *pair: pair, *WRAPPERS])
@@ -291,7 +335,7 @@ def test_a_closing_transport_is_not_looked_at(
     cycle = like("uvicorn", transport=Transport(sock, closing=True), receive=call, send=call)
     receive, send = wrap(cycle.receive, cycle.send)
     with pytest.raises(NoConnection, match="the connection is closed"):
-        asgi_connection({}, receive, send)
+        asgi_socket({}, receive, send)
 
 
 ASGI_REMEDY = (
@@ -346,7 +390,7 @@ def unset() -> Any:
 )
 def test_where_no_socket_is_in_reach_the_reason_has_the_remedy(receive: Any) -> None:
     with pytest.raises(NoConnection) as caught:
-        asgi_connection({"client": ("127.0.0.1", 1)}, receive(), nothing)
+        asgi_socket({"client": ("127.0.0.1", 1)}, receive(), nothing)
     assert str(caught.value) == ASGI_REMEDY
 
 
@@ -357,7 +401,7 @@ def test_a_connection_is_never_looked_for_by_what_the_scope_claims(
     address, port = sock.getpeername()
     for client in ((address, port), (address, str(port)), [address, port]):
         with pytest.raises(NoConnection, match="does not expose"):
-            asgi_connection({"client": client}, *wrap(nothing, nothing))
+            asgi_socket({"client": client}, *wrap(nothing, nothing))
 
 
 # Granian, which shows its own client's address and port
@@ -367,9 +411,8 @@ GRANIAN: Pair = (like("granian", receive=call).receive, like("granian", send=cal
 
 
 @pytest.fixture(autouse=True)
-def _nothing_found_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_server_sockets, "_found", {})
-    monkeypatch.setattr(_server_sockets, "_next_search", 0.0)
+def _nothing_found_yet() -> None:
+    servers._peers.clear()
 
 
 def granian_scope(sock: socket.socket) -> dict[str, Any]:
@@ -379,21 +422,28 @@ def granian_scope(sock: socket.socket) -> dict[str, Any]:
 
 def test_granians_connection_is_found_by_its_peer(sock: socket.socket) -> None:
     for _ in range(2):
-        assert asgi_connection(granian_scope(sock), *GRANIAN) == sock.fileno()
+        assert asgi_socket(granian_scope(sock), *GRANIAN).fileno() == sock.fileno()
+    assert asgi_object(*GRANIAN) is None
 
 
-def test_a_descriptor_that_became_anothers_is_looked_for_again(
-    listener: socket.socket, sock: socket.socket
-) -> None:
-    peer = sock.getpeername()
-    _server_sockets._found[peer] = listener.fileno()
-    assert asgi_connection(granian_scope(sock), *GRANIAN) == sock.fileno()
+def test_a_descriptor_that_became_anothers_is_searched_for_again(listener: socket.socket) -> None:
+    for _ in range(2):  # the second connection gets the first one's descriptor
+        with connection(listener) as sock:
+            found = asgi_socket(granian_scope(sock), *GRANIAN)
+            assert peer_of(found) == sock.getpeername()
+
+
+def test_a_connection_that_is_not_found_hides_no_other(sock: socket.socket) -> None:
+    for _ in range(2):
+        with pytest.raises(NoConnection, match="none of the first 256 file descriptors"):
+            asgi_socket({"client": ("127.0.0.1", "1")}, *GRANIAN)
+        assert asgi_socket(granian_scope(sock), *GRANIAN).fileno() == sock.fileno()
 
 
 def test_a_duplicate_is_the_same_connection(sock: socket.socket) -> None:
     with sock.dup() as other:
-        found = asgi_connection(granian_scope(sock), *GRANIAN)
-        assert found in (sock.fileno(), other.fileno())
+        found = asgi_socket(granian_scope(sock), *GRANIAN)
+        assert found.fileno() in (sock.fileno(), other.fileno())
 
 
 def test_two_connections_of_one_peer_are_not_chosen_from(sock: socket.socket) -> None:
@@ -413,7 +463,7 @@ def test_two_connections_of_one_peer_are_not_chosen_from(sock: socket.socket) ->
                 second.connect(other_listener.getsockname())
                 first, other = listener.accept()[0], other_listener.accept()[0]
                 with first, other, pytest.raises(NoConnection, match="2 of the first 256"):
-                    asgi_connection(granian_scope(first), *GRANIAN)
+                    asgi_socket(granian_scope(first), *GRANIAN)
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS)
@@ -421,44 +471,28 @@ def test_granian_inside_of_middleware_is_not_searched(
     wrap: Callable[..., Pair], sock: socket.socket
 ) -> None:
     with pytest.raises(NoConnection, match="outermost middleware"):
-        asgi_connection(granian_scope(sock), *wrap(*GRANIAN))
+        asgi_socket(granian_scope(sock), *wrap(*GRANIAN))
 
 
 def test_a_client_that_middleware_has_put_there_is_not_looked_for(sock: socket.socket) -> None:
     address, port = sock.getpeername()
     for client in ((address, port), [address, str(port)], (address, str(port), 0, 0)):
         with pytest.raises(NoConnection, match="has replaced the client in the scope"):
-            asgi_connection({"client": client}, *GRANIAN)
+            asgi_socket({"client": client}, *GRANIAN)
 
 
 @pytest.mark.parametrize("client", [("", "0"), ("127.0.0.1", "0"), ("127.0.0.1", "9" * 5000)])
 def test_without_an_address_and_port_there_is_nothing_to_look_for(client: Any) -> None:
     with pytest.raises(NoConnection, match="nor the client's port"):
-        asgi_connection({"client": client}, *GRANIAN)
-
-
-def test_a_search_in_vain_is_not_repeated_at_once(
-    sock: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked: list[int] = []
-
-    def look(fd: int) -> None:
-        looked.append(fd)
-
-    monkeypatch.setattr(_server_sockets, "peer_name", look)
-    monkeypatch.setattr(_server_sockets, "MOST_DESCRIPTORS", 3)
-    for _ in range(5):
-        with pytest.raises(NoConnection, match="none of the first 3 file descriptors"):
-            asgi_connection(granian_scope(sock), *GRANIAN)
-    assert looked == [0, 1, 2]
+        asgi_socket({"client": client}, *GRANIAN)
 
 
 def test_a_search_blocks_no_event_loop(sock: socket.socket) -> None:
     blockbuster = pytest.importorskip("blockbuster")
 
-    async def search() -> int:
+    async def search() -> Any:
         with blockbuster.blockbuster_ctx():
-            return asgi_connection(granian_scope(sock), *GRANIAN)
+            return asgi_socket(granian_scope(sock), *GRANIAN).fileno()
 
     assert asyncio.run(search()) == sock.fileno()
 
@@ -481,26 +515,28 @@ KEYS = [
 ]
 
 
-def descriptor_or_reason(connection: Callable[..., int], *request: Any) -> int | str:
+def socket_or_reason(find: Callable[..., Any], *request: Any) -> bool:
     try:
-        return connection(*request)
+        return hasattr(find(*request), "getsockopt")
     except NoConnection as error:
-        return str(error)
+        return bool(str(error))
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
-def test_any_environ_gives_a_descriptor_or_a_reason(environ: dict[str, Any]) -> None:
-    assert descriptor_or_reason(wsgi_connection, environ) != ""
+def test_any_environ_gives_a_socket_or_a_reason(environ: dict[str, Any]) -> None:
+    wsgi_object(environ)
+    assert socket_or_reason(wsgi_socket, environ)
 
 
 @given(ANYTHING, ANYTHING, ANYTHING)
-def test_any_scope_gives_a_descriptor_or_a_reason(client: Any, receive: Any, send: Any) -> None:
+def test_any_scope_gives_a_socket_or_a_reason(client: Any, receive: Any, send: Any) -> None:
+    asgi_object(receive, send)
     for first in (receive, GRANIAN[0]):
-        assert descriptor_or_reason(asgi_connection, {"client": client}, first, send) != ""
+        assert socket_or_reason(asgi_socket, {"client": client}, first, send)
 
 
 def test_every_file_descriptor_stays_open(sock: socket.socket, tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as file:
-        asgi_connection(granian_scope(sock), *GRANIAN)
+        asgi_socket(granian_scope(sock), *GRANIAN)
         file.write("still open")
     assert sock.send(b"still open") == 10

@@ -7,8 +7,10 @@ import logging
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,10 +22,10 @@ from hypothesis import strategies as st
 
 from p0f_middleware import P0fASGIMiddleware, P0fStatus, P0fWSGIMiddleware, save_syn
 from p0f_middleware._outcome import Outcome
-from p0f_middleware.syn import Syn, _listeners, when_ready
-from p0f_middleware.syn._kernel import is_armed, read_saved_syn
+from p0f_middleware.syn import Syn, listeners, source, when_ready
+from p0f_middleware.syn.kernel import keeps_syns, read_saved_syn
 
-from .connections import FakeVisitor, connection, visitor_by
+from .connections import FakeVisitor, connection, no_connection, visitor_by
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
@@ -32,8 +34,12 @@ TEXT = "4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0"
 
 
 @pytest.fixture(autouse=True)
-def _nobody_else_arms() -> None:
-    _listeners.armer.stop()
+def _no_other_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources of other tests may still search, and would find the listeners of this one."""
+    if listeners._thread is not None:
+        listeners._thread.join(20)
+    monkeypatch.setattr(listeners, "_next_search", 0.0)
+    monkeypatch.setattr(listeners, "LONGEST", 0.0)
 
 
 @pytest.fixture
@@ -123,8 +129,8 @@ def test_later_requests_of_a_connection_get_the_same(syn: Syn, visitor: FakeVisi
 
 def test_a_descriptor_used_again_is_another_connection(syn: Syn, listener: socket.socket) -> None:
     seen = []
-    for source in ("127.0.0.2", "127.0.0.3"):
-        with connection(listener, source=source) as accepted:
+    for address in ("127.0.0.2", "127.0.0.3"):
+        with connection(listener, source=address) as accepted:
             visitor = visitor_by(accepted)
             outcome = ask(syn, visitor)
             other = ask(syn, replace(visitor, peer_address="127.0.0.2"))
@@ -138,9 +144,67 @@ def test_two_sources_in_a_process_may_ask_about_one_connection(visitor: FakeVisi
     assert [ask(Syn(arm=False), visitor).status for _ in range(2)] == [P0fStatus.OK] * 2
 
 
-def test_a_connection_is_told_the_same_again(syn: Syn, listener: socket.socket) -> None:
+def test_a_later_request_needs_no_socket(syn: Syn, visitor: FakeVisitor) -> None:
+    first = ask(syn, visitor)
+    assert ask(syn, replace(visitor, find_socket=no_connection)) is first
+
+
+def test_a_syn_goes_with_the_servers_object(syn: Syn, listener: socket.socket) -> None:
+    kept = len(source._kept)
     with connection(listener) as accepted:
-        assert ask(syn, visitor_by(accepted)) == ask(syn, visitor_by(accepted))
+        ask(syn, visitor_by(accepted))
+        assert len(source._kept) == kept + 1
+    del accepted
+    assert len(source._kept) == kept
+
+
+class Unreferable:
+    """As asyncio's and uvloop's objects for a socket."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("shown", [None, Unreferable()], ids=["none", "takes no weak reference"])
+def test_where_there_is_no_object_a_syn_stays_with_the_descriptors_socket(
+    syn: Syn, listener: socket.socket, shown: object
+) -> None:
+    descriptors, ports = set(), set()
+    for _ in range(3):
+        with connection(listener) as accepted:
+            visitor = replace(visitor_by(accepted), connection=shown)
+            assert ask(syn, visitor) is ask(syn, visitor)
+            assert ask(syn, visitor).status is P0fStatus.OK
+            descriptors.add(accepted.fileno())
+            ports.add(visitor.port)
+    assert (len(descriptors), len(ports)) == (1, 3)
+
+
+def test_requests_of_one_connection_in_two_threads_both_get_the_syn(
+    syn: Syn, listener: socket.socket
+) -> None:
+    for _ in range(50):
+        with connection(listener) as accepted:
+            together = threading.Barrier(2)
+
+            def find_socket(
+                sock: socket.socket = accepted, together: threading.Barrier = together
+            ) -> socket.socket:
+                together.wait(10)
+                return sock
+
+            visitor = replace(visitor_by(accepted), find_socket=find_socket)
+            with ThreadPoolExecutor(2) as pool:
+                outcomes = [pool.submit(ask, syn, visitor) for _ in range(2)]
+            assert [outcome.result().status for outcome in outcomes] == [P0fStatus.OK] * 2
+
+
+def test_a_lock_whose_owner_is_gone_is_replaced(
+    syn: Syn, visitor: FakeVisitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_lock", lost := threading.Lock())
+    lost.acquire()
+    assert ask(syn, visitor).status is P0fStatus.OK
+    assert source._lock is not lost
 
 
 # Whose SYN it is
@@ -200,37 +264,43 @@ def test_listeners_there_are_are_armed_when_syn_is_made(unarmed: socket.socket) 
         assert ask(syn, visitor_by(accepted)).status is P0fStatus.OK
 
 
-def test_a_listener_that_nobody_armed_is_armed_because_of_a_request(
+def test_a_request_has_the_listener_found_that_no_search_found(
     unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p0f_middleware.syn._syn.armer", armer := _listeners.Armer())
-    monkeypatch.setattr(armer, "start", lambda: None)
-    syn = Syn()
+    with monkeypatch.context() as patched:
+        patched.setattr(listeners, "search", lambda: None)
+        syn = Syn()
     with connection(unarmed) as first:
         assert "not enabled" in unavailable(ask(syn, visitor_by(first)))
-    deadline = time.monotonic() + 20
-    while not is_armed(unarmed.fileno()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    assert listeners._thread is not None
+    listeners._thread.join(20)
     with connection(unarmed) as second:
         assert ask(syn, visitor_by(second)).status is P0fStatus.OK
 
 
 def test_a_syn_that_something_else_has_read_is_gone(syn: Syn, accepted: socket.socket) -> None:
-    read_saved_syn(accepted.fileno())
+    read_saved_syn(accepted)
     assert unavailable(ask(syn, visitor_by(accepted))).startswith("the kernel kept no SYN")
 
 
 def test_a_unix_socket_has_no_syn(syn: Syn) -> None:
     one, other = socket.socketpair()
     with one, other:
-        visitor = FakeVisitor("192.0.2.1", descriptor=one.fileno)
+        visitor = FakeVisitor("192.0.2.1", find_socket=lambda: one)
         assert "cannot be read: Operation not supported" in unavailable(ask(syn, visitor))
 
 
-def test_a_closed_connection_has_no_syn(syn: Syn) -> None:
-    visitor = FakeVisitor("192.0.2.1", 1, descriptor=lambda: 10**6)
+def test_a_closed_connection_has_no_syn(syn: Syn, visitor: FakeVisitor) -> None:
+    visitor.socket().close()
     assert "cannot be read: Bad file descriptor" in unavailable(ask(syn, visitor))
+
+
+@pytest.mark.parametrize("behind_proxy", [True, False])
+def test_http_3_has_no_syn(with_header: Syn, visitor: FakeVisitor, behind_proxy: bool) -> None:
+    over_quic = replace(visitor, http_version="3", behind_proxy=behind_proxy)
+    assert unavailable(ask(with_header, over_quic)) == (
+        "HTTP/3 runs over QUIC, not TCP, so there is no SYN"
+    )
 
 
 def test_a_server_that_hides_its_socket_is_the_reason(syn: Syn) -> None:
@@ -255,7 +325,7 @@ Sent = tuple[str, int]
 def sent(listener: socket.socket) -> Sent:
     """The SYN of a client at 127.0.0.2, as HAProxy sends it, and the client's port."""
     with connection(listener, source="127.0.0.2") as accepted:
-        return read_saved_syn(accepted.fileno()).hex().upper(), accepted.getpeername()[1]
+        return read_saved_syn(accepted).hex().upper(), accepted.getpeername()[1]
 
 
 @pytest.fixture
@@ -278,8 +348,8 @@ def with_header() -> Syn:
 
 def test_a_trusted_proxys_own_syn_is_not_told(syn: Syn, proxied: FakeVisitor) -> None:
     assert unavailable(ask(syn, proxied)) == (
-        "the peer is a trusted proxy, and its own SYN is not the client's: have it send its"
-        " client's SYN and use Syn(header=...)"
+        "Syn() cannot see through a proxy. HAProxy 3.4: Syn(header=...). nginx, Caddy: the p0f"
+        " daemon or SharedSyn"
     )
 
 
@@ -351,15 +421,18 @@ def test_a_client_inside_of_a_trusted_network_is_told_its_syn(
     assert ask(with_header, inside).status is P0fStatus.OK
 
 
+@pytest.mark.parametrize("headers", [{}, {HEADER: ""}, {HEADER: " "}], ids=str)
 def test_a_proxy_that_sends_no_syn_has_no_fingerprint(
-    with_header: Syn, proxied: FakeVisitor
+    with_header: Syn, proxied: FakeVisitor, headers: dict[str, str]
 ) -> None:
-    reason = unavailable(ask(with_header, replace(proxied, headers={})))
-    assert reason == f"the peer is a trusted proxy and sends no {HEADER} header"
+    reason = unavailable(ask(with_header, replace(proxied, headers=headers)))
+    assert reason == (
+        f"the trusted proxy sends no SYN in {HEADER}. HAProxy: tcp-ss 1 on the bind line"
+    )
 
 
 @pytest.mark.parametrize(
-    "value", ["", "-", "zz", "45", "4" * 2000, "é", "45,45", "00" * 60, "4:64", "\0", "9" * 5000]
+    "value", ["-", "zz", "45", "4" * 2000, "é", "45,45", "00" * 60, "4:64", "\0", "9" * 5000]
 )
 def test_what_is_not_a_syn_is_no_match(with_header: Syn, proxied: FakeVisitor, value: str) -> None:
     outcome = ask(with_header, replace(proxied, headers={HEADER: value}))
@@ -438,14 +511,6 @@ def run_watched(function: Callable[[], Any]) -> Any:
     return asyncio.run(run())
 
 
-def test_making_a_syn_blocks_no_event_loop(unarmed: socket.socket) -> None:
-    run_watched(Syn)
-    deadline = time.monotonic() + 20
-    while not is_armed(unarmed.fileno()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def test_a_request_blocks_no_event_loop(
     syn: Syn, with_header: Syn, visitor: FakeVisitor, proxied: FakeVisitor
 ) -> None:
@@ -455,24 +520,18 @@ def test_a_request_blocks_no_event_loop(
     assert run_watched(requests) == [P0fStatus.OK] * 2
 
 
-def test_a_request_whose_listener_was_not_armed_blocks_no_event_loop(
+def test_a_request_whose_listener_kept_no_syns_blocks_no_event_loop(
     unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p0f_middleware.syn._syn.armer", armer := _listeners.Armer())
-    monkeypatch.setattr(armer, "start", lambda: None)
-    syn = Syn()
+    with monkeypatch.context() as patched:
+        patched.setattr(listeners, "search", lambda: None)
+        syn = Syn()
     with connection(unarmed) as accepted:
         visitor = visitor_by(accepted)
         assert run_watched(lambda: ask(syn, visitor)).status is P0fStatus.UNAVAILABLE
 
 
 # Options
-
-
-def test_trusted_proxies_are_for_the_middleware() -> None:
-    options: dict[str, Any] = {"trusted_proxies": ["127.0.0.1"]}
-    with pytest.raises(TypeError, match="give trusted_proxies to the middleware"):
-        Syn(**options)
 
 
 def test_another_option_that_is_unknown_is_an_error() -> None:
@@ -516,17 +575,6 @@ def test_a_signature_file_that_has_changed_is_read_again(
     assert names == ["One", "Another"]
 
 
-def test_it_is_made_where_no_thread_can_be_started(
-    unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_thread(_function: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr("p0f_middleware.syn._native_thread._start", no_thread)
-    Syn()
-    assert is_armed(unarmed.fileno())
-
-
 # In the middlewares
 
 
@@ -564,8 +612,7 @@ def test_nothing_of_it_is_imported_until_it_is_used() -> None:
     program = (
         "import sys, p0f_middleware;"
         "p0f_middleware.P0fWSGIMiddleware(None, '/run/p0f.sock');"
-        "print([name for name in sys.modules if name.startswith('p0f_middleware.')"
-        " and name.split('.')[1] == 'syn'])"
+        "print([name for name in sys.modules if 'syn.source' in name or 'fingerprint' in name])"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert run.stdout == b"[]\n"
@@ -576,7 +623,7 @@ def test_nothing_of_it_is_imported_until_it_is_used() -> None:
 
 def test_when_ready_arms_gunicorns_listeners(unarmed: socket.socket) -> None:
     when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=unarmed)]))
-    assert is_armed(unarmed.fileno())
+    assert keeps_syns(unarmed)
 
 
 def test_when_ready_leaves_unix_sockets_alone(caplog: pytest.LogCaptureFixture) -> None:
