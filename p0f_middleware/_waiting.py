@@ -1,10 +1,9 @@
 """Waits of threads and greenlets: for a descriptor, and for a lock.
 
-gevent and eventlet run many greenlets in one thread. A greenlet that waits must let the others run,
-so it has to wait in their hub; if it blocked the thread instead, no greenlet could run, not even
-the one it waits for. The two libraries replace Python's functions and locks by cooperative ones at
-any time: before this module is imported, after a client was made, even after it has connected; and
-perhaps not all (`patch_all(thread=False)`). So each wait looks up how to wait at that moment.
+A greenlet of gevent or eventlet must wait in its library's hub: if it blocked its thread, none of
+the thread's other greenlets could run, not even the one it waits for. The libraries replace
+Python's functions and locks by cooperative ones whenever they are asked to, perhaps after a client
+has connected, and perhaps not all (`patch_all(thread=False)`). So each wait looks up how to wait.
 """
 
 from __future__ import annotations
@@ -21,9 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-_FIRST_PAUSE = 0.0001
-"""Seconds that a greenlet sleeps before it tries a lock again; each pause is twice the last."""
-_LONGEST_PAUSE = 0.01
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.01
 _LONGEST_WAIT = 86_400.0
 """Seconds to wait at most: poll() counts milliseconds in 32 bits."""
 
@@ -56,25 +53,16 @@ def acquire(lock: threading.Lock, deadline: float) -> bool:
     """
     if lock.acquire(False):
         return True
-    if not _blocks_greenlets(lock):
-        left = max(deadline - time.monotonic(), 0.0)
+    left = max(deadline - time.monotonic(), 0.0)
+    if type(lock).__module__ != "_thread" or time.sleep.__module__ == "time":
         return lock.acquire(True, min(left, _LONGEST_WAIT))
+    # A lock of the operating system, where greenlets run: its holder may be one of this thread's.
     pause = _FIRST_PAUSE
-    while not lock.acquire(False):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return False
+    while left > 0 and not lock.acquire(False):
         time.sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST_PAUSE)
-    return True
-
-
-def _blocks_greenlets(lock: threading.Lock) -> bool:
-    """Whether this is a lock of the operating system in a process that runs greenlets.
-
-    Its holder may be a greenlet of this very thread, and could not go on while that is blocked.
-    """
-    return type(lock).__module__ == "_thread" and time.sleep.__module__ != "time"
+        left = deadline - time.monotonic()
+    return left > 0
 
 
 # Until the store's clients use `acquire`:

@@ -184,7 +184,7 @@ def count():
         turns += 1
 
 turns = 0
-client.timeout = client._exchanger.timeout = 0.3
+client.timeout = client._rules.timeout = 0.3
 spawn(count)
 try:
     client.lookup("192.0.2.2")
@@ -240,7 +240,7 @@ GREENLETS_THAT_WAIT_IN_THE_QUEUE = """
 shared = client._exchanger.shared_here()
 assert is_right("192.0.2.1")
 assert shared.lock.try_now(False)
-client.timeout = client._exchanger.timeout = 0.2
+client.timeout = client._rules.timeout = 0.2
 order = []
 
 def visitor(number):
