@@ -7,7 +7,6 @@ before the first connection, since one client too many makes p0f use a whole CPU
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import random
 import socket
 import statistics
@@ -140,12 +139,9 @@ def check_capture(client: P0f, daemon: Daemon | None, port: int | None = None) -
             f"p0f captures on {interface} but does not see {whose}: does its filter leave them out"
             f" ({daemon.packet_filter or 'it has none'}), or has its container another network?",
         )
-    if interface is None:
-        return Finding(None, f"p0f chose an interface where it does not see {whose}: name it (-i)")
-    if interface not in (name for _, name in socket.if_nameindex()):
-        return Finding(False, f"p0f captures on {interface}, and there is no such interface here")
+    where = interface or "an interface that it chose (name yours with -i)"
     return Finding(
-        None, f"p0f captures on {interface} alone: it sees the visitors that come in there"
+        None, f"p0f captures on {where}: do your visitors come in there, and only there?"
     )
 
 
@@ -177,23 +173,14 @@ def check_address(client: P0f, daemon: Daemon | None, ip_address: str) -> Findin
         info = client.lookup(address)
     except P0fError as error:
         return Finding(False, str(error))
-    if info is None:
-        return Finding(False, f"p0f has not seen {address}: {_why_unknown(address, daemon)}")
-    system = " ".join(filter(None, (info.os_name, info.os_flavor)))
-    return Finding(True, f"p0f knows {address}: {system or 'no signature matches its SYN'}")
-
-
-def _why_unknown(address: str, daemon: Daemon | None) -> str:
-    parsed = ipaddress.ip_address(address)
+    if info is not None:
+        system = " ".join(filter(None, (info.os_name, info.os_flavor)))
+        return Finding(True, f"p0f knows {address}: {system or 'no signature matches its SYN'}")
     interface = daemon.options.get("-i") if daemon else None
-    proxy = "if it is your proxy's or load balancer's, name it in trusted_proxies"
-    if parsed.is_loopback and interface not in (None, "lo", "any"):
-        return f"this machine's connections to itself pass over lo; p0f captures on {interface}"
-    if interface == "lo" and not parsed.is_loopback:
-        return "p0f captures on lo, and so sees only this machine's connections to itself"
-    if parsed.is_private:
-        return f"{proxy}; if not, its connections do not pass p0f's interface"
-    return (
-        "has it connected to this machine directly, since p0f started and within the last two hours"
-        " (p0f's -t)? Behind a proxy or load balancer, p0f sees only that one"
+    return Finding(
+        False,
+        f"p0f has not seen {address}. Either it has not connected to this machine directly since"
+        " p0f started and within two hours (-t): if it connects through your proxy or load"
+        " balancer, or is that, name the proxy in trusted_proxies. Or its connections do not pass"
+        f" {interface or 'the interface of p0f'} (this machine's own pass lo)",
     )

@@ -249,9 +249,9 @@ print(address.ok, address.text)
     )
     assert run.returncode == 0, run.stderr
     capture, address = run.stdout.splitlines()
-    assert capture.startswith("None p0f captures on eth9 alone")
-    assert address.startswith("False p0f has not seen 127.0.0.1: this machine's connections to")
-    assert address.endswith("p0f captures on eth9")
+    assert capture.startswith("None p0f captures on eth9: do your")
+    assert address.startswith("False p0f has not seen 127.0.0.1.")
+    assert address.endswith("do not pass eth9 (this machine's own pass lo)")
 
 
 @pytest.mark.parametrize(
@@ -259,30 +259,12 @@ print(address.ok, address.text)
     [
         ("no address", "not an IP address that a client can have"),
         ("0.0.0.0", "not an IP address that a client can have"),
-        ("127.7.7.7", "name it in trusted_proxies"),
-        ("8.8.8.8", "p0f captures on lo, and so sees only this machine's connections to itself"),
+        ("127.7.7.7", "name the proxy in trusted_proxies"),
+        ("2001:4860:4860::8888", "do not pass lo"),
     ],
 )
 def test_address_that_p0f_does_not_know(real_p0f: RealP0f, address: str, reason: str) -> None:
     found = diagnosis(real_p0f.socket_path, address)
-    assert found.ok is False
-    assert reason in found.text
-
-
-@pytest.mark.parametrize(
-    ("address", "reason"),
-    [
-        ("10.1.2.3", "if it is your proxy's or load balancer's, name it in trusted_proxies"),
-        ("2001:4860:4860::8888", "Behind a proxy or load balancer, p0f sees only that one"),
-    ],
-)
-def test_address_that_p0f_may_yet_come_to_know(tmp_path: Path, address: str, reason: str) -> None:
-    p0f = RealP0f(tmp_path, interface="any")
-    try:
-        p0f.start()
-        found = diagnosis(p0f.socket_path, address)
-    finally:
-        p0f.kill()
     assert found.ok is False
     assert reason in found.text
 
