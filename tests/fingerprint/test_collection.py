@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware.fingerprint.matcher import Matcher
 from p0f_middleware.fingerprint.signatures import parse
 
 from .collection import make_table
+from .matching import PacketMatcher
 from .score import main, score
 from .shapes import TABLE, by_family, collection_shares, packets, read_table
 
@@ -53,12 +53,12 @@ def test_df_id_ecn_and_timestamps_of_zero_are_shapes_of_their_own(tmp_path: Path
 
 
 def test_a_row_becomes_the_syn_it_was_made_of(tmp_path: Path) -> None:
-    matcher = Matcher(parse(""))
+    matcher = PacketMatcher(parse(""))
     syns = {line.partition("\t")[2] for line in COLLECTION.splitlines()}
     made = set()
     for shape in read_table(table_of(COLLECTION, tmp_path)):
         for packet in packets(shape):
-            match = matcher.match(packet)
+            match = matcher.packet(packet)
             assert match is not None
             made.add(match.verdict.raw_sig.split(":", 2)[2])
     assert made == {syn.split(":", 2)[2] for syn in syns}
@@ -114,7 +114,9 @@ def test_a_score_counts_each_user_agent_by_what_was_said(tmp_path: Path) -> None
     text += "label = s:other:Proxy or VPN:\nsig = *:128:0:*:*,*:mss,nop,nop,sok:df,id+:0\n"
     text += "label = s:unix:FreeBSD:\n"
     text += "sig = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0\n"
-    found = score(Matcher(parse(text)), read_table(table_of(COLLECTION, tmp_path)), "connections")
+    found = score(
+        PacketMatcher(parse(text)), read_table(table_of(COLLECTION, tmp_path)), "connections"
+    )
     assert found.results == {"right": 3, "wrong": 1, "relay": 1, "unknown": 1}
     assert found.by_quality["specific"] == {"right": 3, "wrong": 1}
     assert found.by_quality["fuzzy"] == {"relay": 1}

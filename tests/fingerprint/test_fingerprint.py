@@ -171,9 +171,8 @@ def test_a_name_that_does_not_fit_is_cut_and_cleaned(
         for signature in database.requests
     ]
     links = {1500: name}
-    found = Fingerprinter(Matcher(database._replace(requests=tuple(named), links=links))).read(
-        LINUX
-    )
+    changed = database._replace(requests=tuple(named), links=links)
+    found = Fingerprinter(Matcher(changed)).read(LINUX)
     assert found is not None
     info = found.outcome.info
     assert info is not None

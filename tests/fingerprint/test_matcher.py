@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import p0f_middleware
-from p0f_middleware.fingerprint.matcher import Matcher, SynMatch, Verdict
+from p0f_middleware.fingerprint.matcher import Verdict
 from p0f_middleware.fingerprint.packet import read_syn
 from p0f_middleware.fingerprint.signatures import load, parse
 
-from .corpus import crafted, mutated
+from .matching import PacketMatcher, SynMatch
 from .oracle import as_p0f_logs
 from .syns import ACK, CWR, ECE, FIN, RST, SYN, ipv4, ipv6, options, tcp
 
@@ -30,7 +30,7 @@ VECTORS = [
 ]
 LINUX = options("mss,sok,ts,nop,ws")
 
-matcher = Matcher(load(OURS))
+matcher = PacketMatcher(load(OURS))
 
 
 def verdict(packet: bytes, signatures: str | None = None) -> Verdict:
@@ -40,8 +40,8 @@ def verdict(packet: bytes, signatures: str | None = None) -> Verdict:
         text = (
             f"classes = unix,win\n[mtu]\nlabel = Ethernet\nsig = 1500\n[tcp:request]\n{signatures}"
         )
-        judge = Matcher(parse(text))
-    found = judge.match(packet)
+        judge = PacketMatcher(parse(text))
+    found = judge.packet(packet)
     assert found is not None
     return found.verdict
 
@@ -61,19 +61,19 @@ def expected(columns: list[str]) -> tuple[str | None, ...] | None:
 
 @pytest.mark.parametrize("row", VECTORS, ids=range(len(VECTORS)))
 def test_our_database_gives_the_verdict_p0f_logged(row: list[str]) -> None:
-    assert as_p0f_logs(matcher.match(bytes.fromhex(row[0]))) == expected(row[1:7])
+    assert as_p0f_logs(matcher.packet(bytes.fromhex(row[0]))) == expected(row[1:7])
 
 
 @pytest.mark.skipif(not INSTALLED.exists(), reason="p0f's own signature file is not installed")
 def test_the_installed_database_gives_the_verdicts_p0f_logged() -> None:
-    installed = Matcher(load(INSTALLED))
-    ours = [as_p0f_logs(installed.match(bytes.fromhex(row[0]))) for row in VECTORS]
+    installed = PacketMatcher(load(INSTALLED))
+    ours = [as_p0f_logs(installed.packet(bytes.fromhex(row[0]))) for row in VECTORS]
     assert [one and tuple(one[1:4]) for one in ours] == [expected(row[7:10]) for row in VECTORS]
 
 
 def test_the_whole_result_of_one_syn() -> None:
     packet = ipv4(tcp(LINUX, sport=40123), ttl=57, source="192.0.2.7")
-    found = matcher.match(packet)
+    found = matcher.packet(packet)
     assert found is not None
     assert (found.address, found.port, found.source) == ("192.0.2.7", 40123, b"\xc0\x00\x02\x07")
     assert found.verdict == Verdict(
@@ -98,7 +98,7 @@ def test_a_fuzzy_match_has_no_evidence_because_its_shape_is_another() -> None:
 
 
 def test_an_ipv6_source_is_told_in_its_short_form() -> None:
-    found = matcher.match(ipv6(tcp(LINUX), source="2001:db8::7"))
+    found = matcher.packet(ipv6(tcp(LINUX), source="2001:db8::7"))
     assert found is not None
     assert found.address == "2001:db8::7"
 
@@ -302,7 +302,7 @@ def test_data_the_length_counts_but_the_kernel_did_not_save_is_a_payload() -> No
 
 
 def test_bytes_behind_the_packet_are_ignored() -> None:
-    assert matcher.match(ipv4(tcp(LINUX)) + b"padding") == matcher.match(ipv4(tcp(LINUX)))
+    assert matcher.packet(ipv4(tcp(LINUX)) + b"padding") == matcher.packet(ipv4(tcp(LINUX)))
 
 
 @pytest.mark.parametrize(
@@ -329,12 +329,12 @@ def test_bytes_behind_the_packet_are_ignored() -> None:
     ids=range(17),
 )
 def test_what_p0f_does_not_fingerprint_gives_none(packet: bytes) -> None:
-    assert matcher.match(packet) is None
+    assert matcher.packet(packet) is None
 
 
 @pytest.mark.parametrize("packet", [ipv4(tcp(LINUX)), ipv6(tcp(LINUX))], ids=["ipv4", "ipv6"])
 def test_every_truncation_gives_none(packet: bytes) -> None:
-    assert [matcher.match(packet[:size]) for size in range(len(packet))] == [None] * len(packet)
+    assert [matcher.packet(packet[:size]) for size in range(len(packet))] == [None] * len(packet)
 
 
 @pytest.mark.parametrize("kind", [2, 3, 4, 5, 8, 30, 255])
@@ -352,7 +352,7 @@ def test_any_option_bytes_give_a_verdict(option_bytes: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_verdict_or_none(packet: bytes) -> None:
-    assert isinstance(matcher.match(packet), SynMatch | None)
+    assert isinstance(matcher.packet(packet), SynMatch | None)
 
 
 @given(
@@ -361,7 +361,9 @@ def test_any_bytes_give_a_verdict_or_none(packet: bytes) -> None:
     st.binary(min_size=1, max_size=20),
 )
 def test_any_overwritten_bytes_give_a_verdict_or_none(packet: bytes, at: int, junk: bytes) -> None:
-    assert isinstance(matcher.match(packet[:at] + junk + packet[at + len(junk) :]), SynMatch | None)
+    assert isinstance(
+        matcher.packet(packet[:at] + junk + packet[at + len(junk) :]), SynMatch | None
+    )
 
 
 @pytest.mark.parametrize(
@@ -376,10 +378,10 @@ def test_any_overwritten_bytes_give_a_verdict_or_none(packet: bytes, at: int, ju
     ids=["nops", "zero-length", "unknown", "nested", "late-timestamp"],
 )
 def test_the_worst_options_take_less_than_a_millisecond(option_bytes: bytes) -> None:
-    forgetful, packet, spent = Matcher(load(OURS), memory=0), ipv4(tcp(option_bytes)), []
+    packet, spent = ipv4(tcp(option_bytes)), []
     for _ in range(5):
         started = time.thread_time()
-        forgetful.match(packet)
+        matcher.packet(packet)
         spent.append(time.thread_time() - started)
     assert min(spent) < 0.001
 
@@ -402,13 +404,3 @@ def test_a_shape_holds_nothing_that_differs_between_connections() -> None:
     assert one is not None
     assert other is not None
     assert one[2] == other[2]
-
-
-def test_a_remembered_verdict_is_the_one_that_would_be_made() -> None:
-    packets = [*mutated(2000, seed=11), *list(crafted())[::7]]
-    for packet in packets:
-        matcher.match(packet)
-    forgetful = Matcher(load(OURS), memory=0)
-    assert [matcher.match(packet) for packet in packets] == [
-        forgetful.match(packet) for packet in packets
-    ]

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 import p0f_middleware
-from p0f_middleware.fingerprint.matcher import Matcher
 from p0f_middleware.fingerprint.signatures import load, merge, parse, read_text
 from tests.real.daemon import unavailable
 
 from .corpus import crafted, mutated
+from .matching import PacketMatcher
 from .oracle import as_p0f_logs, load_complaints, observe, real_p0f
 from .shapes import packets as shape_packets
 from .shapes import read_table
@@ -78,8 +78,8 @@ def kernel_made() -> tuple[bytes, ...]:
 
 def disagreements(packets: Sequence[bytes], database: Path) -> list[str]:
     """The packets p0f and we say different things of, with both."""
-    matcher = Matcher(load(database))
-    ours = [as_p0f_logs(matcher.match(packet)) for packet in packets]
+    matcher = PacketMatcher(load(database))
+    ours = [as_p0f_logs(matcher.packet(packet)) for packet in packets]
     pairs = zip(packets, ours, observe(packets, database), strict=True)
     return [f"{packet.hex()}\n ours {our}\n p0f  {its}" for packet, our, its in pairs if our != its]
 
@@ -126,8 +126,8 @@ def test_fast_open_syn_of_which_only_headers_were_saved_reads_as_with_its_data()
     headers = [packet for packet in kernel_made() if declared_length(packet) > len(packet)]
     assert headers
     whole = [packet + bytes(declared_length(packet) - len(packet)) for packet in headers]
-    matcher = Matcher(load(OURS))
-    assert [as_p0f_logs(matcher.match(packet)) for packet in headers] == observe(whole, OURS)
+    matcher = PacketMatcher(load(OURS))
+    assert [as_p0f_logs(matcher.packet(packet)) for packet in headers] == observe(whole, OURS)
 
 
 def test_every_option_length_of_every_kind_gets_the_verdict_p0f_logs(database: Path) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware.fingerprint.database import Label, Signature
-from p0f_middleware.fingerprint.notation import QUIRKS
-from p0f_middleware.fingerprint.signatures import SignatureError, load, parse
+from p0f_middleware.fingerprint.packet import QUIRKS
+from p0f_middleware.fingerprint.signatures import Label, Signature, SignatureError, load, parse
 
 INSTALLED = Path("/etc/p0f/p0f.fp")
 

@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 import p0f_middleware
-from p0f_middleware.fingerprint.database import Signature
-from p0f_middleware.fingerprint.matcher import Matcher, Verdict
-from p0f_middleware.fingerprint.notation import QUIRKS
-from p0f_middleware.fingerprint.signatures import load, read_text
+from p0f_middleware.fingerprint.matcher import Verdict
+from p0f_middleware.fingerprint.packet import QUIRKS
+from p0f_middleware.fingerprint.signatures import Signature, load, read_text
 
+from .matching import PacketMatcher
 from .score import family
 from .shapes import Shape, packets, read_table
 from .twins import LIMITS, twin_packets, twin_signature, twin_window
 
 OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
-MATCHER = Matcher(load(OURS))
+MATCHER = PacketMatcher(load(OURS))
 SHAPES = read_table()
 
 
 def family_of(packet: bytes) -> str | None:
-    match = MATCHER.match(packet)
+    match = MATCHER.packet(packet)
     assert match is not None
     verdict: Verdict = match.verdict
     name = verdict.label.name if verdict.label else None
