@@ -20,6 +20,7 @@ __all__ = [
     "AsyncSource",
     "AsyncVisitorSource",
     "NoConnection",
+    "Socket",
     "Source",
     "Visitor",
     "VisitorSource",
@@ -30,8 +31,18 @@ class NoConnection(Exception):
     """This request's socket cannot be found; the text says why, for `p0f.reason`."""
 
 
+class Socket(Protocol):
+    """A server's socket, of whatever library: asyncio's, uvloop's, gevent's or Python's own."""
+
+    def fileno(self) -> int: ...
+
+    def getsockopt(self, level: int, option: int, size: int = ..., /) -> Any: ...
+
+
 class Visitor(Protocol):
     """The sender of a request. Addresses are canonical: IPv4-mapped IPv6 as IPv4, without zone."""
+
+    __slots__ = ()
 
     @property
     def peer_address(self) -> str | None:
@@ -59,17 +70,19 @@ class Visitor(Protocol):
 
     @property
     def http_version(self) -> str | None:
-        """The request's version of HTTP, such as "1.1", "2", "3"; None if the server gives none."""
+        """The version of HTTP that the client speaks ('1.1', '2', '3'); None if it is not known.
+        HTTP/3 has no TCP connection, so its port is not one of TCP."""
 
-    def socket(self) -> Any:
-        """The server's own object of the request's socket, with `getsockopt`: never close it.
+    def socket(self) -> Socket:
+        """The server's own socket of the request's connection: never close it.
 
         Raises:
             NoConnection: the server does not expose the socket, or the connection is closed.
         """
 
     def server_object(self) -> object | None:
-        """The object that the server keeps for this connection; None if it shows none."""
+        """The object that the server keeps for this connection and for no other, for as long as it
+        lasts; None if the server shows none."""
 
     def is_trusted(self, address: str | None) -> bool:
         """Whether an address is one of `trusted_proxies`."""
