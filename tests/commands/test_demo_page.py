@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p0f_middleware import P0fInfo, P0fStatus
-from p0f_middleware._commands.demo_page import Pretence, Visit, render
-from p0f_middleware._commands.demo_source import DemoSource
+from p0f_middleware._commands.demo_page import Visit, render
 from p0f_middleware.claim import Claim, ClaimVerdict
-from p0f_middleware.testing import SAMPLE
 
 KNOWN = "192.0.2.1"
 AGREES = Claim(ClaimVerdict.AGREE, "Linux", "Linux")
@@ -30,10 +27,9 @@ VISIT = Visit(
 )
 
 
-def shown(*, because: str | None = None, pretence: Pretence | None = None, **changes: Any) -> str:
+def shown(*, origin: str = "a test", lie: str | None = None, **changes: Any) -> str:
     """The page of `VISIT` with changes, its text in one line."""
-    source = DemoSource("/p0f.sock", "a test", sample_because=because)
-    return " ".join(render(replace(VISIT, **changes), source, pretence).split())
+    return " ".join(render(VISIT._replace(**changes), origin, lie).split())
 
 
 def test_it_loads_nothing_from_elsewhere() -> None:
@@ -128,7 +124,7 @@ def test_only_what_p0f_itself_says_of_honesty_stands_beside_the_verdict(
 
 def test_it_leads_to_the_page_of_a_lie_and_that_one_leads_back() -> None:
     assert '<a href="/lie">' in shown()
-    page = shown(pretence=Pretence("curl <b>"))
+    page = shown(lie="curl <b>")
     assert '<a href="/">' in page
     assert '<a href="/lie">' not in page
     assert "curl &lt;b&gt;" in page
@@ -159,12 +155,9 @@ def test_without_counts_there_is_no_picture() -> None:
     assert "not the odds" not in shown()
 
 
-def test_the_sample_is_not_taken_for_the_visitor() -> None:
-    page = shown(info=SAMPLE, because="p0f is <missing>")
-    assert "This is a sample, not you.</strong> Reason: p0f is &lt;missing&gt;." in page
-    assert "Your fingerprint" not in page
-    assert "The sample says" in page
-    assert KNOWN not in page
+def test_a_visit_over_loopback_is_explained() -> None:
+    assert "with --host 0.0.0.0" in shown(info=P0fInfo(os_name="Linux", link_type="loopback"))
+    assert "with --host 0.0.0.0" not in shown()
 
 
 @pytest.mark.parametrize(
@@ -202,5 +195,4 @@ def test_no_text_of_a_request_adds_markup(header: str, reason: str) -> None:
 
     page = shown(address=header, user_agent=header, platform=header)
     assert markup(page) == markup(shown(address="x", user_agent="x", platform="x"))
-    page = shown(because=reason, pretence=Pretence(reason))
-    assert markup(page) == markup(shown(because="x", pretence=Pretence("x")))
+    assert markup(shown(origin=reason, lie=reason)) == markup(shown(origin="x", lie="x"))

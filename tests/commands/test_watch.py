@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from p0f_middleware import P0fInfo
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import watch as command
-from p0f_middleware._commands.watch import Table, system
+from p0f_middleware._commands.watch import Table, as_line
 from tests.shared.syns import LINUX, WINDOWS, syn
 
 SYNS = [
@@ -113,7 +114,7 @@ def test_a_table_tells_so_many_addresses_apart_and_no_more(
     for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"):
         table.add(address, P0fInfo(os_name="Linux"))
 
-    assert table.lines()[1].split() == ["Linux", "4", "2+"]
+    assert table.lines()[1].split() == ["Linux", "4", "3+"]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +122,20 @@ def test_a_table_tells_so_many_addresses_apart_and_no_more(
     [
         (P0fInfo(), "???"),
         (P0fInfo(os_name="Linux"), "Linux"),
-        (P0fInfo(os_name="Linux", os_flavor="3.x"), "Linux 3.x"),
+        (P0fInfo(os_name="Linux", os_flavor="3.x\n"), "Linux 3.x\\n"),
     ],
 )
-def test_a_verdict_in_words(info: P0fInfo, words: str) -> None:
-    assert system(info) == words
+def test_a_system_in_words(info: P0fInfo, words: str) -> None:
+    assert f"  {words}  None  MTU" in as_line("192.0.2.1", 1, info)
+
+
+def test_a_reader_that_has_gone_ends_it_quietly(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tap: dict[str, Any]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        assert main(["watch", "--interface", "lo", "--json"]) == 1
+    assert tap["closed"]
+    assert capfd.readouterr().err == ""

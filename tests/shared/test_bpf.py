@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware.shared.bpf import JUMP, MOST_PORTS, RETURN, Assembler, syn_filter
+from p0f_middleware.edge.bpf import JUMP, MOST_PORTS, RETURN, Assembler, syn_filter
 
 from .syns import syn
 

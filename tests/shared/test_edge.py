@@ -8,15 +8,15 @@ import os
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware import P0fUnavailable
-from p0f_middleware.shared import edge as edge_module
-from p0f_middleware.shared.edge import BATCH, Counts, Edge, Rate, notify
-from p0f_middleware.shared.resp import Reply, StoreError
+from p0f_middleware import P0fError, P0fUnavailable, _outage
+from p0f_middleware.edge import agent
+from p0f_middleware.edge.agent import BATCH, Counts, Edge, Rate, notify
 
 from .syns import syn
 
@@ -46,47 +46,50 @@ class FakeTap:
         raise AssertionError("nothing is wrong")
 
 
-class FakeConnection:
-    """A store that keeps what is written, or does not."""
+class FakeStore:
+    """A store that keeps what is written, or does not, and its own client."""
+
+    name = "redis://cache/0"
 
     def __init__(self) -> None:
         self.written: dict[str, tuple[bytes, int]] = {}
         self.writes = 0
         self.away = False
         self.refusal: str | None = None
+        self.connection_pool = self
+        self.connections = 1
 
-    def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
-        self.writes += 1
-        if self.away:
-            raise P0fUnavailable("nobody listens")
-        if self.refusal:
-            return [StoreError(self.refusal)] * count
-        words = _words(commands)
-        assert len(words) == count
-        for name, key, value, ex, ttl in words:
-            assert (name, ex) == (b"SET", b"EX")
-            self.written[key.decode()] = value, int(ttl)
-        return [b"OK"] * count
+    def client(self, step_timeout: float) -> FakeStore:
+        return self
 
-    def drop(self) -> None: ...
+    def pipeline(self, *, transaction: bool) -> FakePipeline:
+        return FakePipeline(self)
 
+    def disconnect(self) -> None:
+        self.connections += 1
 
-def _words(commands: bytes) -> list[list[bytes]]:
-    found, at = [], 0
-    while at < len(commands):
-        count, at = _header(commands, at)
-        words = []
-        for _ in range(count):
-            size, at = _header(commands, at)
-            words.append(commands[at : at + size])
-            at += size + 2
-        found.append(words)
-    return found
+    def explain(self, error: Exception) -> P0fError:
+        return P0fUnavailable(str(error))
 
 
-def _header(commands: bytes, at: int) -> tuple[int, int]:
-    end = commands.index(b"\r\n", at)
-    return int(commands[at + 1 : end]), end + 2
+class FakePipeline:
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+        self.commands: list[tuple[Any, ...]] = []
+
+    def execute_command(self, *words: Any) -> None:
+        self.commands.append(words)
+
+    def execute(self, *, raise_on_error: bool) -> list[Any]:
+        self.store.writes += 1
+        if self.store.away:
+            raise ConnectionError("nobody listens")
+        if self.store.refusal:
+            return [RuntimeError(self.store.refusal)] * len(self.commands)
+        for name, key, value, ex, ttl in self.commands:
+            assert (name, ex) == ("SET", "EX")
+            self.store.written[key.decode()] = value, ttl
+        return [True] * len(self.commands)
 
 
 class Clock:
@@ -103,7 +106,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(edge_module, "time", clock)
+    monkeypatch.setattr(agent, "time", clock)
+    monkeypatch.setattr(_outage, "time", clock)
     return clock
 
 
@@ -113,13 +117,13 @@ def tap(clock: Clock) -> FakeTap:
 
 
 @pytest.fixture
-def store() -> FakeConnection:
-    return FakeConnection()
+def store() -> FakeStore:
+    return FakeStore()
 
 
 @pytest.fixture
-def edge(tap: FakeTap, store: FakeConnection) -> Edge:
-    return Edge(tap, store, "redis://cache/0")
+def edge(tap: FakeTap, store: FakeStore) -> Edge:
+    return Edge(tap, store)
 
 
 # What is written
@@ -127,48 +131,46 @@ def edge(tap: FakeTap, store: FakeConnection) -> Edge:
 
 @pytest.mark.parametrize("address", [CLIENT, "2001:db8::1"])
 def test_a_syn_is_written_for_its_connection_and_its_address(
-    edge: Edge, tap: FakeTap, store: FakeConnection, address: str
+    edge: Edge, tap: FakeTap, store: FakeStore, address: str
 ) -> None:
     tap.syns.append(whole := syn(address, PORT))
     edge.step()
 
     assert store.written == {
         f"p0f:{{{address}}}:{PORT}": (whole, 600),
-        f"p0f:{{{address}}}": (whole, 3600),
+        f"p0f:{{{address}}}": (whole, 600),
     }
 
 
-def test_addresses_may_be_left_out_and_the_time_be_chosen(
-    tap: FakeTap, store: FakeConnection
-) -> None:
+def test_addresses_may_be_left_out_and_the_time_be_chosen(tap: FakeTap, store: FakeStore) -> None:
     tap.syns.append(whole := syn(CLIENT, PORT))
-    Edge(tap, store, "redis://cache/0", ttl=60, address_ttl=None).step()
+    Edge(tap, store, ttl=60, addresses=False).step()
 
     assert store.written == {f"p0f:{{{CLIENT}}}:{PORT}": (whole, 60)}
 
 
-def test_the_last_syn_of_an_address_counts(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+def test_the_last_syn_of_an_address_counts(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
     tap.syns += [syn(CLIENT, 1), syn(CLIENT, 2), last := syn(CLIENT, 3)]
     edge.step()
 
-    assert store.written[f"p0f:{{{CLIENT}}}"] == (last, 3600)
+    assert store.written[f"p0f:{{{CLIENT}}}"] == (last, 600)
 
 
-def test_all_that_is_there_is_one_write(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+def test_all_that_is_there_is_one_write(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
     tap.syns += [syn(CLIENT, port) for port in range(1, 500)]
     edge.step()
 
     assert (store.writes, len(store.written)) == (1, 500)
 
 
-def test_what_has_no_sender_is_not_written(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+def test_what_has_no_sender_is_not_written(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
     tap.syns.append(b"\x45")
     edge.step()
 
     assert store.writes == 0
 
 
-def test_nothing_there_is_no_write(edge: Edge, store: FakeConnection) -> None:
+def test_nothing_there_is_no_write(edge: Edge, store: FakeStore) -> None:
     edge.step()
 
     assert store.writes == 0
@@ -178,9 +180,9 @@ def test_nothing_there_is_no_write(edge: Edge, store: FakeConnection) -> None:
 
 
 def test_above_the_rate_syns_are_counted_and_not_written(
-    tap: FakeTap, store: FakeConnection, clock: Clock
+    tap: FakeTap, store: FakeStore, clock: Clock
 ) -> None:
-    edge = Edge(tap, store, "redis://cache/0", max_rate=10)
+    edge = Edge(tap, store, max_rate=10)
     tap.syns += [syn(CLIENT, port) for port in range(1, 31)]
     edge.step()
     clock.now += 0.5
@@ -207,7 +209,7 @@ def test_a_rate_never_lets_more_through(most: int, arrivals: list[tuple[float, i
 
 
 def test_while_the_store_is_away_syns_are_dropped_and_counted(
-    edge: Edge, tap: FakeTap, store: FakeConnection, clock: Clock
+    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock
 ) -> None:
     store.away = True
     for _ in range(10):
@@ -218,7 +220,7 @@ def test_while_the_store_is_away_syns_are_dropped_and_counted(
 
 
 def test_nothing_is_kept_for_later(
-    edge: Edge, tap: FakeTap, store: FakeConnection, clock: Clock
+    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock
 ) -> None:
     store.away = True
     tap.syns.append(syn(CLIENT, 1))
@@ -235,7 +237,7 @@ def test_nothing_is_kept_for_later(
 def test_going_and_coming_back_are_a_line_each(
     edge: Edge,
     tap: FakeTap,
-    store: FakeConnection,
+    store: FakeStore,
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -251,19 +253,19 @@ def test_going_and_coming_back_are_a_line_each(
         edge.step()
 
     assert [record.getMessage() for record in caplog.records] == [
-        "the SYN store is down, SYNs are dropped and counted meanwhile: nobody listens",
-        "the SYN store at redis://cache/0 is back after 3.2 s; 5 SYNs were dropped",
+        "the SYN store is down, SYNs are dropped and counted: nobody listens",
+        "the SYN store at redis://cache/0 is back after 3.2 s; 4 writes were skipped",
     ]
 
 
 def test_a_full_store_is_away_in_its_own_words(
-    edge: Edge, tap: FakeTap, store: FakeConnection, caplog: pytest.LogCaptureFixture
+    edge: Edge, tap: FakeTap, store: FakeStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.refusal = "OOM command not allowed when used memory > 'maxmemory'."
     tap.syns.append(syn(CLIENT, 1))
     edge.step()
 
-    assert "refuses: OOM command not allowed" in caplog.text
+    assert "OOM command not allowed" in caplog.text
     assert edge.counts() == Counts(seen=1, dropped=1)
 
 
@@ -271,7 +273,7 @@ def test_a_full_store_is_away_in_its_own_words(
 
 
 def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
-    store: FakeConnection, monkeypatch: pytest.MonkeyPatch
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready, write = os.pipe()
 
@@ -283,8 +285,8 @@ def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
     ended = threading.Event()
     tap = Tap()
     tap.syns += [syn(CLIENT, port % 65000 + 1) for port in range(2 * BATCH)]
-    agent = Edge(tap, store, "redis://cache/0")
-    thread = threading.Thread(target=agent.run, args=(wake.fileno(), ended.is_set))
+    edge = Edge(tap, store)
+    thread = threading.Thread(target=edge.run, args=(wake.fileno(), ended.is_set))
     os.write(write, b"x")
     thread.start()
     while tap.syns:
@@ -300,7 +302,7 @@ def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
     sign = json.loads(store.written["p0f:edge"][0])
 
     assert not alive
-    assert agent.counts().written == 2 * BATCH
+    assert edge.counts().written == 2 * BATCH
     assert (sign["interface"], sign["host"]) == ("test0", socket.gethostname())
 
 
