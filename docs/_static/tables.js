@@ -1,11 +1,11 @@
-// Tables with sentences in three columns or more are stacked in a narrow window: see manual.css.
+// Tables with sentences are stacked in a narrow window: see manual.css.
 addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("table.docutils")) {
     const names = [...table.querySelectorAll("thead th")].map((th) => th.textContent.trim());
     const cells = [...table.querySelectorAll("tbody td")];
-    const wordy = cells.some((td) => td.cellIndex > 0 && td.textContent.trim().length > 30);
-    if (names.length < 3 || !wordy) continue;
+    if (!cells.some((td) => td.textContent.trim().length > 30)) continue;
     table.classList.add("stacked");
+    table.classList.toggle("labelled", names.length > 2);
     for (const td of cells) {
       td.dataset.column = names[td.cellIndex] || "";
       td.classList.toggle("blank", !td.textContent.trim());
