@@ -63,5 +63,5 @@ def init_signature(
 def setup(app: Sphinx) -> None:
     """Show the options of each class; show languages that pygments does not know as plain text."""
     app.connect("autodoc-process-signature", init_signature)
-    for language in ("haproxy", "haproxy-3.4", "caddyfile"):
+    for language in ("haproxy", "haproxy-3.4", "nginx-1.25", "caddyfile"):
         app.add_lexer(language, TextLexer)

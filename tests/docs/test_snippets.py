@@ -1,7 +1,8 @@
-"""Every snippet of README and the manual runs as it stands there.
+"""Every snippet of README and the manual runs as it stands there, but for the source it names.
 
-What a snippet presumes (an application to wrap, a p0f at /run/p0f/p0f.sock) is provided. One that
-defines `app` gets a request, and where it asks p0f the fingerprint has to arrive in the response.
+What a snippet presumes (an application to wrap, Django's MIDDLEWARE) is provided, and a fake p0f
+stands for its source. One that defines `app` gets a request, and the fingerprint has to arrive in
+the response.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import re
 import shlex
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -22,17 +26,18 @@ from p0f_middleware import P0f, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import make_parser
 from p0f_middleware.testing import FakeP0f
 
-from .pages import SNIPPETS, Snippet
+from .pages import SNIPPETS, SOURCES, Snippet, with_source
 
-SOCKET = "/run/p0f/p0f.sock"
 CLIENT = "127.0.0.1"
 PYTHON = [snippet for snippet in SNIPPETS if snippet.language == "python"]
 COMMANDS = [
     (f"{snippet}: {words}", words)
     for snippet in SNIPPETS
-    if snippet.language == "sh"
+    if snippet.language in ("sh", "yaml", "dockerfile")
     for words in re.findall(r"(?<!install )p0f-middleware ([^)|>&#\n\"]*)", snippet.code)
 ]
+NOT_AT_THE_ROOT = {"act-on-it.md"}
+"""Pages whose programs have no page at /: test_programs.py asks them."""
 
 Namespace = dict[str, Any]
 
@@ -52,7 +57,7 @@ async def asgi_app(scope: Namespace, receive: Any, send: Any) -> None:
 
 
 def a_request() -> Namespace:
-    environ: Namespace = {"REMOTE_ADDR": CLIENT}
+    environ: Namespace = {"REMOTE_ADDR": CLIENT, "PATH_INFO": "/"}
     setup_testing_defaults(environ)
     return environ
 
@@ -94,7 +99,6 @@ def get_by_aiohttp(app: Any) -> str:
 
 
 def get_by_django(settings: Namespace) -> str:
-    pytest.importorskip("django")
     from django.test import override_settings
 
     from tests import test_django
@@ -104,11 +108,22 @@ def get_by_django(settings: Namespace) -> str:
     return body.decode()
 
 
+def get_by_django_asgi(application: Any) -> str:
+    from django.test import override_settings
+
+    from . import django_site
+
+    with override_settings(ROOT_URLCONF=django_site):
+        return get_by_asgi(application)
+
+
 def get(snippet: Namespace) -> str | None:
     """The response to a request; None if the snippet made nothing that takes one."""
     settings = {name: value for name, value in snippet.items() if name.isupper()}
-    if "MIDDLEWARE" in settings:
+    if "P0F" in settings or "P0FSOCKET" in settings:
         return get_by_django(settings)
+    if "application" in snippet:
+        return get_by_django_asgi(snippet["application"])
     app = snippet["app"]
     if inspect.isfunction(app):  # an application that nothing wraps
         return None
@@ -118,6 +133,26 @@ def get(snippet: Namespace) -> str | None:
     return get_by_asgi(app) if is_async else get_by_wsgi(app)
 
 
+@pytest.fixture
+def mysite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project that Django's snippets stand in: MIDDLEWARE may name a middleware of its own."""
+    visits = ModuleType("mysite.visits")
+    visits.log_visits = lambda get_response: get_response  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "mysite", ModuleType("mysite"))
+    monkeypatch.setitem(sys.modules, "mysite.visits", visits)
+
+
+@pytest.fixture
+def counters() -> Iterator[None]:
+    """Prometheus' counters that a snippet makes are gone after it."""
+    prometheus_client = pytest.importorskip("prometheus_client")
+    before = set(prometheus_client.REGISTRY._collector_to_names)
+    yield
+    for collector in set(prometheus_client.REGISTRY._collector_to_names) - before:
+        prometheus_client.REGISTRY.unregister(collector)
+
+
+@pytest.mark.usefixtures("mysite", "counters")
 @pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")  # Pyramid's WebOb
 @pytest.mark.filterwarnings(
     "ignore::UserWarning:pyramid", "ignore::DeprecationWarning:pkg_resources"
@@ -127,20 +162,26 @@ def get(snippet: Namespace) -> str | None:
 def test_a_snippet_runs_and_the_fingerprint_arrives(snippet: Snippet, fake_p0f: FakeP0f) -> None:
     for package in packages_in(snippet.code):
         pytest.importorskip(package)
-    fake_p0f.hosts[CLIENT] = P0fInfo(os_name="Linux")
+    if "django" in snippet.code:
+        from tests import test_django  # noqa: F401  (it configures Django)
+    fake_p0f.hosts[CLIENT] = P0fInfo(os_name="Linux", source="p0f")
     namespace: Namespace = {
         "__name__": "__main__",
         "environ": environ_behind(fake_p0f),
         "app": asgi_app if re.search("asgi", snippet.code, re.I) else wsgi_app,
-        "P0fASGIMiddleware": P0fASGIMiddleware,
-        "P0fWSGIMiddleware": P0fWSGIMiddleware,
+        "MIDDLEWARE": ["django.middleware.common.CommonMiddleware"],
     }
-    code = snippet.code.replace(SOCKET, fake_p0f.socket_path)
+    code = with_source(snippet.code, fake_p0f.socket_path)
     exec(compile(code, snippet.page, "exec", dont_inherit=True), namespace)
+    if "P0fMiddleware" in code:  # whatever the snippet says, for requests from here
+        namespace["P0F"] = {**namespace.get("P0F", {}), "SOURCE": fake_p0f.socket_path}
+        namespace.pop("P0FSOCKET", None)
     for name in [name for name in namespace if name.startswith("test_")]:
-        namespace[name](fake_p0f)
+        run_test(namespace[name], fake_p0f)
+    if snippet.page in NOT_AT_THE_ROOT:
+        return
     response = get(namespace)
-    if response is not None and SOCKET in snippet.code:
+    if response and SOURCES.search(snippet.code) and "hello" not in response:
         assert "Linux" in response
         assert CLIENT in fake_p0f.queries
     for left_open in namespace.values():
@@ -148,10 +189,21 @@ def test_a_snippet_runs_and_the_fingerprint_arrives(snippet: Snippet, fake_p0f: 
             left_open.close()
 
 
+def run_test(test: Any, fake_p0f: FakeP0f) -> None:
+    """A test on a page about tests."""
+    from django.test import override_settings
+
+    from . import django_site
+
+    arguments = [fake_p0f] if inspect.signature(test).parameters else []
+    with override_settings(ROOT_URLCONF=django_site):
+        test(*arguments)
+
+
 def packages_in(code: str) -> set[str]:
-    """The packages that the code imports."""
+    """The packages that the code imports when it is run, not those within its functions."""
     imported: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.parse(code).body:
         if isinstance(node, ast.Import):
             imported.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -162,3 +214,47 @@ def packages_in(code: str) -> set[str]:
 @pytest.mark.parametrize("words", [words for _, words in COMMANDS], ids=[n for n, _ in COMMANDS])
 def test_a_command_takes_the_options_it_is_given(words: str) -> None:
     assert make_parser().parse_args(shlex.split(words)).command
+
+
+P0F_COMMANDS = [
+    (snippet, line)
+    for snippet in SNIPPETS
+    for line in snippet.code.splitlines()
+    if re.search(r"(^|\s)p0f -i", line)
+]
+
+
+@pytest.mark.parametrize(("snippet", "line"), P0F_COMMANDS, ids=[str(s) for s, _ in P0F_COMMANDS])
+def test_p0f_is_started_with_the_packages_signatures_and_the_manuals_socket(
+    snippet: Snippet, line: str
+) -> None:
+    assert '-f "$(p0f-middleware signatures)"' in line
+    assert "-s /run/p0f/p0f.sock" in line
+
+
+@pytest.mark.parametrize(
+    "snippet", [s for s in SNIPPETS if s.language == "yaml"], ids=lambda snippet: snippet.heading
+)
+def test_yaml_is_what_it_says(snippet: Snippet) -> None:
+    document = pytest.importorskip("yaml").safe_load(snippet.code)
+    if "services" in document:
+        for service in document["services"].values():
+            assert "image" in service or service["build"] == "."
+    else:
+        (container,) = document["spec"]["template"]["spec"]["containers"]
+        program, *arguments = container["command"]
+        assert program == "p0f-middleware"
+        assert make_parser().parse_args(arguments).command == "edge"
+
+
+def test_the_compose_files_parts_name_each_other() -> None:
+    yaml = pytest.importorskip("yaml")
+    blocks = {s.language: s.code for s in SNIPPETS if s.heading.startswith("A compose file")}
+    services = yaml.safe_load(blocks["yaml"])["services"]
+    proxy = services["proxy"]["networks"]["default"]["ipv4_address"]
+    assert f'trusted_proxies=["{proxy}"]' in blocks["python"]
+    assert services["edge"]["network_mode"] == "service:proxy"
+    assert services["edge"]["cap_add"] == ["NET_RAW"]
+    command = re.search(r"^CMD (.*)$", blocks["dockerfile"], re.M)
+    assert command and json.loads(command[1])[-1] == "app:app"
+    assert "proxy_pass http://app:8000;" in blocks["nginx"]
