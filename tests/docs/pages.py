@@ -52,7 +52,7 @@ def code_on(page: str, heading: str, language: str = "python") -> list[str]:
 
 SOURCES = re.compile(
     r"""\b(?:Async)?(?:Shared)?Syn\((?:header=)?(?:"[^"]*")?\)"""  # Syn(), SharedSyn("redis://...")
-    r"""|(?<=")syn(?=")|(?<=")(?:redis|rediss)://[^"]+(?=")"""
+    r"""|(?<=: ")syn(?=")|(?<=")(?:redis|rediss)://[^"]+(?=")"""
     r"""|(?<=")/run/p0f/p0f\.sock(?=")"""
 )
 """The sources that programs on the pages name."""

@@ -28,7 +28,7 @@ from p0f_middleware.testing import FakeP0f
 
 from .pages import SNIPPETS, SOURCES, Snippet, with_source
 
-CLIENT = "127.0.0.1"
+VISITOR = "192.0.2.1"
 PYTHON = [snippet for snippet in SNIPPETS if snippet.language == "python"]
 COMMANDS = [
     (f"{snippet}: {words}", words)
@@ -56,15 +56,22 @@ async def asgi_app(scope: Namespace, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": f"{info and info.os_name}".encode()})
 
 
-def a_request() -> Namespace:
-    environ: Namespace = {"REMOTE_ADDR": CLIENT, "PATH_INFO": "/"}
+def peer_of(code: str) -> str:
+    """Who connects to the snippet's application: the proxy that it trusts, or else the visitor."""
+    trusted = re.search(r"""TRUSTED_PROXIES"?[:=] ?\["([\d.]+)""", code, re.I)
+    return re.sub(r"\.0$", ".1", trusted[1]) if trusted else VISITOR
+
+
+def a_request(peer: str) -> Namespace:
+    environ: Namespace = {"REMOTE_ADDR": peer, "PATH_INFO": "/"}
+    environ |= {"HTTP_X_FORWARDED_FOR": VISITOR, "HTTP_X_CLIENT_PORT": "40000"}
     setup_testing_defaults(environ)
     return environ
 
 
 def environ_behind(fake_p0f: FakeP0f) -> Namespace:
     """What an application gets behind the middleware."""
-    environ = a_request()
+    environ = a_request(VISITOR)
     with P0f(fake_p0f.socket_path) as p0f:
         wrapped: Any = P0fWSGIMiddleware(wsgi_app, p0f)
         wrapped(environ, lambda status, headers: None)
@@ -72,18 +79,19 @@ def environ_behind(fake_p0f: FakeP0f) -> Namespace:
     return environ
 
 
-def get_by_wsgi(app: Any) -> str:
-    environ = a_request()
+def get_by_wsgi(app: Any, peer: str) -> str:
+    environ = a_request(peer)
     return b"".join(app(environ, lambda status, headers, *_: None)).decode()
 
 
-def get_by_asgi(app: Any) -> str:
+def get_by_asgi(app: Any, peer: str) -> str:
     httpx = pytest.importorskip("httpx")
+    headers = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
 
     async def get() -> str:
-        transport = httpx.ASGITransport(app, client=(CLIENT, 40000), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app, client=(peer, 40000), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:
-            return str((await browser.get("/")).text)
+            return str((await browser.get("/", headers=headers)).text)
 
     return asyncio.run(get())
 
@@ -98,39 +106,42 @@ def get_by_aiohttp(app: Any) -> str:
     return asyncio.run(get())
 
 
-def get_by_django(settings: Namespace) -> str:
-    from django.test import override_settings
+def get_by_django(settings: Namespace, peer: str) -> str:
+    from django.conf import settings as in_force
+    from django.test import Client, override_settings
 
-    from tests import test_django
-
+    headers = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
     with override_settings(**settings):
-        body: bytes = test_django.get_by_wsgi("sync", CLIENT)
+        if "P0FSOCKET" in settings:
+            del in_force.P0F
+        body: bytes = Client(headers=headers).get("/", REMOTE_ADDR=peer).content
     return body.decode()
 
 
-def get_by_django_asgi(application: Any) -> str:
-    from django.test import override_settings
-
-    from . import django_site
-
-    with override_settings(ROOT_URLCONF=django_site):
-        return get_by_asgi(application)
-
-
-def get(snippet: Namespace) -> str | None:
+def get(snippet: Namespace, peer: str) -> str | None:
     """The response to a request; None if the snippet made nothing that takes one."""
     settings = {name: value for name, value in snippet.items() if name.isupper()}
-    if "P0F" in settings or "P0FSOCKET" in settings:
-        return get_by_django(settings)
-    if "application" in snippet:
-        return get_by_django_asgi(snippet["application"])
-    app = snippet["app"]
+    if isinstance(settings.get("P0F"), dict) or "P0FSOCKET" in settings:
+        return get_by_django(settings, peer)
+    app = snippet.get("application", snippet["app"])
     if inspect.isfunction(app):  # an application that nothing wraps
         return None
     if type(app).__module__.startswith("aiohttp."):
         return get_by_aiohttp(app)
     is_async = inspect.iscoroutinefunction(type(app).__call__)
-    return get_by_asgi(app) if is_async else get_by_wsgi(app)
+    return get_by_asgi(app, peer) if is_async else get_by_wsgi(app, peer)
+
+
+@pytest.fixture(autouse=True)
+def django_settings() -> Iterator[None]:
+    """The project that Django's snippets stand in."""
+    pytest.importorskip("django")
+    from django.test import override_settings
+
+    from tests import test_django  # noqa: F401  (it configures Django)
+
+    with override_settings(ROOT_URLCONF="tests.docs.django_site", P0F={"SOURCE": "syn"}):
+        yield
 
 
 @pytest.fixture
@@ -162,9 +173,8 @@ def counters() -> Iterator[None]:
 def test_a_snippet_runs_and_the_fingerprint_arrives(snippet: Snippet, fake_p0f: FakeP0f) -> None:
     for package in packages_in(snippet.code):
         pytest.importorskip(package)
-    if "django" in snippet.code:
-        from tests import test_django  # noqa: F401  (it configures Django)
-    fake_p0f.hosts[CLIENT] = P0fInfo(os_name="Linux", source="p0f")
+    for address in (VISITOR, "127.0.0.1"):  # aiohttp's test client is at the latter
+        fake_p0f.hosts[address] = P0fInfo(os_name="Linux", source="p0f")
     namespace: Namespace = {
         "__name__": "__main__",
         "environ": environ_behind(fake_p0f),
@@ -173,31 +183,19 @@ def test_a_snippet_runs_and_the_fingerprint_arrives(snippet: Snippet, fake_p0f: 
     }
     code = with_source(snippet.code, fake_p0f.socket_path)
     exec(compile(code, snippet.page, "exec", dont_inherit=True), namespace)
-    if "P0fMiddleware" in code:  # whatever the snippet says, for requests from here
-        namespace["P0F"] = {**namespace.get("P0F", {}), "SOURCE": fake_p0f.socket_path}
-        namespace.pop("P0FSOCKET", None)
     for name in [name for name in namespace if name.startswith("test_")]:
-        run_test(namespace[name], fake_p0f)
+        wants_fixture = inspect.signature(namespace[name]).parameters
+        namespace[name](*[fake_p0f] if wants_fixture else [])
     if snippet.page in NOT_AT_THE_ROOT:
         return
-    response = get(namespace)
-    if response and SOURCES.search(snippet.code) and "hello" not in response:
-        assert "Linux" in response
-        assert CLIENT in fake_p0f.queries
+    fake_p0f.queries.clear()
+    response = get(namespace, peer_of(code))
+    if response and SOURCES.search(snippet.code):
+        assert set(fake_p0f.queries) <= {VISITOR, "127.0.0.1"} and fake_p0f.queries
+        assert "Linux" in response or "hello" in response
     for left_open in namespace.values():
         if isinstance(left_open, socket.socket):
             left_open.close()
-
-
-def run_test(test: Any, fake_p0f: FakeP0f) -> None:
-    """A test on a page about tests."""
-    from django.test import override_settings
-
-    from . import django_site
-
-    arguments = [fake_p0f] if inspect.signature(test).parameters else []
-    with override_settings(ROOT_URLCONF=django_site):
-        test(*arguments)
 
 
 def packages_in(code: str) -> set[str]:
