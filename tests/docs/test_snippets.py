@@ -15,14 +15,14 @@ import re
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from p0f_middleware import P0f, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
+from p0f_middleware import P0f, P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import make_parser
 from p0f_middleware.testing import FakeP0f
 
@@ -132,18 +132,6 @@ def get(snippet: Namespace, peer: str) -> str | None:
     return get_by_asgi(app, peer) if is_async else get_by_wsgi(app, peer)
 
 
-@pytest.fixture(autouse=True)
-def django_settings() -> Iterator[None]:
-    """The project that Django's snippets stand in."""
-    pytest.importorskip("django")
-    from django.test import override_settings
-
-    from tests import test_django  # noqa: F401  (it configures Django)
-
-    with override_settings(ROOT_URLCONF="tests.docs.django_site", P0F={"SOURCE": "syn"}):
-        yield
-
-
 @pytest.fixture
 def mysite(monkeypatch: pytest.MonkeyPatch) -> None:
     """The project that Django's snippets stand in: MIDDLEWARE may name a middleware of its own."""
@@ -153,17 +141,7 @@ def mysite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mysite.visits", visits)
 
 
-@pytest.fixture
-def counters() -> Iterator[None]:
-    """Prometheus' counters that a snippet makes are gone after it."""
-    prometheus_client = pytest.importorskip("prometheus_client")
-    before = set(prometheus_client.REGISTRY._collector_to_names)
-    yield
-    for collector in set(prometheus_client.REGISTRY._collector_to_names) - before:
-        prometheus_client.REGISTRY.unregister(collector)
-
-
-@pytest.mark.usefixtures("mysite", "counters")
+@pytest.mark.usefixtures("django_project", "mysite", "counters")
 @pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")  # Pyramid's WebOb
 @pytest.mark.filterwarnings(
     "ignore::UserWarning:pyramid", "ignore::DeprecationWarning:pkg_resources"
@@ -191,7 +169,8 @@ def test_a_snippet_runs_and_the_fingerprint_arrives(snippet: Snippet, fake_p0f: 
     fake_p0f.queries.clear()
     response = get(namespace, peer_of(code))
     if response and SOURCES.search(snippet.code):
-        assert set(fake_p0f.queries) <= {VISITOR, "127.0.0.1"} and fake_p0f.queries
+        assert fake_p0f.queries
+        assert set(fake_p0f.queries) <= {VISITOR, "127.0.0.1"}
         assert "Linux" in response or "hello" in response
     for left_open in namespace.values():
         if isinstance(left_open, socket.socket):
@@ -254,5 +233,6 @@ def test_the_compose_files_parts_name_each_other() -> None:
     assert services["edge"]["network_mode"] == "service:proxy"
     assert services["edge"]["cap_add"] == ["NET_RAW"]
     command = re.search(r"^CMD (.*)$", blocks["dockerfile"], re.M)
-    assert command and json.loads(command[1])[-1] == "app:app"
+    assert command
+    assert json.loads(command[1])[-1] == "app:app"
     assert "proxy_pass http://app:8000;" in blocks["nginx"]
