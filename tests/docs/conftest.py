@@ -30,3 +30,14 @@ def counters(monkeypatch: pytest.MonkeyPatch) -> Any:
         bound = partial(getattr(prometheus_client, name), registry=registry)
         monkeypatch.setattr(prometheus_client, name, bound)
     return registry
+
+
+@pytest.fixture
+def sentry(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The Sentry SDK, which changes nothing but what the test does: no framework is patched."""
+    sentry_sdk = pytest.importorskip("sentry_sdk")
+    init = partial(sentry_sdk.init, default_integrations=False, auto_enabling_integrations=False)
+    monkeypatch.setattr(sentry_sdk, "init", init)
+    with sentry_sdk.isolation_scope():
+        yield sentry_sdk
+        init(dsn="")

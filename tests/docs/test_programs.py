@@ -178,22 +178,17 @@ def test_structlog_has_the_visit_in_each_line(capsys: pytest.CaptureFixture[str]
     assert line == {"address": VISITOR, "verdict": "mismatch", "event": "index"}
 
 
-def test_sentry_has_the_visit_in_each_event() -> None:
-    sentry_sdk = pytest.importorskip("sentry_sdk")
+def test_sentry_has_the_visit_in_each_event(sentry: Any) -> None:
     events: list[Any] = []
-    with sentry_sdk.isolation_scope():
-        names = program("logging.md", "Sentry")
-        sentry_sdk.init(
-            dsn="http://key@127.0.0.1:1/1", before_send=lambda event, _: events.append(event)
-        )
+    names = program("logging.md", "Sentry")
+    sentry.init(dsn="http://key@127.0.0.1:1/1", before_send=lambda event, _: events.append(event))
 
-        @names["app"].get("/bug")
-        def bug() -> None:
-            sentry_sdk.capture_message("a bug")
-            return {}  # type: ignore[return-value]
+    @names["app"].get("/bug")
+    def bug() -> dict[str, str]:
+        sentry.capture_message("a bug")
+        return {}
 
-        get_by_flask(names, "/bug")
-        sentry_sdk.init(dsn="")
+    get_by_flask(names, "/bug")
     assert events[0]["tags"]["p0f.verdict"] == "mismatch"
     assert events[0]["contexts"]["p0f"]["os_name"] == "Linux"
 

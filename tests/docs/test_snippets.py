@@ -141,16 +141,21 @@ def mysite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mysite.visits", visits)
 
 
-@pytest.mark.usefixtures("django_project", "mysite", "counters")
+@pytest.mark.usefixtures("django_project", "mysite")
 @pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")  # Pyramid's WebOb
 @pytest.mark.filterwarnings(
     "ignore::UserWarning:pyramid", "ignore::DeprecationWarning:pkg_resources"
 )
 @pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
 @pytest.mark.parametrize("snippet", PYTHON, ids=str)
-def test_a_snippet_runs_and_the_fingerprint_arrives(snippet: Snippet, fake_p0f: FakeP0f) -> None:
+def test_a_snippet_runs_and_the_fingerprint_arrives(
+    snippet: Snippet, fake_p0f: FakeP0f, request: pytest.FixtureRequest
+) -> None:
     for package in packages_in(snippet.code):
         pytest.importorskip(package)
+    for name, fixture in (("sentry_sdk", "sentry"), ("prometheus_client", "counters")):
+        if name in snippet.code:
+            request.getfixturevalue(fixture)
     for address in (VISITOR, "127.0.0.1"):  # aiohttp's test client is at the latter
         fake_p0f.hosts[address] = P0fInfo(os_name="Linux", source="p0f")
     namespace: Namespace = {
