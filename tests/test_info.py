@@ -21,8 +21,7 @@ from p0f_middleware._daemon.protocol import (
     write_answer,
 )
 from p0f_middleware._fields import text
-from p0f_middleware._info import WIRE_FIELDS
-from p0f_middleware._info import by_address, with_bad_sw
+from p0f_middleware._info import WIRE_FIELDS, by_address, with_bad_sw
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

@@ -258,6 +258,7 @@ class Visitor:
     peer_address = None
     peer_port = port = None
     behind_proxy = False
+    http_version = None
 
     def __init__(self, address: str | None) -> None:
         self.address = address
@@ -265,7 +266,10 @@ class Visitor:
     def header(self, name: str) -> str | None:
         raise AssertionError
 
-    def connection(self) -> int:
+    def socket(self) -> Any:
+        raise AssertionError
+
+    def server_object(self) -> object:
         raise AssertionError
 
     def is_trusted(self, address: str | None) -> bool:

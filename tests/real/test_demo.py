@@ -16,8 +16,7 @@ import pytest
 from p0f_middleware._commands.demo_app import WINDOWS
 from tests.servers import BIN, fetch, free_port
 
-from ..needs import unavailable
-from .daemon import P0F, RealP0f
+from .daemon import RealP0f
 
 DEMO = [str(BIN / "p0f-middleware"), "demo"]
 
