@@ -40,6 +40,7 @@ class BaseSharedSyn:
         database: SignatureFile = None,
         destination_header: str | None = None,
     ) -> None:
+        self._arguments = store, timeout, database, destination_header
         self.timeout: float = seconds("timeout", timeout)
         self._store = Store(store, asynchronous=self._asynchronous)
         self.store_name: str = self._store.name
@@ -52,6 +53,16 @@ class BaseSharedSyn:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
+
+    def twin(self) -> SharedSyn | AsyncSharedSyn:
+        """The same source of the other colour: Django serves sync and async in one project.
+
+        Raises:
+            TypeError: the store is a client that the user has made, which has one colour.
+        """
+        store, timeout, database, header = self._arguments
+        kind = SharedSyn if self._asynchronous else AsyncSharedSyn
+        return kind(store, timeout=timeout, database=database, destination_header=header)
 
     def _flights(self) -> ThreadFlights:
         """This process's flights, made when it first asks."""
