@@ -104,7 +104,7 @@ def own_signatures() -> str:
     # Imported here, for it loads a dozen modules that most processes never need.
     from importlib.resources import files
 
-    return files(__package__).joinpath("signatures.fp").read_text("utf-8")
+    return files(__name__.rpartition(".")[0]).joinpath("signatures.fp").read_text("utf-8")
 
 
 def load(path: str | Path) -> Database:

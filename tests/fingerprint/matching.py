@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from p0f_middleware.fingerprint.matcher import Matcher, Verdict
@@ -15,11 +14,6 @@ class SynMatch(NamedTuple):
     source: bytes
     port: int
     verdict: Verdict
-
-    @property
-    def address(self) -> str:
-        """The source address as text."""
-        return str(ip_address(self.source))
 
 
 class PacketMatcher(Matcher):
