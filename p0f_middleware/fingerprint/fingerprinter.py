@@ -10,7 +10,7 @@ import os
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from .._fields import MOST_MTU, STRING_SIZE, MatchQuality
+from .._fields import STRING_SIZE, MatchQuality
 from .._info import P0fInfo, seen_once
 from .._outcome import Outcome, P0fStatus
 from .matcher import Matcher, Verdict
@@ -155,7 +155,7 @@ def _to_info(verdict: Verdict) -> P0fInfo:
         os_match_q=_quality(verdict) if system else None,
         link_type=_clean(verdict.link, STRING_SIZE) if verdict.link else None,
         # The field has 16 bits, and the MTU of Linux's loopback is 65536 for IPv6.
-        link_mtu=mtu if mtu and mtu <= MOST_MTU else None,
+        link_mtu=mtu if mtu and mtu <= 0xFFFF else None,
         raw_sig=verdict.raw_sig,
         signature=_clean(label.notation, _LONGEST_LABEL) if label else None,
         seen_as={_clean(family, STRING_SIZE): count for family, count in verdict.seen or ()}

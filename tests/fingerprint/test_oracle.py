@@ -18,7 +18,8 @@ import pytest
 
 import p0f_middleware
 from p0f_middleware.fingerprint.signatures import load, merge, parse, read_text
-from tests.real.daemon import unavailable
+from tests import own_network
+from tests.needs import find, unavailable
 
 from .corpus import crafted, mutated
 from .matching import PacketMatcher
@@ -66,11 +67,9 @@ sig   = *:255:0:*:*,*:mss,nop,nop,sok,nop,ws:df,id+:*
 def kernel_made() -> tuple[bytes, ...]:
     """SYNs of this machine's kernel under many settings, from a network namespace of their own."""
     script = Path(__file__).with_name("kernel_syns.py")
-    command = ["unshare", "--net", sys.executable, str(script)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    except OSError as error:
-        unavailable(f"unshare cannot be run: {error}")
+    command = [*own_network.COMMAND, sys.executable, str(script)]
+    find("ip")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         unavailable(f"no network namespace can be made: {done.stderr.strip()[-200:]}")
     return tuple(bytes.fromhex(line) for line in done.stdout.split())

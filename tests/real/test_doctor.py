@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,9 @@ from p0f_middleware._commands import p0f_process
 from p0f_middleware._commands.doctor_p0f import examine_p0f
 from p0f_middleware._commands.terminal import SIGNATURES, Finding
 
-from .daemon import RealP0f, unavailable
+from .. import own_network
+from ..needs import unavailable
+from .daemon import RealP0f
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -198,7 +199,7 @@ def test_filter_for_one_port_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_p0f_in_a_container_sees_what_passes_there(tmp_path: Path) -> None:
-    p0f = RealP0f(tmp_path, interface="any", runner=["unshare", "--net"])
+    p0f = RealP0f(tmp_path, interface="any", runner=own_network.COMMAND)
     try:
         p0f.start()
         found = diagnosis(p0f.socket_path)
@@ -221,15 +222,14 @@ def test_filter_without_the_sites_port(tmp_path: Path) -> None:
     assert well.ok
 
 
+@pytest.mark.needs("root", "ip", "p0f")
 def test_p0f_on_another_interface(tmp_path: Path) -> None:
-    if shutil.which("ip") is None:
-        unavailable("ip (Debian's iproute2) is not installed")
     program = f"""
 import subprocess
 from pathlib import Path
 from p0f_middleware._commands.doctor_p0f import examine_p0f
 from tests.real.daemon import RealP0f
-for command in ("link set lo up", "link add eth9 type veth peer eth8", "link set eth9 up"):
+for command in ("link add eth9 type veth peer eth8", "link set eth9 up"):
     subprocess.run(["ip", *command.split()], check=True)
 p0f = RealP0f(Path({str(tmp_path)!r}), interface="eth9")
 try:
@@ -241,7 +241,7 @@ print(capture.ok, capture.text)
 print(address.ok, address.text)
 """
     run = subprocess.run(
-        ["unshare", "--net", sys.executable, "-c", textwrap.dedent(program)],
+        [*own_network.COMMAND, sys.executable, "-c", program],
         cwd=ROOT,
         capture_output=True,
         text=True,
