@@ -1,11 +1,11 @@
 """Passive OS fingerprinting for web applications: which TCP/IP stack sent each request.
 
     app = P0fWSGIMiddleware(app, SOURCE)    # environ["p0f.info"], ["p0f.claim"], ["p0f.status"]
-    app = P0fASGIMiddleware(app, SOURCE)    # the same keys of scope
+    app = P0fASGIMiddleware(app, SOURCE)    # the same keys of scope; p0f_of() reads both
 
 SOURCE is the path of p0f's socket, a client of p0f (`P0f`, `AsyncP0f`), the SYN of the request's
-own connection (`Syn`), a SYN that an edge machine has shared (`SharedSyn`, `AsyncSharedSyn`), or an
-object of yours with `lookup(ip_address)`.
+own connection ("syn", `Syn`), a SYN that an edge machine has shared (the store's URL, `SharedSyn`,
+`AsyncSharedSyn`), or an object of yours with `lookup(ip_address)`.
 
 This module has the public names and nothing else. It imports slow modules, asyncio above all, only
 when their names are first used.
@@ -30,6 +30,8 @@ from ._errors import (
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo
 from ._outcome import P0fStatus
+from ._request.lookup import lookup_counts
+from ._result import P0fResult, p0f_of
 from .claim import Claim, ClaimVerdict, check_claim
 from .wsgi import P0fWSGIMiddleware
 
@@ -55,6 +57,7 @@ __all__ = [
     "P0fInfo",
     "P0fNoMatch",
     "P0fProtocolError",
+    "P0fResult",
     "P0fStats",
     "P0fStatus",
     "P0fTimeout",
@@ -64,6 +67,8 @@ __all__ = [
     "Syn",
     "check_claim",
     "fingerprint_syn",
+    "lookup_counts",
+    "p0f_of",
     "save_syn",
 ]
 

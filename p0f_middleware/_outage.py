@@ -1,8 +1,7 @@
 """Outages of the program that a source asks: when to ask it again, and what the log says.
 
-The daemon's clients, the shared store and the edge use one `Outage` for each program they ask. It
-does no I/O but logging, and has no lock: when threads report at the same moment, a count may be one
-too low or a retry one too many.
+Each client of p0f or of the shared store, and the edge, has one `Outage`. It has no lock: when
+threads report at the same moment, a count may be one too low or a retry one too many.
 """
 
 from __future__ import annotations
@@ -28,53 +27,49 @@ class Outage:
     Args:
         name: the program, as the subject of a sentence: "p0f".
         place: where it is, without secrets: the path of a socket, an address.
-        meanwhile: what happens during an outage, for the log.
-        skipped: what `admit` refuses, for the log, where a number stands before it.
+        meanwhile, skipped: what happens during an outage, and to what `admit` refuses, for the log.
     """
 
     def __init__(
         self,
-        name: str = "",
-        place: str = "",
+        name: str,
+        place: str,
         meanwhile: str = "requests go on without p0f.info",
         skipped: str = "lookups were skipped",
     ) -> None:
         self.down: bool = False
         self.began: float = 0.0
-        self._name = name
-        self._place = place
-        self._meanwhile = meanwhile
-        self._what_is_skipped = skipped
+        self._name, self._place = name, place
+        self._meanwhile, self._what_is_skipped = meanwhile, skipped
         self._skipped = 0
-        self._delay = FIRST_DELAY
-        self._retry_at = 0.0
+        self._delay = self._retry_at = 0.0
         self._reports: deque[float] = deque(maxlen=MAX_REPORTS)
         self._reported = False
 
     def admit(self, now: float) -> bool:
         """Whether there is an outage, during which the caller may nevertheless ask.
 
-        True postpones the next retry: no second caller retries at the same time, and a caller that
-        never reports back (cancelled, killed) blocks no other. So call it only to really ask.
+        True postpones the next retry, so that no second caller retries at the same time; a caller
+        that never reports back (cancelled, killed) blocks no other.
 
         Raises:
             P0fUnavailable: there is an outage and no retry is due; `skipped` is set.
         """
         if not self.down:
             return False
-        if now >= self._retry_at:
+        wait = self.retry_in(now)
+        if not wait:
             self._delay = min(2 * self._delay, LONGEST_DELAY)
             self._retry_at = now + self._delay
             return True
         self._skipped += 1
-        wait = self.retry_in(now)
         error = P0fUnavailable(f"{self._name} at {self._place} is down; next try in {wait:.1f} s")
         error.skipped = True
         raise error
 
     def refuse_early(self, now: float) -> None:
         """Raise what `admit` would raise, but leave a retry that is due to others."""
-        if self.down and now < self._retry_at:
+        if self.down and self.retry_in(now):
             self.admit(now)
 
     def retry_in(self, now: float) -> float:
@@ -85,89 +80,25 @@ class Outage:
         """Record a failure; returns whether an outage begins with it. If so, it is logged."""
         if self.down:
             return False
-        now = time.monotonic()
+        self.began = now = time.monotonic()
         self._skipped = 0
         self._delay = FIRST_DELAY
         self._retry_at = now + FIRST_DELAY
-        self.began = now
         self.down = True
         reports = self._reports
         self._reported = len(reports) < MAX_REPORTS or now - reports[0] > REPORT_SPAN
         if self._reported:
             reports.append(now)
             # As text: a log record that refers to the exception would keep its frames alive, too.
-            text = str(error)
-            logger().warning("%s is down, %s: %s", self._name, self._meanwhile, text)
+            logger().warning("%s is down, %s: %s", self._name, self._meanwhile, str(error))
         return True
 
     def answered(self) -> None:
-        """Record an answer, which ends an outage. Logged as a warning, since who was told of the
-        begin at that level must learn of the end."""
+        """Record an answer, which ends an outage."""
         if not self.down:
             return
         self.down = False
-        if self._reported:
-            logger().warning(
-                "%s at %s is back after %.1f s; %d %s",
-                self._name,
-                self._place,
-                time.monotonic() - self.began,
-                self._skipped,
-                self._what_is_skipped,
-            )
-
-    # Until the store's clients use the methods above:
-
-    def begin(self, now: float) -> bool:
-        if self.down:
-            return False
-        self.down, self.began = True, now
-        self._delay = FIRST_DELAY
-        self._retry_at = now + FIRST_DELAY
-        return True
-
-    def retry(self, now: float) -> bool:
-        if now < self._retry_at:
-            return False
-        self._delay = min(2 * self._delay, LONGEST_DELAY)
-        self._retry_at = now + self._delay
-        return True
-
-    def end(self) -> None:
-        self.down = False
-
-
-class OutageLog:
-    """The two log lines of each outage.
-
-    Args:
-        name: the program that is asked, as the subject of a sentence: "p0f".
-        place: where it is, without secrets: the path of a socket, an address.
-    """
-
-    def __init__(self, name: str, place: str) -> None:
-        self._name = name
-        self._place = place
-        self._reports: deque[float] = deque(maxlen=MAX_REPORTS)
-        self._reported = False
-
-    def down(self, now: float, error: Exception) -> None:
-        """Log that an outage has begun; `now` is in seconds."""
-        reports = self._reports
-        self._reported = len(reports) < MAX_REPORTS or now - reports[0] > REPORT_SPAN
-        if self._reported:
-            reports.append(now)
-            # As text: a log record that refers to the exception would keep its frames alive, too.
-            text = str(error)
-            logger().warning("%s is down, requests go on without p0f.info: %s", self._name, text)
-
-    def back(self, seconds: float, skipped: int) -> None:
-        """Log that the outage has ended after `seconds`; `skipped` lookups were not tried."""
-        if self._reported:
-            logger().info(
-                "%s at %s is back after %.1f s; %d lookups were skipped",
-                self._name,
-                self._place,
-                seconds,
-                skipped,
-            )
+        if self._reported:  # a warning too: who was warned of its begin must learn of its end
+            seconds = time.monotonic() - self.began
+            end = f"{seconds:.1f} s; {self._skipped} {self._what_is_skipped}"
+            logger().warning("%s at %s is back after %s", self._name, self._place, end)

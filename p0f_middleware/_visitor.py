@@ -20,7 +20,6 @@ __all__ = [
     "AsyncSource",
     "AsyncVisitorSource",
     "NoConnection",
-    "Socket",
     "Source",
     "Visitor",
     "VisitorSource",
@@ -29,14 +28,6 @@ __all__ = [
 
 class NoConnection(Exception):
     """This request's socket cannot be found; the text says why, for `p0f.reason`."""
-
-
-class Socket(Protocol):
-    """A server's socket, of whatever library: asyncio's, uvloop's, gevent's or Python's own."""
-
-    def fileno(self) -> int: ...
-
-    def getsockopt(self, level: int, option: int, size: int = ..., /) -> Any: ...
 
 
 class Visitor(Protocol):
@@ -73,8 +64,8 @@ class Visitor(Protocol):
         """The version of HTTP that the client speaks ('1.1', '2', '3'); None if it is not known.
         HTTP/3 has no TCP connection, so its port is not one of TCP."""
 
-    def socket(self) -> Socket:
-        """The server's own socket of the request's connection: never close it.
+    def socket(self) -> Any:
+        """The server's own socket of the request's connection, with `getsockopt`: never close it.
 
         Raises:
             NoConnection: the server does not expose the socket, or the connection is closed.

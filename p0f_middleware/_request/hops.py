@@ -1,13 +1,11 @@
 """Reads from a header which machines a request came through (its hops), from right to left.
 
 The last proxy writes at the right end, so its words are read before any that a client has sent, and
-a client can neither break nor replace them. This module only turns text into hops; it does not know
-which of them are trusted.
+a client can neither break nor replace them.
 
-The fact a reader would get wrong: a Forwarded header (RFC 7239) can be read from the right, quotes
-included. Of the pieces that begin after a comma, the shortest one that is a complete element is the
-last element: a piece that begins inside a quoted string has an odd number of quotes, which no
-complete element has.
+A Forwarded header (RFC 7239) can be read from the right, quotes included: of the pieces that begin
+after a comma, the shortest one that is a complete element is the last element, since a piece that
+begins inside a quoted string has an odd number of quotes, which no complete element has.
 """
 
 from __future__ import annotations
@@ -26,6 +24,8 @@ MOST_HOPS = 100
 """Hops to read at most. No real chain of proxies is longer."""
 _LONGEST_ELEMENT = 1024
 """Characters of one element of a Forwarded header."""
+_LONGEST_HEADER = 8192
+"""Characters to read of a Forwarded header, from the right; servers accept 8 to 64 kB of it."""
 _MOST_COMMAS = 4
 """Commas inside the quoted strings of one element."""
 
@@ -45,13 +45,11 @@ _NOBODY = Hop(None)
 
 
 def hops_reader(header: str) -> Hops:
-    """The function that reads the header of that name: Forwarded by RFC 7239, others as lists of
-    addresses."""
+    """What reads the header of that name."""
     return _forwarded if header.lower() == "forwarded" else _listed
 
 
 def _listed(value: str) -> Iterator[Hop]:
-    """The hops of a comma-separated list of addresses, such as X-Forwarded-For."""
     for piece in reversed(value.rsplit(",", MOST_HOPS)):
         text = piece.strip(" \t")
         if text:
@@ -59,12 +57,12 @@ def _listed(value: str) -> Iterator[Hop]:
 
 
 def _forwarded(value: str) -> Iterator[Hop]:
-    """The hops of a Forwarded header. Text that is not a complete element is a hop without an
-    address, and reading ends there."""
+    # Text that is not a complete element is a hop without an address, and reading ends there.
     end = len(value)
+    least = end - _LONGEST_HEADER
     for _ in range(MOST_HOPS):
         start = _start_of_element(value, end)
-        if start is None:
+        if start is None or start < least:
             yield _NOBODY
             return
         node = _node(value[start:end])
@@ -92,7 +90,7 @@ def _start_of_element(value: str, end: int) -> int | None:
 
 
 def _node(element: str) -> Hop | None:
-    """The hop that a complete element names; None for an empty element."""
+    # None for an empty element
     named: list[str] = []
     empty = True
     for match in _PAIR.finditer(element):

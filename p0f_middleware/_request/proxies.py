@@ -3,11 +3,7 @@
 A client can write anything into a forwarding header. So only the header that the proxy writes
 (`client_header`) is read, and only if the peer is a trusted proxy. It is read from the right: hops
 that are trusted too are passed over, the first other hop is the client, and nothing to the left of
-it counts.
-
-The fact a reader would get wrong: a peer without an address is not always on a Unix socket. A
-server may have lost the address of a TCP client that has reset its connection, so only a socket
-that is known to be a Unix socket is trusted as one.
+it counts. Without that header there is no client: the proxy itself is nobody's visitor.
 """
 
 from __future__ import annotations
@@ -28,15 +24,15 @@ Header: TypeAlias = Callable[[str], "str | None"]
 """Returns the request's header of that name, repetitions joined; None if it was not sent."""
 
 CLIENT_HEADER = "X-Forwarded-For"
+_HTTP3 = "h3", "http/3", "http/3.0"
+"""What a proxy writes in place of a port for a client of HTTP/3, whose port is one of UDP: the
+names that ALPN, Caddy and nginx have for it."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section 5.1
 
 
 class TrustedProxies:
-    """The addresses and networks whose forwarding header is believed; false if there are none.
-
-    Args:
-        trusted: addresses and networks, as text or as objects of `ipaddress`; `UNIX` for peers
-            that come through a Unix socket.
+    """The peers whose forwarding header is believed: addresses and networks, as text or as objects
+    of `ipaddress`, and `UNIX` for peers on a Unix socket. False if there are none.
 
     Raises:
         ValueError: an entry is something else, or `trusted` is not a collection.
@@ -45,7 +41,6 @@ class TrustedProxies:
     def __init__(self, trusted: Trusted | Iterable[Trusted]) -> None:
         entries = _entries(trusted)
         self.unix = UNIX in entries
-        """Whether peers on a Unix socket are trusted."""
         self._networks = [_network(entry) for entry in entries if entry != UNIX]
         self._trusts = lru_cache(CACHED)(self._is_in_a_network)
 
@@ -53,7 +48,7 @@ class TrustedProxies:
         return self.unix or bool(self._networks)
 
     def trusts(self, address: str | None) -> bool:
-        """Whether a canonical IP address is that of a trusted proxy; False for None."""
+        """Whether a canonical address is that of a trusted proxy."""
         return address is not None and self._trusts(address)
 
     def _is_in_a_network(self, address: str) -> bool:
@@ -68,20 +63,17 @@ class Client(NamedTuple):
         address: the client's IP address; None if it is not known.
         port: the client's TCP port; None if it is not known.
         behind_proxy: whether the peer is a trusted proxy, so that the connection is the proxy's.
+        http3: whether the proxy says that the client's connection is one of HTTP/3.
     """
 
     address: str | None
     port: int | None
     behind_proxy: bool = False
+    http3: bool = False
 
 
 class ProxyRules:
     """The middleware's options on proxies, checked once and applied to each request.
-
-    Args:
-        trusted_proxies: see `TrustedProxies`.
-        client_header: the name of the header in which a trusted proxy names the client.
-        client_port_header: that of the header in which it names the client's port; None for none.
 
     Raises:
         ValueError: an option has an invalid value.
@@ -95,7 +87,6 @@ class ProxyRules:
     ) -> None:
         self.trusted = TrustedProxies(trusted_proxies)
         self.active = bool(self.trusted)
-        """Whether there is a proxy to trust; if not, the client is the peer."""
         self.client_header = header_name("client_header", client_header)
         self._hops = hops_reader(client_header)
         self.client_port_header = client_port_header
@@ -109,34 +100,31 @@ class ProxyRules:
         is_unix: Callable[[], bool],
         header: Header,
     ) -> Client:
-        """Whose request it is.
-
-        Args:
-            peer_address: the peer's canonical address as the server gives it.
-            peer_port: the peer's port.
-            is_unix: whether the peer is known to have come through a Unix socket; called only if
-                there is no address and such peers are trusted.
-            header: reads a header; called only for a trusted peer.
-        """
+        """Whose request it is; calls `is_unix` and `header` only where that depends on them."""
         if peer_address is None:
+            # Not every peer without an address is on a Unix socket: a server may have lost that of
+            # a client that has reset its TCP connection.
             trusted = self.trusted.unix and is_unix()
         else:
             trusted = self.trusted.trusts(peer_address)
         if not trusted:
             return Client(peer_address, peer_port)
         value = header(self.client_header)
-        if value is None:
-            return Client(peer_address, None, behind_proxy=True)
+        if value is None:  # the proxy's own address would be no better than a guess
+            return Client(None, None, behind_proxy=True)
         address, port = self._first_untrusted(value, peer_address)
-        if self.client_port_header is not None and address is not None:
-            port = _last_port(header(self.client_port_header)) or port
-        return Client(address, port or None, behind_proxy=True)
+        if self.client_port_header is None or address is None:
+            return Client(address, port or None, behind_proxy=True)
+        last = _last_of(header(self.client_port_header))
+        if last.lower() in _HTTP3:
+            return Client(address, None, behind_proxy=True, http3=True)
+        return Client(address, port_number(last) or port or None, behind_proxy=True)
 
     def _first_untrusted(
         self, value: str, peer_address: str | None
     ) -> tuple[str | None, int | None]:
-        """The client that the header names: the rightmost hop that is not trusted, or else the
-        leftmost hop. A hop without an address ends the search: then no client is named."""
+        """The rightmost hop that is not trusted, or else the leftmost one. A hop without an address
+        ends the search: then no client is named."""
         address, port = peer_address, None
         for hop in self._hops(value):
             if hop.unix and self.trusted.unix:
@@ -148,19 +136,15 @@ class ProxyRules:
 
 
 def header_name(option: str, name: object) -> str:
-    """The value of an option that is the name of a header.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """The value of an option that is the name of a header. Raises ValueError if it is not."""
     if isinstance(name, str) and _HEADER_NAME.match(name):
         return name
     raise ValueError(f"{option} is the name of a header, such as 'X-Real-IP', not {name!r}")
 
 
-def _last_port(value: str | None) -> int:
-    """The port in the last of a header's values, which the nearest proxy wrote; 0 for none."""
-    return 0 if value is None else port_number(value[-32:].rpartition(",")[2].strip(" \t"))
+def _last_of(value: str | None) -> str:
+    # The nearest proxy wrote it.
+    return "" if value is None else value[-32:].rpartition(",")[2].strip(" \t")
 
 
 def _entries(trusted: Trusted | Iterable[Trusted]) -> list[Trusted]:

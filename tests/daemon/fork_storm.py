@@ -9,6 +9,7 @@ lookup, in the parent and in the children, got its own answer, and every child h
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401  its lock for forks is not safe while a thread imports it
 import faulthandler
 import gc
 import itertools
@@ -22,7 +23,7 @@ from p0f_middleware import AsyncP0f, P0f
 
 FORKERS, FORKS = 4, 10
 socket_path = sys.argv[1]
-client = P0f(socket_path, timeout=20, cache_ttl=0.001)
+client = P0f(socket_path, timeout=20)
 async_client = AsyncP0f(socket_path, timeout=20)
 others = [P0f(socket_path, timeout=20) for _ in range(2)]
 over = threading.Event()

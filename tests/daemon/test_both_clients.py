@@ -80,18 +80,13 @@ def time_out(client: Client, ip_address: str) -> None:
 
 def test_a_known_host_is_found(connect: Connect, fake_p0f: FakeP0f) -> None:
     fake_p0f.hosts[HOST] = SAMPLE
+    client = connect(fake_p0f)
 
-    assert connect(fake_p0f).lookup(HOST) == SAMPLE
+    assert client.lookup(HOST) == client.get_info(HOST) == SAMPLE
 
 
 def test_an_unknown_host_is_none(connect: Connect, fake_p0f: FakeP0f) -> None:
     assert connect(fake_p0f).lookup(HOST) is None
-
-
-def test_get_info_finds_a_known_host(connect: Connect, fake_p0f: FakeP0f) -> None:
-    fake_p0f.hosts[HOST] = SAMPLE
-
-    assert connect(fake_p0f).get_info(HOST) == SAMPLE
 
 
 @pytest.mark.parametrize("raw", [False, True])
@@ -150,14 +145,6 @@ def test_what_is_no_address_is_not_asked_for(
             ask(ip_address)
 
     assert (fake_p0f.queries, fake_p0f.connections, client.stats.lookups) == ([], 0, 0)
-
-
-def test_one_connection_serves_many_lookups(connect: Connect, fake_p0f: FakeP0f) -> None:
-    client = connect(fake_p0f)
-    for _ in range(50):
-        client.lookup(HOST)
-
-    assert fake_p0f.connections == 1
 
 
 def test_lookups_at_once_share_the_connection(connect: Connect, fake_p0f: FakeP0f) -> None:
@@ -263,6 +250,7 @@ class Visitor:
     peer_address = None
     peer_port = port = None
     behind_proxy = False
+    http_version = None
 
     def __init__(self, address: str | None) -> None:
         self.address = address
@@ -270,7 +258,10 @@ class Visitor:
     def header(self, name: str) -> str | None:
         raise AssertionError
 
-    def connection(self) -> int:
+    def socket(self) -> Any:
+        raise AssertionError
+
+    def server_object(self) -> object:
         raise AssertionError
 
     def is_trusted(self, address: str | None) -> bool:
@@ -301,22 +292,11 @@ def test_a_visitor_without_an_address_is_not_asked_for(connect: Connect, fake_p0
     assert (fake_p0f.queries, client.stats.lookups) == ([], 0)
 
 
-def test_a_fingerprint_is_kept_in_the_cache(connect: Connect, fake_p0f: FakeP0f) -> None:
-    fake_p0f.hosts[HOST] = SAMPLE
-    client = connect(fake_p0f, cache_ttl=60)
-    for deadline in (in_time(), time.monotonic() + 1, in_time()):
-        assert client.fingerprint(Visitor(HOST), deadline).info == SAMPLE
-
-    assert fake_p0f.queries == [HOST]
-    assert (client.stats.matches, client.stats.cached) == (1, 2)
-
-
-@pytest.mark.parametrize("cache_ttl", [None, 60])
 def test_a_deadline_cuts_a_fingerprint_short_and_is_no_outage(
-    connect: Connect, fake_p0f: FakeP0f, cache_ttl: float | None
+    connect: Connect, fake_p0f: FakeP0f
 ) -> None:
     fake_p0f.answer_with(named_after)
-    client = connect(fake_p0f, cache_ttl=cache_ttl)
+    client = connect(fake_p0f)
     client.lookup(OTHER)
     fake_p0f.stall()
     began = time.monotonic()
@@ -509,7 +489,7 @@ def test_when_p0f_is_back_so_are_the_answers(
     fake_p0f.answer_with(named_after)
 
     assert os_name(client, OTHER) == OTHER
-    assert [record.levelname for record in log.records] == ["WARNING", "INFO"]
+    assert [record.levelname for record in log.records] == ["WARNING", "WARNING"]
     assert "is back after" in log.messages[1]
 
 
@@ -532,14 +512,6 @@ def test_a_socket_that_is_forbidden_is_named_so(connect: Connect, fake_p0f: Fake
         connect(fake_p0f).lookup(HOST)
 
 
-@pytest.mark.parametrize(
-    "socket_path", ["/nonexistent/p0f.sock", "/dev/null/p0f.sock", "/tmp/" + "p" * 200]
-)
-def test_a_path_that_leads_nowhere_is_unavailable(connect: Connect, socket_path: str) -> None:
-    with pytest.raises(P0fUnavailable):
-        connect(socket_path).lookup(HOST)
-
-
 def test_a_restart_of_p0f_costs_no_lookup(
     connect: Connect, fake_p0f: FakeP0f, log: pytest.LogCaptureFixture
 ) -> None:
@@ -556,7 +528,7 @@ def test_of_many_lookups_one_tries_again(connect: Connect, fake_p0f: FakeP0f) ->
     client = connect(fake_p0f, timeout=SHORT)
     fake_p0f.fill()
     time_out(client, HOST)
-    client.client._health.outage._retry_at = 0
+    client.client._rules.outage._retry_at = 0
     ended = client.lookup_at_once(8, HOST)
 
     assert sorted(type(error).__name__ for error in ended) == ["P0fTimeout"] + 7 * [
@@ -626,32 +598,17 @@ def test_a_client_connects_when_it_is_first_used(connect: Connect, fake_p0f: Fak
     assert fake_p0f.connections == 0
 
 
-def test_closing_lets_the_connection_go(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
-    client = connect(fake_p0f)
-    client.lookup(HOST)
-    client.close()
-
-    assert connection.opened() <= before
-
-
+@pytest.mark.parametrize("used", [False, True])
 @pytest.mark.parametrize("times", [1, 2])
-def test_closing_what_was_never_opened_is_nothing(
-    connect: Connect, fake_p0f: FakeP0f, times: int
+def test_closing_lets_the_connection_go(
+    connect: Connect, fake_p0f: FakeP0f, used: bool, times: int
 ) -> None:
-    client = connect(fake_p0f)
-    for _ in range(times):
-        client.close()
-
-    assert fake_p0f.connections == 0
-
-
-def test_closing_twice_is_as_good_as_once(connect: Connect, fake_p0f: FakeP0f) -> None:
     before = connection.opened()  # other tests' clients may still be there
     client = connect(fake_p0f)
-    client.lookup(HOST)
-    client.close()
-    client.close()
+    if used:
+        client.lookup(HOST)
+    for _ in range(times):
+        client.close()
 
     assert connection.opened() <= before
     assert not connection.draining()
@@ -686,68 +643,68 @@ def test_closing_waits_for_what_p0f_owes_and_no_longer(connect: Connect, fake_p0
     assert 0.02 < took < connection.CLOSE_TIMEOUT / 2
 
 
-def test_closing_does_not_wait_for_a_p0f_that_ends(connect: Connect, fake_p0f: FakeP0f) -> None:
-    client = connect(fake_p0f, timeout=SHORT)
-    client.lookup(HOST)
-    fake_p0f.stall()
-    time_out(client, HOST)
-    fake_p0f.refuse()
-    began = time.monotonic()
-    client.close()
-
-    assert time.monotonic() - began < connection.CLOSE_TIMEOUT / 2
-
-
-def test_after_a_full_p0f_closing_has_nothing_to_wait_for(
-    connect: Connect, fake_p0f: FakeP0f
+@pytest.mark.parametrize("state", ["full", "ended"])
+def test_closing_does_not_wait_for_a_p0f_that_will_not_answer(
+    connect: Connect, fake_p0f: FakeP0f, state: str
 ) -> None:
-    fake_p0f.fill()
     client = connect(fake_p0f, timeout=SHORT)
-    time_out(client, HOST)
+    if state == "full":
+        fake_p0f.fill()
+        time_out(client, HOST)
+    else:
+        client.lookup(HOST)
+        fake_p0f.stall()
+        time_out(client, HOST)
+        fake_p0f.refuse()
     began = time.monotonic()
     client.close()
 
     assert time.monotonic() - began < connection.CLOSE_TIMEOUT / 2
-
-
-def test_an_idle_connection_is_let_go(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
-    client = connect(fake_p0f, timeout=0.5, idle=0.05)
-    client.lookup(HOST)
-    client.let_time_pass_until(lambda: connection.opened() == before)
-    client.lookup(HOST)
-
-    assert (fake_p0f.connections, client.stats.matches, client.stats.no_matches) == (2, 0, 2)
-
-
-def test_a_connection_in_use_is_not_idle(connect: Connect, fake_p0f: FakeP0f) -> None:
-    client = connect(fake_p0f, idle=1)
-    for _ in range(20):
-        client.lookup(HOST)
-        client.let_time_pass_until(lambda: True)
-
-    assert fake_p0f.connections == 1
 
 
 # Options
 
 
-@pytest.mark.parametrize("client", [P0f, AsyncP0f])
-@pytest.mark.parametrize("option", ["timeout", "idle"])
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-def test_a_time_that_makes_no_sense_is_an_error(
-    client: type[P0f | AsyncP0f], option: str, seconds: float
+both = pytest.mark.parametrize("client", [P0f, AsyncP0f])
+NO_SECONDS = ["0.1", b"1", None, float("nan"), float("inf"), True, 0, -1, 0.0, [1], 10**400]
+NO_PATHS = [
+    (b"/run/p0f.sock", TypeError, r"use os\.fsdecode\(b'/run/p0f\.sock'\)"),
+    (None, TypeError, "the path given to p0f with -s"),
+    (3, TypeError, "the path given to p0f with -s"),
+    ("", ValueError, "is empty"),
+    ("/run/p0f\0.sock", ValueError, "NUL"),
+    ("unix:/run/x", ValueError, "use '/run/x'"),
+    ("UNIX:/run/x", ValueError, "use '/run/x'"),
+    ("unix:///run/x", ValueError, "use '/run/x'"),
+    ("unix:p0f.sock", ValueError, "use 'p0f.sock'"),
+    ("file:///run/x", ValueError, "use '/run/x'"),
+]
+
+
+@both
+@pytest.mark.parametrize("value", NO_SECONDS, ids=lambda value: ascii(value)[:20])
+def test_a_time_that_makes_no_sense_is_an_error(client: type[P0f | AsyncP0f], value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^timeout is a number of seconds,? above 0, not "):
+        client("/run/p0f.sock", timeout=value)
+
+
+@both
+@pytest.mark.parametrize(("value", "error", "remedy"), NO_PATHS, ids=lambda value: ascii(value))
+def test_a_path_that_makes_no_sense_is_an_error(
+    client: type[P0f | AsyncP0f], value: Any, error: type[Exception], remedy: str
 ) -> None:
-    options: dict[str, Any] = {option: seconds}
-    with pytest.raises(ValueError, match=f"^{option} is a number of seconds"):
-        client("/run/p0f.sock", **options)
+    with pytest.raises(error, match=f"^socket_path .*{remedy}"):
+        client(value)
 
 
-@pytest.mark.parametrize("client", [P0f, AsyncP0f])
-def test_a_path_may_be_a_path(client: type[P0f | AsyncP0f]) -> None:
-    assert client(Path("/run/p0f.sock")).socket_path == "/run/p0f.sock"
+@both
+@pytest.mark.parametrize(
+    "path", ["/run/p0f.sock", Path("/run/p0f.sock"), "p0f:1.sock", "/run/unix:/x"]
+)
+def test_a_path_is_taken_as_it_is(client: type[P0f | AsyncP0f], path: str | Path) -> None:
+    assert client(path).socket_path == str(path)
 
 
-@pytest.mark.parametrize("client", [P0f, AsyncP0f])
+@both
 def test_its_repr_names_the_socket(client: type[P0f | AsyncP0f]) -> None:
     assert repr(client("/run/p0f.sock")) == f"{client.__name__}('/run/p0f.sock', timeout=0.1)"

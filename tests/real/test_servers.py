@@ -1,6 +1,6 @@
 """Every server as a user starts it, with the real p0f: who the client is, and what it runs.
 
-What is recorded here becomes the table in docs/compatibility.md.
+What is recorded here becomes the table in docs/maintaining.md.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from websockets.sync.client import connect
 from tests.matrix import SERVERS, Server
 from tests.servers import Place, exchange, free_port, serve_all
 
-from .daemon import RealP0f, unavailable
+from ..needs import unavailable
+from .daemon import RealP0f
 
 ROOT = Path(__file__).parents[2]
 Record: TypeAlias = Callable[[str, str], None]
