@@ -205,7 +205,7 @@ class Syn:
         sender = str(ip_address(found.address))
         if sender == client and (replaced or visitor.port in (None, found.port)):
             return found.outcome
-        if not replaced and client == visitor.peer_address:
+        if not replaced and client is None:
             # No header names a client, so the SYN alone says who it is.
             if not visitor.is_trusted(sender):
                 return found.outcome
@@ -214,7 +214,7 @@ class Syn:
                 "proxy before proxy",
             )
         return self._unavailable(
-            f"the SYN in {header} is from {sender}, but the client is {client or 'unknown'}",
+            f"the SYN in {header} is from {sender}, but the client is {client}",
             "somebody else",
         )
 
