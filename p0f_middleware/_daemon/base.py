@@ -22,8 +22,8 @@ from typing import Any
 
 from .._errors import P0fNoMatch, P0fTimeout
 from .._info import P0fInfo
-from .._options import seconds
 from .._outcome import Outcome, P0fStatus
+from .._public import seconds
 from .._waiting import acquire
 from .connection import CLOSE_TIMEOUT, Connection
 from .protocol import ReadT

@@ -17,9 +17,8 @@ from typing import Any, TypeAlias
 
 from .._errors import P0fError, P0fTimeout
 from .._info import P0fInfo
-from .._log import logger
-from .._options import seconds
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
+from .._public import logger, seconds
 from .._user_agent import LONGEST
 from ..claim import ClaimVerdict, check_request, read_headers
 from .grace import Grace

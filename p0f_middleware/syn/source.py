@@ -28,9 +28,8 @@ from threading import Lock
 from typing import Any, TypeAlias
 from weakref import ref
 
-from .._log import logger
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
-from .._public import public
+from .._public import logger, public
 from .._visitor import NoConnection, Visitor
 from ..fingerprint.fingerprinter import LONGEST_TEXT, SignatureFile, fingerprinter
 from . import listeners
