@@ -46,9 +46,8 @@ class AsyncP0f(BaseClient):
     """
 
     def __init__(self, socket_path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> None:
-        self._first_loops: dict[int, LoopConnection] = {}  # by process id
-        self._turns = Turns()
         super().__init__(socket_path, timeout=timeout)
+        self._turns = Turns()
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
         """As `P0f.lookup`."""
@@ -80,7 +79,7 @@ class AsyncP0f(BaseClient):
 
     async def close(self) -> None:
         """Close all connections, as `P0f.close`."""
-        first = self._first_loops.get(os.getpid())
+        first: LoopConnection | None = self._here().loops.get("first")
         try:
             if first is not None and first.loop is running_loop():
                 await first.close()
@@ -99,8 +98,7 @@ class AsyncP0f(BaseClient):
         await self.close()
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        first = self._first_loops.get(os.getpid())
-        if first is not None and not is_finalizing():
+        if not is_finalizing() and (first := self._here().loops.get("first")) is not None:
             first.shut_from_outside()
         super().__del__()
 
@@ -109,7 +107,7 @@ class AsyncP0f(BaseClient):
     ) -> ReadT | None:
         try:
             loop = running_loop()
-            first = self._first_loops.get(os.getpid())
+            first: LoopConnection | None = self._here().loops.get("first")
             if first is None or first.loop is not loop:
                 first = self._as_first(loop)
             if first is not None:
@@ -123,15 +121,15 @@ class AsyncP0f(BaseClient):
 
     def _as_first(self, loop: asyncio.AbstractEventLoop | None) -> LoopConnection | None:
         """The connection of `loop`, if it is the first of this process or can take its place."""
-        pid = os.getpid()
-        first = self._first_loops.get(pid)
+        loops = self._here().loops
+        first: LoopConnection | None = loops.get("first")
         if first is not None and first.loop.is_closed():
-            self._first_loops.pop(pid, None)
+            loops.pop("first", None)
             first.shut()
             first = None
         if first is None and loop is not None:
             # setdefault is atomic: of loops that ask at the same moment, one is the first.
-            first = self._first_loops.setdefault(pid, LoopConnection(loop, self._rules))
+            first = loops.setdefault("first", LoopConnection(loop, self._rules))
         return first if first is not None and first.loop is loop else None
 
     async def _wait_in_thread(self, query: bytes, deadline: float) -> Answer:

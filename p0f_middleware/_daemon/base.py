@@ -41,6 +41,9 @@ class _Process:
         self.lock = threading.Lock()
         self.taken = time.monotonic()
         self.connection: Connection[object] | None = None
+        self.loops: dict[str, Any] = {}
+        """At "first": what `AsyncP0f` keeps of the process's first event loop, if there is any. A
+        dict, since its operations are atomic."""
 
 
 class BaseClient:
