@@ -32,8 +32,6 @@ from .protocol import Reader, ReadT, make_query, read_answer, read_raw_answer
 from .rules import Answer
 from .stats import ending
 
-__all__ = ["AsyncP0f"]
-
 _AFTERTHOUGHT = 0.01
 """Seconds on top of the timeout, in which a thread can still report what went wrong."""
 
@@ -134,21 +132,19 @@ class AsyncP0f(BaseClient):
 
     async def _wait_in_thread(self, query: bytes, deadline: float) -> Answer:
         turn, refuse_early = self._turns.here(), self._rules.outage.refuse_early
-        asked = time.monotonic()
-        refuse_early(asked)
-        deadline = min(deadline, asked + self._rules.timeout)
-        patience = max(deadline - asked, 0.0) + _AFTERTHOUGHT
+        now = time.monotonic()
+        refuse_early(now)
+        patience = max(min(deadline - now, self._rules.timeout), 0.0)
+        ask = functools.partial(self._wait_for_answer, query, now + patience)
 
         async def in_turn() -> Answer:
             async with turn:
                 refuse_early(time.monotonic())
-                ask = functools.partial(self._wait_for_answer, query, deadline)
-                return await in_thread(ask, patience)
+                return await in_thread(ask, patience + _AFTERTHOUGHT)
 
         try:
-            return await wait_at_most(in_turn(), patience)
+            return await wait_at_most(in_turn(), patience + _AFTERTHOUGHT)
         except Expired:
-            text = f"other lookups kept p0f busy for {deadline - asked:.3g} s"
-            raise P0fTimeout(text) from None
+            raise P0fTimeout(f"other lookups kept p0f busy for {patience:.3g} s") from None
         except RuntimeError as error:
             raise P0fUnavailable(f"no thread to ask p0f in: {error}") from error

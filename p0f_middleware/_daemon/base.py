@@ -42,8 +42,7 @@ class _Process:
         self.taken = time.monotonic()
         self.connection: Connection[object] | None = None
         self.loops: dict[str, Any] = {}
-        """At "first": what `AsyncP0f` keeps of the process's first event loop, if there is any. A
-        dict, since its operations are atomic."""
+        """At "first": the connection of the first event loop. A dict: its operations are atomic."""
 
 
 class BaseClient:
@@ -62,8 +61,7 @@ class BaseClient:
 
     @property
     def connection(self) -> Connection[object] | None:
-        """The connection of this process's threads, for diagnosis (do not send on it); None if none
-        is open."""
+        """The open connection of this process's threads, for diagnosis: do not send on it."""
         connection = self._here().connection
         return connection if connection and connection.open else None
 
