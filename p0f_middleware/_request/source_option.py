@@ -188,9 +188,9 @@ def _require_colour(source: object, function: Any, method: str, awaited: bool) -
         other = f"an object whose {method} is {'a' if awaited else 'no'} coroutine function"
     if awaited:
         raise TypeError(
-            f"source is a blocking {name}, which would hold up the event loop: for ASGI use {other}"
+            f"source is a blocking {name}, which would hold up the event loop: for ASGI give {other}"
         )
-    raise TypeError(f"source is an {name}, which has to be awaited: for WSGI use {other}")
+    raise TypeError(f"source is an {name}, which has to be awaited: for WSGI give {other}")
 
 
 def is_awaited(source: Any) -> bool:
