@@ -102,7 +102,7 @@ def test_an_interface_that_is_made_again_ends_the_edge(tmp_path: Path) -> None:
         with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
             for words in (("del", "p0f0"), *again):
                 run("ip", "-n", EDGE, "link", *words)
-            agent.wait_for("was deleted and made again")
+            agent.wait_for("p0f-middleware: the")  # "... interface p0f0 was", or "there is no ..."
 
 
 @pytest.mark.usefixtures("machines")
