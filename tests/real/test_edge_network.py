@@ -94,14 +94,14 @@ def test_syns_with_any_vlan_tags_are_seen(
 
 
 def test_an_interface_that_is_made_again_ends_the_edge(tmp_path: Path) -> None:
-    again = (("add", "p0f0", "type", "veth", "peer", "name", "p0f1"), ("set", "p0f0", "up"))
+    again = ["add p0f0 type veth peer name p0f1", "set p0f0 up"]
     with namespaces(EDGE):
         for words in again:
-            run("ip", "-n", EDGE, "link", *words)
+            run("ip", "-n", EDGE, "link", *words.split())
         options = ("--interface", "p0f0", "--port", "443", "--store", "redis://127.0.0.1:1/0")
         with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
-            for words in (("del", "p0f0"), *again):
-                run("ip", "-n", EDGE, "link", *words)
+            for words in ("del p0f0", *again):
+                run("ip", "-n", EDGE, "link", *words.split())
             agent.wait_for("p0f-middleware: the")  # "... interface p0f0 was", or "there is no ..."
 
 
