@@ -178,9 +178,7 @@ def test_a_traceback_names_the_root_package() -> None:
     assert shown == ["p0f_middleware.P0fTimeout: too slow\n"]
 
 
-@pytest.mark.parametrize(
-    "name", sorted(name for name in p0f_middleware.__all__ if name[0].isupper())
-)
+@pytest.mark.parametrize("name", sorted(n for n in p0f_middleware.__all__ if n[0].isupper()))
 def test_the_types_of_a_public_class_can_be_read(name: str) -> None:
     """FastAPI and pydantic read them, for a route that returns one."""
     kind = getattr(p0f_middleware, name)
