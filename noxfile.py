@@ -1,7 +1,7 @@
 """What people and CI both run: `nox` for all checks, `nox -s NAME` for one, `nox -l` for a list.
 
     python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'
-    .venv/bin/nox -s tests -- tests/syn -k matcher      # what follows -- goes to pytest
+    .venv/bin/nox -s tests -- tests/fingerprint -k matcher      # what follows -- goes to pytest
 
 The sessions use the environment that nox itself is installed in, so nothing is installed twice.
 Only `pythons` makes environments, one for each Python that it finds on this machine.

@@ -1,11 +1,11 @@
 """Passive OS fingerprinting for web applications: which TCP/IP stack sent each request.
 
     app = P0fWSGIMiddleware(app, SOURCE)    # environ["p0f.info"], ["p0f.claim"], ["p0f.status"]
-    app = P0fASGIMiddleware(app, SOURCE)    # the same keys of scope
+    app = P0fASGIMiddleware(app, SOURCE)    # the same keys of scope; p0f_of() reads both
 
 SOURCE is the path of p0f's socket, a client of p0f (`P0f`, `AsyncP0f`), the SYN of the request's
-own connection (`Syn`), a SYN that an edge machine has shared (`SharedSyn`, `AsyncSharedSyn`), or an
-object of yours with `lookup(ip_address)`.
+own connection ("syn", `Syn`), a SYN that an edge machine has shared (the store's URL, `SharedSyn`,
+`AsyncSharedSyn`), or an object of yours with `lookup(ip_address)`.
 
 This module has the public names and nothing else. It imports slow modules, asyncio above all, only
 when their names are first used.
@@ -30,15 +30,18 @@ from ._errors import (
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo
 from ._outcome import P0fStatus
+from ._request.lookup import lookup_counts
+from ._result import P0fResult, p0f_of
 from .claim import Claim, ClaimVerdict, check_claim
 from .wsgi import P0fWSGIMiddleware
 
 if TYPE_CHECKING:
     from ._daemon.aio import AsyncP0f
     from .asgi import P0fASGIMiddleware
+    from .fingerprint import fingerprint_syn
     from .shared.aio import AsyncSharedSyn
     from .shared.blocking import SharedSyn
-    from .syn import Syn, fingerprint_syn, save_syn
+    from .syn import Syn, save_syn
 
 __all__ = [
     "AsyncP0f",
@@ -55,6 +58,7 @@ __all__ = [
     "P0fInfo",
     "P0fNoMatch",
     "P0fProtocolError",
+    "P0fResult",
     "P0fStats",
     "P0fStatus",
     "P0fTimeout",
@@ -64,6 +68,8 @@ __all__ = [
     "Syn",
     "check_claim",
     "fingerprint_syn",
+    "lookup_counts",
+    "p0f_of",
     "save_syn",
 ]
 
@@ -75,7 +81,7 @@ _LATER = {
     "P0fASGIMiddleware": ".asgi",
     "SharedSyn": ".shared.blocking",
     "Syn": ".syn",
-    "fingerprint_syn": ".syn",
+    "fingerprint_syn": ".fingerprint",
     "save_syn": ".syn",
 }
 """Names that are imported when they are first used, and their modules."""

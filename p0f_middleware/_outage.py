@@ -1,18 +1,15 @@
-"""Outages of the program that a source asks: when to ask again, and what the log says.
+"""Outages of the program that a source asks: when to ask it again, and what the log says.
 
-Both kinds of sources that wait for another program (the p0f daemon, a shared store) use this
-module. `Outage` decides when to ask again, without I/O and with the caller's clock; `OutageLog`
-writes the log lines at the begin and the end of an outage. Neither knows the program that is asked,
-or has a lock: the owner has one.
-
-The fact a reader would get wrong: if `Outage.retry` returns True, it has already postponed the next
-retry. Call it only if the caller will really try.
+Each client of p0f or of the shared store, and the edge, has one `Outage`. It has no lock: when
+threads report at the same moment, a count may be one too low or a retry one too many.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
+from ._errors import P0fUnavailable
 from ._log import logger
 
 FIRST_DELAY = 0.5
@@ -25,42 +22,105 @@ REPORT_SPAN = 60.0
 
 
 class Outage:
-    """A time without answers. Times are seconds of any monotonic clock."""
+    """Whether a program is down, and when to ask it again. Times are `time.monotonic()`.
 
-    def __init__(self) -> None:
+    Args:
+        name: the program, as the subject of a sentence: "p0f".
+        place: where it is, without secrets: the path of a socket, an address.
+        meanwhile, skipped: what happens during an outage, and to what `admit` refuses, for the log.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        place: str = "",
+        meanwhile: str = "requests go on without p0f.info",
+        skipped: str = "lookups were skipped",
+    ) -> None:
         self.down: bool = False
         self.began: float = 0.0
-        self._delay = FIRST_DELAY
-        self._retry_at = 0.0
+        self._name, self._place = name, place
+        self._meanwhile, self._what_is_skipped = meanwhile, skipped
+        self._skipped = 0
+        self._delay = self._retry_at = 0.0
+        self._reports: deque[float] = deque(maxlen=MAX_REPORTS)
+        self._reported = False
 
-    def begin(self, now: float) -> bool:
-        """Record a failure. Returns True if it begins an outage, False if one has begun already."""
+    def admit(self, now: float) -> bool:
+        """Whether there is an outage, during which the caller may nevertheless ask.
+
+        True postpones the next retry, so that no second caller retries at the same time; a caller
+        that never reports back (cancelled, killed) blocks no other.
+
+        Raises:
+            P0fUnavailable: there is an outage and no retry is due; `skipped` is set.
+        """
+        if not self.down:
+            return False
+        wait = self.retry_in(now)
+        if not wait:
+            self._delay = min(2 * self._delay, LONGEST_DELAY)
+            self._retry_at = now + self._delay
+            return True
+        self._skipped += 1
+        error = P0fUnavailable(f"{self._name} at {self._place} is down; next try in {wait:.1f} s")
+        error.skipped = True
+        raise error
+
+    def refuse_early(self, now: float) -> None:
+        """Raise what `admit` would raise, but leave a retry that is due to others."""
+        if self.down and self.retry_in(now):
+            self.admit(now)
+
+    def retry_in(self, now: float) -> float:
+        """Seconds until a retry is due; 0 if it is."""
+        return max(0.0, self._retry_at - now)
+
+    def failed(self, error: Exception) -> bool:
+        """Record a failure; returns whether an outage begins with it. If so, it is logged."""
         if self.down:
             return False
+        self.began = now = time.monotonic()
+        self._skipped = 0
+        self._delay = FIRST_DELAY
+        self._retry_at = now + FIRST_DELAY
         self.down = True
-        self.began = now
+        reports = self._reports
+        self._reported = len(reports) < MAX_REPORTS or now - reports[0] > REPORT_SPAN
+        if self._reported:
+            reports.append(now)
+            # As text: a log record that refers to the exception would keep its frames alive, too.
+            logger().warning("%s is down, %s: %s", self._name, self._meanwhile, str(error))
+        return True
+
+    def answered(self) -> None:
+        """Record an answer, which ends an outage."""
+        if not self.down:
+            return
+        self.down = False
+        if self._reported:  # a warning too: who was warned of its begin must learn of its end
+            seconds = time.monotonic() - self.began
+            end = f"{seconds:.1f} s; {self._skipped} {self._what_is_skipped}"
+            logger().warning("%s at %s is back after %s", self._name, self._place, end)
+
+    # Until the store's clients use the methods above:
+
+    def begin(self, now: float) -> bool:
+        if self.down:
+            return False
+        self.down, self.began = True, now
         self._delay = FIRST_DELAY
         self._retry_at = now + FIRST_DELAY
         return True
 
     def retry(self, now: float) -> bool:
-        """Whether a retry is due, which the caller must then make.
-
-        Returning True postpones the next retry by twice the delay: no second caller retries at the
-        same time, and a caller that never reports back (cancelled, killed) blocks no other.
-        """
         if now < self._retry_at:
             return False
         self._delay = min(2 * self._delay, LONGEST_DELAY)
         self._retry_at = now + self._delay
         return True
 
-    def retry_in(self, now: float) -> float:
-        """Seconds until a retry is due."""
-        return max(0.0, self._retry_at - now)
-
     def end(self) -> None:
-        """Record an answer, which ends the outage."""
         self.down = False
 
 

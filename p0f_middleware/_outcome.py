@@ -47,7 +47,7 @@ _STATUS_IN_WORDS = {
     ),
     P0fStatus.UNAVAILABLE: (
         "The source could not be asked, or cannot see this connection. p0f.reason and the log of"
-        " p0f_middleware say why; p0f-middleware doctor checks p0f."
+        " p0f_middleware say why; p0f-middleware doctor looks for the cause."
     ),
     P0fStatus.NO_ADDRESS: (
         "The request has no client address. If it came through a proxy, name the proxy in"

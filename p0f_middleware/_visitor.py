@@ -9,7 +9,7 @@ so that a request pays for nothing that its source does not need.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ._outcome import Outcome
 
@@ -32,6 +32,8 @@ class NoConnection(Exception):
 
 class Visitor(Protocol):
     """The sender of a request. Addresses are canonical: IPv4-mapped IPv6 as IPv4, without zone."""
+
+    __slots__ = ()
 
     @property
     def peer_address(self) -> str | None:
@@ -57,12 +59,21 @@ class Visitor(Protocol):
     def header(self, name: str) -> str | None:
         """The request's header of that name, repetitions joined by commas; None if absent."""
 
-    def connection(self) -> int:
-        """The file descriptor of the request's TCP socket. It is the server's: never close it.
+    @property
+    def http_version(self) -> str | None:
+        """The version of HTTP that the client speaks ('1.1', '2', '3'); None if it is not known.
+        HTTP/3 has no TCP connection, so its port is not one of TCP."""
+
+    def socket(self) -> Any:
+        """The server's own socket of the request's connection, with `getsockopt`: never close it.
 
         Raises:
             NoConnection: the server does not expose the socket, or the connection is closed.
         """
+
+    def server_object(self) -> object | None:
+        """The object that the server keeps for this connection and for no other, for as long as it
+        lasts; None if the server shows none."""
 
     def is_trusted(self, address: str | None) -> bool:
         """Whether an address is one of `trusted_proxies`."""

@@ -1,23 +1,9 @@
-"""Waits in threads and in greenlets: for a descriptor, and for a lock.
+"""Waits of threads and greenlets: for a descriptor, and for a lock.
 
-Theory of operation. gevent and eventlet run many greenlets in one thread. A greenlet that waits
-must wait in its hub, so that others can run; if it blocks the thread instead, none can. The two
-libraries replace Python's classes by cooperative ones (`monkey.patch_all()`), at any time: before
-this module is imported, after a client was made, even after it has connected; and perhaps only
-sockets, not locks (`patch_all(thread=False)`). So nothing here depends on when an object was made:
-
-- Connections use the C type `_socket.socket`, which the libraries never replace and which, being
-  non-blocking, never waits.
-- Each wait decides how to wait, by the classes of sockets and locks at that moment.
-- Under a hub, a greenlet only tries a lock of the threading module (`acquire(False)`), and never
-  waits for it. The lock's holder may wait for an answer, and blocking the thread would keep the
-  holder from waking up. So greenlets queue, and try again after short sleeps in their hub. (Waking
-  them would need a primitive of the hub, which works in one thread only, or a descriptor for each
-  of perhaps thousands of greenlets.) No greenlet takes the lock ahead of the queue.
-- Without a hub, threads wait in the operating system, for descriptors and for locks.
-
-The fact a reader would get wrong: a lookup whose answer arrives at once takes the lock, polls and
-releases it without waiting at all, so the queue is empty unless the program that is asked is slow.
+A greenlet of gevent or eventlet must wait in its library's hub: if it blocked its thread, none of
+the thread's other greenlets could run, not even the one it waits for. The libraries replace
+Python's functions and locks by cooperative ones whenever they are asked to, perhaps after a client
+has connected, and perhaps not all (`patch_all(thread=False)`). So each wait looks up how to wait.
 """
 
 from __future__ import annotations
@@ -25,6 +11,7 @@ from __future__ import annotations
 import _thread
 import itertools
 import math
+import select
 import socket
 import sys
 import threading
@@ -33,20 +20,54 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-try:
-    # Imported now: a later patch would replace it by a function that waits in the hub.
-    from select import poll as _poll
-except ImportError:  # Windows has none, and eventlet removes it
-    _poll = None  # type: ignore[assignment,misc]
-from select import select as _select
-
-_PAUSE = 0.0001
-"""Seconds until the first greenlet of a queue tries the lock again, and the second checks whether
-it is the first. The third sleeps twice as long, the fourth three times as long, and so on."""
-_LONGEST_PAUSE = 0.02
-"""Seconds that a greenlet sleeps at most: those in front of it may give up."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.01
 _LONGEST_WAIT = 86_400.0
 """Seconds to wait at most: poll() counts milliseconds in 32 bits."""
+
+
+def wait_readable(fd: int, seconds: float) -> None:
+    """Wait until a descriptor is readable, letting other threads and greenlets run.
+
+    Raises:
+        TimeoutError: it was not readable within `seconds`.
+    """
+    if seconds <= 0:
+        raise TimeoutError
+    seconds = min(seconds, _LONGEST_WAIT)
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        ready = bool(poll.poll(math.ceil(seconds * 1000)))
+    else:  # Windows has none, and eventlet removes it
+        ready = bool(select.select([fd], [], [], seconds)[0])
+    if not ready:
+        raise TimeoutError
+
+
+def acquire(lock: threading.Lock, deadline: float) -> bool:
+    """Take a lock, letting other threads and greenlets run; returns whether it was taken.
+
+    Args:
+        lock: a lock of `threading`, made before or after gevent or eventlet has patched that.
+        deadline: `time.monotonic()` after which to wait no longer.
+    """
+    if lock.acquire(False):
+        return True
+    left = max(deadline - time.monotonic(), 0.0)
+    if type(lock).__module__ != "_thread" or time.sleep.__module__ == "time":
+        return lock.acquire(True, min(left, _LONGEST_WAIT))
+    # A lock of the operating system, where greenlets run: its holder may be one of this thread's.
+    pause = _FIRST_PAUSE
+    while left > 0 and not lock.acquire(False):
+        time.sleep(min(pause, left))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+        left = deadline - time.monotonic()
+    return left > 0
+
+
+# Until the store's clients use `acquire`:
+
+_PAUSE = 0.0001
 
 
 class Hub(NamedTuple):
@@ -86,29 +107,6 @@ def current_hub() -> Hub | None:
             if hub is not None:
                 return hub()
     return None
-
-
-def wait_readable(descriptor: int, seconds: float) -> None:
-    """Wait until a descriptor is readable, letting other threads and greenlets run.
-
-    Raises:
-        TimeoutError: it was not readable within `seconds`.
-    """
-    if seconds <= 0:
-        raise TimeoutError
-    hub = current_hub()
-    if hub is not None:
-        hub.wait_readable(descriptor, seconds)
-        return
-    seconds = min(seconds, _LONGEST_WAIT)
-    if _poll is None:
-        ready = bool(_select([descriptor], [], [], seconds)[0])
-    else:
-        poll = _poll()
-        poll.register(descriptor, 1)  # POLLIN
-        ready = bool(poll.poll(math.ceil(seconds * 1000)))
-    if not ready:
-        raise TimeoutError
 
 
 class Lock:

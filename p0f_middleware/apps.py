@@ -11,7 +11,6 @@ socket.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from django.apps import AppConfig
@@ -22,11 +21,7 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from ._daemon.base import BaseClient
 from ._daemon.connection import Connection
 from ._daemon.diagnosis import explain
-from .django import makes_a_source, read_settings, resolved
-from .syn import Syn
-
-_ANY_PATH = "/run/p0f.sock"
-"""Stands for a source that is not made yet: a path is valid with all other settings."""
+from .django import checkable, make_lookup, read_settings
 
 
 class P0fConfig(AppConfig):
@@ -57,30 +52,20 @@ def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
 def _socket_path(options: dict[str, Any]) -> str | None:
     """The path of the socket to try; None if the source has none, or is not made yet.
 
+    Settings do not say whether Django will serve sync or async, so a source for either is valid.
+
     Raises:
         TypeError, ValueError: a setting is invalid.
     """
-    source = options["source"]
-    if makes_a_source(source):
-        _source({**options, "source": _ANY_PATH})
-        return None
-    if source is None and not os.environ.get("P0F_SOCKET"):
-        source = Syn(arm=False)
-    source = _source({**options, "source": source})
-    return source.socket_path if isinstance(source, BaseClient) else None
-
-
-def _source(options: dict[str, Any]) -> Any:
-    """The source that P0fMiddleware would use. Settings do not say whether Django will serve sync
-    or async, so a source for either is valid."""
+    options, is_made = checkable(options)
     try:
-        return resolved(options, awaited=False)[0].source
-    except TypeError:
+        source = make_lookup(options, awaited=False).source
+    except TypeError as error:
         try:
-            return resolved(options, awaited=True)[0].source
+            source = make_lookup(options, awaited=True).source
         except TypeError:
-            pass
-        raise
+            raise error from None
+    return source.socket_path if is_made and isinstance(source, BaseClient) else None
 
 
 def _try(socket_path: str) -> list[CheckMessage]:

@@ -2,21 +2,18 @@
 
 The middleware copies the scope and adds its keys to the copy, as the ASGI specification asks. It
 passes on `receive`, `send` and what the application returns unchanged. `_request` does the lookup.
-
-The fact a reader would get wrong: `client` and `headers` may be any iterable, even an iterator that
-can be read only once. The application still has to get all of it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from itertools import chain
 from typing import Any, TypeAlias
 
 from asgiref.compatibility import guarantee_single_callable
 
-from ._daemon.aio import AsyncP0f
 from ._daemon.base import TIMEOUT
 from ._public import public
 from ._request.async_lookup import AsyncLookup
@@ -40,33 +37,19 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[Any]]
 class P0fASGIMiddleware:
     """Puts the client's fingerprint into http and websocket scopes and calls the application.
 
-    `scope` gets `p0f.info` (P0fInfo or None), `p0f.status` (P0fStatus), `p0f.reason` (why there is
-    no fingerprint, a sentence; None if there is one) and `p0f.claim` (Claim). A lookup that fails
-    never reaches the application; the log of `p0f_middleware` says what to do. When the lifespan
-    ends, a client that was made of a path is closed.
+    The keys of `scope` and the options are those of `P0fWSGIMiddleware`. When the lifespan ends, a
+    source that was made of a text is closed.
 
     Args:
         app: the application to wrap, ASGI 3 or 2.
-        source: where fingerprints come from: the path of p0f's socket, a client such as `AsyncP0f`
-            (which you close yourself), a `Syn`, or an object of yours with an async
-            `lookup(ip_address)`. None: the path in P0F_SOCKET if the process's environment has one,
-            or else `Syn()`.
-        timeout: seconds that one question may take, if `source` is a path.
-        grace: seconds to go on asking about a client that the source has not heard of yet. A
-            request never waits longer than `timeout` plus `grace`.
-        trusted_proxies: addresses and networks (and 'unix:' for peers on a Unix socket) of the
-            proxies whose `client_header` names the client.
-        client_header: the one header in which they name it: X-Forwarded-For, Forwarded (RFC 7239),
-            or one that holds an address, such as X-Real-IP. No other is read.
-        client_port_header: the header in which they name the client's port; None for none.
-        hold: seconds for which later requests of the same connection (the client's address and
-            port) get what the first was told; 0 to ask each time.
-        claims: whether to compare the User-Agent with the fingerprint; without, there is no key
-            `p0f.claim`.
+        source: as for `P0fWSGIMiddleware`, but objects have to be awaited: `AsyncP0f`,
+            `AsyncSharedSyn`, `Syn` (which never waits), or an object of yours with an async
+            `lookup(ip_address)`. You close them yourself.
 
     Raises:
         ValueError: an option has an invalid value, or the given source would ignore it.
         TypeError: `source` is no source, or one that blocks.
+        ImportError: `source` is the URL of a store, and redis-py is not installed.
     """
 
     def __init__(
@@ -87,50 +70,67 @@ class P0fASGIMiddleware:
         hold: float = HOLD,
         claims: bool = True,
     ) -> None:
-        self.app: ASGIApp = guarantee_single_callable(app)  # type: ignore[no-untyped-call]
+        self.app: ASGIApp = app if _is_asgi_3(app) else guarantee_single_callable(app)  # type: ignore[no-untyped-call]
         self._rules = ProxyRules(trusted_proxies, client_header, client_port_header)
-        asked = resolve(source, AsyncP0f, self._rules, timeout=timeout, grace=grace, awaited=True)
+        asked = resolve(source, self._rules, timeout=timeout, grace=grace, awaited=True)
         self.source: Any = asked.source
-        """What is asked: the object given as `source`, or the client made of a path."""
-        self._own: AsyncP0f | None = asked.source if asked.source is not source else None
+        """What is asked: the object given as `source`, or what was made of a text."""
+        self._close = getattr(asked.source, "close", None) if asked.source is not source else None
         self._lookup = AsyncLookup(asked, self._rules, grace=grace, hold=hold, claims=claims)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         kind = scope.get("type")
         if kind in ("http", "websocket"):
-            if type(scope.get("headers")) is not list or type(scope.get("client")) is not tuple:
+            headers = scope.get("headers")
+            if not (
+                type(headers) is list
+                and (not headers or type(headers[0]) in _SEQUENCES)
+                and type(scope.get("client")) in _SEQUENCES_OR_NONE
+            ):
                 scope = _readable(scope)
             visitor = ASGIVisitor(scope, receive, send, self._rules)
             keys = self._lookup.held(visitor) or await self._lookup.ask(visitor)
             return await self.app({**scope, **keys}, receive, send)
-        if kind != "lifespan" or not isinstance(self._own, AsyncP0f):
+        if kind != "lifespan" or self._close is None:
             return await self.app(scope, receive, send)
         try:
             return await self.app(scope, receive, send)
         finally:
-            await self._own.close()
+            await self._close()
+
+
+_SEQUENCES = tuple, list
+_SEQUENCES_OR_NONE = tuple, list, type(None)
 
 
 def _readable(scope: Scope) -> Scope:
-    """The scope with `client` and `headers` as sequences, which can be read more than once."""
-    return {**scope} | {
-        name: _whole(scope[name])
-        for name in ("client", "headers")
-        if isinstance(scope.get(name), Iterator)
-    }
+    """The scope with client and headers that can be read more than once: the specification allows
+    any iterables, also ones that reading uses up."""
+    readable = dict(scope)
+    # What raises here raises where the application reads it, too.
+    with contextlib.suppress(Exception):
+        client = scope.get("client")
+        if isinstance(client, Iterator):
+            readable["client"] = tuple(client)
+        headers = scope.get("headers")
+        if headers and isinstance(headers, Iterable) and not isinstance(headers, (str, bytes)):
+            readable["headers"] = [
+                pair if type(pair) in _SEQUENCES else tuple(pair) for pair in headers
+            ]
+    return readable
 
 
-def _whole(iterator: Iterator[Any]) -> Any:
-    """All items of the iterator, as a list. If it raises, an iterator that gives the items so far
-    and then raises the same exception, for the application."""
-    items: list[Any] = []
+def _is_asgi_3(app: Callable[..., Any]) -> bool:
+    """Whether an application takes scope, receive and send at once.
+
+    asgiref takes every class, and every function that is not a coroutine function, for ASGI 2. But
+    a class whose objects can be awaited is ASGI 3 (Starlette's endpoints), and so is a function
+    that returns an awaitable.
+    """
+    if isinstance(app, type):
+        return hasattr(app, "__await__")
     try:
-        items.extend(iterator)
-    except Exception as error:
-        return chain(items, _raising(error))
-    return items
-
-
-def _raising(error: Exception) -> Iterator[Any]:
-    raise error
-    yield
+        inspect.signature(app).bind(None, None, None)
+    except (TypeError, ValueError):  # other arguments, or a signature that cannot be known
+        return False
+    return True

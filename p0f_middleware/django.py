@@ -1,20 +1,21 @@
 """P0fMiddleware: the client's fingerprint in `request.p0f`, for Django, sync and async.
 
-    MIDDLEWARE = ["p0f_middleware.django.P0fMiddleware", ...]
-    P0FSOCKET = "/run/p0f.sock"                 # or P0F = {"SOURCE": ..., "TRUSTED_PROXIES": [...]}
-    INSTALLED_APPS = [..., "p0f_middleware"]    # for `manage.py check` to look at the socket
+    MIDDLEWARE = ["p0f_middleware.django.P0fMiddleware", *MIDDLEWARE]
+    P0FSOCKET = "/run/p0f/p0f.sock"             # or P0F = {"SOURCE": ..., "TRUSTED_PROXIES": [...]}
+    INSTALLED_APPS = [..., "p0f_middleware"]    # for `manage.py check` to look at the source
 
 Django builds the middleware for sync or for async, as the stack around it asks (its documentation,
 "Asynchronous support"). Built for async it awaits the source on the event loop; built for sync it
-waits, which under ASGI happens in the thread that Django keeps for sync code, never on the loop.
-Django has no shutdown event: the connection ends when idle or with the process.
+waits, which under ASGI happens in the thread that Django keeps for sync code, never on the loop. A
+project may have both, so a source of this package for the one is exchanged for its twin.
 
-The fact a reader would get wrong: where the WSGI or ASGI application is wrapped already, nothing is
-asked here; what stands in environ or scope is taken.
+Where the WSGI or ASGI application is wrapped in one of the other middlewares, what stands in
+environ or scope is taken, and nothing is asked here.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
@@ -25,18 +26,17 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
 from ._address import Endpoint, endpoint, port_number
-from ._daemon.aio import AsyncP0f
 from ._daemon.base import TIMEOUT
-from ._daemon.blocking import P0f
 from ._request.async_lookup import AsyncLookup
 from ._request.grace import GRACE
 from ._request.hold import HOLD
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import CLIENT_HEADER, ProxyRules
-from ._request.source_option import Asked, resolve
+from ._request.source_option import SYN, default_text, is_awaited, make_source, resolve
 from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
+from .syn import Syn
 
-__all__ = ["OPTIONS", "P0fMiddleware", "makes_a_source", "read_settings", "resolved"]
+__all__ = ["OPTIONS", "P0fMiddleware", "checkable", "make_lookup", "read_settings"]
 
 OPTIONS: dict[str, Any] = {
     "SOURCE": None,
@@ -55,20 +55,25 @@ _ATTRIBUTES = {
     "p0f.status": "p0f_status",
     "p0f.reason": "p0f_reason",
     "p0f.claim": "p0f_claim",
+    "p0f.address": "p0f_address",
 }
+_RECEIVE_AND_SEND = "p0f.receive_and_send"
+_ANY_PATH = "/run/p0f/p0f.sock"
+"""Stands for a source that a callable will make: a path is valid with all other settings."""
 
 
 class P0fMiddleware:
-    """Sets `request.p0f` (P0fInfo or None), `.p0f_status`, `.p0f_reason` and `.p0f_claim`.
+    """Sets `request.p0f` (P0fInfo or None), `.p0f_status`, `.p0f_reason`, `.p0f_claim` and
+    `.p0f_address`; `p0f_of(request)` reads them with their types.
 
-    A lookup that fails never reaches the view: `request.p0f` is then None, `request.p0f_reason`
-    says why, and the log of `p0f_middleware` says what to do.
+    A failed lookup never raises in the view: `request.p0f` is then None, `request.p0f_reason` says
+    why, and the log of `p0f_middleware` says what to do.
 
     Settings:
-        P0F: a dict with a key for each option of the other middlewares: SOURCE (a path, a source
-            object, or a callable that makes one), TIMEOUT, GRACE, TRUSTED_PROXIES, CLIENT_HEADER,
-            CLIENT_PORT_HEADER, HOLD, CLAIMS. Without SOURCE it is the path in P0F_SOCKET if the
-            process's environment has one, or else `Syn()`.
+        P0F: a dict with a key for each option of the other middlewares: SOURCE (text, an object, or
+            a callable that makes one), TIMEOUT, GRACE, TRUSTED_PROXIES, CLIENT_HEADER,
+            CLIENT_PORT_HEADER, HOLD, CLAIMS. Without SOURCE it is what P0F_SOURCE or P0F_SOCKET of
+            the process's environment says, or else "syn".
         P0FSOCKET: the path of p0f's socket (its -s), as P0F["SOURCE"].
         P0FENABLED: False leaves the middleware out; requests then have no such attributes.
 
@@ -87,31 +92,49 @@ class P0fMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        options = read_settings()
-        try:
-            asked, lookup = resolved(options, awaited=self._is_async)
-            self.source: Any = asked.source
-            self._lookup: Any = lookup
-        except (TypeError, ValueError) as error:
-            raise ImproperlyConfigured(f"in the settings of P0fMiddleware: {error}") from error
+        if "django.core.handlers.asgi" in sys.modules:  # under WSGI nothing has imported it
+            _keep_receive_and_send()
+        self._options = read_settings()
+        options, is_made = checkable(self._options)
+        lookup = self._make_lookup(options)
+        self._lookup_made: Any = lookup if is_made else None
+
+    @property
+    def source(self) -> Any:
+        """What is asked: the object given as SOURCE, or what a text or a callable has made."""
+        return self._lookup().source
 
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
             return self._call_async(request)
         keys = _asked_already(request)
         if keys is None:
-            visitor = _visitor(request, self._lookup.rules)
-            keys = self._lookup.held(visitor) or self._lookup.ask(visitor)
+            lookup = self._lookup()
+            visitor = _visitor(request, lookup.rules)
+            keys = lookup.held(visitor) or lookup.ask(visitor)
         _set_attributes(request, keys)
         return self.get_response(request)
 
     async def _call_async(self, request: HttpRequest) -> Any:
         keys = _asked_already(request)
         if keys is None:
-            visitor = _visitor(request, self._lookup.rules)
-            keys = self._lookup.held(visitor) or await self._lookup.ask(visitor)
+            lookup = self._lookup()
+            visitor = _visitor(request, lookup.rules)
+            keys = lookup.held(visitor) or await lookup.ask(visitor)
         _set_attributes(request, keys)
         return await self.get_response(request)
+
+    def _lookup(self) -> Any:
+        """What looks up. It is made when it is first needed: beside another middleware, never."""
+        if self._lookup_made is None:
+            self._lookup_made = self._make_lookup(self._options)
+        return self._lookup_made
+
+    def _make_lookup(self, options: dict[str, Any]) -> Lookup | AsyncLookup:
+        try:
+            return make_lookup(options, awaited=self._is_async)
+        except (TypeError, ValueError) as error:
+            raise ImproperlyConfigured(f"in the settings of P0fMiddleware: {error}") from error
 
 
 def read_settings() -> dict[str, Any]:
@@ -126,8 +149,8 @@ def read_settings() -> dict[str, Any]:
     if not socket_path and given is None:
         raise ImproperlyConfigured(
             "P0fMiddleware needs P0FSOCKET, the path of p0f's API socket (p0f's -s), such as"
-            " P0FSOCKET = '/run/p0f.sock', or P0F = {'SOURCE': ...}; P0FENABLED = False leaves p0f"
-            " out"
+            " P0FSOCKET = '/run/p0f/p0f.sock', or P0F = {'SOURCE': ...}; P0FENABLED = False leaves"
+            " p0f out"
         )
     given = {} if given is None else given
     if not isinstance(given, dict):
@@ -145,8 +168,8 @@ def read_settings() -> dict[str, Any]:
     return {name.lower(): value for name, value in options.items()}
 
 
-def resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup | AsyncLookup]:
-    """The source that the settings name, and what looks up by it.
+def make_lookup(options: dict[str, Any], *, awaited: bool) -> Lookup | AsyncLookup:
+    """What looks up by these settings.
 
     Args:
         options: as `read_settings` gives them.
@@ -155,21 +178,46 @@ def resolved(options: dict[str, Any], *, awaited: bool) -> tuple[Asked, Lookup |
     Raises:
         TypeError, ValueError: a setting has an invalid value.
     """
-    timeout, grace = options["timeout"], options["grace"]
     rules = ProxyRules(
         options["trusted_proxies"], options["client_header"], options["client_port_header"]
     )
     source = options["source"]
-    if makes_a_source(source):
-        source = _made(source)
-    client = _async_client if awaited else _client
-    asked = resolve(source, client, rules, timeout=timeout, grace=grace, awaited=awaited)
+    if _makes_a_source(source):
+        source = _source_of(source)
+    if hasattr(source, "twin") and is_awaited(source) != awaited:
+        source = _twin_of(source)
+    grace = options["grace"]
+    asked = resolve(
+        source,
+        rules,
+        timeout=options["timeout"],
+        grace=grace,
+        awaited=awaited,
+        make=_source_of_text,
+    )
     make: Any = AsyncLookup if awaited else Lookup
-    lookup = make(asked, rules, grace=grace, hold=options["hold"], claims=options["claims"])
-    return asked, lookup
+    lookup: Lookup | AsyncLookup = make(
+        asked, rules, grace=grace, hold=options["hold"], claims=options["claims"]
+    )
+    return lookup
 
 
-def makes_a_source(source: object) -> bool:
+def checkable(options: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Options that `make_lookup` can be tried with before there is a request, and whether they have
+    the source itself.
+
+    Making some sources does more than to check the settings: 'syn' searches listeners, and a
+    callable may do anything. Others stand for these.
+    """
+    source = options["source"]
+    if _makes_a_source(source):
+        return {**options, "source": _ANY_PATH}, False
+    if source == SYN or (source is None and default_text()[1] == SYN):
+        return {**options, "source": Syn(arm=False)}, False
+    return options, True
+
+
+def _makes_a_source(source: object) -> bool:
     """Whether it is a callable that makes a source, such as the class `Syn`, and not one itself."""
     if isinstance(source, type):
         return True
@@ -178,19 +226,34 @@ def makes_a_source(source: object) -> bool:
 
 # One source, and so one connection, for each process: Django builds the middleware again for every
 # test client and handler, and p0f serves only 20.
-@cache
-def _client(socket_path: str, *, timeout: float) -> P0f:
-    return P0f(socket_path, timeout=timeout)
+_source_of_text = cache(make_source)
 
 
 @cache
-def _async_client(socket_path: str, *, timeout: float) -> AsyncP0f:
-    return AsyncP0f(socket_path, timeout=timeout)
-
-
-@cache
-def _made(make: Callable[[], Any]) -> Any:
+def _source_of(make: Callable[[], Any]) -> Any:
     return make()
+
+
+@cache
+def _twin_of(source: Any) -> Any:
+    return source.twin()
+
+
+@cache
+def _keep_receive_and_send() -> None:
+    """Have Django's ASGI handler put receive and send into the scope.
+
+    They lead to the server's connection, whose SYN `Syn` reads, and Django gives middleware the
+    scope alone.
+    """
+    from django.core.handlers.asgi import ASGIHandler
+
+    handle: Any = ASGIHandler.__call__
+
+    async def call(self: Any, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        return await handle(self, {**scope, _RECEIVE_AND_SEND: (receive, send)}, receive, send)
+
+    ASGIHandler.__call__ = call
 
 
 class _DjangoASGIVisitor(ASGIVisitor):
@@ -199,7 +262,8 @@ class _DjangoASGIVisitor(ASGIVisitor):
     __slots__ = ("_meta",)
 
     def __init__(self, request: HttpRequest, rules: ProxyRules) -> None:
-        super().__init__(request.scope, None, None, rules)
+        receive, send = request.scope.get(_RECEIVE_AND_SEND, (None, None))
+        super().__init__(request.scope, receive, send, rules)
         self._meta = request.META
 
     def _read_peer(self) -> Endpoint:
@@ -208,7 +272,7 @@ class _DjangoASGIVisitor(ASGIVisitor):
             port = port_number(self._meta["REMOTE_PORT"])
         return address, port
 
-    def peer_key(self) -> object:
+    def _peer_key(self) -> object:
         return self._meta.get("REMOTE_ADDR"), self._meta.get("REMOTE_PORT")
 
 

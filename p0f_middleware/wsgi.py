@@ -1,10 +1,7 @@
 """P0fWSGIMiddleware: the client's fingerprint in `environ`, for any WSGI application (PEP 3333).
 
-It adds four keys and does nothing else: the application's iterable, headers and exceptions pass
-unchanged. `_request` does the lookup.
-
-The fact a reader would get wrong: the keys go into the server's own environ, not into a copy, since
-PEP 3333 lets middleware change it.
+It adds keys to the server's own environ, which PEP 3333 lets middleware change, and does nothing
+else: the application's iterable, headers and exceptions pass unchanged. `_request` does the lookup.
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._daemon.base import TIMEOUT
-from ._daemon.blocking import P0f
 from ._public import public
 from ._request.grace import GRACE
 from ._request.hold import HOLD
@@ -37,30 +33,35 @@ class P0fWSGIMiddleware:
     """Puts the client's fingerprint into `environ` and calls the application.
 
     `environ` gets `p0f.info` (P0fInfo or None), `p0f.status` (P0fStatus), `p0f.reason` (why there
-    is no fingerprint, a sentence; None if there is one) and `p0f.claim` (Claim). A lookup that
-    fails never reaches the application; the log of `p0f_middleware` says what to do.
+    is no fingerprint, a sentence; None if there is one), `p0f.claim` (Claim) and `p0f.address` (the
+    client's address as these options find it; None if there is none). `p0f_of(environ)` reads them
+    with their types. A failed lookup never raises in the application; the log of `p0f_middleware`
+    says what to do.
 
     Args:
         app: the application to wrap.
-        source: where fingerprints come from: the path of p0f's socket, a client such as `P0f`, a
-            `Syn`, or an object of yours with `lookup(ip_address)`. None: the path in P0F_SOCKET if
-            the process's environment has one, or else `Syn()`.
-        timeout: seconds that one question may take, if `source` is a path.
-        grace: seconds to go on asking about a client that the source has not heard of yet. A
-            request never waits longer than `timeout` plus `grace`.
+        source: where fingerprints come from: the path of p0f's socket; "syn", the SYN of the
+            request's own connection; the URL of a store of shared SYNs; an object such as `P0f`,
+            `Syn` or `SharedSyn`; or an object of yours with `lookup(ip_address)`. None: what
+            P0F_SOURCE or P0F_SOCKET of the process's environment says, or else "syn".
+        timeout: seconds that one question may take, if `source` is text.
+        grace: extra seconds to wait for a client that the source has not heard of yet. A request
+            never waits longer than `timeout` plus `grace`.
         trusted_proxies: addresses and networks (and 'unix:' for peers on a Unix socket) of the
             proxies whose `client_header` names the client.
         client_header: the one header in which they name it: X-Forwarded-For, Forwarded (RFC 7239),
             or one that holds an address, such as X-Real-IP. No other is read.
-        client_port_header: the header in which they name the client's port; None for none.
-        hold: seconds for which later requests of the same connection (the client's address and
-            port) get what the first was told; 0 to ask each time.
+        client_port_header: the header in which they name the client's TCP port, or say 'h3' for a
+            client of HTTP/3; None for none.
+        hold: seconds for which later requests of a connection get the first one's answer; 0 to ask
+            each time.
         claims: whether to compare the User-Agent with the fingerprint; without, there is no key
             `p0f.claim`.
 
     Raises:
         ValueError: an option has an invalid value, or the given source would ignore it.
         TypeError: `source` is no source, or one that has to be awaited.
+        ImportError: `source` is the URL of a store, and redis-py is not installed.
     """
 
     def __init__(
@@ -78,9 +79,9 @@ class P0fWSGIMiddleware:
     ) -> None:
         self.app = app
         self._rules = ProxyRules(trusted_proxies, client_header, client_port_header)
-        asked = resolve(source, P0f, self._rules, timeout=timeout, grace=grace, awaited=False)
+        asked = resolve(source, self._rules, timeout=timeout, grace=grace, awaited=False)
         self.source: Any = asked.source
-        """What is asked: the object given as `source`, or the client made of a path."""
+        """What is asked: the object given as `source`, or what was made of a text."""
         self._lookup = Lookup(asked, self._rules, grace=grace, hold=hold, claims=claims)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

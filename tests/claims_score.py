@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from p0f_middleware import ClaimVerdict, P0fInfo, check_claim
-from p0f_middleware.syn import fingerprint_syn
+from p0f_middleware.fingerprint import fingerprint_syn
 
-from .syn.shapes import FAMILIES, TABLE, Shape, packets, read_table
+from .fingerprint.shapes import FAMILIES, TABLE, Shape, packets, read_table
 
 _CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0"
 _WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"

@@ -1,4 +1,4 @@
-"""P0fASGIMiddleware: a scope with four more keys, and nothing else changed.
+"""P0fASGIMiddleware: a scope with five more keys, and nothing else changed.
 
 What it promises as P0fWSGIMiddleware does is tested over both, in `request`.
 """
@@ -6,6 +6,7 @@ What it promises as P0fWSGIMiddleware does is tested over both, in `request`.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -160,7 +161,7 @@ def test_the_servers_scope_is_not_changed() -> None:
     assert scope == before
 
 
-def test_only_four_keys_are_added() -> None:
+def test_only_five_keys_are_added() -> None:
     scope = make_scope(state={"key": "value"})
     handed_on = asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter())), scope))
 
@@ -169,6 +170,7 @@ def test_only_four_keys_are_added() -> None:
         "p0f.status": "ok",
         "p0f.reason": None,
         "p0f.claim": check_claim(SAMPLE, None),
+        "p0f.address": HOST,
     }
 
 
@@ -199,17 +201,52 @@ def test_an_exception_of_the_application_is_the_servers_business(scope_type: str
     assert raised.value is error
 
 
-def test_an_application_of_asgi_2_is_called_as_it_expects() -> None:
+class AwaitableApp:
+    """An application as Starlette's endpoint classes are: awaiting an object serves the request."""
+
+    def __init__(self, *args: Any) -> None:
+        self.args = args
+
+    def __await__(self) -> Any:
+        return serve(*self.args).__await__()
+
+
+class PlainCall:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        return serve(scope, receive, send)
+
+
+class Asgi2:
+    def __init__(self, *args: Any, **options: Any) -> None:
+        [self.scope] = args
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        await serve(self.scope, receive, send)
+
+
+def asgi_2(scope: Any) -> Any:
+    async def instance(receive: Any, send: Any) -> None:
+        await serve(scope, receive, send)
+
+    return instance
+
+
+async def serve(scope: Any, receive: Any, send: Any) -> None:
+    scope["seen"].extend((scope["p0f.info"], receive, send))
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        *(serve, AwaitableApp, PlainCall(), lambda *args: serve(*args), partial(serve)),
+        *(lambda scope, receive, send: serve(scope, receive, send), Asgi2, asgi_2),
+    ],
+)
+def test_every_form_of_application_is_called_as_it_expects(app: Any) -> None:
     seen: list[object] = []
+    middleware = P0fASGIMiddleware(app, awaited(KnownAfter()))
 
-    class App2:
-        def __init__(self, scope: Any) -> None:
-            seen.append(scope["p0f.info"])
-
-        async def __call__(self, receive: Any, send: Any) -> None:
-            seen.extend((receive, send))
-
-    asyncio.run(P0fASGIMiddleware(App2, awaited(KnownAfter()))(make_scope(), receive, send))
+    asyncio.run(middleware(make_scope(seen=seen), receive, send))
     assert seen == [SAMPLE, receive, send]
 
 
@@ -223,7 +260,16 @@ def once(values: list[Any]) -> Any:
 HEADERS = [(b"host", b"example.org"), (b"user-agent", b"Mozilla/5.0 (Windows NT 10.0)")]
 
 
-@pytest.mark.parametrize("one_shot", [iter, once, lambda values: map(tuple, values)])
+@pytest.mark.parametrize(
+    "one_shot",
+    [
+        *(list, tuple, iter, once),
+        lambda values: map(tuple, values),
+        lambda values: [iter(pair) for pair in values],
+        lambda values: tuple(map(once, values)),
+        lambda values: once([map(bytes, pair) for pair in values]),
+    ],
+)
 @pytest.mark.parametrize(
     "options", [{}, {"claims": False}, {"trusted_proxies": "10.0.0.1"}], ids=str
 )
@@ -234,7 +280,7 @@ def test_headers_that_can_be_read_once_are_read_here_and_reach_the_application(
     scope = make_scope(headers=one_shot(HEADERS))
     handed_on = asyncio.run(call(middleware, scope))
 
-    assert list(handed_on["headers"]) == HEADERS
+    assert [tuple(pair) for pair in handed_on["headers"]] == HEADERS
     assert handed_on["p0f.status"] == "ok"
     if "claims" not in options:
         assert handed_on["p0f.claim"].claimed == "Windows"
@@ -268,15 +314,12 @@ def raising(values: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", ["headers", "client"])
-def test_an_iterator_that_raises_does_so_in_the_application(name: str) -> None:
+def test_an_iterator_that_raises_breaks_nothing(name: str) -> None:
     values: list[Any] = {"headers": HEADERS, "client": [HOST]}[name]  # type: ignore[assignment]
     scope = make_scope(**{name: raising(values)})
     handed_on = asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter())), scope))
 
-    seen = []
-    with pytest.raises(Trouble):
-        seen.extend(handed_on[name])
-    assert seen == values
+    assert handed_on["p0f.status"] in ("ok", "no_address")
 
 
 class Lazy:

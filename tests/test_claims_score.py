@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from .claims_score import KINDS, Tallies, honest, lies, percent, senders
-from .syn.shapes import TABLE, read_table
+from .fingerprint.shapes import TABLE, read_table
 
 MOST_ALARMS = {
     "all": 1.6,

@@ -16,8 +16,8 @@ import pytest
 from asgiref.sync import iscoroutinefunction
 
 from p0f_middleware import P0f as Client
-from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, Syn, check_claim
-from p0f_middleware.syn._kernel import is_armed
+from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, Syn, check_claim, p0f_of
+from p0f_middleware.syn.kernel import keeps_syns
 from p0f_middleware.testing import FakeP0f
 
 django = pytest.importorskip("django")
@@ -44,7 +44,7 @@ settings.configure(
 )
 django.setup()
 
-from p0f_middleware.django import OPTIONS, P0fMiddleware, _made  # noqa: E402
+from p0f_middleware.django import OPTIONS, P0fMiddleware, _source_of  # noqa: E402
 
 KNOWN, UNKNOWN, PROXY = "192.0.2.1", "192.0.2.2", "198.51.100.1"
 LINUX = P0fInfo(os_name="Linux", distance=3)
@@ -255,7 +255,7 @@ def test_many_handlers_share_one_connection(p0f: FakeP0f) -> None:
 
 
 def test_without_its_socket_setting_says_what_to_set() -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"P0FSOCKET = '/run/p0f\.sock'"):
+    with pytest.raises(ImproperlyConfigured, match=r"P0FSOCKET = '/run/p0f/p0f\.sock'"):
         P0fMiddleware(seen)
 
 
@@ -322,7 +322,7 @@ class AwaitedKnown:
 @pytest.fixture
 def none_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Known, "made", 0)
-    _made.cache_clear()
+    _source_of.cache_clear()
 
 
 @pytest.mark.usefixtures("none_made")
@@ -350,6 +350,7 @@ FROM_OUTSIDE = {
     "p0f.status": P0fStatus.OK,
     "p0f.reason": None,
     "p0f.claim": check_claim(None, None),
+    "p0f.address": KNOWN,
 }
 
 
@@ -361,16 +362,16 @@ def test_what_stands_in_environ_is_taken_and_nobody_asked(p0f: FakeP0f) -> None:
     environ = RequestFactory().get("/").environ | FROM_OUTSIDE | {"REMOTE_ADDR": KNOWN}
     request: Any = P0fMiddleware(lambda request: request)(WSGIRequest(environ))
 
-    seen = request.p0f, request.p0f_status, request.p0f_reason, request.p0f_claim
-    assert seen == tuple(FROM_OUTSIDE.values())
+    assert p0f_of(request) == tuple(FROM_OUTSIDE.values())
+    assert (request.p0f, request.p0f_address) == (FROM_OUTSIDE["p0f.info"], KNOWN)
     assert p0f.queries == []
 
 
 def test_what_stands_in_scope_is_taken_and_nobody_asked(p0f: FakeP0f) -> None:
     request = pass_through(scope_of("", KNOWN) | FROM_OUTSIDE)
 
-    seen = request.p0f, request.p0f_status, request.p0f_reason, request.p0f_claim
-    assert seen == tuple(FROM_OUTSIDE.values())
+    assert p0f_of(request) == tuple(FROM_OUTSIDE.values())
+    assert (request.p0f, request.p0f_address) == (FROM_OUTSIDE["p0f.info"], KNOWN)
     assert p0f.queries == []
 
 
@@ -478,7 +479,7 @@ def test_check_without_a_source_touches_no_listener(monkeypatch: pytest.MonkeyPa
     before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as listener, override_settings(P0F={}):
         assert complaints() == []
-        assert not is_armed(listener.fileno())
+        assert not keeps_syns(listener)
     assert set(threading.enumerate()) == before
 
 

@@ -137,8 +137,8 @@ def test_the_core_needs_the_standard_library_and_asgiref_alone(path: Path) -> No
         "_request/hold",
         "_request/hops",
         "_request/proxies",
-        "syn/_match",
-        "syn/_raw_sig",
+        "fingerprint/matcher",
+        "fingerprint/raw_sig",
     ],
 )
 def test_what_does_no_io_imports_nothing_to_do_it_with(name: str) -> None:
@@ -188,8 +188,10 @@ def test_importing_the_package_brings_no_source_but_the_client_of_the_daemon() -
         "_daemon",
         "_request",
         "claim",
+        "syn",  # of which every request needs `servers`
         "wsgi",
     }
+    assert "p0f_middleware.syn.source" not in modules
 
 
 # Public classes are the root package's, wherever they live

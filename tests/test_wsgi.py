@@ -1,4 +1,4 @@
-"""P0fWSGIMiddleware: four more keys in `environ`, and nothing else changed.
+"""P0fWSGIMiddleware: five more keys in `environ`, and nothing else changed.
 
 What it promises as P0fASGIMiddleware does is tested over both, in `request`.
 """
@@ -109,7 +109,7 @@ def test_environ_and_start_response_are_handed_on_as_they_are() -> None:
     assert handed_on[1] is start_response
 
 
-def test_only_four_keys_are_added() -> None:
+def test_only_five_keys_are_added() -> None:
     environ = make_environ()
     before = dict(environ)
     request(P0fWSGIMiddleware(silent_app, KnownAfter()), environ)
@@ -119,6 +119,7 @@ def test_only_four_keys_are_added() -> None:
         "p0f.status": "ok",
         "p0f.reason": None,
         "p0f.claim": check_claim(SAMPLE, None),
+        "p0f.address": HOST,
     }
 
 

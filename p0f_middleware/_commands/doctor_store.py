@@ -17,11 +17,11 @@ from typing import Any
 
 from .._address import client_address
 from .._errors import P0fError
+from ..fingerprint import fingerprint_syn
 from ..shared.base import TIMEOUT
 from ..shared.keys import EDGE_KEY, address_key, pack, sender
 from ..shared.resp import Reply, StoreError, command, mget
 from ..shared.store import Store, StoreConnection
-from ..syn import fingerprint_syn
 from .doctor_finding import Finding, span
 from .store_option import store_url
 

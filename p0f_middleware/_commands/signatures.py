@@ -3,31 +3,25 @@
     p0f -f "$(p0f-middleware signatures)" ...
 
 The file has signatures of the SYNs of current systems, and nothing else; p0f's own file also has
-signatures of HTTP software and of servers' answers. `--merge` combines the two, with `syn._merge`.
-
-The fact a reader would get wrong: the command writes the merged file to stdout, as UTF-8 whatever
-the locale, and lists the signatures it left out on stderr, so that a redirection keeps them apart.
+signatures of HTTP software and of servers' answers. `--merge` combines the two by whole sections.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from importlib.resources import files
 
-from ..syn._fingerprint import SIGNATURES
-from ..syn._merge import merge
-from ..syn._signatures import read_text
-from .terminal import fail, printable
+from ..fingerprint.signatures import merge, own_signatures, read_text
+from .terminal import fail
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command to argparse."""
     parser.description = (
         "Print the path of a signature file with current systems, for p0f's -f. It has no HTTP and"
-        " response signatures; with --merge, print a file that also has those of another file, and"
-        " all else that our file lacks. stderr lists the signatures of the other file that are left"
-        " out because ours match the same SYNs."
+        " response signatures; with --merge, print a file that also has all sections of another"
+        " file that ours lacks."
     )
     parser.add_argument(
         "--merge", metavar="FILE", help="the p0f.fp to merge with, such as /etc/p0f/p0f.fp"
@@ -45,25 +39,14 @@ def signatures(installed: str | None) -> int:
     Returns the exit status: 2, with a line on stderr, if the other file cannot be read.
     """
     if installed is None:
-        print(SIGNATURES)
+        print(files("p0f_middleware.fingerprint") / "signatures.fp")
         return 0
     try:
-        merged = merge(read_text(SIGNATURES), read_text(installed), installed)
+        merged = merge(own_signatures(), read_text(installed), installed)
     except (OSError, ValueError) as error:
         return fail(f"cannot merge with {installed}: {error}")
-    if merged.left_out:
-        _say_left_out(installed, merged.left_out)
-    _write(merged.text)
+    _write(merged)
     return 0
-
-
-def _say_left_out(installed: str, left_out: Iterable[str]) -> None:
-    print(
-        printable(f"p0f-middleware: left out of {installed}, because our file has it already:"),
-        *(printable(line) for line in left_out),
-        sep="\n  ",
-        file=sys.stderr,
-    )
 
 
 def _write(text: str) -> None:

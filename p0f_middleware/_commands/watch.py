@@ -16,9 +16,9 @@ from contextlib import closing, suppress
 from datetime import datetime
 
 from .._info import P0fInfo
+from ..fingerprint import fingerprint_syn
 from ..shared.keys import sender, text
 from ..shared.tap import Tap
-from ..syn import fingerprint_syn
 from .edge import CAPABILITY, port
 from .terminal import fail, printable
 

@@ -1,6 +1,5 @@
 """The clients of the p0f daemon, which ask it over its Unix socket.
 
-The public classes are `blocking.P0f` and `aio.AsyncP0f`; `protocol` reads and writes the API's
-bytes, without I/O. This module imports nothing: a program that uses only `P0f` must not pay for
-asyncio, which `AsyncP0f` needs.
+The public classes are `blocking.P0f` and `aio.AsyncP0f`. This module imports nothing: a program
+that uses only `P0f` must not pay for asyncio, which `AsyncP0f` needs.
 """

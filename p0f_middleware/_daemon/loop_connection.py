@@ -1,14 +1,13 @@
-"""The connection of one asyncio event loop, and the queries in flight on it.
+"""Asking p0f from an asyncio event loop: its tasks' queries are pipelined on one connection.
 
 Theory of operation. All of this runs in the loop's thread, so it needs no locks. The queries of one
-iteration of the loop are a batch: they are written together, equal queries of several tasks only
-once, and one read yields many answers. One timer watches the oldest query, which expires first,
-since all have the same timeout. A lone query is sent at once, and the loop busy-polls for its
-answer before it sleeps; with more queries in flight, running other tasks is the better use of time.
+iteration of the loop are a batch: they are written together, and one read yields many answers and
+one wake-up. One timer watches the lookup that expires first. A lone query is sent at once, and the
+loop busy-polls for its answer before it sleeps; with more queries in flight, running other tasks is
+the better use of time.
 
-A query is abandoned once all its futures are done (cancelled, or expired); its answer is still
-read, in order, and dropped. When the connection is lost, pending queries are retried once, on a new
-connection. This module knows no client; the constructor takes what it needs from one.
+A query is abandoned once its future is done (cancelled, or expired); its answer is still read, in
+order, and dropped. When the connection is lost, pending queries are sent again on a new one.
 """
 
 from __future__ import annotations
@@ -16,285 +15,223 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-import os
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from .._errors import P0fError, P0fProtocolError
-from . import diagnosis
-from .connection import SEND_FLAGS, Connection, ConnectionLost
-from .health import Health
-from .pending_query import Asked, Batch, PendingQuery, fail, of_batch, pending_query
-from .protocol import Reader
+from .._errors import P0fError, P0fProtocolError, P0fUnavailable
+from .connection import CLOSE_TIMEOUT, Connection
+from .rules import Answer, ConnectionLost, Rules
 
 _MAX_SPINS = 4
-"""Lone queries to busy-poll for in one iteration of the loop; then other tasks go on."""
+"""Lone queries to busy-poll for before other tasks get their turn."""
+
+
+@dataclass(slots=True, eq=False)
+class _Query:
+    """A query whose lookup waits for `future`. It is the ticket of its answer."""
+
+    data: bytes
+    deadline: float
+    """When its lookup expires (`time.monotonic()`)."""
+    future: asyncio.Future[Answer]
+    had: float = 0.0
+    """Seconds that p0f has to answer until then."""
 
 
 class LoopConnection:
-    """Sends the queries of one loop, and hands their answers to the tasks that wait for them.
+    """Sends the queries of one event loop, and hands their answers to the tasks that wait for them.
 
-    Args:
-        connection: an open connection, which belongs to the running loop from now on.
-        socket_path, timeout, idle: as in `BaseClient`.
-        ask_again: sends pending queries on a new connection.
+    It connects when a query is to be sent and there is no connection.
     """
 
-    def __init__(
-        self,
-        connection: Connection[PendingQuery],
-        loop: asyncio.AbstractEventLoop,
-        health: Health,
-        *,
-        socket_path: str,
-        timeout: float,
-        idle: float,
-        ask_again: Callable[[asyncio.AbstractEventLoop, Sequence[PendingQuery]], None],
-    ) -> None:
-        self.connection = connection
+    def __init__(self, loop: asyncio.AbstractEventLoop, rules: Rules) -> None:
         self.loop = loop
-        self.closed = False
-        self._health = health
-        self._socket_path = socket_path
-        self._timeout = timeout
-        self._idle = idle
-        self._ask_again = ask_again
-        self._deadline = math.inf
-        """The earliest deadline of the batch's lookups."""
-        self._asked: Asked = defaultdict(dict)
-        """The batch's queries, and the futures that wait for their answers."""
-        self._unsent: deque[PendingQuery] = deque()
+        self._rules = rules
+        self._connection: Connection[_Query] | None = None
+        self._batch: list[_Query] = []
+        """The queries of this iteration of the loop."""
+        self._unsent: deque[_Query] = deque()
         """Queries to send when fewer are in flight."""
-        self._crowded = False
-        """Whether the last batch had several lookups."""
         self._spins_left = _MAX_SPINS
-        self._last_used = time.monotonic()
-        self._all_answered: asyncio.Future[None] | None = None
-        self._new_future = functools.partial(asyncio.Future, loop=loop)
-        loop.add_reader(connection.sock.fileno(), self._receive)
-        self._watch()
+        """Lone queries to busy-poll for before the next batch; none after one of several."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = math.inf
 
-    def ask(self, query: bytes, reader: Reader[Any], deadline: float) -> asyncio.Future[Any]:
-        """A future of the answer as `reader` returns it, or of a P0fError."""
-        future: asyncio.Future[Any] = self._new_future()
-        if not self._asked:
-            if self._spins_left and not (
-                self._crowded or self._unsent or self.connection.pipeline.pending
-            ):
-                self._ask_alone(future, query, reader, deadline)
-                return future
+    def ask(self, data: bytes, deadline: float) -> asyncio.Future[Answer]:
+        """A future of the answer to a query, or of a P0fError."""
+        if self._rules.outage.down:
+            self._rules.outage.admit(time.monotonic())
+        future: asyncio.Future[Answer] = self.loop.create_future()
+        query = _Query(data, deadline, future)
+        if self._batch:
+            self._batch.append(query)
+        elif self._unsent or self._in_flight or not self._spins_left:
+            self._batch.append(query)
             self.loop.call_soon(self._end_batch)
-        if deadline < self._deadline:
-            self._deadline = deadline
-        futures = self._asked[reader].setdefault(query, [future])
-        if futures[0] is not future:
-            futures.append(future)
+        else:
+            self._put([query])
+            self._spins_left -= 1
         return future
 
-    def _ask_alone(
-        self, future: asyncio.Future[Any], query: bytes, reader: Reader[Any], deadline: float
-    ) -> None:
-        """Send a query at once: none is in flight, and the last batch had a single lookup."""
-        self._spins_left -= 1
-        limit = time.monotonic() + self._timeout
-        batch = Batch(limit if limit < deadline else deadline)
-        self.put([pending_query(([future], query, reader, batch))])
+    async def close(self) -> None:
+        """Release the connection; waits up to a second for the answers to pending queries."""
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        try:
+            while self._in_flight and time.monotonic() < deadline:
+                await asyncio.sleep(0.005)
+        finally:
+            self.shut()
+
+    def shut(self) -> None:
+        """Release the connection. Lookups that still wait are asked again, on another one."""
+        connection, awaited = self._connection, list(self._awaited())
+        if connection is not None and connection.open:
+            if self.loop.is_closed():
+                connection.on_release = None
+                awaited.clear()
+            connection.release()
+            self._ask_again(awaited)
+
+    def shut_from_outside(self) -> None:
+        """As `shut`, for a thread that does not run the loop."""
+        try:
+            self.loop.call_soon_threadsafe(self.shut)
+        except RuntimeError:  # the loop is closed
+            self.shut()
+
+    __del__ = shut  # neither a client nor an open loop refers to this object any more
+
+    @property
+    def _in_flight(self) -> bool:
+        connection = self._connection
+        return connection is not None and connection.open and bool(connection.pipeline.pending)
 
     def _end_batch(self) -> None:
         """Send the queries of this iteration of the loop together."""
-        batch = Batch(min(self._deadline, time.monotonic() + self._timeout))
-        queries = of_batch(self._asked, batch)
-        self._asked = defaultdict(dict)
-        self._deadline = math.inf
-        self._crowded = len(queries) > 1 or len(queries[0].futures) > 1
-        self._spins_left = _MAX_SPINS
-        self.put(queries)
+        batch, self._batch = self._batch, []
+        self._spins_left = 0 if len(batch) > 1 else _MAX_SPINS
+        self._put(batch)
 
-    def put(self, queries: Sequence[PendingQuery]) -> None:
-        """Send queries, or keep them until fewer are in flight."""
-        if self.closed:
-            self._ask_again(self.loop, queries)
-            return
-        if not self._unsent and len(queries) <= self.connection.pipeline.room:
-            self._send(queries)
-        else:
-            self._unsent.extend(queries)
-            self._flush()
-        if self._idling and self.connection.pipeline.pending and not self.closed:
-            self._timer.cancel()
-            self._watch()
-
-    async def finish(self, patience: float) -> None:
-        """Shut once all queries are answered, or after `patience` seconds."""
-        if not self.closed and self._busy:
-            self._all_answered = self.loop.create_future()
-            await asyncio.wait([self._all_answered], timeout=patience)
-        self.shut()
-
-    @property
-    def _busy(self) -> bool:
-        return bool(self.connection.pipeline.pending or self._unsent or self._asked)
-
-    def shut(self) -> None:
-        """Release the connection. Awaited queries are retried once, on another connection.
-
-        Once the loop is closed, another thread may call this; so may a forked child.
-        """
-        if self.closed:
-            return
-        self.closed = True
-        if self._all_answered and not self._all_answered.done():
-            self._all_answered.set_result(None)
-        awaited = list(self._awaited())
-        self._unsent.clear()
-        here = self.connection.pid == os.getpid() and not self.loop.is_closed()
-        if here:
-            self.loop.remove_reader(self.connection.sock.fileno())
-            self._timer.cancel()
-        self.connection.release()
-        if here:
-            self._retry(awaited)
-
-    def _retry(self, queries: Sequence[PendingQuery]) -> None:
-        """Send the queries that this connection lost on a new one, each only once."""
-        again = [query for query in queries if not query.batch.retried]
-        error = ConnectionLost(diagnosis.closed(self._socket_path))
+    def _put(self, queries: list[_Query]) -> None:
+        """Send queries, or keep them until fewer are in flight. Their time begins now: while the
+        loop was busy elsewhere, p0f could not answer."""
+        now = time.monotonic()
         for query in queries:
-            if query.batch.retried:
-                self._health.failed(error)
-                query.fail(error)
-        for query in again:
-            query.batch.retried = True
-        if again:
-            self._ask_again(self.loop, again)
-
-    def __del__(self) -> None:
-        if not self.closed:  # neither the client nor an open loop refers to this object any more
-            self.connection.release()
+            query.deadline = min(query.deadline, now + self._rules.timeout)
+            query.had = query.deadline - now
+        self._unsent.extend(queries)
+        self._flush()
+        self._watch(queries)
 
     def _flush(self) -> None:
         """Send unsent queries that are still awaited, as many as may be in flight."""
-        queries: list[PendingQuery] = []
-        room = self.connection.pipeline.room
+        connection = self._connection
+        if connection is None or not connection.open:
+            try:
+                connection = self._connect()
+            except P0fUnavailable as error:
+                self._fail(self._unsent, error)
+                return
+        pipeline, room = connection.pipeline, connection.pipeline.room
+        queries: list[_Query] = []
         while self._unsent and len(queries) < room:
             query = self._unsent.popleft()
-            if query.awaited:
+            if not query.future.done():
                 queries.append(query)
-        if queries:
-            self._send(queries)
-
-    def _send(self, queries: Sequence[PendingQuery]) -> None:
-        pipeline = self.connection.pipeline
+        if not queries:
+            return
         pipeline.ask(queries)
-        self._last_used = time.monotonic()
-        data = b"".join([query for _, query, _, _ in queries])
         try:
-            whole = self.connection.sock.send(data, SEND_FLAGS) == len(data)
-        except OSError:
-            whole = False
-        if not whole:  # the socket has room for all that may be in flight: the connection is dead
-            self.shut()
-        elif len(pipeline.pending) == 1 and not self._crowded:
-            self._receive(spin=True)
+            connection.send(b"".join([query.data for query in queries]))
+        except OSError as error:
+            self._lost(connection, error)
+            return
+        if len(pipeline.pending) == 1 and self._spins_left:
+            self._receive(connection, connection.spin)
 
-    def _receive(self, *, spin: bool = False) -> None:
-        """Hand out the answers that have arrived, or that arrive while busy-polling."""
-        try:
-            data = self.connection.spin() if spin else self.connection.receive()
-        except OSError:
-            self.shut()
-            return
-        if data is None:
-            return
-        try:
-            answers = self.connection.pipeline.receive(data)
-        except P0fProtocolError as error:
-            self._abandon(diagnosis.not_p0f(error, self._socket_path))
-            return
-        if answers:
-            self._hand_out(answers)
-        if self._unsent:
-            self._flush()
-        if self._all_answered and not (self._busy or self._all_answered.done()):
-            self._all_answered.set_result(None)
+    def _connect(self) -> Connection[_Query]:
+        connection: Connection[_Query] = self._rules.connect()
+        fd = connection.sock.fileno()
+        self.loop.add_reader(fd, self._receive, connection, connection.receive)
+        connection.on_release = functools.partial(self.loop.remove_reader, fd)
+        self._connection = connection
+        return connection
 
-    def _hand_out(self, answers: list[tuple[PendingQuery, bytes]]) -> None:
-        dialect = self.connection.pipeline.dialect
-        assert dialect is not None
-        if self._health.outage.down:
-            self._health.answered()
-        matches = no_matches = shared = dropped = 0
-        for (futures, _, reader, _), answer in answers:
-            waiting = futures
-            if len(futures) > 1 or futures[0].done():
-                waiting = [future for future in futures if not future.done()]
-                if not waiting:
-                    dropped += 1
-                    continue
-            try:
-                result = reader(answer, dialect)
-            except P0fError as error:
-                self._health.bad_answer(error)
-                fail(waiting, error)
-                continue
-            if result is None:
-                no_matches += 1
+    def _receive(self, connection: Connection[_Query], receive: Any) -> None:
+        """Hand out the answers that have arrived; `receive` is one of the connection's methods."""
+        try:
+            answers = self._rules.answers(connection, receive())
+        except (OSError, P0fProtocolError) as error:
+            self._lost(connection, error)
+            return
+        dialect: Any = connection.pipeline.dialect
+        for query, answer in answers:
+            if query.future.done():
+                self._rules.counts["dropped"] += 1
             else:
-                matches += 1
-            shared += len(waiting) - 1
-            for future in waiting:
-                future.set_result(result)
-        self._health.counters.batch_answered(matches, no_matches, shared, dropped)
+                query.future.set_result((answer, dialect))
+        if answers and self._unsent:
+            self._flush()
 
-    def _abandon(self, error: P0fProtocolError) -> None:
-        """Fail every pending lookup: the server is not p0f."""
-        self._health.failed(error)
+    def _lost(self, connection: Connection[_Query], error: BaseException) -> None:
+        """Ask again on a new connection what an error has left unanswered, or fail it."""
         awaited = list(self._awaited())
-        self.connection.pipeline.pending.clear()
-        self._unsent.clear()
-        for query in awaited:
-            query.fail(error)
-        self.shut()
+        failure = self._rules.failure(connection, error)
+        if isinstance(failure, ConnectionLost):
+            self._ask_again(awaited)
+        else:
+            self._fail(awaited, failure)
 
-    def _watch(self) -> None:
-        """Set the timer for the oldest query; for the idle time if there is none."""
-        oldest = next(self._awaited(), None)
-        self._idling = oldest is None
-        delay = max(oldest.batch.deadline - time.monotonic(), 0.001) if oldest else self._idle
-        self._timer = self.loop.call_later(delay, self._tick)
+    def _ask_again(self, queries: Iterable[_Query]) -> None:
+        """Send what still waits on a new connection, after theirs was released."""
+        self._unsent = deque(query for query in queries if not query.future.done())
+        if self._unsent:
+            try:
+                self._rules.outage.admit(time.monotonic())
+            except P0fUnavailable as error:
+                self._fail(self._unsent, error)
+            else:
+                self._flush()
+
+    def _fail(self, queries: Iterable[_Query], error: P0fError) -> None:
+        """Make lookups that still wait raise copies of an error: each adds its own traceback."""
+        for query in queries:
+            if not query.future.done():
+                copy = type(error)(*error.args)
+                copy.__dict__.update(error.__dict__)
+                query.future.set_exception(copy)
+                query.future.exception()  # asyncio would complain if the task is cancelled now
+
+    def _awaited(self) -> Iterator[_Query]:
+        """Queries that lookups still wait for, oldest first."""
+        pending = self._connection.pipeline.pending if self._connection else ()
+        return (query for query in chain(pending, self._unsent) if not query.future.done())
+
+    def _watch(self, queries: Iterable[_Query]) -> None:
+        """Have `_tick` called when the first of these lookups expires, if not before."""
+        first = min((q.deadline for q in queries if not q.future.done()), default=math.inf)
+        if first < self._wakes_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            delay = max(first - time.monotonic(), 0.001)
+            self._timer = self.loop.call_later(delay, self._tick)
+            self._wakes_at = first
 
     def _tick(self) -> None:
-        """Fail expired lookups, and set the timer again; shut after the idle time."""
-        self._receive()  # the loop may have been busy while answers arrived
-        now = time.monotonic()
-        if not self.closed:
-            self._expire(now)
-        if not self.closed:
-            if self._busy or now - self._last_used < self._idle:
-                self._watch()
-            else:
-                self.shut()
-
-    def _awaited(self) -> Iterator[PendingQuery]:
-        """Queries that lookups still wait for, oldest first."""
-        queries = chain(self.connection.pipeline.pending, self._unsent)
-        return (query for query in queries if query.awaited)
-
-    def _expire(self, now: float) -> None:
         """Fail the lookups that have expired."""
-        expired = [query for query in self._awaited() if query.batch.deadline <= now]
-        if not expired:
-            return
-        pipeline = self.connection.pipeline
-        error = diagnosis.no_answer(pipeline, self._socket_path, self._timeout)
-        if isinstance(error, P0fProtocolError):
-            self._abandon(error)
-            return
-        self._health.failed(error)
-        for query in expired:
-            query.fail(error)
-        if self.connection.useless:
-            self.shut()
+        self._timer, self._wakes_at = None, math.inf
+        if self._connection is not None and self._connection.open:
+            # The loop may have been busy while answers arrived.
+            self._receive(self._connection, self._connection.receive)
+            awaited, connection = list(self._awaited()), self._connection
+            expired = [query for query in awaited if query.deadline <= time.monotonic()]
+            if expired and connection.open:
+                had = max(query.had for query in expired)
+                self._fail(expired, self._rules.failure(connection, TimeoutError(), had))
+                if not connection.open:
+                    self._ask_again(awaited)
+        self._watch(self._awaited())

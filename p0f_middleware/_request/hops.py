@@ -26,6 +26,8 @@ MOST_HOPS = 100
 """Hops to read at most. No real chain of proxies is longer."""
 _LONGEST_ELEMENT = 1024
 """Characters of one element of a Forwarded header."""
+_LONGEST_HEADER = 8192
+"""Characters to read of a Forwarded header, from the right; servers accept 8 to 64 kB of it."""
 _MOST_COMMAS = 4
 """Commas inside the quoted strings of one element."""
 
@@ -62,9 +64,10 @@ def _forwarded(value: str) -> Iterator[Hop]:
     """The hops of a Forwarded header. Text that is not a complete element is a hop without an
     address, and reading ends there."""
     end = len(value)
+    least = end - _LONGEST_HEADER
     for _ in range(MOST_HOPS):
         start = _start_of_element(value, end)
-        if start is None:
+        if start is None or start < least:
             yield _NOBODY
             return
         node = _node(value[start:end])

@@ -1,49 +1,57 @@
 """One request's lookup, from the visitor to the keys that the application finds.
 
-The steps: visitor -> the answer that its connection got before, or else the source's -> outcome ->
-does the User-Agent agree? -> keys. `BaseLookup` has what the sync and the async side share.
-`Lookup` is the sync side; `AsyncLookup` (in its own module, since it needs asyncio) differs only in
-how it waits.
+The steps: visitor -> what its connection got before, or else the source's outcome -> does the
+User-Agent agree? -> keys. `BaseLookup` has all of it, as a generator that says what to do next: ask
+the source, or sleep. `Lookup` does that in a thread or greenlet; `AsyncLookup` (in its own module,
+since it needs asyncio) does it in an event loop. They differ in nothing else.
 
-The fact a reader would get wrong: `timeout` plus `grace` is the longest that a request may wait,
-for all its questions together. Every question gets the same deadline.
+`timeout` plus `grace` is the longest that a request may wait, for all its questions together. Every
+question gets the same deadline.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator, Iterator
+from typing import Any, TypeAlias
 
-from .._errors import P0fTimeout
+from .._errors import P0fError, P0fTimeout
 from .._info import P0fInfo
+from .._log import logger
 from .._options import seconds
-from .._outcome import Outcome, P0fStatus
+from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._user_agent import LONGEST
 from ..claim import ClaimVerdict, check_request, read_headers
-from .failure import failed
 from .grace import Grace
-from .hold import NOTHING_SAID, Hold, Told
+from .hold import HeldAnswer, Hold
 from .proxies import ProxyRules
+from .proxy_warnings import ProxyWarnings
 from .source_option import Asked
-from .unnamed_proxy import UnnamedProxy
-from .visitor import BaseVisitor, Said
+from .visitor import BaseVisitor, ClientClaims
 
-__all__ = ["BaseLookup", "Keys", "Lookup", "asked_too_early", "keys_of"]
+__all__ = ["BaseLookup", "Keys", "Lookup", "Steps", "lookup_counts"]
 
 Keys = dict[str, Any]
 """What an application finds in environ or scope. It is shared between requests: copy it."""
+Steps: TypeAlias = "Generator[tuple[bool, float], Outcome, Keys]"
+"""A lookup. It yields (True, DEADLINE) for the outcome of its source, to be sent into it, and
+(False, SECONDS) for a pause. It returns the keys."""
+
 _NOTHING_SENT = None, None
+_TOO_LONG = object()
+"""Stands for claims that are too long to be kept, and equals none."""
+_MOST_KINDS_LOGGED = 20
+_logged: set[type[Exception]] = set()
 
 
 class BaseLookup:
-    """What lookups of both kinds share: the options, and all that does not wait.
+    """A middleware's lookups, but for how they wait.
 
     Args:
         asked: the source.
         rules: the options on proxies.
         grace: seconds to go on asking about a client that the source has not heard of yet.
-        hold: seconds for which requests of one connection get what the first was told; 0: none.
+        hold: seconds for which requests of one connection get what the first one got; 0: none.
         claims: whether to compare the User-Agent with the fingerprint.
 
     Raises:
@@ -56,14 +64,75 @@ class BaseLookup:
         self.source = asked.source
         self.rules = rules
         self._fingerprint = asked.fingerprint
-        self._foreign = asked.foreign
+        self._waits = asked.waits
         self._grace = Grace(grace if asked.waits else 0)
         self._budget = asked.timeout + self._grace.seconds
         self._holds = seconds("hold", hold, zero=True) > 0
         self._hold = Hold(hold)
-        self._waits = asked.waits
         self._claims = claims
-        self._unnamed_proxy = UnnamedProxy(rules.client_header)
+        self._warnings = ProxyWarnings(rules)
+
+    def held(self, visitor: BaseVisitor) -> Keys | None:
+        """The keys of a request whose connection got an answer before; None if there is none.
+
+        Never waits, and raises nothing of ours.
+        """
+        if not self._holds:
+            return None
+        try:
+            connection, peer = visitor.connection_key()
+            answer = self._hold.get(connection, peer, time.monotonic())
+            if answer is None:
+                return None
+            claims = visitor.claims() if self._claims else None
+            return _keys_for(answer, claims)
+        except Exception as error:
+            return self._keys_of_failure(visitor, error)
+
+    def steps(self, visitor: BaseVisitor) -> Steps:
+        """The lookup of a request for which nothing is `held`. Raises nothing of ours."""
+        try:
+            deadline = time.monotonic() + self._budget
+            if visitor.address is None:
+                outcome = _no_address(visitor)
+            else:
+                outcome = yield from self._ask(visitor, deadline)
+            claims = visitor.claims() if self._claims else None
+            keys = keys_of(outcome, visitor.address, claims)
+            pause = self._pause_before_accusing(visitor, keys)
+            if pause:
+                yield False, min(pause, max(deadline - time.monotonic(), 0.0))
+                outcome = yield from self._ask(visitor, deadline)
+                keys = keys_of(outcome, visitor.address, claims)
+            self._warnings.check(visitor)
+            keys = self._keep(visitor, outcome, claims, keys)
+            _count(keys)
+            return keys
+        except Exception as error:
+            return self._keys_of_failure(visitor, error)
+
+    def _ask(
+        self, visitor: BaseVisitor, deadline: float
+    ) -> Generator[tuple[bool, float], Outcome, Outcome]:
+        """The source's outcome. It is asked again for a while about a client that it does not know
+        yet."""
+        try:
+            outcome = yield True, deadline
+            if not self._waits or not _is_too_early(visitor, outcome):
+                return outcome
+            for pause in self._pauses(visitor, deadline):
+                yield False, pause
+                try:
+                    outcome = yield True, deadline
+                except P0fTimeout:
+                    if time.monotonic() < deadline:
+                        raise
+                    continue  # it has said "no match", and the time left was too short to say more
+                if not _is_too_early(visitor, outcome):
+                    break
+            return outcome
+        except Exception as error:
+            return _failed(error)
 
     def _pauses(self, visitor: BaseVisitor, deadline: float) -> Iterator[float]:
         """Seconds to wait before each further question about a client that nobody knows yet."""
@@ -77,72 +146,46 @@ class BaseLookup:
             yield min(pause, left)
         self._grace.stayed_unknown(address, time.monotonic())
 
-    def _pause_to_confirm(self, visitor: BaseVisitor, keys: Keys, deadline: float) -> float:
-        """Seconds to wait before asking p0f once more; 0 unless its answer accuses the client.
+    def _pause_before_accusing(self, visitor: BaseVisitor, keys: Keys) -> float:
+        """Seconds to wait before p0f is asked once more; 0 unless its answer makes a mismatch.
 
-        p0f answers for the address, and may not have seen the SYN of this connection yet: then it
-        has told of another machine behind the address, and would have an honest client accused.
+        p0f answers for the address, and may not have seen the SYN of this connection yet: then its
+        answer is about another machine behind the address.
         """
-        if not self._grace.seconds:
-            return 0.0
         claim = keys.get("p0f.claim")
-        if claim is None or claim.verdict is not ClaimVerdict.MISMATCH:
+        if claim is None or claim.verdict is not ClaimVerdict.MISMATCH or not self._grace.seconds:
             return 0.0
         info, address = keys["p0f.info"], visitor.address
         if not isinstance(info, P0fInfo) or info.source != "p0f" or address is None:
             return 0.0
-        now = time.monotonic()
-        return max(0.0, min(self._grace.once(address, now), deadline - now))
+        return self._grace.once(address, time.monotonic())
 
-    def held(self, visitor: BaseVisitor) -> Keys | None:
-        """The keys of a request whose connection was told before; None if it is to be asked about.
-
-        Never waits, and raises nothing of ours.
-        """
-        if not self._holds:
-            return None
-        try:
-            key = visitor.key if self.rules.active else visitor.peer_key()
-            told = self._hold.get(key, time.monotonic())
-            if told is None:
-                return None
-            if (
-                not self._waits
-                and told.connection is not None  # a proxy's client is known by its key alone
-                and not told.is_for(visitor.server_object())
-            ):
-                return None
-            said = visitor.claims() if self._claims else None
-            kept = told.keys_by_claims
-            # The rest is worked out only if the client says something else of itself.
-            return kept[1] if kept[0] == said else _keys_for(told, said)
-        except Exception as error:
-            return self._keys_of_failure(error)
-
-    def _tell(self, visitor: BaseVisitor, outcome: Outcome, said: Said | None, keys: Keys) -> Keys:
-        """What a connection is told, now and, if it is held, later.
-
-        Args:
-            said: what the client has said in this request.
-            keys: what follows from both for the application.
-        """
-        self._unnamed_proxy.look(visitor)
+    def _keep(
+        self, visitor: BaseVisitor, outcome: Outcome, claims: ClientClaims | None, keys: Keys
+    ) -> Keys:
+        """Keep what a connection gets, by the rules of `hold`; returns this request's keys."""
         if not self._holds or outcome.status is not P0fStatus.OK or not visitor.port:
             return keys
+        if getattr(outcome.info, "source", None) == "address":
+            return keys  # the connection's own SYN may reach the store in a moment
+        connection, peer = visitor.connection_key()
         direct = not visitor.behind_proxy
-        if direct and visitor.is_last() and visitor.key not in self._hold:
+        if direct and visitor.is_last() and self._hold.get(connection, peer, 0.0) is None:
             return keys  # nobody will ask for it
-        connection = visitor.server_object() if direct else None
-        if connection is None and direct and not self._waits:
-            return keys
-        told = Told(outcome)
-        _remember(told, said, keys)
-        held = self._hold.put(visitor.key, connection, told, time.monotonic())
-        return keys if held is told else _keys_for(held, said)
+        answer = HeldAnswer(outcome, peer, claims if _is_short(claims) else _TOO_LONG, keys)
+        self._hold.put(connection, answer, time.monotonic())
+        return keys if answer.outcome is outcome else _keys_for(answer, claims)
 
-    def _keys_of_failure(self, error: Exception) -> Keys:
+    def _keys_of_failure(self, visitor: BaseVisitor, error: Exception) -> Keys:
         """The keys where something of ours raised. Call it in the `except` clause."""
-        return keys_of(failed(error), _NOTHING_SENT if self._claims else None)
+        outcome = _failed(error)
+        try:
+            address = visitor.address
+        except Exception:  # this may be what has failed
+            address = None
+        keys = keys_of(outcome, address, _NOTHING_SENT if self._claims else None)
+        _count(keys)
+        return keys
 
 
 class Lookup(BaseLookup):
@@ -150,44 +193,59 @@ class Lookup(BaseLookup):
 
     def ask(self, visitor: BaseVisitor) -> Keys:
         """The keys of a request for which nothing is `held`. Raises nothing of ours."""
+        steps = self.steps(visitor)
         try:
-            deadline = time.monotonic() + self._budget
-            outcome = self._ask(visitor, deadline)
-            said = visitor.claims() if self._claims else None
-            keys = keys_of(outcome, said)
-            pause = self._pause_to_confirm(visitor, keys, deadline)
-            if pause:
-                time.sleep(pause)
-                outcome = self._ask(visitor, deadline)
-                keys = keys_of(outcome, said)
-            return self._tell(visitor, outcome, said, keys)
-        except Exception as error:
-            return self._keys_of_failure(error)
-
-    def _ask(self, visitor: BaseVisitor, deadline: float) -> Outcome:
-        try:
-            outcome: Outcome = self._fingerprint(visitor, deadline)
-            if self._waits and asked_too_early(visitor, outcome):
-                outcome = self._ask_again(visitor, deadline, outcome)
-        except Exception as error:
-            return failed(error, foreign_code=self._foreign)
-        return outcome
-
-    def _ask_again(self, visitor: BaseVisitor, deadline: float, outcome: Outcome) -> Outcome:
-        for pause in self._pauses(visitor, deadline):
-            time.sleep(pause)
-            try:
-                outcome = self._fingerprint(visitor, deadline)
-            except P0fTimeout:
-                if time.monotonic() < deadline:
-                    raise
-                continue  # p0f has said "no match", and the time left was too short to say more
-            if not asked_too_early(visitor, outcome):
-                break
-        return outcome
+            is_question, wait = next(steps)
+            while True:
+                if not is_question:
+                    time.sleep(wait)
+                    is_question, wait = next(steps)
+                    continue
+                try:
+                    outcome = self._fingerprint(visitor, wait)
+                except Exception as error:
+                    is_question, wait = steps.throw(error)
+                else:
+                    is_question, wait = steps.send(outcome)
+        except StopIteration as end:
+            keys: Keys = end.value
+            return keys
 
 
-def asked_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
+def keys_of(outcome: Outcome, address: str | None, claims: ClientClaims | None) -> Keys:
+    """The keys of an outcome; without a claim if `claims` is None."""
+    info, status, reason = outcome
+    keys: Keys = {
+        "p0f.info": info,
+        "p0f.status": status,
+        "p0f.reason": reason,
+        "p0f.address": address,
+    }
+    if claims is not None:
+        keys["p0f.claim"], keys["p0f.info"] = check_request(info, read_headers(*claims))
+    return keys
+
+
+_Kind: TypeAlias = "tuple[P0fStatus, ClaimVerdict | None]"
+_counts: dict[_Kind, int] = {}
+
+
+def lookup_counts() -> dict[_Kind, int]:
+    """How many lookups this process has made, by status and verdict (None without a claim).
+
+    All middlewares count here, whatever their source. A request that gets the answer of an earlier
+    one of its connection is not counted. Threads may count at once, so a count may be a little low.
+    """
+    return dict(_counts)
+
+
+def _count(keys: Keys) -> None:
+    claim = keys.get("p0f.claim")
+    kind = keys["p0f.status"], None if claim is None else claim.verdict
+    _counts[kind] = _counts.get(kind, 0) + 1
+
+
+def _is_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
     """Whether the source may know more in a moment: it has not heard of the client, or of its
     address alone, though the client's port is known."""
     if outcome.status is P0fStatus.NO_MATCH:
@@ -195,35 +253,48 @@ def asked_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
     return getattr(outcome.info, "source", None) == "address" and bool(visitor.port)
 
 
-def _keys_for(told: Told, said: Said | None) -> Keys:
-    """The keys that follow from what a connection was `told` and what its client has `said`.
-
-    `told` remembers them until the client says something else.
-    """
-    kept = told.keys_by_claims
-    if kept[0] == said:
-        return kept[1]
-    keys = keys_of(told.outcome, said)
-    _remember(told, said, keys)
+def _keys_for(answer: HeldAnswer, claims: ClientClaims | None) -> Keys:
+    """The keys of a connection whose client says this of itself now."""
+    last, keys = answer.last
+    if last != claims:
+        keys = keys_of(answer.outcome, keys["p0f.address"], claims)
+        answer.last = (claims if _is_short(claims) else _TOO_LONG), keys
     return keys
 
 
-def _remember(told: Told, said: Said | None, keys: Keys) -> None:
-    told.keys_by_claims = (said if _is_short(said) else NOTHING_SAID), keys
-
-
-def _is_short(said: Said | None) -> bool:
-    """Whether it can be kept. Browsers send up to 300 characters, attackers megabytes."""
-    for header in said or ():
+def _is_short(claims: ClientClaims | None) -> bool:
+    """Whether they can be kept. Browsers send up to 300 characters, attackers megabytes."""
+    for header in claims or ():
         if header is not None and not (type(header) in (str, bytes) and len(header) <= LONGEST):
             return False
     return True
 
 
-def keys_of(outcome: Outcome, said: Said | None) -> Keys:
-    """The keys of an outcome; without a claim if `said` is None."""
-    info, status, reason = outcome
-    if said is None:
-        return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason}
-    claim, info = check_request(info, read_headers(*said))
-    return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason, "p0f.claim": claim}
+def _no_address(visitor: BaseVisitor) -> Outcome:
+    """The outcome for a visitor without an address, and why it has none."""
+    if not visitor.behind_proxy:
+        return NO_ADDRESS
+    return NO_ADDRESS._replace(reason=visitor.why_no_client())
+
+
+def _failed(error: Exception) -> Outcome:
+    """The outcome of a lookup that raised. Call it in the `except` clause.
+
+    Whatever a client sends, a daemon answers or a server gives, the request goes on. BaseExceptions
+    pass (CancelledError, gevent's Timeout). An ordinary exception that a signal handler raises in
+    here, such as a time limit of the application's, is a failure like any other: our own code takes
+    some 15 us of a request.
+    """
+    if isinstance(error, P0fError):  # our clients report their outages themselves, once
+        return unavailable(str(error) or repr(error))
+    kind = type(error)
+    if kind not in _logged and len(_logged) < _MOST_KINDS_LOGGED:
+        _logged.add(kind)
+        logger().error(
+            "the lookup of a fingerprint raised %s; the request continues without one (each kind of"
+            " exception is logged once)",
+            kind.__name__,
+            exc_info=error,
+        )
+    # The application may show the reason to anyone, so it has nothing of the exception in it.
+    return unavailable("the lookup failed; the log of p0f_middleware says how")

@@ -3,7 +3,7 @@
 A client can write anything into a forwarding header. So only the header that the proxy writes
 (`client_header`) is read, and only if the peer is a trusted proxy. It is read from the right: hops
 that are trusted too are passed over, the first other hop is the client, and nothing to the left of
-it counts.
+it counts. Without that header there is no client: the proxy itself is nobody's visitor.
 
 The fact a reader would get wrong: a peer without an address is not always on a Unix socket. A
 server may have lost the address of a TCP client that has reset its connection, so only a socket
@@ -28,6 +28,9 @@ Header: TypeAlias = Callable[[str], "str | None"]
 """Returns the request's header of that name, repetitions joined; None if it was not sent."""
 
 CLIENT_HEADER = "X-Forwarded-For"
+_HTTP3 = "h3", "http/3", "http/3.0"
+"""What a proxy writes in place of a port for a client of HTTP/3, whose port is one of UDP: the
+names that ALPN, Caddy and nginx have for it."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section 5.1
 
 
@@ -68,11 +71,13 @@ class Client(NamedTuple):
         address: the client's IP address; None if it is not known.
         port: the client's TCP port; None if it is not known.
         behind_proxy: whether the peer is a trusted proxy, so that the connection is the proxy's.
+        http3: whether the proxy says that the client's connection is one of HTTP/3.
     """
 
     address: str | None
     port: int | None
     behind_proxy: bool = False
+    http3: bool = False
 
 
 class ProxyRules:
@@ -81,7 +86,8 @@ class ProxyRules:
     Args:
         trusted_proxies: see `TrustedProxies`.
         client_header: the name of the header in which a trusted proxy names the client.
-        client_port_header: that of the header in which it names the client's port; None for none.
+        client_port_header: that of the header in which it names the client's TCP port, or says
+            'h3' for a client of HTTP/3; None for none.
 
     Raises:
         ValueError: an option has an invalid value.
@@ -125,12 +131,15 @@ class ProxyRules:
         if not trusted:
             return Client(peer_address, peer_port)
         value = header(self.client_header)
-        if value is None:
-            return Client(peer_address, None, behind_proxy=True)
+        if value is None:  # the proxy's own address would be no better than a guess
+            return Client(None, None, behind_proxy=True)
         address, port = self._first_untrusted(value, peer_address)
-        if self.client_port_header is not None and address is not None:
-            port = _last_port(header(self.client_port_header)) or port
-        return Client(address, port or None, behind_proxy=True)
+        if self.client_port_header is None or address is None:
+            return Client(address, port or None, behind_proxy=True)
+        last = _last_of(header(self.client_port_header))
+        if last.lower() in _HTTP3:
+            return Client(address, None, behind_proxy=True, http3=True)
+        return Client(address, port_number(last) or port or None, behind_proxy=True)
 
     def _first_untrusted(
         self, value: str, peer_address: str | None
@@ -158,9 +167,9 @@ def header_name(option: str, name: object) -> str:
     raise ValueError(f"{option} is the name of a header, such as 'X-Real-IP', not {name!r}")
 
 
-def _last_port(value: str | None) -> int:
-    """The port in the last of a header's values, which the nearest proxy wrote; 0 for none."""
-    return 0 if value is None else port_number(value[-32:].rpartition(",")[2].strip(" \t"))
+def _last_of(value: str | None) -> str:
+    """The last of a header's values, which the nearest proxy wrote; '' for none."""
+    return "" if value is None else value[-32:].rpartition(",")[2].strip(" \t")
 
 
 def _entries(trusted: Trusted | Iterable[Trusted]) -> list[Trusted]:

@@ -1,11 +1,11 @@
 """Checks the middlewares' option `source` and turns it into something that can be asked.
 
-It serves WSGI and ASGI. A wrong value is an error when the middleware is made, one that names the
-option and the remedy, so that it does not show up at each request in `p0f.reason`.
+It serves WSGI, ASGI and Django. A wrong value is an error when the middleware is made, one that
+names the option and the remedy, so that it does not show up at each request in `p0f.reason`.
 
-The fact a reader would get wrong: an object's class decides by which method it is asked, not the
-object itself. A wrapper that passes on every attribute, a subclass of `P0f` that overrides `lookup`
-and a Mock (which is also a path) all seem to have `fingerprint`, but their authors wrote `lookup`.
+An object's class decides by which method it is asked, not the object itself: a wrapper that passes
+on every attribute, a subclass of `P0f` that overrides `lookup` and a Mock (which is also a path)
+all seem to have `fingerprint`, but their authors wrote `lookup`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .._daemon.base import TIMEOUT
-from .._outcome import NO_ADDRESS, Outcome, P0fStatus
+from .._outcome import Outcome, P0fStatus
 from .._visitor import AsyncSource, AsyncVisitorSource, Source, Visitor, VisitorSource
 from .grace import GRACE
 from .proxies import ProxyRules
 
-__all__ = ["AnySource", "Asked", "resolve"]
+__all__ = ["SYN", "AnySource", "Asked", "default_text", "is_awaited", "make_source", "resolve"]
 
 AnySource = (
     str | os.PathLike[str] | Source | AsyncSource | VisitorSource | AsyncVisitorSource | None
 )
+SYN = "syn"
+"""The text that stands for `Syn()`."""
+_STORE_SCHEMES = ("redis://", "rediss://", "unix://")
 _NOT_SEEN = Outcome(None, P0fStatus.NO_MATCH, "the source has not seen this client")
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; `inspect` takes milliseconds to import
 
@@ -34,49 +37,82 @@ class Asked(NamedTuple):
     """A source as the middlewares use it.
 
     Attributes:
-        source: the value of `middleware.source`: the client made for a path, or the given object.
+        source: the value of `middleware.source`: what was made of a text, or the given object.
         fingerprint: the method to call; for ASGI its result is awaited, if the source waits.
         timeout: seconds that one question may take.
         waits: whether the source waits for something, so that timeout and grace apply.
-        foreign: whether it is the user's own object.
     """
 
     source: Any
     fingerprint: Callable[[Visitor, float], Any]
     timeout: float
     waits: bool
-    foreign: bool
+
+
+def make_source(text: str, *, awaited: bool, timeout: float = TIMEOUT) -> Any:
+    """The source that a text stands for: 'syn', the URL of a store, or the path of p0f's socket.
+
+    Args:
+        text: one that `_text` has let pass.
+        awaited: whether the source is for ASGI.
+        timeout: seconds that a lookup may take; 'syn' takes none.
+    """
+    # Imported here, so that no program pays for asyncio or redis-py that does not use them.
+    if text == SYN:
+        from ..syn import Syn
+
+        return Syn()
+    if text.startswith(_STORE_SCHEMES):
+        if awaited:
+            from ..shared.aio import AsyncSharedSyn
+
+            return AsyncSharedSyn(text, timeout=timeout)
+        from ..shared.blocking import SharedSyn
+
+        return SharedSyn(text, timeout=timeout)
+    if awaited:
+        from .._daemon.aio import AsyncP0f
+
+        return AsyncP0f(text, timeout=timeout)
+    from .._daemon.blocking import P0f
+
+    return P0f(text, timeout=timeout)
 
 
 def resolve(
     source: AnySource,
-    client: Callable[..., Any],
     rules: ProxyRules,
     *,
     timeout: float,
     grace: float,
     awaited: bool,
+    make: Callable[..., Any] = make_source,
 ) -> Asked:
     """The source to ask, from the option `source`.
 
     Args:
-        source: the option; None for the path in P0F_SOCKET, or else `Syn()`.
-        client: makes a client of the daemon, from a path and `timeout`.
+        source: the option; None for the text in P0F_SOURCE or P0F_SOCKET of the process's
+            environment, or else 'syn'.
         rules: the options on proxies.
         timeout, grace: the options; an error if they are given and the source ignores them.
         awaited: whether the source is for ASGI.
+        make: makes the source that a text stands for.
 
     Raises:
         TypeError: `source` is not a source, or one for the other kind of middleware.
         ValueError: an option has an invalid value.
+        ImportError: the source is a store, and redis-py is not installed.
     """
     option = "source"
     if source is None:
-        option, source = "P0F_SOCKET", os.environ.get("P0F_SOCKET") or _syn()
+        option, source = default_text()
+    text = _text(option, source)
+    if text == SYN:
+        source = make(SYN, awaited=awaited)
+    elif text is not None:
+        made = make(text, awaited=awaited, timeout=timeout)
+        return Asked(made, made.fingerprint, made.timeout, waits=True)
     method = _method(source)
-    if isinstance(source, (str, bytes)) or (method is None and isinstance(source, os.PathLike)):
-        made = client(_path(option, source), timeout=timeout)
-        return Asked(made, made.fingerprint, made.timeout, waits=True, foreign=False)
     if method is not None and isinstance(source, type):
         raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
     if method == "fingerprint":
@@ -84,11 +120,41 @@ def resolve(
             return _at_once(source, rules, timeout, grace)
         return _waiting(source, timeout, awaited)
     if method == "lookup":
-        return _foreign(source, timeout, awaited)
+        return _users_own(source, timeout, awaited)
     raise TypeError(
-        "source is the path of p0f's socket, a client such as P0f or AsyncP0f, a Syn, or an object"
-        f" with a method lookup(ip_address); not {_shown(source)}"
+        "source is the path of p0f's socket, 'syn', the URL of a store, a client such as P0f or"
+        f" AsyncP0f, or an object with a method lookup(ip_address); not {_shown(source)}"
     )
+
+
+def default_text() -> tuple[str, str]:
+    """The text that the process's environment has for a source, or 'syn'; and the name of both."""
+    for name in ("P0F_SOURCE", "P0F_SOCKET"):
+        if text := os.environ.get(name):
+            return name, text
+    return "source", SYN
+
+
+def _text(option: str, source: object) -> str | None:
+    """The text of a source that is given as text or as a path; None for any other.
+
+    Raises:
+        TypeError, ValueError: it stands for nothing.
+    """
+    if isinstance(source, os.PathLike) and _method(source) is None:
+        source = os.fspath(source)
+    if isinstance(source, bytes):
+        raise TypeError(f"{option} is a path as text, such as '/run/p0f/p0f.sock', not {source!r}")
+    if not isinstance(source, str):
+        return None
+    if source == SYN or source.startswith(_STORE_SCHEMES):
+        return source
+    if not source or "://" in source or source.startswith("unix:") or "\0" in source:
+        raise ValueError(
+            f"{option} is the path of p0f's socket, such as '/run/p0f/p0f.sock'; or 'syn'; or the"
+            f" URL of a store ({', '.join(_STORE_SCHEMES)}); not {_shown(source)}"
+        )
+    return source
 
 
 def _method(source: object) -> str | None:
@@ -123,7 +189,7 @@ def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> As
             f"{name}(header=...) is read from trusted_proxies alone, and there are none: name the"
             " proxy that writes it, trusted_proxies=[...]"
         )
-    return Asked(source, source.fingerprint, TIMEOUT, waits=False, foreign=False)
+    return Asked(source, source.fingerprint, TIMEOUT, waits=False)
 
 
 def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
@@ -131,64 +197,52 @@ def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
     _refuse_timeout(timeout, source)
     _require_kind(source, "fingerprint", awaited)
     patience = getattr(source, "timeout", TIMEOUT)
-    return Asked(source, source.fingerprint, patience, waits=True, foreign=False)
+    return Asked(source, source.fingerprint, patience, waits=True)
 
 
-def _foreign(source: Any, timeout: float, awaited: bool) -> Asked:
+def _users_own(source: Any, timeout: float, awaited: bool) -> Asked:
     """A user's own object."""
     _refuse_timeout(timeout, source)
     _require_kind(source, "lookup", awaited)
     look_up: Any = _look_up_async if awaited else _look_up
-    return Asked(source, partial(look_up, source), TIMEOUT, waits=True, foreign=True)
-
-
-def _path(option: str, source: Any) -> str:
-    """The path of p0f's socket.
-
-    Args:
-        option: the name of the option or of the environment variable, for the error message.
-
-    Raises:
-        TypeError, ValueError: it is not a path.
-    """
-    path = os.fspath(source)
-    if not isinstance(path, str):
-        raise TypeError(f"{option} is a path as text, such as '/run/p0f.sock', not {path!r}")
-    if not path:
-        raise ValueError(f"{option} is the path of p0f's socket, not ''; None asks for the default")
-    if path.startswith(("redis:", "rediss:", "valkey:", "valkeys:")):
-        raise ValueError(
-            f"{option} is the URL of a store: give SharedSyn(url), or AsyncSharedSyn(url)"
-        )
-    if path.startswith("unix:") or "://" in path or "\0" in path:
-        raise ValueError(
-            f"{option} is a path such as '/run/p0f.sock', without a scheme: not {_shown(path)}"
-        )
-    return path
+    return Asked(source, partial(look_up, source), TIMEOUT, waits=True)
 
 
 def _refuse_timeout(timeout: float, source: object) -> None:
     if timeout is not TIMEOUT:  # as in `_at_once`
         raise ValueError(
             f"timeout is an option of {type(source).__name__} itself; the middleware's is for a"
-            " source that is a path"
+            " source that is text"
         )
+
+
+_OTHER_KIND = {
+    "P0f": "AsyncP0f",
+    "SharedSyn": "AsyncSharedSyn",
+    "AsyncP0f": "P0f",
+    "AsyncSharedSyn": "SharedSyn",
+}
 
 
 def _require_kind(source: object, method: str, awaited: bool) -> None:
     """Raise TypeError if the source is awaited where it must not be, or the other way round."""
     is_async = _is_coroutine_function(getattr(source, method))
     name = type(source).__name__
-    if awaited and not is_async:
+    if is_async == awaited:
+        return
+    other = _OTHER_KIND.get(name)
+    if awaited:
+        other = other or f"an object whose {method} is a coroutine function"
         raise TypeError(
-            f"source is a blocking {name}, which would hold up the event loop: give the path of"
-            f" p0f's socket, AsyncP0f, or an object whose {method} is a coroutine function"
+            f"source is a blocking {name}, which would hold up the event loop: for ASGI use {other}"
         )
-    if is_async and not awaited:
-        raise TypeError(
-            f"source is an {name}, which has to be awaited: for WSGI give the path of p0f's socket,"
-            f" P0f, or an object whose {method} is no coroutine function"
-        )
+    other = other or f"an object whose {method} is no coroutine function"
+    raise TypeError(f"source is an {name}, which has to be awaited: for WSGI use {other}")
+
+
+def is_awaited(source: Any) -> bool:
+    """Whether a source of this package has to be awaited."""
+    return _is_coroutine_function(source.fingerprint)
 
 
 def _is_coroutine_function(function: Any) -> bool:
@@ -201,12 +255,9 @@ def _is_coroutine_function(function: Any) -> bool:
     return isinstance(flags, int) and bool(flags & _CO_COROUTINE)  # a Mock has any attribute
 
 
-def _look_up(source: Source, visitor: Visitor, deadline: float) -> Outcome:
+def _look_up(source: Source, visitor: Visitor, _deadline: float) -> Outcome:
     """Ask a user's own source, which knows no deadline."""
-    address = visitor.address
-    if address is None:
-        return NO_ADDRESS
-    info: Any = source.lookup(address)
+    info: Any = source.lookup(visitor.address or "")
     if info is not None and hasattr(info, "__await__"):
         if hasattr(info, "close"):
             info.close()  # or Python warns of it
@@ -214,18 +265,9 @@ def _look_up(source: Source, visitor: Visitor, deadline: float) -> Outcome:
     return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
 
 
-async def _look_up_async(source: AsyncSource, visitor: Visitor, deadline: float) -> Outcome:
-    address = visitor.address
-    if address is None:
-        return NO_ADDRESS
-    info = await source.lookup(address)
+async def _look_up_async(source: AsyncSource, visitor: Visitor, _deadline: float) -> Outcome:
+    info = await source.lookup(visitor.address or "")
     return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
-
-
-def _syn() -> VisitorSource:
-    from ..syn import Syn
-
-    return Syn()
 
 
 def _shown(source: object) -> str:

@@ -1,7 +1,7 @@
 """Visitors: what a source may know of a request, read from environ or scope when it is asked for.
 
-No other module reads environ and scope. `_visitor` says what a visitor is for, `proxies` whose word
-counts, `server_objects` and `syn/_server_sockets` where a server keeps a connection.
+No other module reads environ and scope. `_visitor` says what a visitor is for, `proxies` who is
+believed, `syn/servers` where a server keeps a connection.
 
 The fact a reader would get wrong: WSGI has one key for X-Forwarded-For and X_Forwarded_For, so a
 client may send the latter. If the server leaves the raw headers in environ, those are read.
@@ -9,23 +9,23 @@ client may send the latter. If the server leaves the raw headers in environ, tho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from types import ModuleType
 from typing import Any, TypeAlias
 
 from .._address import Endpoint, endpoint, port_number
-from .._visitor import NoConnection
+from .._visitor import NoConnection, Visitor
+from ..syn import servers
+from ..syn.kernel import Socket, is_unix
 from .proxies import Client, ProxyRules
-from .server_objects import asgi_object, wsgi_object
 
-__all__ = ["ASGIVisitor", "BaseVisitor", "Said", "WSGIVisitor"]
+__all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor"]
 
-Said: TypeAlias = "tuple[Any, Any]"
+ClientClaims: TypeAlias = "tuple[Any, Any]"
 """What a client says of itself: its User-Agent and Sec-CH-UA-Platform."""
 
 
-class BaseVisitor:
+class BaseVisitor(Visitor):
     """What visitors of both kinds have in common."""
 
     __slots__ = ("_client", "_peer", "_rules")
@@ -67,17 +67,36 @@ class BaseVisitor:
         return self.peer()[1]
 
     @property
-    def key(self) -> object:
-        """What requests of one connection have in common, as the server gives it; None if nothing
-        tells. Behind a trusted proxy it is the client's address and port, if the port is named."""
-        if not (self._rules.active and self.client.behind_proxy):
-            return self.peer_key()
-        address, port, _ = self.client
-        # A direct connection from the same address and port is another one, with another key.
-        return ("behind a proxy", address, port) if address and port else None
+    def http_version(self) -> str | None:
+        if self.behind_proxy:
+            return "3" if self.client.http3 else None
+        return self._server_http_version()
+
+    def connection_key(self) -> tuple[object | None, object]:
+        """What tells a connection from others: the server's object, None if it shows none; and
+        address and port, in whatever form the server gives them.
+
+        Behind a trusted proxy there is no object, and address and port are those that it names;
+        None if it does not name the port.
+        """
+        if self._rules.active and self.client.behind_proxy:
+            address, port, *_ = self.client
+            # A direct connection from the same address and port is another one, with another key.
+            return None, ("behind a proxy", address, port) if address and port else None
+        return self.server_object(), self._peer_key()
+
+    def why_no_client(self) -> str:
+        """Why a request from a trusted proxy has no client address, for `p0f.reason`."""
+        proxy, header = self.peer_address or "on the Unix socket", self._rules.client_header
+        if self.header(header) is None:
+            return (
+                f"the trusted proxy {proxy} sent no {header}: let it send one, or name the header"
+                " that it sends in client_header (waitress removes it, unless its options"
+                " trusted_proxy and trusted_proxy_headers name it)"
+            )
+        return f"the trusted proxy {proxy} names no IP address in {header}"
 
     def is_trusted(self, address: str | None) -> bool:
-        """Whether a canonical address is one of `trusted_proxies`."""
         return self._rules.trusted.trusts(address)
 
     def peer(self) -> Endpoint:
@@ -92,12 +111,12 @@ class BaseVisitor:
         """`peer`, worked out."""
         raise NotImplementedError
 
-    def peer_key(self) -> object:
-        """The peer's address and port as they are; cheaper than `peer`, and hashable."""
+    def _peer_key(self) -> object:
+        """The peer's address and port as they are, which is cheaper than `peer`."""
         raise NotImplementedError
 
-    def header(self, name: str) -> str | None:
-        """The request's header of that name, repetitions joined by commas; None if absent."""
+    def _server_http_version(self) -> str | None:
+        """The version of HTTP as the server gives it."""
         raise NotImplementedError
 
     def first_header(self, names: tuple[str, ...]) -> str | None:
@@ -109,15 +128,7 @@ class BaseVisitor:
         value = self.header("Connection")
         return value is not None and value.strip().lower() == "close"
 
-    def connection(self) -> int:
-        """The file descriptor of the request's socket. Raises NoConnection."""
-        raise NotImplementedError
-
-    def server_object(self) -> object | None:
-        """The object that the server keeps for this connection; None if it shows none."""
-        raise NotImplementedError
-
-    def claims(self) -> Said:
+    def claims(self) -> ClientClaims:
         """User-Agent and Sec-CH-UA-Platform, as the server gives them; None for one that was not
         sent."""
         raise NotImplementedError
@@ -132,7 +143,7 @@ class BaseVisitor:
         The socket's own family decides; the server's words count only where it shows no socket.
         """
         try:
-            known: bool | None = _kernel().is_unix(self.connection())
+            known = is_unix(self.socket())
         except NoConnection:
             known = None
         return self._server_says_unix() if known is None else known
@@ -155,7 +166,7 @@ class WSGIVisitor(BaseVisitor):
             port = port_number(self._environ["REMOTE_PORT"])
         return address, port
 
-    def peer_key(self) -> object:
+    def _peer_key(self) -> object:
         environ = self._environ
         return environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT")
 
@@ -173,16 +184,20 @@ class WSGIVisitor(BaseVisitor):
                 return name
         return None
 
-    def connection(self) -> int:
-        fd: int = _server_sockets().wsgi_connection(self._environ)
-        return fd
+    def socket(self) -> Socket:
+        return servers.wsgi_socket(self._environ)
 
     def server_object(self) -> object | None:
-        return wsgi_object(self._environ)
+        return servers.wsgi_object(self._environ)
 
-    def claims(self) -> Said:
+    def claims(self) -> ClientClaims:
         environ = self._environ
         return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
+
+    def _server_http_version(self) -> str | None:
+        protocol = self._environ.get("SERVER_PROTOCOL")
+        # Servers write HTTP/3 or HTTP/3.0; the others are HTTP/1.1 and HTTP/2.
+        return protocol.partition("/")[2].removesuffix(".0") if isinstance(protocol, str) else None
 
     def _server_says_unix(self) -> bool:
         # gunicorn, cheroot and granian give '' for the client of a Unix socket, and for nobody else
@@ -217,7 +232,7 @@ class ASGIVisitor(BaseVisitor):
             port = port_number(client[1])
         return address, port
 
-    def peer_key(self) -> object:
+    def _peer_key(self) -> object:
         client = self._scope.get("client")
         return tuple(client) if isinstance(client, list) else client
 
@@ -233,17 +248,15 @@ class ASGIVisitor(BaseVisitor):
                 return names[keys.index(key)]
         return None
 
-    def connection(self) -> int:
-        fd: int = _server_sockets().asgi_connection(self._scope, self._receive, self._send)
-        return fd
+    def socket(self) -> Socket:
+        return servers.asgi_socket(self._scope, self._receive, self._send)
 
     def server_object(self) -> object | None:
-        return asgi_object(self._receive, self._send)
+        return servers.asgi_object(self._receive, self._send)
 
-    def claims(self) -> Said:
+    def claims(self) -> ClientClaims:
         user_agent = platform = None
-        headers = self._scope.get("headers")
-        for name, value in headers if type(headers) is list else self._headers():
+        for name, value in self._headers():
             if name == b"user-agent":
                 user_agent = value
             elif name == b"sec-ch-ua-platform":
@@ -251,9 +264,11 @@ class ASGIVisitor(BaseVisitor):
         return user_agent, platform
 
     def _headers(self) -> Iterable[tuple[Any, Any]]:
-        headers = self._scope.get("headers")
-        # What can be read only once is the application's.
-        return () if headers is None or isinstance(headers, Iterator) else headers
+        return self._scope.get("headers") or ()
+
+    def _server_http_version(self) -> str | None:
+        version = self._scope.get("http_version")
+        return version if isinstance(version, str) else None
 
     def _server_says_unix(self) -> bool:
         client, server = self._scope.get("client"), self._scope.get("server")
@@ -273,18 +288,3 @@ def _environ_key(name: str) -> str:
 def _scope_keys(names: tuple[str, ...]) -> tuple[bytes, ...]:
     """The names of headers as they are in scope (the ASGI specification)."""
     return tuple(name.lower().encode() for name in names)
-
-
-# Most programs that ask p0f never need to know a socket, so these are imported at the first use.
-@cache
-def _server_sockets() -> ModuleType:
-    from ..syn import _server_sockets
-
-    return _server_sockets
-
-
-@cache
-def _kernel() -> ModuleType:
-    from ..syn import _kernel
-
-    return _kernel

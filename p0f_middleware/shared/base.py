@@ -21,7 +21,7 @@ from .._options import seconds
 from .._outage import Outage, OutageLog
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._visitor import Visitor
-from ..syn._fingerprint import fingerprinter
+from ..fingerprint import fingerprinter
 from .keys import Sender, address_key, connection_key, pack
 from .resp import Reply, Value
 

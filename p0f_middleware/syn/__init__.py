@@ -1,12 +1,24 @@
-"""Fingerprints from SYNs, without a p0f daemon.
+"""Fingerprints from the SYN of the request's own connection, without a p0f daemon.
 
-The public names: `Syn` (the SYN of the request's own connection), `save_syn` and `when_ready`
-(which make Linux keep SYNs), `fingerprint_syn` (a SYN as bytes or text). Other parts of the package
-also use `_kernel.is_unix`, `_server_sockets` and, in `shared`, `_fingerprint.fingerprinter`.
+`Syn` is the source; `save_syn` and `when_ready` make Linux keep SYNs. `servers` knows where each
+server has a request's connection. Every request needs that, and not every program a `Syn`, so the
+names here are imported when they are first used.
 """
 
-from ._fingerprint import fingerprint_syn
-from ._kernel import save_syn
-from ._syn import Syn, when_ready
+from __future__ import annotations
 
-__all__ = ["Syn", "fingerprint_syn", "save_syn", "when_ready"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .kernel import save_syn
+    from .source import Syn, when_ready
+
+__all__ = ["Syn", "save_syn", "when_ready"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import kernel, source
+
+    return getattr(kernel if name == "save_syn" else source, name)

@@ -19,9 +19,9 @@ from typing import Any
 from p0f_middleware import P0fWSGIMiddleware, Syn, save_syn
 from p0f_middleware._request.proxies import ProxyRules
 from p0f_middleware._request.visitor import WSGIVisitor
-from p0f_middleware.syn._fingerprint import fingerprinter
-from p0f_middleware.syn._kernel import peer_name, read_saved_syn, read_syn_once, socket_cookie
-from p0f_middleware.syn._server_sockets import wsgi_connection
+from p0f_middleware.fingerprint.fingerprinter import fingerprinter
+from p0f_middleware.syn.kernel import read_saved_syn
+from p0f_middleware.syn.servers import wsgi_object
 
 Part = Callable[[dict[str, Any]], object]
 RULES = ProxyRules()
@@ -53,10 +53,6 @@ def microseconds(part: Part, environs: list[dict[str, Any]]) -> float:
     return median(taken) / 1000
 
 
-def descriptor(environ: dict[str, Any]) -> int:
-    return int(environ["gunicorn.socket"].fileno())
-
-
 def visitor(environ: dict[str, Any]) -> WSGIVisitor:
     return WSGIVisitor(environ, RULES)
 
@@ -74,10 +70,7 @@ def first_requests(syn: Syn) -> dict[str, Part]:
         """As a server's, which is not called."""
 
     return {
-        "the SYN from the kernel": lambda environ: read_saved_syn(descriptor(environ)),
-        "the SYN, kept for later": lambda environ: read_syn_once(
-            descriptor(environ), socket_cookie(descriptor(environ))
-        ),
+        "the SYN from the kernel": lambda environ: read_saved_syn(environ["gunicorn.socket"]),
         "Syn, all of it": lambda environ: syn.fingerprint(visitor(environ), 0.0),
         "P0fWSGIMiddleware(app, Syn()), all of it": lambda environ: middleware(
             environ, start_response
@@ -91,9 +84,7 @@ def other_parts(syn: Syn, packet: bytes) -> dict[str, Part]:
     return {
         "the clock, read twice": lambda environ: None,
         "a visitor and its peer": peer,
-        "the descriptor": wsgi_connection,
-        "the cookie": lambda environ: socket_cookie(7),
-        "the peer's name (not asked for)": lambda environ: peer_name(7),
+        "the connection's object": wsgi_object,
         "reading and matching": lambda environ: read(packet, 1),
         "Syn, a later request": lambda environ: syn.fingerprint(visitor(environ), 0.0),
     }
@@ -109,7 +100,7 @@ def main(count: int) -> None:
             with connections(environ_count) as environs:
                 figures[f"first: {name}"] = microseconds(part, environs)
         with connections(environ_count) as environs:
-            packet = read_saved_syn(descriptor(environs[0]))
+            packet = read_saved_syn(environs[0]["gunicorn.socket"])
             for environ in environs[1:]:
                 syn.fingerprint(visitor(environ), 0.0)
             for name, part in other_parts(syn, packet).items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware.__main__ import main
-from p0f_middleware.syn._signatures import parse
+from p0f_middleware.fingerprint.signatures import parse
 
 THEIRS = """\
 classes = win, unix
@@ -44,16 +44,17 @@ def test_it_says_what_it_cannot_merge_with(
     assert "cannot merge" in capsys.readouterr().err
 
 
-def test_the_command_writes_the_file_and_says_what_it_left_out(
+def test_the_merged_file_has_our_syn_signatures_and_their_other_sections(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "theirs.fp"
-    file.write_text(THEIRS, encoding="utf-8")
+    file.write_text(THEIRS + "[http:request]\nlabel = s:!:Browser:\n", encoding="utf-8")
     assert main(["signatures", "--merge", str(file)]) == 0
     out, err = capsys.readouterr()
-    assert "Tool" in {signature.label.name for signature in parse(out).requests}
-    assert err.splitlines()[0].endswith("theirs.fp, because our file has it already:")
-    assert "  MTU 1500, Theirs" in err.splitlines()
+    assert "Tool" not in out
+    assert out.endswith("[http:request]\nlabel = s:!:Browser:\n")
+    assert parse(out).requests
+    assert err == ""
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbf" + THEIRS.encode(), b"nonsense\n"])

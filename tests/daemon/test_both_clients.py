@@ -301,22 +301,11 @@ def test_a_visitor_without_an_address_is_not_asked_for(connect: Connect, fake_p0
     assert (fake_p0f.queries, client.stats.lookups) == ([], 0)
 
 
-def test_a_fingerprint_is_kept_in_the_cache(connect: Connect, fake_p0f: FakeP0f) -> None:
-    fake_p0f.hosts[HOST] = SAMPLE
-    client = connect(fake_p0f, cache_ttl=60)
-    for deadline in (in_time(), time.monotonic() + 1, in_time()):
-        assert client.fingerprint(Visitor(HOST), deadline).info == SAMPLE
-
-    assert fake_p0f.queries == [HOST]
-    assert (client.stats.matches, client.stats.cached) == (1, 2)
-
-
-@pytest.mark.parametrize("cache_ttl", [None, 60])
 def test_a_deadline_cuts_a_fingerprint_short_and_is_no_outage(
-    connect: Connect, fake_p0f: FakeP0f, cache_ttl: float | None
+    connect: Connect, fake_p0f: FakeP0f
 ) -> None:
     fake_p0f.answer_with(named_after)
-    client = connect(fake_p0f, cache_ttl=cache_ttl)
+    client = connect(fake_p0f)
     client.lookup(OTHER)
     fake_p0f.stall()
     began = time.monotonic()
@@ -509,7 +498,7 @@ def test_when_p0f_is_back_so_are_the_answers(
     fake_p0f.answer_with(named_after)
 
     assert os_name(client, OTHER) == OTHER
-    assert [record.levelname for record in log.records] == ["WARNING", "INFO"]
+    assert [record.levelname for record in log.records] == ["WARNING", "WARNING"]
     assert "is back after" in log.messages[1]
 
 
@@ -556,7 +545,7 @@ def test_of_many_lookups_one_tries_again(connect: Connect, fake_p0f: FakeP0f) ->
     client = connect(fake_p0f, timeout=SHORT)
     fake_p0f.fill()
     time_out(client, HOST)
-    client.client._health.outage._retry_at = 0
+    client.client._rules.outage._retry_at = 0
     ended = client.lookup_at_once(8, HOST)
 
     assert sorted(type(error).__name__ for error in ended) == ["P0fTimeout"] + 7 * [
@@ -710,37 +699,16 @@ def test_after_a_full_p0f_closing_has_nothing_to_wait_for(
     assert time.monotonic() - began < connection.CLOSE_TIMEOUT / 2
 
 
-def test_an_idle_connection_is_let_go(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
-    client = connect(fake_p0f, timeout=0.5, idle=0.05)
-    client.lookup(HOST)
-    client.let_time_pass_until(lambda: connection.opened() == before)
-    client.lookup(HOST)
-
-    assert (fake_p0f.connections, client.stats.matches, client.stats.no_matches) == (2, 0, 2)
-
-
-def test_a_connection_in_use_is_not_idle(connect: Connect, fake_p0f: FakeP0f) -> None:
-    client = connect(fake_p0f, idle=1)
-    for _ in range(20):
-        client.lookup(HOST)
-        client.let_time_pass_until(lambda: True)
-
-    assert fake_p0f.connections == 1
-
-
 # Options
 
 
 @pytest.mark.parametrize("client", [P0f, AsyncP0f])
-@pytest.mark.parametrize("option", ["timeout", "idle"])
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
 def test_a_time_that_makes_no_sense_is_an_error(
-    client: type[P0f | AsyncP0f], option: str, seconds: float
+    client: type[P0f | AsyncP0f], seconds: float
 ) -> None:
-    options: dict[str, Any] = {option: seconds}
-    with pytest.raises(ValueError, match=f"^{option} is a number of seconds"):
-        client("/run/p0f.sock", **options)
+    with pytest.raises(ValueError, match="^timeout is a number of seconds"):
+        client("/run/p0f.sock", timeout=seconds)
 
 
 @pytest.mark.parametrize("client", [P0f, AsyncP0f])

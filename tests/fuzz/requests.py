@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ..syn import syns
+from ..fingerprint import syns
 
 PROXY, CLIENT = "10.0.0.1", "198.51.100.7"
 SYN_HEADER = "X-Client-SYN"

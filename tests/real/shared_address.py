@@ -31,7 +31,7 @@ from p0f_middleware import P0fWSGIMiddleware
 
 from .daemon import RealP0f
 
-SIGNATURES = Path(p0f_middleware.__file__).parent / "syn" / "signatures.fp"
+SIGNATURES = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36"
 ADDRESSES = 15  # for each number of machines
 REQUESTS = 12  # of each machine, about

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from p0f_middleware.syn._kernel import read_saved_syn, save_syn
-from p0f_middleware.syn._listeners import POLL
+from p0f_middleware.syn.kernel import read_saved_syn, save_syn
+from p0f_middleware.syn.listeners import POLL
 from tests.servers import BIN, Place, exchange, free_port, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
@@ -82,7 +82,7 @@ def _forward(listener: socket.socket, backend: Place, headers: bytes) -> None:
     family = socket.AF_UNIX if isinstance(backend, str) else socket.AF_INET
     with client, socket.socket(family) as server:
         own = b"X-Client-SYN: %s\r\nConnection: close\r\n%s" % (
-            read_saved_syn(client.fileno()).hex().upper().encode(),
+            read_saved_syn(client).hex().upper().encode(),
             headers % {b"client": address.encode()},
         )
         server.connect(address_of_server)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from p0f_middleware.syn._listeners import POLL
+from p0f_middleware.syn.listeners import POLL
 from tests.servers import BIN, free_port, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")

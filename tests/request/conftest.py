@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware._request import async_lookup, failure, lookup
+from p0f_middleware._request import async_lookup, lookup
 
 from .middlewares import ASGI, WSGI, Middleware
 
@@ -16,7 +16,7 @@ from .middlewares import ASGI, WSGI, Middleware
 @pytest.fixture
 def nothing_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind of failure is logged once in a process; here it is a new one."""
-    monkeypatch.setattr(failure, "_logged", set())
+    monkeypatch.setattr(lookup, "_logged", set())
 
 
 class Clock:
@@ -41,7 +41,6 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(lookup, "time", clock)
-    monkeypatch.setattr(async_lookup, "time", clock)
     monkeypatch.setattr(async_lookup, "sleep", clock.sleep_async)
     return clock
 

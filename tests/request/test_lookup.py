@@ -17,6 +17,7 @@ from p0f_middleware import (
     P0fStatus,
     P0fTimeout,
     P0fUnavailable,
+    lookup_counts,
 )
 from p0f_middleware._daemon.protocol import P0F_3, write_answer
 from p0f_middleware._outcome import Outcome
@@ -34,7 +35,6 @@ from .middlewares import (
     KnownAfter,
     Middleware,
     Telling,
-    known,
     receive,
     send,
 )
@@ -368,13 +368,15 @@ def test_visitors_on_one_connection_of_a_proxy_are_told_apart(wrap: Wrap) -> Non
     assert source.asked == [HOST, OTHER, HOST]
 
 
-def test_a_proxy_without_a_word_of_its_client_is_not_held(wrap: Wrap) -> None:
+def test_a_proxy_that_names_nobody_is_not_taken_for_the_visitor(wrap: Wrap) -> None:
     source = KnownAfter()
     middleware = wrap(source, trusted_proxies=PROXY)
-    middleware.request((PROXY, 1))
+    silent = middleware.request((PROXY, 1))
     middleware.request((PROXY, 1), [("X-Forwarded-For", HOST)])
 
-    assert source.asked == [PROXY, HOST]
+    assert (silent["p0f.status"], silent["p0f.address"]) == ("no_address", None)
+    assert "sent no X-Forwarded-For" in silent["p0f.reason"]
+    assert source.asked == [HOST]
 
 
 def test_a_held_connection_that_claims_something_else_gets_a_new_claim(wrap: Wrap) -> None:
@@ -432,7 +434,7 @@ class AtOnce:
 
     def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
         self.asked += 1
-        return known(visitor, deadline)
+        return OF_THE_CONNECTION
 
 
 def test_what_answers_at_once_is_asked_each_time(wrap: Wrap) -> None:
@@ -534,7 +536,7 @@ def test_an_outage_is_logged_by_the_client_alone(
 def test_a_failure_anywhere_leaves_all_the_keys(
     wrap: Wrap, monkeypatch: pytest.MonkeyPatch, when: str, claims: bool
 ) -> None:
-    name = "claims" if when == "claims are read" else "peer_key"
+    name = "claims" if when == "claims are read" else "_peer_key"
 
     def broken(_: Any) -> Any:
         raise KeyError(name)
@@ -542,7 +544,8 @@ def test_a_failure_anywhere_leaves_all_the_keys(
     for kind in (visitor.WSGIVisitor, visitor.ASGIVisitor):
         monkeypatch.setattr(kind, name, broken)
     keys = wrap(KnownAfter(), claims=claims).request()
-    expected = {"p0f.info", "p0f.status", "p0f.reason"} | ({"p0f.claim"} if claims else set())
+    expected = {"p0f.info", "p0f.status", "p0f.reason", "p0f.address"}
+    expected |= {"p0f.claim"} if claims else set()
     assert keys.keys() == expected
 
 
@@ -574,3 +577,21 @@ def test_a_cancelled_request_is_cancelled_while_it_waits_for_p0f(fake_p0f: FakeP
         await middleware.source.close()
 
     asyncio.run(main())
+
+
+# Counts
+
+
+def test_lookups_are_counted_by_status_and_verdict_for_any_source(wrap: Wrap) -> None:
+    before = lookup_counts()
+    middleware = wrap(KnownAfter())
+    for _ in range(3):
+        middleware.request(headers=[("User-Agent", LINUX)])  # one lookup: the others are held
+    wrap(KnownAfter(NEVER), grace=0, claims=False).request()
+
+    now = lookup_counts()
+    more = {kind: now[kind] - before.get(kind, 0) for kind in now}
+    assert {kind: count for kind, count in more.items() if count} == {
+        (P0fStatus.OK, ClaimVerdict.AGREE): 1,
+        (P0fStatus.NO_MATCH, None): 1,
+    }

@@ -139,7 +139,7 @@ def raises_if_read(_: str) -> str | None:
 def test_the_headers_of_an_untrusted_peer_are_not_even_read(peer: object) -> None:
     client = ProxyRules(PROXIES).client(*endpoint(peer), never_called, raises_if_read)
 
-    assert client == (client_address(peer), None, False)
+    assert client == Client(client_address(peer), None)
 
 
 @pytest.mark.parametrize("peer", ["", None, "localhost", ("", 0), "0.0.0.0"])
@@ -157,7 +157,7 @@ def test_unix_trusts_nobody_whose_address_is_merely_missing(peer: object) -> Non
 def test_unix_trusts_nobody_who_has_an_address() -> None:
     client = ProxyRules("unix:").client("192.0.2.7", 80, never_called, raises_if_read)
 
-    assert client == ("192.0.2.7", 80, False)
+    assert client == Client("192.0.2.7", 80)
 
 
 def test_a_unix_peer_without_headers_is_nobody() -> None:
@@ -245,8 +245,8 @@ def test_a_name_that_no_header_can_have_is_an_error(option: str, name: Any) -> N
         ProxyRules(PROXIES, **{option: name})
 
 
-def test_a_proxy_without_headers_is_the_client_itself() -> None:
-    assert client_behind(PROXY) == PROXY
+def test_a_proxy_without_headers_names_nobody() -> None:
+    assert client_of(PROXY) == Client(None, None, behind_proxy=True)
 
 
 # Anything at all

@@ -13,7 +13,16 @@ from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0f, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware, Syn
+from p0f_middleware import (
+    AsyncP0f,
+    AsyncSharedSyn,
+    P0f,
+    P0fASGIMiddleware,
+    P0fInfo,
+    P0fWSGIMiddleware,
+    SharedSyn,
+    Syn,
+)
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .middlewares import ASGI, HOST, WSGI, Middleware
@@ -93,16 +102,13 @@ def test_bytes_are_a_type_error_that_asks_for_text(error: Error, source: Any) ->
 @pytest.mark.parametrize(
     ("source", "remedy"),
     [
-        ("", "None asks for the default"),
-        ("unix:/run/p0f.sock", "a path such as '/run/p0f.sock', without a scheme"),
-        ("unix:///run/p0f.sock", "without a scheme"),
-        ("file:///run/p0f.sock", "without a scheme"),
-        ("http://127.0.0.1/", "without a scheme"),
-        ("/run/\0p0f.sock", "a path such as"),
-        ("redis://127.0.0.1", "SharedSyn(url)"),
-        ("rediss://127.0.0.1", "SharedSyn(url)"),
-        ("redis+unix:///run/redis.sock", "without a scheme"),
-        ("valkey://127.0.0.1", "SharedSyn(url)"),
+        ("", "the path of p0f's socket"),
+        ("unix:/run/p0f.sock", "such as '/run/p0f/p0f.sock'"),
+        ("file:///run/p0f.sock", "such as '/run/p0f/p0f.sock'"),
+        ("http://127.0.0.1/", "redis://"),
+        ("/run/\0p0f.sock", "such as '/run/p0f/p0f.sock'"),
+        ("redis+unix:///run/redis.sock", "unix://"),
+        ("valkey://127.0.0.1", "redis://"),
     ],
 )
 def test_text_that_is_no_path_is_a_value_error_that_names_the_remedy(
@@ -120,7 +126,7 @@ def test_what_is_wrong_in_the_environment_is_named_by_its_name(
 ) -> None:
     monkeypatch.setenv("P0F_SOCKET", "unix:/run/p0f.sock")
 
-    assert error(None).startswith("ValueError: P0F_SOCKET is a path")
+    assert error(None).startswith("ValueError: P0F_SOCKET is the path")
 
 
 @both_errors
@@ -147,7 +153,7 @@ def test_wsgi_refuses_what_has_to_be_awaited(source: Any) -> None:
     said = wsgi_error(source)
 
     assert said.startswith(f"TypeError: source is an {type(source).__name__}, which has to be")
-    assert "P0f, or an object whose" in said
+    assert "for WSGI use " in said
 
 
 @pytest.mark.parametrize(
@@ -159,7 +165,12 @@ def test_asgi_refuses_what_blocks(source: Any) -> None:
     said = asgi_error(source)
 
     assert said.startswith(f"TypeError: source is a blocking {type(source).__name__}, which would")
-    assert "AsyncP0f, or an object whose" in said
+    assert "for ASGI use " in said
+
+
+def test_a_source_of_the_wrong_colour_names_its_twin() -> None:
+    assert wsgi_error(AsyncP0f("/run/p0f.sock")).endswith("for WSGI use P0f")
+    assert asgi_error(P0f("/run/p0f.sock")).endswith("for ASGI use AsyncP0f")
 
 
 # Options that the source would ignore
@@ -229,6 +240,24 @@ def test_without_a_source_it_is_the_path_in_the_environment(
     source: Any = wrap().middleware.source
 
     assert source.socket_path == "/run/elsewhere.sock"
+
+
+def test_what_the_environment_has_may_be_any_text(
+    wrap: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("P0F_SOCKET", "/run/elsewhere.sock")
+    monkeypatch.setenv("P0F_SOURCE", "syn")
+
+    assert isinstance(wrap().middleware.source, Syn)
+
+
+def test_a_stores_url_makes_the_shared_source_of_the_right_colour(wrap: Wrap) -> None:
+    pytest.importorskip("redis")
+    middleware = wrap("redis://127.0.0.1:1/0", timeout=0.25)
+    source: Any = middleware.middleware.source
+
+    assert type(source) is (AsyncSharedSyn if middleware.is_async else SharedSyn)
+    assert source.timeout == 0.25
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -336,8 +365,6 @@ def test_a_client_of_ours_is_asked_within_the_deadline(fake_p0f: FakeP0f, kind: 
         middleware = WSGI(source)
         assert middleware.request()["p0f.info"] == SAMPLE
         assert middleware.middleware.source is source
-        # a user's own lookup knows no deadline
-        assert not middleware.middleware._lookup._foreign
 
 
 # A plain lookup that gives something to be awaited

@@ -3,77 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
 
-from p0f_middleware import P0f, P0fASGIMiddleware, P0fInfo
-from p0f_middleware.testing import FakeP0f
+from p0f_middleware import P0fASGIMiddleware, P0fInfo
 
 from .middlewares import HOST, PORT, WSGI, receive, send
 
 SCOPE = {"type": "http", "client": (HOST, PORT), "headers": []}
-
-
-class TimeIsUp(Exception):
-    """As Celery's SoftTimeLimitExceeded."""
-
-
-@pytest.fixture
-def time_limit() -> Iterator[Callable[[Exception], None]]:
-    """Has a signal handler raise an exception in a moment, whatever runs then."""
-
-    def limit(error: Exception) -> None:
-        def handler(*_: Any) -> None:
-            raise error
-
-        signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-
-    before = signal.getsignal(signal.SIGALRM)
-    yield limit
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [TimeIsUp("up"), TimeoutError("up"), OSError("up"), ValueError("up"), KeyError("up")],
-    ids=lambda error: type(error).__name__,
-)
-def test_a_signal_handlers_exception_leaves_a_lookup_that_waits_for_p0f(
-    fake_p0f: FakeP0f, time_limit: Any, error: Exception
-) -> None:
-    with P0f(fake_p0f.socket_path, timeout=30) as source:
-        source.lookup(HOST)
-        middleware = WSGI(source)
-        fake_p0f.stall()
-        time_limit(error)
-        with pytest.raises(type(error)) as raised:
-            middleware.request()
-        fake_p0f.resume()
-    assert raised.value is error
-    assert middleware.environs == []
-
-
-@pytest.mark.parametrize("error", [TimeIsUp("up"), TimeoutError("up")], ids=repr)
-def test_a_signal_handlers_exception_leaves_a_lookup_of_the_users_own(
-    time_limit: Any, error: Exception
-) -> None:
-    class Endless:
-        def lookup(self, ip_address: str) -> P0fInfo | None:
-            while True:
-                signal.pause()
-
-    middleware = WSGI(Endless())
-    time_limit(error)
-    with pytest.raises(type(error)) as raised:
-        middleware.request()
-    assert raised.value is error
 
 
 def test_a_time_limit_of_gevent_leaves_a_lookup() -> None:

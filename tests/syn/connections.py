@@ -6,6 +6,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from p0f_middleware._visitor import NoConnection
 
@@ -22,7 +23,7 @@ def connection(
             yield accepted
 
 
-def no_connection() -> int:
+def no_connection() -> Any:
     raise NoConnection("the server does not expose the request's socket")
 
 
@@ -36,14 +37,19 @@ class FakeVisitor:
     port: int | None = None
     behind_proxy: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
-    descriptor: Callable[[], int] = no_connection
+    find_socket: Callable[[], Any] = no_connection
+    connection: object = None
     trusted: frozenset[str] = frozenset()
+    http_version: str | None = "1.1"
 
     def header(self, name: str) -> str | None:
         return self.headers.get(name)
 
-    def connection(self) -> int:
-        return self.descriptor()
+    def socket(self) -> Any:
+        return self.find_socket()
+
+    def server_object(self) -> object | None:
+        return self.connection
 
     def is_trusted(self, address: str | None) -> bool:
         return address in self.trusted
@@ -52,4 +58,6 @@ class FakeVisitor:
 def visitor_by(accepted: socket.socket) -> FakeVisitor:
     """The visitor at the other end of a connection."""
     address, port = accepted.getpeername()[:2]
-    return FakeVisitor(address, port, address, port, descriptor=accepted.fileno)
+    return FakeVisitor(
+        address, port, address, port, find_socket=lambda: accepted, connection=accepted
+    )

@@ -30,6 +30,7 @@ from p0f_middleware import (
     Syn,
     check_claim,
     fingerprint_syn,
+    p0f_of,
     save_syn,
 )
 from p0f_middleware.testing import FakeP0f
@@ -40,11 +41,14 @@ if TYPE_CHECKING:
 
 
 def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    info: P0fInfo | None = environ["p0f.info"]
-    status: P0fStatus = environ["p0f.status"]
-    claim: Claim = environ["p0f.claim"]
-    start_response("200 OK", [("X-Status", status)])
-    return [page(info).encode(), b"?" if claim.verdict is ClaimVerdict.MISMATCH else b""]
+    result = p0f_of(environ)
+    assert_type(result.info, P0fInfo | None)
+    assert_type(result.status, P0fStatus)
+    assert_type(result.claim, Claim | None)
+    assert_type(result.address, str | None)
+    start_response("200 OK", [("X-Status", result.status)])
+    false = result.claim is not None and result.claim.verdict is ClaimVerdict.MISMATCH
+    return [page(result.info).encode(), b"?" if false else b""]
 
 
 def page(info: P0fInfo | None) -> str:
@@ -64,7 +68,7 @@ async def asgi_app(
     receive: Callable[[], Awaitable[Event]],
     send: Callable[[Event], Awaitable[None]],
 ) -> None:
-    info: P0fInfo | None = scope["p0f.info"]
+    info = p0f_of(scope).info
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": page(info).encode()})
 
@@ -75,7 +79,7 @@ def applications() -> tuple[P0fWSGIMiddleware, P0fASGIMiddleware]:
     P0fWSGIMiddleware(wsgi_app, Syn(), client_header="X-Real-IP", client_port_header="X-Port")
     P0fWSGIMiddleware(wsgi_app, Syn(header="X-Client-SYN"), hold=0, claims=False)
     P0fWSGIMiddleware(wsgi_app, Everybody())
-    P0fASGIMiddleware(asgi_app, AsyncP0f("/run/p0f/p0f.sock", cache_ttl=60))
+    P0fASGIMiddleware(asgi_app, AsyncP0f("/run/p0f/p0f.sock", timeout=0.2))
     P0fASGIMiddleware(asgi_app, Syn(), trusted_proxies=[ip_network("10.0.0.0/8"), "127.0.0.1"])
     P0fWSGIMiddleware(wsgi_app, SharedSyn("redis://127.0.0.1"), trusted_proxies="10.0.0.0/8")
     P0fASGIMiddleware(asgi_app, AsyncSharedSyn("redis://127.0.0.1", timeout=0.05))

@@ -1,0 +1,90 @@
+"""Warns, each time once, of proxies whose visitors cannot be told from the proxy.
+
+- A peer that is not in `trusted_proxies` sends a forwarding header: behind a proxy that nobody has
+  named, every visitor has the proxy's own fingerprint, with status ok. A visitor can send such a
+  header as well. So a warning says what was seen and asks for the proxy's address, and it never
+  advises to trust a public address, which may be a visitor's.
+- A trusted proxy sends no `client_header`: its visitors have no address.
+- The server has put the address of a header in the peer's place (uvicorn does by default): then
+  `trusted_proxies` has no effect, and the visitor's port is lost.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+
+from .._address import CACHED
+from .._log import logger
+from .proxies import CLIENT_HEADER, ProxyRules
+from .visitor import BaseVisitor
+
+__all__ = ["ProxyWarnings"]
+
+_HEADERS = (CLIENT_HEADER, "Forwarded", "X-Real-IP")
+_MOST_PUBLIC = 1000
+"""Requests of public addresses to look at: a load balancer shows in the first of them."""
+_SHARED_SPACE = ip_network("100.64.0.0/10")  # RFC 6598; cloud networks use it for load balancers
+
+
+class ProxyWarnings:
+    """Looks at requests that the middleware has looked up, until it has warned of each kind."""
+
+    def __init__(self, rules: ProxyRules) -> None:
+        self._rules = rules
+        self._headers = tuple(dict.fromkeys((rules.client_header, *_HEADERS)))
+        self._warned: set[str] = set()
+        self._public_left = _MOST_PUBLIC
+
+    def check(self, visitor: BaseVisitor) -> None:
+        """Warn if the request came through a proxy that it should not have come through so."""
+        if visitor.behind_proxy:
+            if visitor.address is None:
+                self._warn("silent", visitor.why_no_client())
+            return
+        address = visitor.peer_address
+        if address is None:
+            return
+        local = _is_local(address)
+        if not local:
+            self._public_left -= 1
+        if "local" in self._warned if local else self._public_left < 0:
+            return
+        header = visitor.first_header(self._headers)
+        if header is None:
+            return
+        if visitor.peer()[1] == 0 or address in (visitor.header(header) or ""):
+            if self._rules.active:
+                self._warn("replaced", _REPLACED, header)
+        elif local:
+            self._warn("local", _LOCAL, address, header, address, address)
+        else:
+            self._warn("public", _PUBLIC, address, header, address)
+
+    def _warn(self, kind: str, message: str, *values: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            logger().warning(f"{message} (logged once)", *values)
+
+
+_LOCAL = (
+    "a request from %s has the header %s, but %s is not in trusted_proxies. If that is the address"
+    " of a proxy of yours, all its visitors now get the proxy's fingerprint: set"
+    " trusted_proxies=[%r]."
+)
+_PUBLIC = (
+    "a request from %s has the header %s, but %s is not in trusted_proxies. A visitor may have sent"
+    " it. But if a load balancer or CDN stands in front of this site, all visitors now get its"
+    " fingerprint: set trusted_proxies to the networks that its documentation lists."
+)
+_REPLACED = (
+    "the server has put an address from the header %s in the place of the proxy's, so"
+    " trusted_proxies has no effect and the visitor's port is not known: switch that off (uvicorn:"
+    " --no-proxy-headers)."
+)
+
+
+@lru_cache(CACHED)
+def _is_local(address: str) -> bool:
+    parsed = ip_address(address)
+    return parsed.is_loopback or parsed.is_private or parsed in _SHARED_SPACE

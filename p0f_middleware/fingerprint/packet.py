@@ -1,0 +1,257 @@
+"""Reads the bytes of a SYN: its sender, its `Shape` and its options.
+
+The bytes are as Linux's TCP_SAVED_SYN returns them: IP header, TCP header with options, no data.
+This module knows neither signatures nor p0f's notation. Where p0f's README and p0f 3.09b differ, it
+follows the program: every rule was checked SYN by SYN against p0f's log.
+
+The fact a reader would get wrong: an attacker may choose the bytes. A SYN with broken options
+completes a handshake and is saved like any other, so reading must end soon, whatever the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from struct import Struct
+from typing import NamedTuple
+
+from .notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+
+MAX_DISTANCE = 35  # hops; with more, p0f assumes an unusual initial TTL, or a wrong guess of it
+
+# source port, sequence and acknowledgement number, data offset and flags, window, urgent pointer
+_TCP = "H2xIIHH2xH"
+# version and header length, TOS, total length, id, flags and fragment offset, TTL, protocol, source
+_IPV4_AND_TCP = Struct("!BBHHHBB2x4s4x" + _TCP)
+# version, traffic class and flow label; payload length, next header, hop limit, source
+_IPV6_AND_TCP = Struct("!IHBB16s16x" + _TCP)
+_TCP_ALONE = Struct("!" + _TCP)
+_TCP_PROTOCOL = 6
+_RESERVED_FLAG, _DONT_FRAGMENT, _FRAGMENT = 0x8000, 0x4000, 0x3FFF
+
+_SYN, _PUSH, _URG, _ECE_CWR_NS = 0x02, 0x08, 0x20, 0x1C0
+_KIND = 0x17  # FIN, SYN, RST, ACK
+_ODD_FLAGS = _PUSH | _URG | _ECE_CWR_NS
+
+_EOL, _NOP, _MSS, _SCALE, _SOK, _SACK, _TIMESTAMP = 0, 1, 2, 3, 4, 5, 8
+_FIXED_SIZE = {_MSS: 4, _SCALE: 3, _SOK: 2, _TIMESTAMP: 10}
+
+# A timestamp after complete options only, where every parser finds it. Others are not reduced.
+_UP_TO_TIMESTAMP = re.compile(
+    rb"(?:\x01|\x02\x04..|\x03\x03.|\x04\x02)*\x08\x0a(?=.{8})", re.DOTALL
+)
+_TWO_VALUES = Struct("!II")
+_REDUCED = {
+    (own, peer): _TWO_VALUES.pack(own, peer) for own in (False, True) for peer in (False, True)
+}
+_ZERO = bytes(4)
+_ETHERNET = 14
+_ETHER_TYPES = {b"\x08\x00": 4, b"\x86\xdd": 6}
+
+_DF, _ID_NONZERO, _ID_ZERO = QUIRKS["df"], QUIRKS["id+"], QUIRKS["id-"]
+_ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
+
+
+class Shape(NamedTuple):
+    """The parts of a SYN on which its verdict depends: no ports, sequence number or addresses.
+
+    `ip_options` is the length of the IPv4 options, in bytes. `quirks` are the quirks of the fields
+    at fixed places. `payload` tells whether the IP length includes data. `options` are the bytes of
+    the TCP options, with timestamps reduced to 0 or 1.
+    """
+
+    version: int
+    ttl: int
+    ip_options: int
+    window: int
+    quirks: int
+    payload: bool
+    options: bytes
+
+
+ShapeFields = tuple[int, int, int, int, int, bool, bytes]
+"""The fields of a `Shape` as a plain tuple, which costs a third; most are only cache keys."""
+
+
+class Options(NamedTuple):
+    """TCP options as p0f sees them: absent MSS and scale are 0, `layout` is in p0f's notation."""
+
+    mss: int
+    scale: int
+    timestamp: bool
+    layout: str
+    quirks: int
+
+
+def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
+    """Packed source address, source port and shape of the SYN in *packet*.
+
+    None if p0f would not fingerprint it: not TCP, IPv6 extension headers, a fragment, not a SYN, a
+    SYN with ACK, FIN or RST, headers that are cut short or have impossible lengths. An IP length
+    beyond the end of *packet* is possible: Linux does not save the data of TCP Fast Open.
+    """
+    size = len(packet)
+    version = packet[0] >> 4 if size >= 40 else 0
+    if version == 4:
+        headers = _read_ipv4(packet, size)
+    elif version == 6 and size >= 60:
+        headers = _read_ipv6(packet)
+    else:
+        return None
+    if headers is None:
+        return None
+    (
+        source, ttl, ip_options, total, protocol, quirks,
+        port, seq, ack, flags, window, urgent, tcp_at,
+    ) = headers  # fmt: skip
+    end = tcp_at + (flags >> 12) * 4
+    if (
+        protocol != _TCP_PROTOCOL
+        or flags & _KIND != _SYN
+        or end < tcp_at + 20
+        or end > size
+        or end > total
+    ):
+        return None
+    if flags & _ODD_FLAGS or ack or urgent or not seq:
+        quirks |= _tcp_quirks(flags, seq, ack, urgent)
+    options = packet[tcp_at + 20 : end]
+    if found := _UP_TO_TIMESTAMP.match(options):
+        values = found.end()
+        own, peer = _TWO_VALUES.unpack_from(options, values)
+        options = options[:values] + _REDUCED[own > 0, peer > 0] + options[values + 8 :]
+    return source, port, (version, ttl, ip_options, window, quirks, total > end, options)
+
+
+_Headers = tuple[bytes, int, int, int, int, int, int, int, int, int, int, int, int]
+"""Source, TTL, length of the IP options, total length, protocol, quirks of the IP header; port,
+sequence and acknowledgement number, flags, window, urgent pointer; where the TCP header begins."""
+
+
+def _read_ipv4(packet: bytes, size: int) -> _Headers | None:
+    (
+        first, tos, total, ident, fragment, ttl, protocol, source,
+        port, seq, ack, flags, window, urgent,
+    ) = _IPV4_AND_TCP.unpack_from(packet)  # fmt: skip
+    tcp_at = (first & 15) * 4
+    if fragment & _FRAGMENT or tcp_at < 20 or size < tcp_at + 20:
+        return None
+    if tcp_at > 20:
+        port, seq, ack, flags, window, urgent = _TCP_ALONE.unpack_from(packet, tcp_at)
+    if fragment == _DONT_FRAGMENT and ident:
+        quirks = _DF | _ID_NONZERO
+    else:
+        quirks = _fragment_quirks(fragment, ident)
+    if tos & 3:
+        quirks |= _ECN
+    return (
+        source, ttl, tcp_at - 20, total, protocol, quirks,
+        port, seq, ack, flags, window, urgent, tcp_at,
+    )  # fmt: skip
+
+
+def _read_ipv6(packet: bytes) -> _Headers:
+    (
+        first, payload, protocol, ttl, source,
+        port, seq, ack, flags, window, urgent,
+    ) = _IPV6_AND_TCP.unpack_from(packet)  # fmt: skip
+    quirks = (_FLOW if first & 0xFFFFF else 0) | (_ECN if first & 0x300000 else 0)
+    return (
+        source, ttl, 0, payload + 40, protocol, quirks,
+        port, seq, ack, flags, window, urgent, 40,
+    )  # fmt: skip
+
+
+def without_ethernet(packet: bytes) -> bytes:
+    """The IP packet in an Ethernet frame, as HAProxy's `tcp-ss 2` sends it; else `packet` itself.
+
+    Call `read_syn` with `packet` itself first: an IP packet may happen to look like a frame.
+    """
+    version = _ETHER_TYPES.get(packet[12:14])
+    if version is None or len(packet) <= _ETHERNET or packet[_ETHERNET] >> 4 != version:
+        return packet
+    return packet[_ETHERNET:]
+
+
+def _fragment_quirks(fragment: int, ident: int) -> int:
+    if fragment & _DONT_FRAGMENT:
+        quirks = _DF | _ID_NONZERO if ident else _DF
+    else:
+        quirks = 0 if ident else _ID_ZERO
+    return quirks | _MUST_BE_ZERO if fragment & _RESERVED_FLAG else quirks
+
+
+def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
+    quirks = 0
+    if flags & _ECE_CWR_NS:
+        quirks |= _ECN
+    if not seq:
+        quirks |= QUIRKS["seq-"]
+    if ack & 0x01000000:  # p0f 3.09b checks only this bit of the acknowledgement number, not all 32
+        quirks |= QUIRKS["ack+"]
+    if flags & _URG:
+        quirks |= QUIRKS["urgf+"]
+    elif urgent:
+        quirks |= QUIRKS["uptr+"]
+    if flags & _PUSH:
+        quirks |= QUIRKS["pushf+"]
+    return quirks
+
+
+def read_options(options: bytes) -> Options:  # noqa: C901  one option after the other, as p0f does
+    """The TCP options that p0f reads: it stops at an option that ends beyond the header."""
+    names: list[str] = []
+    mss = scale = quirks = at = 0
+    timestamp = False
+    end = len(options)
+    while at < end:
+        kind = options[at]
+        if len(names) == MAX_OPTIONS:
+            quirks |= QUIRKS["bad"]
+            break
+        if kind == _NOP:
+            names.append("nop")
+            at += 1
+            continue
+        if kind == _EOL:
+            names.append(f"eol+{end - at - 1}")
+            if any(options[at + 1 : -1]):  # p0f 3.09b does not check the last byte of the padding
+                quirks |= QUIRKS["opt+"]
+            break
+        names.append(OPTION_NAMES.get(kind) or f"?{kind}")
+        size, well_formed = _option_size(kind, options[at + 1] if at + 1 < end else 0)
+        if not well_formed:
+            quirks |= QUIRKS["bad"]
+        if not size or at + size > end:
+            quirks |= QUIRKS["bad"]
+            break
+        if kind == _MSS:
+            mss = options[at + 2] << 8 | options[at + 3]
+        elif kind == _SCALE:
+            scale = options[at + 2]
+            if scale > 14:
+                quirks |= QUIRKS["exws"]
+        elif kind == _TIMESTAMP:
+            timestamp = options[at + 2 : at + 6] != _ZERO
+            if not timestamp:
+                quirks |= QUIRKS["ts1-"]
+            if options[at + 6 : at + 10] != _ZERO:
+                quirks |= QUIRKS["ts2+"]
+        at += size
+    return Options(mss, scale, timestamp, ",".join(names), quirks)
+
+
+def _option_size(kind: int, declared: int) -> tuple[int, bool]:
+    """The size that p0f assumes for an option (0: p0f stops), and whether *declared* is right.
+
+    p0f assumes the fixed size of an option that has one, whatever its length byte says.
+    """
+    if fixed := _FIXED_SIZE.get(kind):
+        return fixed, declared == fixed
+    least, most = (10, 34) if kind == _SACK else (2, 40)
+    return (declared, True) if least <= declared <= most else (0, False)
+
+
+DISTANCES = tuple(
+    next(initial - ttl for initial in (32, 64, 128, 255) if ttl <= initial) for ttl in range(256)
+)
+"""Hops by TTL, counted from the nearest initial TTL that systems use."""

@@ -1,0 +1,290 @@
+"""Syn: the source that reads the SYN of the request's own connection, without a p0f daemon.
+
+Whose SYN a request gets is decided here. Behind a proxy the connection's SYN is the proxy's, so it
+counts only if it comes from the address and port that the server reports as the client: the SYN
+names the kernel's own peer, for TCP keeps it with the connection that it opens.
+
+Theory of operation. The kernel hands out a SYN once, so what was read is kept for all sources of
+the process: with the server's object of the connection, and gone when that goes; or, where there
+is none, by the descriptor, for as long as it has the same socket. Two requests of one connection
+may ask in two threads at once, and only one of them gets the SYN from the kernel. So a lock is held
+from the look at what is kept until the SYN is. Nothing in between waits, nor lets another greenlet
+run. A lock that is not to be had soon has lost its owner, to a fork or to an exception of a signal
+handler, and is replaced.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from ipaddress import ip_address
+from socket import AF_INET, AF_INET6, inet_pton
+from threading import Lock
+from typing import Any, TypeAlias
+from weakref import ref
+
+from .._log import logger
+from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
+from .._public import public
+from .._visitor import NoConnection, Visitor
+from ..fingerprint.fingerprinter import LONGEST_TEXT, SignatureFile, fingerprinter
+from . import listeners
+from .kernel import LINUX, keeps_syns, peer_of, read_saved_syn, save_syn
+
+__all__ = ["Syn", "when_ready"]
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TEXTS_REMEMBERED = 4096
+_MOST_KINDS = 20
+"""Kinds of failures to log, each once."""
+_LOCK_IS_LOST = 0.1
+"""Seconds; it is held for some microseconds."""
+_NOT_A_SYN = Outcome(None, P0fStatus.NO_MATCH, "this is not a SYN that p0f fingerprints")
+
+SavedSyn: TypeAlias = "tuple[int, bytes]"
+"""When a SYN was read (seconds since 1970), and the SYN."""
+
+_kept: dict[int, tuple[Any, SavedSyn]] = {}
+"""By `id` of the server's object, a weak reference to the object, and the SYN. By descriptor, as a
+negative number, the inode number of its socket, and the SYN: no more than there are descriptors."""
+_lock = Lock()
+
+
+def when_ready(server: Any) -> None:
+    """Enable TCP_SAVE_SYN on gunicorn's listeners before it starts workers, so that no connection
+    comes too early.
+
+    For gunicorn.conf.py: `from p0f_middleware.syn import when_ready`.
+    """
+    for listener in server.LISTENERS:
+        try:
+            save_syn(listener.sock)
+        except OSError as error:
+            logger().warning("the SYNs of connections to %s are not kept: %s", listener, error)
+
+
+@public
+class Syn:
+    """A source of fingerprints that reads the SYN Linux keeps of each connection::
+
+        app = P0fWSGIMiddleware(app, Syn())
+        app = P0fASGIMiddleware(app, Syn(header="X-Client-SYN"), trusted_proxies=["10.0.0.1"])
+
+    Args:
+        database: the path of a signature file in p0f's format; None for the package's own. A file
+            that has changed is read again when the next `Syn` is made.
+        arm: turn TCP_SAVE_SYN on for all listeners of this process: at start, during the next 10
+            seconds if there is none yet, and again if a connection has no SYN. False: call
+            `save_syn` yourself.
+        header: the name of a header in which a trusted proxy sends its client's SYN: IP and TCP
+            headers in hexadecimal, as HAProxy's fc_saved_syn gives them, or p0f's text of a SYN, as
+            huginn-proxy does. Only the middleware's `trusted_proxies` are believed.
+
+    Raises:
+        ValueError: `header` is not the name of a header, or the signature file has an error.
+        OSError: the signature file cannot be read.
+    """
+
+    answers_at_once = True
+    """It never waits, so it serves ASGI too."""
+
+    def __init__(
+        self, *, database: SignatureFile = None, arm: bool = True, header: str | None = None
+    ) -> None:
+        if header is not None and not (isinstance(header, str) and _HEADER_NAME.fullmatch(header)):
+            raise ValueError(f"header is the name of an HTTP header or None, not {header!r}")
+        self._header = header
+        reader = fingerprinter(database)
+        self._read, self._read_text = reader.read, reader.read_text
+        self._arm = arm
+        self._logged: set[str] = set()
+        if arm:
+            listeners.search()
+
+    @property
+    def header(self) -> str | None:
+        """The header in which a trusted proxy sends its client's SYN; None if none does."""
+        return self._header
+
+    def fingerprint(self, visitor: Visitor, _deadline: float, /) -> Outcome:
+        """What the SYN of the visitor's connection tells. Never waits."""
+        header = self._header
+        try:
+            if visitor.http_version == "3":
+                return self._unavailable("HTTP/3 runs over QUIC, not TCP, so there is no SYN")
+            if not visitor.behind_proxy:
+                if header is not None and self._comes_through_proxy(visitor, header):
+                    return self._from_proxy(visitor, header)
+                return self._from_connection(visitor)
+            if header is not None:
+                return self._from_proxy(visitor, header)
+            return self._unavailable(
+                "Syn() cannot see through a proxy. HAProxy 3.4: Syn(header=...). nginx, Caddy: the"
+                " p0f daemon or SharedSyn"
+            )
+        except NoConnection as error:
+            return self._unavailable(str(error))
+        except OSError as error:
+            return self._unavailable(
+                f"the connection's SYN cannot be read: {error.strerror or error}"
+            )
+
+    def _from_connection(self, visitor: Visitor) -> Outcome:
+        address, port = visitor.peer_address, visitor.peer_port
+        if address is None:
+            return NO_ADDRESS
+        if not LINUX:
+            return self._unavailable("only Linux keeps the SYN of a connection")
+        syn = _saved_syn(visitor)
+        if syn is None:
+            return self._missing(visitor)
+        seconds, packet = syn
+        found = self._read(packet, seconds)
+        if found is None or found.address is None:
+            return _NOT_A_SYN
+        if found.address == _packed(address) and (port is None or port == found.port != 0):
+            return found.outcome
+        return self._unavailable(
+            f"the server reports {address} port {port or 'unknown'} as the client, but the"
+            f" connection comes from {ip_address(found.address)} port {found.port}: a proxy's"
+            " header was applied before this middleware. Have the server report the peer itself"
+            " (uvicorn: --no-proxy-headers) and name the proxy in trusted_proxies",
+            "replaced peer",
+        )
+
+    def _missing(self, visitor: Visitor) -> Outcome:
+        """The outcome for a connection without SYN, which it will not get any more."""
+        if keeps_syns(visitor.socket()):
+            return self._unavailable(
+                "the kernel kept no SYN: the connection came just as TCP_SAVE_SYN was enabled, or"
+                " with SYN cookies, or something else has read it"
+            )
+        reason = "TCP_SAVE_SYN was not enabled on the listener when this connection came"
+        if not self._arm:
+            return self._unavailable(f"{reason}: call save_syn")
+        listeners.search_again()
+        return self._unavailable(reason, level=logging.INFO)
+
+    def _comes_through_proxy(self, visitor: Visitor, header: str) -> bool:
+        """Whether the connection is a trusted proxy's although the server reports its client as
+        the peer: the PROXY protocol, or uvicorn's proxy headers."""
+        return visitor.header(header) is not None and visitor.is_trusted(
+            peer_of(visitor.socket())[0]
+        )
+
+    def _from_proxy(self, visitor: Visitor, header: str) -> Outcome:
+        """What a trusted proxy says of its client.
+
+        A SYN in hexadecimal names its sender, who has to be the client by all else that is known: a
+        SYN that came to this proxy from another proxy is not the client's. p0f's text names nobody
+        and is taken at the proxy's word.
+        """
+        client = visitor.address
+        # The server may have put the client in the proxy's place, with the port of either.
+        replaced = not visitor.behind_proxy
+        if replaced and client is None:
+            return NO_ADDRESS
+        text = (visitor.header(header) or "").strip()
+        if not text:
+            return self._unavailable(
+                f"the trusted proxy sends no SYN in {header}. HAProxy: tcp-ss 1 on the bind line"
+            )
+        if len(text) > LONGEST_TEXT:
+            return _NOT_A_SYN
+        # A text in p0f's notation is that of many clients.
+        found = self._read_text(text, int(time.time()) if ":" in text else _first_time(text))
+        if found is None:
+            return _NOT_A_SYN
+        if found.address is None:
+            return found.outcome
+        sender = str(ip_address(found.address))
+        if sender == client and (replaced or visitor.port in (None, found.port)):
+            return found.outcome
+        if not replaced and client == visitor.peer_address:
+            # No header names a client, so the SYN alone says who it is.
+            if not visitor.is_trusted(sender):
+                return found.outcome
+            return self._unavailable(
+                f"the SYN in {header} is from {sender}, but that is a trusted proxy too",
+                "proxy before proxy",
+            )
+        return self._unavailable(
+            f"the SYN in {header} is from {sender}, but the client is {client or 'unknown'}",
+            "somebody else",
+        )
+
+    def _unavailable(
+        self, reason: str, kind: str | None = None, level: int = logging.WARNING
+    ) -> Outcome:
+        """The outcome of a lookup that failed; the first of its kind is logged."""
+        kind = kind or reason
+        if kind not in self._logged and len(self._logged) < _MOST_KINDS:
+            self._logged.add(kind)
+            logger().log(level, "no fingerprint for this request: %s (logged once)", reason)
+        return unavailable(reason)
+
+
+def _saved_syn(visitor: Visitor) -> SavedSyn | None:
+    """The SYN of the visitor's connection, however often it is asked for in this process; None if
+    the kernel has none.
+
+    Raises:
+        NoConnection: the server does not show the connection, or it is closed.
+        OSError: it is not a TCP connection, or the system is not Linux.
+    """
+    connection = visitor.server_object()
+    kept = _kept.get(id(connection))
+    if kept is not None and kept[0]() is connection:
+        return kept[1]
+    sock = visitor.socket()
+    key = id(connection)
+    mark: ref[object] | int
+    try:
+        # The reference's callback is C code: an exception of a signal handler in it would be lost.
+        mark = ref(connection, partial(_kept.pop, key))
+    except TypeError:  # there is no object, or one that takes no weak reference
+        key = -1 - sock.fileno()
+        mark = os.fstat(sock.fileno()).st_ino
+    with _lock_held():
+        kept = _kept.get(key)
+        if kept is not None and kept[0] == mark:
+            return kept[1]
+        packet = read_saved_syn(sock)
+        if not packet:
+            return None
+        syn = int(time.time()), packet
+        _kept[key] = mark, syn
+        return syn
+
+
+@contextmanager
+def _lock_held() -> Iterator[None]:
+    global _lock
+    lock = _lock
+    if not lock.acquire(timeout=_LOCK_IS_LOST):
+        lock = _lock = Lock()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _packed(address: str) -> bytes | None:
+    """An address as a SYN has it; None for text that is not an address."""
+    try:
+        return inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+    except (OSError, ValueError):
+        return None
+
+
+@lru_cache(_TEXTS_REMEMBERED)
+def _first_time(_text: str) -> int:
+    """When a text was met first. One in hexadecimal belongs to one connection, whose requests all
+    get the same time."""
+    return int(time.time())

@@ -1,0 +1,149 @@
+"""The real p0f as a judge: SYNs into a capture file, ``p0f -r`` over it, its log back as one
+:class:`Observed` a SYN.
+
+p0f keys its connection table by addresses and ports, so every SYN gets a source address of its own
+before it is written: the address is also what finds the SYN's lines in the log again.
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+from p0f_middleware.fingerprint.matcher import SynMatch
+from tests.real.daemon import P0F, unavailable
+
+_RAW_IP = 101  # LINKTYPE_RAW: packets begin with the IP header
+_MAX_CAPTURED = 65535
+
+
+class Observed(NamedTuple):
+    """What p0f logged of one SYN: the ``mod=syn`` line's fields and, when there is one, the
+    ``mod=mtu`` line's.
+    """
+
+    raw_sig: str
+    os: str
+    params: str
+    dist: str
+    link: str | None
+    raw_mtu: str | None
+
+
+def as_p0f_logs(match: SynMatch | None) -> Observed | None:
+    """*match* in the words of p0f's log."""
+    if match is None:
+        return None
+    verdict = match.verdict
+    label = f"{verdict.label.name} {verdict.label.flavor}".rstrip() if verdict.label else "???"
+    marks = {
+        "generic": verdict.generic,
+        "fuzzy": verdict.fuzzy,
+        "random_ttl": verdict.random_ttl,
+        "excess_dist": verdict.excess_distance,
+    }
+    params = " ".join(mark for mark, holds in marks.items() if holds) or "none"
+    distance = f"<= {verdict.distance}" if verdict.random_ttl else str(verdict.distance)
+    link, mtu = (
+        (None, None) if verdict.link_mtu is None else (verdict.link or "???", str(verdict.link_mtu))
+    )
+    return Observed(verdict.raw_sig, label, params, distance, link, mtu)
+
+
+def real_p0f() -> str:
+    """The path of p0f; skips the test, saying why, where there is none and fails it where
+    P0F_REAL=require.
+    """
+    if P0F is None:
+        unavailable("p0f is not installed")
+    return str(P0F)
+
+
+def with_source(packet: bytes, number: int) -> bytes:
+    """*packet* with the *number*-th source address in place of its own."""
+    if packet[0] >> 4 == 4:
+        return packet[:12] + struct.pack("!I", 10 << 24 | number) + packet[16:]
+    return packet[:8] + b"\xfd" + bytes(11) + struct.pack("!I", number) + packet[24:]
+
+
+def source_of(packet: bytes) -> str:
+    """The source address as p0f writes it: IPv6 as eight unpadded groups, never shortened."""
+    if packet[0] >> 4 == 4:
+        return str(ip_address(packet[12:16]))
+    return ":".join(f"{group:x}" for group in struct.unpack("!8H", packet[8:24]))
+
+
+def observe(packets: Sequence[bytes], database: str | Path) -> list[Observed | None]:
+    """What p0f says of each packet, in order; None for a packet it logged nothing about."""
+    addressed = [with_source(packet, number) for number, packet in enumerate(packets, 1)]
+    with tempfile.TemporaryDirectory() as folder:
+        capture, log = Path(folder, "syns.pcap"), Path(folder, "p0f.log")
+        capture.write_bytes(_capture_file(addressed))
+        command = [real_p0f(), "-f", str(database), "-r", str(capture), "-o", str(log)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout[-800:] + done.stderr[-800:]
+        syns, links = _read_log(log.read_text(errors="replace"))
+    return [_joined(source_of(packet), syns, links) for packet in addressed]
+
+
+def load_complaints(database: str | Path) -> str:
+    """What p0f prints besides its banner when it loads *database*; empty when it loads without a
+    complaint.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        capture = Path(folder, "empty.pcap")
+        capture.write_bytes(_capture_file([]))
+        command = [real_p0f(), "-f", str(database), "-r", str(capture)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=60, check=False
+        )
+    lines = (done.stdout + done.stderr).splitlines()
+    usual = (
+        "---",
+        "[+] Closed",
+        "[+] Loaded",
+        "[+] Will read",
+        "[+] Default",
+        "[+] Processing",
+        "All done",
+    )
+    return "\n".join(line for line in lines if line.strip() and not line.startswith(usual))
+
+
+def _capture_file(packets: Sequence[bytes]) -> bytes:
+    parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _MAX_CAPTURED, _RAW_IP)]
+    for packet in packets:
+        parts += [struct.pack("<IIII", 1_700_000_000, 0, len(packet), len(packet)), packet]
+    return b"".join(parts)
+
+
+def _read_log(text: str) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    by_module: dict[str, dict[str, dict[str, str]]] = {"syn": {}, "mtu": {}}
+    for line in text.splitlines():
+        fields = dict(field.split("=", 1) for field in line.partition("] ")[2].split("|"))
+        client = fields["cli"].rpartition("/")[0]
+        by_module.get(fields["mod"], {})[client] = fields
+    return by_module["syn"], by_module["mtu"]
+
+
+def _joined(
+    source: str, syns: dict[str, dict[str, str]], links: dict[str, dict[str, str]]
+) -> Observed | None:
+    syn, link = syns.get(source), links.get(source, {})
+    if syn is None:
+        return None
+    label = syn.get("os") or syn["app"]
+    # The TOS byte is no part of a match.
+    params = (
+        " ".join(word for word in syn["params"].split() if not word.startswith("tos:")) or "none"
+    )
+    return Observed(
+        syn["raw_sig"], label, params, syn["dist"], link.get("link"), link.get("raw_mtu")
+    )

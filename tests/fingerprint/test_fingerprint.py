@@ -1,0 +1,339 @@
+"""fingerprint_syn, and a verdict as a P0fInfo: what each field says, from a packet or a text."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p0f_middleware import MatchQuality, P0fInfo
+from p0f_middleware.fingerprint import fingerprint_syn
+from p0f_middleware.fingerprint.fingerprinter import fingerprinter
+
+from .corpus import crafted, mutated
+from .syns import ipv4, ipv6, options, tcp
+
+LINUX = ipv4(tcp(options("mss,sok,ts,nop,ws")), ttl=57)
+TEXT = "4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0"
+NOBODY = "classes = unix,other\n\n[mtu]\n\n[tcp:request]\n"
+SignatureFile = Callable[..., Path]
+
+
+@pytest.fixture
+def signature_file(tmp_path: Path) -> SignatureFile:
+    """Writes a signature file with one label, for LINUX but for the TTL."""
+
+    def write(label: str, ttl: str = "64", more: str = "") -> Path:
+        path = tmp_path / "one.fp"
+        signature = TEXT.replace("57+7", ttl)
+        path.write_text(f"{NOBODY}label = {label}\n{more}sig = {signature}\n")
+        return path
+
+    return write
+
+
+def info_of(data: bytes | str, database: Path | None = None) -> P0fInfo:
+    info = fingerprint_syn(data, database)
+    assert info is not None
+    return info
+
+
+# What it takes
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LINUX,
+        bytearray(LINUX),
+        memoryview(LINUX),
+        LINUX.hex(),
+        LINUX.hex().upper(),
+        bytes(12) + b"\x08\x00" + LINUX,
+        (bytes(12) + b"\x08\x00" + LINUX).hex(),
+        TEXT,
+        f" {TEXT}\n",
+    ],
+    ids=["bytes", "bytearray", "memoryview", "hex", "HEX", "frame", "hex frame", "text", "spaces"],
+)
+def test_a_syn_may_come_in_several_forms(data: Any) -> None:
+    assert info_of(data) == info_of(LINUX)
+
+
+@pytest.mark.parametrize("data", [None, 7, [LINUX], P0fInfo])
+def test_another_type_is_an_error(data: Any) -> None:
+    with pytest.raises(TypeError, match="takes bytes or text, not"):
+        fingerprint_syn(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", "", b"x" * 60, "zz", "45", "4500", LINUX[:-1], LINUX.hex()[:-1], "é", "4:64", "\0"],
+)
+def test_what_is_not_a_syn_gives_none(data: bytes | str) -> None:
+    assert fingerprint_syn(data) is None
+
+
+@given(st.one_of(st.binary(max_size=120), st.text(max_size=120)))
+def test_anything_gives_a_fingerprint_or_none(data: bytes | str) -> None:
+    assert isinstance(fingerprint_syn(data), P0fInfo | None)
+
+
+# What it tells
+
+
+def test_every_field_of_one_syn() -> None:
+    known = {name: value for name, value in info_of(LINUX).items() if value is not None}
+    known.pop("seen_as", None)
+    assert known == {
+        "total_conn": 1,
+        "distance": 7,
+        "os_match_q": MatchQuality.NORMAL,
+        "os_name": "Linux",
+        "os_flavor": known["os_flavor"],
+        "link_type": "Ethernet",
+        "link_mtu": 1500,
+        "raw_sig": TEXT,
+        "signature": f"s:unix:Linux:{known['os_flavor']}",
+        "source": "syn",
+    }
+
+
+def test_without_a_match_the_syn_is_described_as_it_is() -> None:
+    info = info_of(ipv4(tcp(options("ts,mss,nop,nop")), ttl=120))
+    told = info.os_name, info.signature, info.distance, info.link_mtu, info.raw_sig
+    assert told == (None, None, 8, 1500, "4:120+8:0:1460:mss*44,0:ts,mss,nop,nop:df,id+:0")
+
+
+@pytest.mark.parametrize(
+    ("label", "ttl", "quality"),
+    [
+        ("s:unix:Test:1", "64", MatchQuality.NORMAL),
+        ("g:unix:Test:1", "64", MatchQuality.GENERIC),
+        ("s:unix:Test:1", "128", MatchQuality.FUZZY),
+    ],
+)
+def test_the_quality_of_a_match_and_its_label_are_told(
+    signature_file: SignatureFile, label: str, ttl: str, quality: MatchQuality
+) -> None:
+    info = info_of(LINUX, signature_file(label, ttl))
+    told = info.os_name, info.os_flavor, info.os_match_q, info.signature
+    assert told == ("Test", "1", quality, label)
+
+
+def test_a_program_is_not_told_as_a_system(signature_file: SignatureFile) -> None:
+    info = info_of(LINUX, signature_file("s:!:Scanner:2", more="sys = @unix\n"))
+    assert (info.os_name, info.signature) == (None, "s:!:Scanner:2")
+
+
+def test_a_distance_that_is_only_a_limit_is_not_told(signature_file: SignatureFile) -> None:
+    info = info_of(LINUX, signature_file("s:unix:Test:", "64-"))
+    assert (info.os_name, info.distance) == ("Test", None)
+
+
+@pytest.mark.parametrize("mss", [0, 1, 99, 100, 65475, 65476, 65495, 65496, 65535])
+@pytest.mark.parametrize(("make", "headers"), [(ipv4, 40), (ipv6, 60)])
+def test_an_mtu_that_the_field_cannot_hold_is_none(
+    make: Callable[[bytes], bytes], headers: int, mss: int
+) -> None:
+    info = info_of(make(tcp(options("mss,sok,ts,nop,ws", mss=mss))))
+    fits = 0 < mss + headers <= 65535 and mss
+    assert info.link_mtu == (mss + headers if fits else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("é" * 40, "é" * 16),
+        ("a" + "é" * 40, "a" + "é" * 15),
+        ("x" * 5000, "x" * 32),
+        ("nul\0byte", "nulbyte"),
+        ("\ud800", "?"),
+    ],
+    ids=["long", "cut in a character", "very long", "NUL", "surrogate"],
+)
+def test_a_name_that_does_not_fit_is_cut_and_cleaned(
+    signature_file: SignatureFile, name: str, told: str
+) -> None:
+    from p0f_middleware.fingerprint.fingerprinter import Fingerprinter
+    from p0f_middleware.fingerprint.matcher import Matcher
+    from p0f_middleware.fingerprint.signatures import load
+
+    database = load(signature_file("s:unix:NAME:NAME"))
+    named = [
+        signature._replace(label=signature.label._replace(name=name, flavor=name))
+        for signature in database.requests
+    ]
+    links = {1500: name}
+    found = Fingerprinter(Matcher(database._replace(requests=tuple(named), links=links))).read(
+        LINUX
+    )
+    assert found is not None
+    info = found.outcome.info
+    assert info is not None
+    assert (info.os_name, info.os_flavor, info.link_type) == (told, told, told)
+    assert (info.signature or "").startswith("s:unix:")
+
+
+def test_a_file_that_is_not_utf_8_is_read_as_latin_1(tmp_path: Path) -> None:
+    path = tmp_path / "latin.fp"
+    text = f"{NOBODY}label = s:unix:Caf\xe9:\nsig = {TEXT.replace('57+7', '64')}\n"
+    path.write_bytes(text.encode("latin-1"))
+    assert info_of(LINUX, path).os_name == "Caf\xe9"
+
+
+def test_the_evidence_beside_a_signature_is_told_as_an_immutable_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "seen.fp"
+    text = f"{NOBODY}label = s:unix:Some:\nsig = {TEXT.replace('57+7', '64')}\n"
+    path.write_text(f"{text};; seen Windows=75 Apple=0 Linux=42\n")
+    seen_as: Any = info_of(LINUX, path).seen_as
+    assert dict(seen_as) == {"Windows": 75, "Apple": 0, "Linux": 42}
+    with pytest.raises(TypeError):
+        seen_as["Windows"] = 1
+    path.write_text(text)
+    assert info_of(LINUX, path).seen_as is None
+
+
+# From the text comes what comes from the SYN
+
+
+def told(info: P0fInfo | None) -> Any:
+    return info and (info.signature, info.os_match_q, info.distance, info.link_type, info.link_mtu)
+
+
+@pytest.mark.parametrize("source", ["systems", "mutations"])
+def test_a_text_tells_what_its_syn_tells(source: str) -> None:
+    packets = crafted() if source == "systems" else mutated(4000, seed=3)
+    for packet in packets:
+        info = fingerprint_syn(packet)
+        if info is not None:
+            assert info.raw_sig is not None
+            assert told(fingerprint_syn(info.raw_sig)) == told(info), info.raw_sig
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "distance"),
+    [
+        (TEXT.replace("57+7", "64"), "Linux", None),
+        (TEXT.replace("57+7", "57"), "Linux", None),
+        (TEXT.replace("57+7", "64-"), None, None),
+        (TEXT.replace("mss*44", "%4096"), None, 7),
+        ("4:119+9:0:1460:%4096,8:mss,nop,ws,nop,nop,sok:df,id+:0", None, 9),
+        (TEXT.rpartition(":")[0].rpartition(":")[0], None, 7),
+    ],
+)
+def test_what_a_text_leaves_open_is_not_guessed(
+    text: str, name: str | None, distance: int | None, signature_file: SignatureFile
+) -> None:
+    only_exact = signature_file("s:unix:Linux:")
+    info = info_of(text, only_exact)
+    assert (info.os_name, info.distance, info.raw_sig) == (name, distance, text)
+
+
+def test_a_window_of_which_only_a_divisor_is_known_matches_what_asks_for_no_more(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "windows.fp"
+    rest = "7:mss,sok,ts,nop,ws:df,id+:0"
+    text = "".join(
+        f"label = s:unix:{name}:\nsig = 4:64:0:*:{window},{rest}\n"
+        for name, window in [("number", "8192"), ("8192", "%8192"), ("2048", "%2048"), ("any", "*")]
+    )
+    path.write_text(NOBODY + text)
+    names = [
+        info_of(f"4:64+0:0:1460:{window},{rest}", path).os_name for window in ("%4096", "%1000")
+    ]
+    assert names == ["2048", "any"]
+
+
+def test_a_ttl_that_is_only_a_limit_matches_what_asks_for_no_more(
+    signature_file: SignatureFile,
+) -> None:
+    text = TEXT.replace("57+7", "64-")
+    assert info_of(text, signature_file("s:unix:Test:", "64-")).os_name == "Test"
+    assert info_of(text, signature_file("s:unix:Test:", "64")).os_name is None
+
+
+# The signature file
+
+
+def test_a_file_that_has_changed_is_read_again(signature_file: SignatureFile) -> None:
+    names = []
+    for name in ("One", "Another"):
+        path = signature_file(f"s:unix:{name}:")
+        names.append(info_of(LINUX, path).os_name)
+    assert names == ["One", "Another"]
+
+
+def test_a_file_of_the_same_size_that_has_changed_is_read_again(
+    signature_file: SignatureFile,
+) -> None:
+    names = []
+    for moment, name in enumerate(("One", "Two")):
+        path = signature_file(f"s:unix:{name}:")
+        os.utime(path, ns=(moment, moment))
+        names.append(info_of(LINUX, path).os_name)
+    assert names == ["One", "Two"]
+
+
+def test_a_file_that_has_not_changed_is_read_once(signature_file: SignatureFile) -> None:
+    path = signature_file("s:unix:Test:")
+    assert fingerprinter(path) is fingerprinter(str(path))
+
+
+def test_a_file_with_an_error_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "bad.fp").write_text("[tcp:request]\nsig = nonsense\n")
+    with pytest.raises(ValueError, match=r"bad\.fp:2"):
+        fingerprint_syn(LINUX, tmp_path / "bad.fp")
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        fingerprint_syn(LINUX, tmp_path / "none.fp")
+
+
+def test_on_an_event_loop_a_file_with_an_error_is_an_error_too(tmp_path: Path) -> None:
+    (tmp_path / "bad.fp").write_text("[tcp:request]\nsig = nonsense\n")
+
+    async def ask() -> None:
+        fingerprint_syn(LINUX, tmp_path / "bad.fp")
+
+    with pytest.raises(ValueError, match=r"bad\.fp:2"):
+        asyncio.run(ask())
+
+
+# Everything a stranger may send
+
+
+@pytest.mark.parametrize("packet", [LINUX, ipv6(tcp(options("mss,sok,ts,nop,ws")))])
+def test_every_truncation_gives_none(packet: bytes) -> None:
+    parts = [packet[:size] for size in range(len(packet))]
+    assert {fingerprint_syn(part) for part in parts} == {None}
+    assert {fingerprint_syn(part.hex()) for part in parts} == {None}
+
+
+def test_every_truncation_of_a_text_gives_a_fingerprint_or_none() -> None:
+    for size in range(len(TEXT)):
+        assert isinstance(fingerprint_syn(TEXT[:size]), P0fInfo | None)
+
+
+@pytest.mark.parametrize("kind", range(256))
+def test_every_option_of_every_length_gives_a_fingerprint(kind: int) -> None:
+    for length in (0, 1, 2, 3, 4, 10, 11, 34, 38, 40, 41, 255):
+        option = (bytes((kind, length)) + bytes(range(1, 39)))[:40]
+        info = info_of(ipv4(tcp(option)))
+        assert info.raw_sig is not None
+        assert told(fingerprint_syn(info.raw_sig)) == told(info)
+
+
+@pytest.mark.parametrize("ttl", range(0, 256, 5))
+@pytest.mark.parametrize("window", [0, 1, 1460, 65535])
+def test_every_ttl_and_window_gives_a_fingerprint(ttl: int, window: int) -> None:
+    info = info_of(ipv4(tcp(options("mss,sok,ts,nop,ws"), window=window), ttl=ttl))
+    assert told(fingerprint_syn(info.raw_sig or "")) == told(info)

@@ -1,0 +1,294 @@
+"""What signatures.fp calls SYNs of each kind, and that its counts bear that out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import p0f_middleware
+from p0f_middleware.fingerprint.database import Database
+from p0f_middleware.fingerprint.matcher import Matcher
+from p0f_middleware.fingerprint.signatures import load, parse, read_text
+
+from .labels import FACTOR_IN_GROUP, RELAY, refuted, sender
+from .score import family, score
+from .shapes import (
+    HOPS,
+    TABLE,
+    Shape,
+    by_family,
+    collection_shares,
+    packets,
+    read_table,
+)
+
+OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
+DATABASE = load(OURS)
+MATCHER = Matcher(DATABASE)
+SHAPES = read_table(TABLE)
+SHARES = collection_shares(SHAPES)
+
+LINUX = "mss,sok,ts,nop,ws"
+WINDOWS = "mss,nop,ws,nop,nop,sok"
+APPLE = "mss,nop,ws,nop,nop,ts,sok,eol+1"
+FREEBSD = "mss,nop,ws,sok,ts"
+NO_SCALE = "mss,nop,nop,sok"
+NO_TIMESTAMPS = "mss,nop,nop,sok,nop,ws"
+APPLE_CUT = "mss,nop,ws,sok,eol+1"
+SPREAD_OUT = "mss,nop,ws,nop,nop,sok,nop,nop,ts"
+FAST_OPEN = f"{LINUX},?34,nop,nop"
+
+
+def named(syn: str) -> str | None:
+    verdict = MATCHER.match_text(syn)
+    assert verdict is not None, f"{syn} is no SYN"
+    return verdict.label.notation.partition(":")[2] if verdict.label else None
+
+
+def v4(
+    window_scale: str, layout: str, *, ttl: int = 64, quirks: str = "df,id+", mss: int = 1460
+) -> str:
+    return f"4:{ttl}+0:0:{mss}:{window_scale}:{layout}:{quirks}:0"
+
+
+def v6(
+    window_scale: str, layout: str, *, hops: int = 64, flow: bool = True, mss: int = 1440
+) -> str:
+    return f"6:{hops}+0:0:{mss}:{window_scale}:{layout}:{'flow' if flow else ''}:0"
+
+
+def bars(kind: str) -> tuple[float, float, float]:
+    found = score(MATCHER, SHAPES, kind)
+    return found.percent("right"), found.percent("wrong"), found.relays_from_linux
+
+
+def test_nine_in_ten_variants_are_named_as_their_user_agent_says() -> None:
+    right, wrong, relays_from_linux = bars("variants")
+    assert right >= 90.0
+    assert wrong <= 1.2
+    assert relays_from_linux <= 58
+
+
+def test_hardly_a_connection_is_named_otherwise_than_its_user_agent_says() -> None:
+    right, wrong, _ = bars("connections")
+    assert right >= 97.9
+    assert wrong <= 0.1
+
+
+def test_generic_and_fuzzy_matches_are_right_nine_times_in_ten_where_they_name_a_system() -> None:
+    by_quality = score(MATCHER, SHAPES, "variants").by_quality
+    for quality in ("generic", "fuzzy"):
+        results: Counter[str] = by_quality[quality]
+        assert results["right"] >= 9 * results["wrong"]
+
+
+def changed_on_the_way(shape: Shape) -> Iterator[Shape]:
+    """The shape with one property changed as middleboxes change them: then p0f matches fuzzily."""
+    yield shape._replace(ecn=not shape.ecn)
+    yield shape._replace(ident=not shape.ident)
+    yield shape._replace(df=False)
+    yield from (shape._replace(ttl=ttl) for ttl in (32, 64, 80 + HOPS, 128, 255))
+
+
+def test_a_system_whose_syn_is_changed_on_the_way_is_hardly_ever_called_another() -> None:
+    named: Counter[str] = Counter()
+    for shape in SHAPES:
+        counts = by_family(shape.variants)
+        system = sender(counts, SHARES)
+        if system in (None, RELAY):
+            continue
+        for changed in changed_on_the_way(shape):
+            match = MATCHER.match(next(packets(changed)))
+            label = match and match.verdict.label
+            said = family(label.name) if label else None
+            kind = "same" if said == system else "none" if said in (None, RELAY) else "other"
+            named[kind] += sum(counts.values())
+    assert named["same"] >= 0.95 * named.total()
+    assert named["other"] <= 0.002 * named.total()
+
+
+@pytest.mark.parametrize(
+    ("ttl", "window_scale", "layout", "quirks"),
+    [
+        (64, "65535,12", FREEBSD, "df"),
+        (64, "65535,12", FREEBSD, "df,ecn"),
+        (64, "65535,5", FREEBSD, "df,id+"),
+        (64, "mss*46,8", FREEBSD, "df,id+"),
+        (64, "mss*3,5", FREEBSD, "df,id+"),
+        (255, "65535,9", FREEBSD, "df,id+"),
+        (255, "65535,6", FREEBSD, "df,id+"),
+        (255, "mss*10,0", FREEBSD, "df,id+"),
+        (255, "mss*3,2", APPLE_CUT, "df,id+"),
+        (64, "mss*16,5", APPLE_CUT, "df,id+"),
+        (255, "65535,0", "mss", "df,id+"),
+        (64, "mss*20,7", NO_TIMESTAMPS, "df,id+"),
+        (64, "mss*44,7", NO_TIMESTAMPS, "df,id+"),
+        (64, "65535,9", NO_TIMESTAMPS, "df,id+,ecn"),
+        (64, "mss*29,6", LINUX, "df,id+"),
+        (64, "mss*29,12", LINUX, "df,id+"),
+        (64, "mss*44,5", LINUX, "df,id+"),
+        (64, "mss*44,11", LINUX, "df,id+"),
+        (64, "mss*44,2", LINUX, "df,id+"),
+        (64, "mss*20,6", LINUX, "df,id+"),
+        (64, "mss*10,1", LINUX, "df,id+"),
+        (64, "mss*4,4", LINUX, "df,id+"),
+        (64, "65535,13", LINUX, "df,id+"),
+    ],
+)
+def test_a_shape_of_every_system_is_called_a_relay(
+    ttl: int, window_scale: str, layout: str, quirks: str
+) -> None:
+    name = named(v4(window_scale, layout, ttl=ttl, quirks=quirks))
+    assert (name or "").startswith("other:Proxy or VPN:")
+
+
+@pytest.mark.parametrize(
+    ("syn", "label"),
+    [
+        (v4("65535,6", FREEBSD), "unix:FreeBSD:9 or newer"),
+        (v4("65535,10", FREEBSD), "unix:FreeBSD:9 or newer"),
+        (v4("65535,3", FREEBSD), "unix:FreeBSD:7 or 8"),
+        (v4("32768,6", "mss,nop,ws,sok,nop,nop,nop,nop,ts"), "unix:NetBSD:"),
+        (v4("57344,5", SPREAD_OUT), "unix:DragonFly BSD:"),
+        (v4("mss*34,0", WINDOWS), "unix:Solaris:10"),
+        (v4("65535,0", "mss,nop,ws,nop,nop,ts"), "unix:macOS or iOS:2005 or earlier"),
+        (v4("65535,3", APPLE), "unix:macOS or iOS:2014 or earlier"),
+        (v4("16384,0", NO_SCALE, ttl=128), "win:Windows:XP"),
+        (v4("mss*22,0", LINUX), "unix:Linux:2.2"),
+        (v4("mss*4,0", LINUX), "unix:Linux:2.4 or 2.6"),
+        (v4("mss*4,6", LINUX), "unix:Linux:2.6"),
+        (v4("mss*10,6", LINUX), "unix:Linux:3.0 to 3.10"),
+        (v4("mss*20,7", LINUX), "unix:Linux:3.11 to 4.19"),
+        (v4("mss*22,7", LINUX), "unix:Linux:6.6 or 6.7"),
+        (v4("mss*23,7", LINUX, mss=1400), "unix:Linux:6.6 or 6.7"),
+        (v4("mss*44,10", LINUX), "unix:Linux:4.20 or newer"),
+        (v4("mss*3,7", LINUX, mss=8961), "unix:Linux:4.19 or older, jumbo Ethernet"),
+        (v4("26883,7", LINUX, mss=8941), "unix:Linux:4.19 or older, jumbo Ethernet"),
+        (v4("mss*44,8", FREEBSD), "win:Windows:with timestamps"),
+        (v4("mss*44,8", FREEBSD, ttl=128), "win:Windows:with timestamps"),
+        (v4("mss*44,8", f"{WINDOWS},nop,eol+6", ttl=128), "win:Windows:padded options"),
+        (v4("mss*44,0", NO_SCALE), "win:Windows:no window scaling"),
+        (v4("64800,0", NO_SCALE, mss=1400), "win:Windows:no window scaling"),
+        (v4("65535,6", APPLE_CUT, ttl=255), "unix:macOS or iOS:timestamps blanked"),
+        (v4("65535,9", LINUX), "unix:Android:"),
+        (v4("65535,9", LINUX, ttl=255), "unix:Linux:or Android"),
+        (v4("65535,9", LINUX, ttl=128), "unix:Linux:or Android"),
+        (v4("65535,9", "mss,sok,nop,nop,nop,ws"), "unix:Linux:or Android"),
+        (v4("mss*29,9", LINUX), "unix:Linux:or Android"),
+        (v4("65535,8", SPREAD_OUT), "unix:Linux:or Android"),
+        (v4("63616,7", LINUX), "unix:Linux:or Android"),
+        (v4("mss*44,7", LINUX, ttl=127), "unix:Linux:or Android"),
+        (v4("mss*44,7", LINUX, ttl=255), "unix:Linux:or Android"),
+        (v4("mss*44,7", FAST_OPEN), "unix:Linux:TCP Fast Open"),
+        (v4("mss*44,7", FAST_OPEN)[:-1] + "+", "unix:Linux:TCP Fast Open"),
+        (v4("mss*44,7", LINUX)[:-1] + "+", "unix:Linux:TCP Fast Open"),
+        (v4("mss*44,7", f"{FAST_OPEN},?30")[:-1] + "+", "unix:Linux:Multipath TCP"),
+    ],
+)
+def test_what_is_documented_or_observed_is_named(syn: str, label: str) -> None:
+    assert named(syn) == label
+
+
+@pytest.mark.parametrize("hops", [128, 127, 64, 63])
+@pytest.mark.parametrize("flow", [True, False])
+@pytest.mark.parametrize(
+    ("window_scale", "mss"),
+    [("mss*45,8", 1440), ("mss*46,8", 1420), ("mss*47,8", 1372), ("65535,8", 1440)],
+)
+def test_over_ipv6_windows_is_plain_windows_whatever_hop_limit_its_router_advises(
+    window_scale: str, mss: int, flow: bool, hops: int
+) -> None:
+    assert named(v6(window_scale, WINDOWS, hops=hops, flow=flow, mss=mss)) == "win:Windows:10 or 11"
+
+
+@pytest.mark.parametrize("hops", [255, 128, 64, 32])
+@pytest.mark.parametrize("flow", [True, False])
+@pytest.mark.parametrize(("window_scale", "layout"), [("64800,8", WINDOWS), ("65535,6", APPLE)])
+def test_over_ipv6_no_hop_limit_is_called_rewritten(
+    window_scale: str, layout: str, flow: bool, hops: int
+) -> None:
+    assert "rewritten" not in str(named(v6(window_scale, layout, hops=hops, flow=flow, mss=1400)))
+
+
+@pytest.mark.parametrize("flow", [True, False])
+def test_over_ipv6_windows_without_scaling_is_no_proxy(flow: bool) -> None:
+    assert named(v6("64000,0", NO_SCALE, flow=flow)) == "win:Windows:no window scaling"
+
+
+@pytest.mark.parametrize(
+    "syn",
+    [
+        "4:255+0:0:536:mss*4,0:mss,nop,nop,sok::0",
+        "4:255+0:0:1460:2048,0:mss,nop,nop,sok::0",
+        "4:64+0:0:1440:mss*4,0:mss::0",
+        "4:64+0:0:1460:32768,0:mss,nop,nop,sok:df,id+:0",
+        "4:64+0:0:1460:8192,0:mss,nop,ws,nop,nop,ts::0",
+        f"4:64+0:0:1460:65535,1:{APPLE}::0",
+    ],
+)
+def test_a_device_without_a_general_system_is_called_none(syn: str) -> None:
+    assert (named(syn) or "").startswith("other:Embedded device:")
+
+
+@pytest.mark.parametrize(
+    "syn",
+    [
+        v4("16384,0", APPLE),
+        v4("8192,0", "mss,nop,ws,nop,nop,ts"),
+        v4("4128,0", "mss", ttl=255, quirks=""),
+    ],
+)
+def test_a_shape_that_nobody_is_known_by_has_no_label(syn: str) -> None:
+    assert named(syn) is None
+
+
+def test_no_label_says_more_than_its_counts_bear_out() -> None:
+    contradicted = [
+        (signature.line, signature.label.notation, signature.seen)
+        for signature in DATABASE.requests
+        if signature.seen
+        and refuted(
+            str(family(signature.label.name)), dict(signature.seen), SHARES, FACTOR_IN_GROUP
+        )
+    ]
+    assert contradicted == []
+
+
+def test_what_is_called_a_relay_is_as_mixed_as_the_collection() -> None:
+    counts: dict[str, Counter[str]] = {}
+    for signature in DATABASE.requests:
+        if signature.seen and family(signature.label.name) == RELAY:
+            counts.setdefault(signature.label.flavor, Counter()).update(dict(signature.seen))
+    assert len(counts) > 3
+    assert {
+        flavor: sender(count, SHARES, factor=2) for flavor, count in counts.items()
+    } == dict.fromkeys(counts, RELAY)
+
+
+def test_our_file_keeps_names_to_what_p0fs_api_can_carry() -> None:
+    database = load(OURS)
+    labels = {signature.label for signature in database.requests}
+    names = {text for label in labels for text in (label.name, label.flavor)} | set(
+        database.links.values()
+    )
+    assert {name for name in names if len(name) > 31 or not name.isascii()} == set()
+
+
+def test_our_file_says_of_each_group_where_it_is_from() -> None:
+    origins = ("observed", "collected", "documented", "derived")
+    text = read_text(OURS).split("[mtu]")[1]
+    comments = [line for line in text.split("\n\n") if line.startswith("; ")]
+    groups = [comment for comment in comments if not comment.startswith("; ---")]
+    assert [group for group in groups if not any(origin in group for origin in origins)] == []
+
+
+def test_our_file_is_read_whole() -> None:
+    text = read_text(OURS)
+    assert isinstance(DATABASE, Database)
+    assert len(DATABASE.requests) + len(DATABASE.links) == sum(
+        line.startswith("sig ") for line in text.split("\n")
+    )
+    assert parse(text) == DATABASE

@@ -1,0 +1,414 @@
+"""Matching SYNs: p0f's verdicts from stored vectors, the rules one by one, and bytes made to hurt.
+
+tests/real compares many more SYNs with a running p0f; nothing here needs it.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import p0f_middleware
+from p0f_middleware.fingerprint.matcher import Matcher, SynMatch, Verdict
+from p0f_middleware.fingerprint.packet import read_syn
+from p0f_middleware.fingerprint.signatures import load, parse
+
+from .corpus import crafted, mutated
+from .oracle import as_p0f_logs
+from .syns import ACK, CWR, ECE, FIN, RST, SYN, ipv4, ipv6, options, tcp
+
+OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
+INSTALLED = Path("/etc/p0f/p0f.fp")
+VECTORS = [
+    line.split("\t")
+    for line in (Path(__file__).parent / "vectors" / "syns.tsv").read_text().splitlines()
+    if not line.startswith("#")
+]
+LINUX = options("mss,sok,ts,nop,ws")
+
+matcher = Matcher(load(OURS))
+
+
+def verdict(packet: bytes, signatures: str | None = None) -> Verdict:
+    """The verdict on *packet* by our database, or by one [tcp:request] section."""
+    judge = matcher
+    if signatures is not None:
+        text = (
+            f"classes = unix,win\n[mtu]\nlabel = Ethernet\nsig = 1500\n[tcp:request]\n{signatures}"
+        )
+        judge = Matcher(parse(text))
+    found = judge.match(packet)
+    assert found is not None
+    return found.verdict
+
+
+def name(packet: bytes, signatures: str | None = None) -> str | None:
+    label = verdict(packet, signatures).label
+    return label and label.name
+
+
+def expected(columns: list[str]) -> tuple[str | None, ...] | None:
+    return (
+        None
+        if columns[0] == "-"
+        else tuple(None if column == "-" else column for column in columns)
+    )
+
+
+@pytest.mark.parametrize("row", VECTORS, ids=range(len(VECTORS)))
+def test_our_database_gives_the_verdict_p0f_logged(row: list[str]) -> None:
+    assert as_p0f_logs(matcher.match(bytes.fromhex(row[0]))) == expected(row[1:7])
+
+
+@pytest.mark.skipif(not INSTALLED.exists(), reason="p0f's own signature file is not installed")
+def test_the_installed_database_gives_the_verdicts_p0f_logged() -> None:
+    installed = Matcher(load(INSTALLED))
+    ours = [as_p0f_logs(installed.match(bytes.fromhex(row[0]))) for row in VECTORS]
+    assert [one and tuple(one[1:4]) for one in ours] == [expected(row[7:10]) for row in VECTORS]
+
+
+def test_the_whole_result_of_one_syn() -> None:
+    packet = ipv4(tcp(LINUX, sport=40123), ttl=57, source="192.0.2.7")
+    found = matcher.match(packet)
+    assert found is not None
+    assert (found.address, found.port, found.source) == ("192.0.2.7", 40123, b"\xc0\x00\x02\x07")
+    assert found.verdict == Verdict(
+        raw_sig="4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0",
+        label=found.verdict.label,
+        fuzzy=False,
+        distance=7,
+        random_ttl=False,
+        link="Ethernet",
+        link_mtu=1500,
+        seen=(("Windows", 7), ("Apple", 6), ("Linux", 87)),
+    )
+    assert found.verdict.label is not None
+    assert found.verdict.label[:4] == (False, "unix", "Linux", "4.20 or newer")
+    assert (found.verdict.generic, found.verdict.excess_distance) == (False, False)
+
+
+def test_a_fuzzy_match_has_no_evidence_because_its_shape_is_another() -> None:
+    assert verdict(ipv4(tcp(LINUX))).seen
+    fuzzy = verdict(ipv4(tcp(LINUX, flags=SYN | ECE | CWR), fragment=0))
+    assert (fuzzy.fuzzy, fuzzy.seen) == (True, None)
+
+
+def test_an_ipv6_source_is_told_in_its_short_form() -> None:
+    found = matcher.match(ipv6(tcp(LINUX), source="2001:db8::7"))
+    assert found is not None
+    assert found.address == "2001:db8::7"
+
+
+def test_no_match_still_tells_raw_signature_distance_and_link() -> None:
+    found = verdict(ipv4(tcp(options("ts,mss,nop,nop")), ttl=120))
+    assert found == Verdict(
+        "4:120+8:0:1460:mss*44,0:ts,mss,nop,nop:df,id+:0", None, False, 8, False, "Ethernet", 1500
+    )
+
+
+@pytest.mark.parametrize(
+    ("packet", "expected_name"),
+    [
+        (ipv4(tcp(options("mss,nop,ws,nop,nop,sok", scale=8), window=64240), ttl=119), "Windows"),
+        (ipv4(tcp(options("mss,nop,ws,nop,nop,sok", scale=8), window=65535), ttl=52), "Windows"),
+        (ipv4(tcp(options("mss,nop,nop,sok"), window=65535), ttl=119), "Windows"),
+        (ipv4(tcp(options("mss,nop,ws,sok,ts", scale=8), window=65535), ttl=119), "Windows"),
+        (
+            ipv4(tcp(options("mss,nop,ws,nop,nop,ts,sok,eol+1", scale=6), window=65535), ident=0),
+            "macOS or iOS",
+        ),
+        (
+            ipv6(tcp(options("mss,nop,ws,nop,nop,ts,sok,eol+1", scale=6), window=65535), flow=9),
+            "macOS or iOS",
+        ),
+        (
+            ipv4(tcp(options("mss,nop,ws,sok,eol+1", scale=6), window=65535), ident=0),
+            "macOS or iOS",
+        ),
+        (ipv4(tcp(options("mss,sok,ts,nop,ws", scale=9, mss=1380), window=65535)), "Android"),
+        (ipv4(tcp(options("mss,sok" + ",nop" * 11 + ",ws", scale=9), window=65535)), "Android"),
+        (ipv4(tcp(LINUX)), "Linux"),
+        (ipv6(tcp(LINUX), flow=77), "Linux"),
+        (ipv4(tcp(LINUX), fragment=0), "Linux"),
+        (ipv4(tcp(options("mss,sok,ts,nop,ws", mss=65495), window=65483)), "Linux"),
+        (ipv4(tcp(options("mss,sok,ts,nop,ws", scale=5), window=14600)), "Linux"),
+        (ipv4(tcp(options("mss,sok,ts,nop,ws", scale=1), window=14600)), "Proxy or VPN"),
+        (ipv4(tcp(options("mss,nop,nop,sok,nop,ws"))), "Proxy or VPN"),
+        (ipv4(tcp(options("mss,nop,nop,sok,nop,ws", scale=10), window=65535)), "Proxy or VPN"),
+        (ipv4(tcp(options("mss,nop,ws,sok,ts", scale=6), window=65535), ident=0), "FreeBSD"),
+        (ipv4(tcp(options("mss,nop,nop,sok,nop,ws,nop,nop,ts", scale=6), window=16384)), "OpenBSD"),
+        (ipv4(tcp(options("mss"), window=1024), ttl=44, fragment=0), "Nmap"),
+        (ipv4(tcp(b"", window=1024), ttl=250, fragment=0), "masscan"),
+        (ipv4(tcp(b"", window=65535), ttl=250, fragment=0), "ZMap"),
+        (ipv4(tcp(b"", window=512), fragment=0), "hping"),
+    ],
+)
+def test_systems_and_scanners_are_named(packet: bytes, expected_name: str) -> None:
+    assert name(packet) == expected_name
+
+
+@pytest.mark.parametrize("ecn", [0, ECE | CWR], ids=["plain", "ecn"])
+@pytest.mark.parametrize("flow", [0, 0xABCDE], ids=["no-label", "flow-label"])
+@pytest.mark.parametrize(
+    ("layout", "window", "scale", "ttl", "expected_name"),
+    [
+        ("mss,nop,ws,nop,nop,sok", 65535, 8, 128, "Windows"),
+        ("mss,nop,ws,nop,nop,ts,sok,eol+1", 65535, 6, 64, "macOS or iOS"),
+        ("mss,sok,ts,nop,ws", 65535, 9, 64, "Android"),
+        ("mss,sok,ts,nop,ws", 64800, 7, 64, "Linux"),
+    ],
+)
+def test_ipv6_needs_no_flow_label_and_allows_one(
+    layout: str, window: int, scale: int, ttl: int, expected_name: str, flow: int, ecn: int
+) -> None:
+    segment = tcp(options(layout, mss=1440, scale=scale), window=window, flags=SYN | ecn)
+    assert name(ipv6(segment, ttl=ttl - 9, flow=flow)) == expected_name
+
+
+@pytest.mark.parametrize(
+    ("mss", "make", "link"),
+    [
+        (1460, ipv4, "Ethernet"),
+        (1440, ipv6, "Ethernet"),
+        (1452, ipv4, "PPPoE or DSL"),
+        (1380, ipv4, "WireGuard"),
+        (1436, ipv4, "GRE"),
+        (1369, ipv4, "OpenVPN"),
+        (65495, ipv4, "loopback"),
+        (1234, ipv4, None),
+    ],
+)
+def test_the_link_is_named_by_the_mtu_behind_the_mss(
+    mss: int, make: type, link: str | None
+) -> None:
+    found = verdict(make(tcp(options("mss,sok,ts,nop,ws", mss=mss))))
+    assert (found.link, found.link_mtu) == (link, mss + (40 if make is ipv4 else 60))
+
+
+@pytest.mark.parametrize("layout", ["sok,ts,nop,ws,nop", ""])
+def test_without_an_mss_the_link_is_unknown(layout: str) -> None:
+    found = verdict(ipv4(tcp(options(layout))))
+    assert (found.link, found.link_mtu) == (None, None)
+
+
+def test_a_tool_chooses_its_own_mss_so_its_link_is_unknown() -> None:
+    found = verdict(ipv4(tcp(options("mss"), window=1024), ttl=44, fragment=0))
+    assert (found.link, found.link_mtu, found.random_ttl, found.distance) == (None, None, True, 15)
+
+
+SPECIFIC = "label = s:unix:Specific:\nsig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0\n"
+GENERIC = "label = g:unix:Generic:\nsig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0\n"
+NO_DF = "label = s:unix:NoDF:\nsig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df:0\n"
+TOOL = "label = s:!:Tool:\nsys = @unix\nsig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df:0\n"
+
+
+def test_a_specific_signature_beats_a_generic_one_above_it() -> None:
+    assert name(ipv4(tcp(LINUX)), GENERIC + SPECIFIC) == "Specific"
+
+
+def test_a_generic_signature_beats_a_fuzzy_match_above_it() -> None:
+    found = verdict(ipv4(tcp(LINUX), ident=0), SPECIFIC + GENERIC.replace("df,id+", "df"))
+    assert (found.label and found.label.name, found.generic, found.fuzzy) == (
+        "Generic",
+        True,
+        False,
+    )
+
+
+def test_of_two_fuzzy_matches_the_first_in_the_file_wins() -> None:
+    packet = ipv4(tcp(LINUX, flags=SYN | ECE), ident=0)
+    assert (name(packet, SPECIFIC + NO_DF), name(packet, NO_DF + SPECIFIC)) == ("Specific", "NoDF")
+
+
+def test_a_fuzzy_match_with_a_tool_is_none_even_if_a_system_would_come_next() -> None:
+    found = verdict(ipv4(tcp(LINUX), fragment=0, ttl=60), TOOL + SPECIFIC)
+    assert (found.label, found.fuzzy, found.distance) == (None, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "fuzzy"),
+    [
+        ({"ident": 0}, True),
+        ({"fragment": 0}, True),
+        ({"fragment": 0, "ident": 0}, True),
+        ({"tos": 1}, True),
+        ({"ttl": 29}, False),
+        ({"ttl": 28}, True),
+        ({"ttl": 65}, True),
+        ({"ttl": 255}, True),
+    ],
+    ids=str,
+)
+def test_ttl_df_id_and_ecn_may_differ_in_a_fuzzy_match(change: dict[str, int], fuzzy: bool) -> None:
+    found = verdict(ipv4(tcp(LINUX), **change), SPECIFIC)  # type: ignore[arg-type]
+    assert (found.label and found.label.name, found.fuzzy) == ("Specific", fuzzy)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        ipv4(tcp(LINUX), fragment=0xC000),
+        ipv4(tcp(LINUX, seq=0)),
+        ipv4(tcp(LINUX, ack=1 << 24)),
+        ipv4(tcp(LINUX, urgent=1)),
+        ipv4(tcp(LINUX, flags=SYN | 0x08)),
+        ipv4(tcp(LINUX, flags=SYN | 0x20)),
+        ipv4(tcp(options("mss,sok,ts,nop,ws", own=0))),
+        ipv4(tcp(options("mss,sok,ts,nop,ws", peer=1))),
+        ipv4(tcp(options("mss,sok,ts,nop,ws", scale=15))),
+        ipv4(tcp(LINUX), ip_options=b"\1\1\1\1"),
+        ipv4(tcp(LINUX) + b"data"),
+        ipv6(tcp(LINUX), flow=1),
+    ],
+    ids=range(12),
+)
+def test_no_other_quirk_may_differ(packet: bytes) -> None:
+    assert name(packet, SPECIFIC) is None
+
+
+def test_a_signature_scoped_to_ipv4_matches_ipv6_too() -> None:
+    scoped = "label = s:unix:Scoped:\nsig = 4:64:0:*:*,*:mss,sok,ts,nop,ws::0\n"
+    assert name(ipv6(tcp(LINUX)), scoped) == "Scoped"
+
+
+@pytest.mark.parametrize(
+    ("window", "mss", "notation"),
+    [
+        (14600, 1460, "mss*10"),
+        (13880, 1400, "mss*10"),
+        (14600, 1400, "mss*10"),
+        (14480, 1380, "mss*10"),
+        (14400, 1400, "mtu*10"),
+        (15000, 1400, "mtu*10"),
+        (1000, 99, "1000"),
+        (0, 1460, "0"),
+        (14601, 1460, "14601"),
+    ],
+)
+def test_the_window_is_told_as_a_multiple_where_it_is_one(
+    window: int, mss: int, notation: str
+) -> None:
+    raw = verdict(ipv4(tcp(options("mss,sok,ts,nop,ws", mss=mss), window=window))).raw_sig
+    assert raw.split(":")[4] == f"{notation},7"
+
+
+def test_data_the_length_counts_but_the_kernel_did_not_save_is_a_payload() -> None:
+    packet = ipv4(tcp(LINUX), total=len(ipv4(tcp(LINUX))) + 18)
+    assert verdict(packet).raw_sig.endswith(":+")
+
+
+def test_bytes_behind_the_packet_are_ignored() -> None:
+    assert matcher.match(ipv4(tcp(LINUX)) + b"padding") == matcher.match(ipv4(tcp(LINUX)))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\x45",
+        ipv4(tcp(LINUX, flags=SYN | ACK)),
+        ipv4(tcp(LINUX, flags=SYN | FIN)),
+        ipv4(tcp(LINUX, flags=SYN | RST)),
+        ipv4(tcp(LINUX, flags=0)),
+        ipv4(tcp(LINUX), fragment=0x2000),
+        ipv4(tcp(LINUX), fragment=0x4001),
+        ipv4(tcp(LINUX), protocol=17),
+        ipv6(tcp(LINUX), next_header=0),
+        ipv4(tcp(LINUX), total=59),
+        ipv6(tcp(LINUX), payload=39),
+        ipv4(tcp(LINUX, doff=4)),
+        ipv4(tcp(LINUX, doff=11)),
+        b"\x44" + ipv4(tcp(LINUX))[1:],
+        b"\x55" + ipv4(tcp(LINUX))[1:],
+        ipv4(tcp(options("mss", mss=1331), window=1337)),
+    ],
+    ids=range(17),
+)
+def test_what_p0f_does_not_fingerprint_gives_none(packet: bytes) -> None:
+    assert matcher.match(packet) is None
+
+
+@pytest.mark.parametrize("packet", [ipv4(tcp(LINUX)), ipv6(tcp(LINUX))], ids=["ipv4", "ipv6"])
+def test_every_truncation_gives_none(packet: bytes) -> None:
+    assert [matcher.match(packet[:size]) for size in range(len(packet))] == [None] * len(packet)
+
+
+@pytest.mark.parametrize("kind", [2, 3, 4, 5, 8, 30, 255])
+def test_every_option_length_gives_a_verdict(kind: int) -> None:
+    for length in range(256):
+        found = verdict(ipv4(tcp(bytes((kind, length)) + bytes(38))))
+        assert found.raw_sig.startswith("4:64+0:0:")
+
+
+@given(st.binary(max_size=40))
+def test_any_option_bytes_give_a_verdict(option_bytes: bytes) -> None:
+    found = verdict(ipv4(tcp(option_bytes)))
+    assert len(found.raw_sig) < 250
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_verdict_or_none(packet: bytes) -> None:
+    assert isinstance(matcher.match(packet), SynMatch | None)
+
+
+@given(
+    st.sampled_from([ipv4(tcp(LINUX)), ipv6(tcp(LINUX))]),
+    st.integers(0, 79),
+    st.binary(min_size=1, max_size=20),
+)
+def test_any_overwritten_bytes_give_a_verdict_or_none(packet: bytes, at: int, junk: bytes) -> None:
+    assert isinstance(matcher.match(packet[:at] + junk + packet[at + len(junk) :]), SynMatch | None)
+
+
+@pytest.mark.parametrize(
+    "option_bytes",
+    [
+        b"\1" * 40,
+        b"\3\0" * 20,
+        b"\x1e\2" * 20,
+        b"\2\4\2\4" * 10,
+        b"\1" * 30 + b"\x08\x0a" + b"\1" * 8,
+    ],
+    ids=["nops", "zero-length", "unknown", "nested", "late-timestamp"],
+)
+def test_the_worst_options_take_less_than_a_millisecond(option_bytes: bytes) -> None:
+    forgetful, packet, spent = Matcher(load(OURS), memory=0), ipv4(tcp(option_bytes)), []
+    for _ in range(5):
+        started = time.thread_time()
+        forgetful.match(packet)
+        spent.append(time.thread_time() - started)
+    assert min(spent) < 0.001
+
+
+def test_a_shape_holds_nothing_that_differs_between_connections() -> None:
+    one = read_syn(
+        ipv4(
+            tcp(options("mss,sok,ts,nop,ws", own=5, peer=9), sport=1, seq=7),
+            ident=1,
+            source="10.0.0.1",
+        )
+    )
+    other = read_syn(
+        ipv4(
+            tcp(options("mss,sok,ts,nop,ws", own=8, peer=3), sport=2, seq=9),
+            ident=2,
+            source="10.0.0.2",
+        )
+    )
+    assert one is not None
+    assert other is not None
+    assert one[2] == other[2]
+
+
+def test_a_remembered_verdict_is_the_one_that_would_be_made() -> None:
+    packets = [*mutated(2000, seed=11), *list(crafted())[::7]]
+    for packet in packets:
+        matcher.match(packet)
+    forgetful = Matcher(load(OURS), memory=0)
+    assert [matcher.match(packet) for packet in packets] == [
+        forgetful.match(packet) for packet in packets
+    ]

@@ -1,0 +1,248 @@
+"""The real p0f 3.09b reads the same SYNs from a capture file: its log and our verdicts must be
+equal, field by field.
+
+SYN_ORACLE_COUNT sets how many random mutations are tried for each database (10000), SYN_ORACLE_SEED
+which ones.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import p0f_middleware
+from p0f_middleware.fingerprint.matcher import Matcher
+from p0f_middleware.fingerprint.signatures import load, merge, parse, read_text
+from tests.real.daemon import unavailable
+
+from .corpus import crafted, mutated
+from .oracle import as_p0f_logs, load_complaints, observe, real_p0f
+from .shapes import packets as shape_packets
+from .shapes import read_table
+from .syns import CWR, ECE, SYN, ipv4, ipv6, options, tcp
+from .twins import twin_packets
+
+OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
+INSTALLED = Path("/etc/p0f/p0f.fp")
+COUNT = int(os.environ.get("SYN_ORACLE_COUNT", "10000"))
+SEED = int(os.environ.get("SYN_ORACLE_SEED", "20240607"))
+
+# What no real file holds together: scoped and wildcard versions, moduli, random TTLs, applications
+# in fuzzy reach.
+ODD = """\
+classes = win,unix,other
+[mtu]
+label = first name
+sig   = 1500
+label = second name
+sig   = 1500
+[tcp:request]
+label = s:!:Tool:exact
+sys   = @unix,Somewhere
+sig   = *:64:0:*:64240,7:mss,sok,ts,nop,ws:df,id+:0
+label = s:unix:After the tool:
+sig   = *:64:0:*:64240,7:mss,sok,ts,nop,ws:df,id+,ecn:0
+sig   = 6:64:0:1440:*,7:mss,sok,ts,nop,ws:ecn:0
+sig   = 4:64:0:*:65535,*:mss,nop,ws,sok,ts:ecn:*
+sig   = *:64:0:*:*,*:mss,nop,ws,sok,ts:df,id+,0+:0
+sig   = *:128-:0:*:*,*:mss,nop,ws,nop,nop,sok:df,id+:0
+sig   = *:54+10:0:*:%1024,0:mss:df,id+,flow:0
+sig   = *:64:0:*:mtu*4,*:mss,nop,nop,sok:df,id+:*
+label = g:!:Generic tool:
+sys   = @win
+sig   = *:64:0:*:*,0:mss:df,id+:0
+sig   = *:255:0:*:*,*:mss,nop,nop,sok,nop,ws:df,id+:*
+"""
+
+
+# Signatures that one in ODD covers, each in a way of its own.
+@cache
+def kernel_made() -> tuple[bytes, ...]:
+    """SYNs of this machine's kernel under many settings, from a network namespace of their own."""
+    script = Path(__file__).with_name("kernel_syns.py")
+    command = ["unshare", "--net", sys.executable, str(script)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    except OSError as error:
+        unavailable(f"unshare cannot be run: {error}")
+    if done.returncode:
+        unavailable(f"no network namespace can be made: {done.stderr.strip()[-200:]}")
+    return tuple(bytes.fromhex(line) for line in done.stdout.split())
+
+
+def disagreements(packets: Sequence[bytes], database: Path) -> list[str]:
+    """The packets p0f and we say different things of, with both."""
+    matcher = Matcher(load(database))
+    ours = [as_p0f_logs(matcher.match(packet)) for packet in packets]
+    pairs = zip(packets, ours, observe(packets, database), strict=True)
+    return [f"{packet.hex()}\n ours {our}\n p0f  {its}" for packet, our, its in pairs if our != its]
+
+
+@pytest.fixture(params=["ours", "installed", "odd"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    real_p0f()
+    if request.param == "ours":
+        return OURS
+    if request.param == "installed":
+        if not INSTALLED.exists():
+            unavailable(f"{INSTALLED} is not there")
+        return INSTALLED
+    odd = tmp_path / "odd.fp"
+    odd.write_text(ODD)
+    return odd
+
+
+def test_known_shapes_get_the_verdict_p0f_logs(database: Path) -> None:
+    assert disagreements(list(crafted()), database) == []
+
+
+def test_collected_shapes_and_their_twins_get_the_verdict_p0f_logs(database: Path) -> None:
+    shapes = read_table()
+    packets = [packet for shape in shapes for packet in shape_packets(shape)]
+    packets += [packet for shape in shapes for _, packet in twin_packets(shape)]
+    assert disagreements(packets, database) == []
+
+
+def test_mutated_syns_get_the_verdict_p0f_logs(database: Path) -> None:
+    assert disagreements(list(mutated(COUNT, SEED)), database) == []
+
+
+def test_kernel_made_syns_get_the_verdict_p0f_logs(database: Path) -> None:
+    packets = kernel_made()
+    # Elsewhere the data of a TCP Fast Open SYN is missing, which p0f takes for a truncated packet.
+    whole = [packet for packet in packets if declared_length(packet) == len(packet)]
+    assert len(whole) > 500
+    assert disagreements(whole, database) == []
+
+
+def test_fast_open_syn_of_which_only_headers_were_saved_reads_as_with_its_data() -> None:
+    real_p0f()
+    headers = [packet for packet in kernel_made() if declared_length(packet) > len(packet)]
+    assert headers
+    whole = [packet + bytes(declared_length(packet) - len(packet)) for packet in headers]
+    matcher = Matcher(load(OURS))
+    assert [as_p0f_logs(matcher.match(packet)) for packet in headers] == observe(whole, OURS)
+
+
+def test_every_option_length_of_every_kind_gets_the_verdict_p0f_logs(database: Path) -> None:
+    packets = [
+        ipv4(tcp(options("mss") + bytes((kind, length)) + b"\5\1\4\2\3\0\0\7"))
+        for kind in (0, 1, 2, 3, 4, 5, 8, 19, 28, 30, 34, 253)
+        for length in range(256)
+    ]
+    assert disagreements(packets, database) == []
+
+
+def test_every_ttl_and_every_flag_gets_the_verdict_p0f_logs(database: Path) -> None:
+    linux, windows = options("mss,sok,ts,nop,ws"), options("mss,nop,ws,nop,nop,sok", scale=8)
+    segments = [tcp(linux), tcp(windows), tcp(linux, flags=SYN | ECE | CWR)]
+    packets = [
+        make(segment, ttl=ttl)
+        for segment in segments
+        for make in (ipv4, ipv6)
+        for ttl in range(256)
+    ]
+    packets += [ipv4(tcp(linux, flags=flags)) for flags in range(256)]
+    assert disagreements(packets, database) == []
+
+
+PLAIN = b"""classes = win,unix,other
+[mtu]
+label = Ethernet or modem
+sig   = 1500
+[tcp:request]
+label = s:unix:Linux:3.11 and newer
+sig   = *:64:0:*:mss*20,10:mss,sok,ts,nop,ws:df,id+:0
+"""
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(PLAIN, id="plain"),
+        pytest.param(PLAIN.replace(b"win,unix", b"win, \tunix"), id="blanks in classes"),
+        pytest.param(b"; page one\x0cpage two\n" + PLAIN, id="form feed in a comment"),
+        pytest.param(b"; a\x0bb\n" + PLAIN, id="vertical tab in a comment"),
+        pytest.param(b"; a\x1cb\n" + PLAIN, id="file separator in a comment"),
+        pytest.param(b"; a\rb\n" + PLAIN, id="carriage return in a comment"),
+        pytest.param("; a\u2028b\n".encode() + PLAIN, id="U+2028 in a comment"),
+        pytest.param("; a\x85b\n".encode() + PLAIN, id="U+0085 in a comment"),
+        pytest.param(b"; Universit\xe4t\n" + PLAIN, id="Latin-1 in a comment"),
+        pytest.param(PLAIN.replace(b"3.11 and", b"fran\xe7ais"), id="Latin-1 in a flavor"),
+        pytest.param(PLAIN.replace(b"3.11 and", b"fl\x0ca\x0bv"), id="controls in a flavor"),
+        pytest.param(PLAIN.replace(b"sig   =", b"sig="), id="no blanks"),
+        pytest.param(PLAIN.replace(b"sig   =", b" \tsig\t=\t"), id="tabs"),
+        pytest.param(PLAIN.replace(b"[mtu]", b"  [mtu]"), id="a blank before a heading"),
+        pytest.param(PLAIN + b";; seen Windows=1 Apple=2 Linux=3\n", id="evidence"),
+        pytest.param(PLAIN + b"\0", id="NUL at the end"),
+        pytest.param(PLAIN[:-1], id="no line feed at the end"),
+    ],
+)
+def test_what_p0f_loads_is_loaded(file: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "some.fp"
+    path.write_bytes(file)
+    assert load_complaints(path) == ""
+    assert [signature.layout for signature in load(path).requests] == ["mss,sok,ts,nop,ws"]
+
+
+def test_p0f_loads_our_signatures_without_a_complaint() -> None:
+    assert load_complaints(OURS) == ""
+
+
+def test_p0f_loads_ours_merged_with_the_installed_file_and_matches_alike(tmp_path: Path) -> None:
+    real_p0f()
+    if not INSTALLED.exists():
+        unavailable(f"{INSTALLED} is not there")
+    merged = tmp_path / "merged.fp"
+    merged.write_text(merge(read_text(OURS), read_text(INSTALLED)), encoding="utf-8")
+    assert load_complaints(merged) == ""
+    assert disagreements(list(mutated(1000, SEED)), merged) == []
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "*:64:0:*:mss*4:mss:df:0",
+        "*:64:0:*:70000,0:mss:df:0",
+        "*:256:0:*:4,0:mss:df:0",
+        "*:0:0:*:4,0:mss:df:0",
+        "*:250+50:0:*:4,0:mss:df:0",
+        "*:64:256:*:4,0:mss:df:0",
+        "*:64:0:70000:4,0:mss:df:0",
+        "*:64:0:*:mss*0,0:mss:df:0",
+        "*:64:0:*:mss*1001,0:mss:df:0",
+        "*:64:0:*:%1,0:mss:df:0",
+        "*:64:0:*:4,256:mss:df:0",
+        "*:64:0:*:4,0:mss,eol+1,nop:df:0",
+        "*:64:0:*:4,0:mss,?300:df:0",
+        "*:64:0:*:4,0:mss,,nop:df:0",
+        "*:64:0:*:4,0:speed:df:0",
+        "*:64:0:*:4,0:mss:odd:0",
+        "*:64:0:*:4,0:mss:df:1",
+        "4:64:0:*:4,0:mss:flow:0",
+        "6:64:0:*:4,0:mss:df:0",
+        "6:64:0:*:4,0:mss:0+:0",
+        "5:64:0:*:4,0:mss:df:0",
+        "*:64:0:*:4,0:" + ",".join(["nop"] * 25) + ":df:0",
+    ],
+)
+def test_p0f_refuses_the_signatures_we_refuse(signature: str, tmp_path: Path) -> None:
+    text = f"classes = unix\n[tcp:request]\nlabel = s:unix:Some:\nsig = {signature}\n"
+    file = tmp_path / "bad.fp"
+    file.write_text(text)
+    assert "ABORT" in load_complaints(file)
+    with pytest.raises(ValueError, match=":4: "):
+        parse(text, str(file))
+
+
+def declared_length(packet: bytes) -> int:
+    """The packet's length by its IP header."""
+    if packet[0] >> 4 == 4:
+        return int.from_bytes(packet[2:4], "big")
+    return 40 + int.from_bytes(packet[4:6], "big")

@@ -1,0 +1,272 @@
+"""p0f's signature files: what is read, what is refused, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from p0f_middleware.fingerprint.database import Label, Signature
+from p0f_middleware.fingerprint.notation import QUIRKS
+from p0f_middleware.fingerprint.signatures import SignatureError, load, parse
+
+INSTALLED = Path("/etc/p0f/p0f.fp")
+
+FILE = """\
+; a comment
+classes = win,unix
+
+[mtu]
+label = Ethernet
+sig   = 1500
+sig   = 576
+label = another name for the same
+sig   = 1500
+
+[tcp:request]
+label = s:unix:Linux:3.x
+  ; an indented comment
+  sig = *:64:0:*:mss*20,7:mss,sok,ts,nop,ws:df,id+:0
+label = g:!:Tool:
+sys   = @unix,Somewhere
+sig   = 4:54-:4:1460:1024,*:?19,mss,eol+2::*
+
+[tcp:response]
+label = what is not read may be anything
+sig   = at all
+
+[http:request]
+ua_os = Linux,Windows
+"""
+
+
+def request(signature: str) -> str:
+    return f"classes = unix\n[tcp:request]\nlabel = s:unix:Some:\nsig = {signature}\n"
+
+
+def only(signature: str) -> Signature:
+    return parse(request(signature)).requests[0]
+
+
+def test_a_file_becomes_classes_links_and_requests() -> None:
+    database = parse(FILE)
+    assert database.classes == ("win", "unix")
+    assert database.links == {1500: "Ethernet", 576: "Ethernet"}
+    assert [signature.line for signature in database.requests] == [14, 17]
+
+
+def test_every_field_of_a_signature_is_read() -> None:
+    linux, tool = parse(FILE).requests
+    assert linux == Signature(
+        label=Label(False, "unix", "Linux", "3.x"),
+        version=None,
+        ttl=64,
+        any_lower_ttl=False,
+        ip_options=0,
+        mss=None,
+        window="mss*20",
+        scale=7,
+        layout="mss,sok,ts,nop,ws",
+        quirks=QUIRKS["df"] | QUIRKS["id+"],
+        payload=False,
+        line=14,
+    )
+    assert tool == Signature(
+        label=Label(True, "!", "Tool", "", ("@unix", "Somewhere")),
+        version=4,
+        ttl=54,
+        any_lower_ttl=True,
+        ip_options=4,
+        mss=1460,
+        window=1024,
+        scale=None,
+        layout="?19,mss,eol+2",
+        quirks=0,
+        payload=None,
+        line=17,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ttl", "initial"), [("64", 64), ("54+10", 64), ("64+0", 64), ("255", 255), ("1", 1)]
+)
+def test_an_observed_ttl_and_its_distance_add_up(ttl: str, initial: int) -> None:
+    assert only(f"*:{ttl}:0:*:*,*:mss::0").ttl == initial
+
+
+@pytest.mark.parametrize(
+    ("window", "value"),
+    [
+        ("*", None),
+        ("0", 0),
+        ("65535", 65535),
+        ("mss*4", "mss*4"),
+        ("mtu*1000", "mtu*1000"),
+        ("%8192", "%8192"),
+    ],
+)
+def test_a_window_is_any_a_number_a_multiple_or_a_modulus(window: str, value: object) -> None:
+    assert only(f"*:64:0:*:{window},0:mss::0").window == value
+
+
+def test_an_option_written_by_its_number_is_the_option() -> None:
+    assert only("*:64:0:*:*,0:?2,?99,?1::0").layout == "mss,?99,nop"
+
+
+def test_a_list_may_end_in_a_comma() -> None:
+    signature = only("*:64:0:*:*,0:mss,:df,:0")
+    assert (signature.layout, signature.quirks) == ("mss", QUIRKS["df"])
+
+
+def test_a_flavor_may_hold_colons() -> None:
+    text = request("*:64:0:*:*,0:mss::0").replace("Some:", "Some:1:2")
+    assert parse(text).requests[0].label.flavor == "1:2"
+
+
+def test_a_wildcard_version_asks_only_for_quirks_the_packet_can_have() -> None:
+    signature = only("*:64:0:*:*,0:mss:df,id+,id-,ecn,0+,flow:0")
+    assert signature.quirks_for(4) == signature.quirks & ~QUIRKS["flow"]
+    assert signature.quirks_for(6) == QUIRKS["ecn"] | QUIRKS["0+"] | QUIRKS["flow"]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_line_ends_do_not_matter(line_end: str) -> None:
+    assert parse(FILE.replace("\n", line_end)) == parse(FILE)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("nonsense\n", 1),
+        ("[mtu\n", 1),
+        ("[tcp:sideways]\n", 1),
+        ("classes = win,!\n", 1),
+        ("[mtu]\nclasses = win\n", 2),
+        ("[mtu]\nsig = 1500\n", 2),
+        ("[mtu]\nlabel = A\nsig = 0\n", 3),
+        ("[mtu]\nlabel = A\nsig = 65536\n", 3),
+        ("[mtu]\nlabel = A\nsig = 1500,1492\n", 3),
+        ("[mtu]\nlabel = A\nsig = \N{SUPERSCRIPT TWO}\n", 3),
+        ("[tcp:request]\nsig = *:64:0:*:*,0:mss::0\n", 2),
+        ("[tcp:request]\nlabel = s:unix:X:\n", 2),
+        ("classes = unix\n[tcp:request]\nlabel = x:unix:X:\n", 3),
+        ("classes = unix\n[tcp:request]\nlabel = s:unix:X\n", 3),
+        ("classes = unix\n[tcp:request]\nlabel = s:unix::y\n", 3),
+        ("classes = unix\n[tcp:request]\nlabel = s:unix:X:\nsys = @unix\n", 4),
+        ("classes = unix\n[tcp:request]\nlabel = s:!:X:\nsys = @win\n", 4),
+        ("classes = unix\n[tcp:request]\nlabel = s:!:X:\nsig = *:64:0:*:*,0:mss::0\n", 4),
+        ("classes = unix\n[tcp:request]\nlabel = s:unix:X:\ncolor = red\n", 4),
+        ("[mtu]\nlabel = A\n[tcp:request]\nsig = 1500\n", 4),
+        (request("*:64:0:*:*,0:mss:"), 4),
+        (request("*:64:0:*:*,0:mss::0:0"), 4),
+        (request("5:64:0:*:*,0:mss::0"), 4),
+        (request("*:0:0:*:*,0:mss::0"), 4),
+        (request("*:250+50:0:*:*,0:mss::0"), 4),
+        (request("*:-5:0:*:*,0:mss::0"), 4),
+        (request("*:64:256:*:*,0:mss::0"), 4),
+        (request("*:64:0:65536:*,0:mss::0"), 4),
+        (request("*:64:0:*:*:mss::0"), 4),
+        (request("*:64:0:*:%1,0:mss::0"), 4),
+        (request("*:64:0:*:mss*1001,0:mss::0"), 4),
+        (request("*:64:0:*:*,256:mss::0"), 4),
+        (request("*:64:0:*:*,0:eol+1,mss::0"), 4),
+        (request("*:64:0:*:*,0:mss,,nop::0"), 4),
+        (request("*:64:0:*:*,0:speed::0"), 4),
+        (request("*:64:0:*:*,0:?256::0"), 4),
+        (request("*:64:0:*:*,0:" + "nop," * 25 + "::0"), 4),
+        (request("*:64:0:*:*,0:mss:odd:0"), 4),
+        (request("4:64:0:*:*,0:mss:flow:0"), 4),
+        (request("6:64:0:*:*,0:mss:df:0"), 4),
+        (request("*:64:0:*:*,0:mss::1"), 4),
+        (request("*:64:0:*:" + "9" * 5000 + ",0:mss::0"), 4),
+    ],
+    ids=range(42),
+)
+def test_a_malformed_line_is_named_with_file_and_number(text: str, line: int) -> None:
+    with pytest.raises(SignatureError, match=rf"^some\.fp:{line}: "):
+        parse(text, "some.fp")
+
+
+def test_loading_names_the_file_in_errors(tmp_path: Path) -> None:
+    file = tmp_path / "bad.fp"
+    file.write_text("[mtu]\nsig = 1\n")
+    with pytest.raises(SignatureError, match=r"bad\.fp:2: "):
+        load(file)
+
+
+def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none.fp")
+
+
+SEEN = request("*:64:0:*:*,0:mss::0") + ";; seen Windows=75 Apple=0 Linux=42\n"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["\f", "\v", "\x1c", "\x1e", "\x85", "\u2028", "\u2029", "\r", "\ufeff"],
+    ids=ascii,
+)
+def test_only_a_line_feed_ends_a_comment(odd: str) -> None:
+    assert parse(f"; page one{odd}page two\n{SEEN}") == parse(f"; a comment\n{SEEN}")
+
+
+@pytest.mark.parametrize(
+    "classes", ["unix, win", "unix,\twin", " unix,win", "unix,,win", "unix,win "]
+)
+def test_blanks_may_stand_around_classes(classes: str) -> None:
+    assert parse(f"classes = {classes}\n").classes == ("unix", "win")
+
+
+@pytest.mark.parametrize(
+    "classes", ["unix,", "unix,win,", "", "unix ,win", "\u00fcnix", "unix,\fwin"]
+)
+def test_other_classes_are_refused(classes: str) -> None:
+    with pytest.raises(SignatureError, match=r":1: malformed class"):
+        parse(f"classes = {classes}\n")
+
+
+def test_blanks_may_stand_after_the_commas_of_systems() -> None:
+    label = "label = s:!:Tool:\nsys = @unix, Some System\n"
+    text = request("*:64:0:*:*,0:mss::0").replace("label = s:unix:Some:\n", label)
+    assert parse(text).requests[0].label.systems == ("@unix", "Some System")
+
+
+@pytest.mark.parametrize("flavor", [b"fran\xe7ais", "fran\u00e7ais".encode()])
+def test_a_name_may_be_latin_1_or_utf_8(flavor: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "names.fp"
+    file.write_bytes(request("*:64:0:*:*,0:mss::0").encode().replace(b"Some:", b"Some:" + flavor))
+    assert load(file).requests[0].label.flavor == "fran\u00e7ais"
+
+
+@pytest.mark.parametrize(
+    "bom", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"], ids=["utf-8", "utf-16-le", "utf-16-be"]
+)
+def test_a_byte_order_mark_is_named_in_the_error(bom: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "bom.fp"
+    file.write_bytes(bom + SEEN.encode())
+    with pytest.raises(SignatureError, match=r"bom\.fp:1: .*BOM"):
+        load(file)
+
+
+def test_a_byte_order_mark_in_a_text_is_named_in_the_error() -> None:
+    with pytest.raises(SignatureError, match=r"some\.fp:1: .*BOM"):
+        parse("\ufeff" + SEEN, "some.fp")
+
+
+def test_what_follows_a_nul_on_a_line_is_not_read() -> None:
+    text = request("*:64:0:*:*,0:mss::0\0junk").replace("Some:", "Some:fla\0vor")
+    (signature,) = parse("; a\0b\n\0\n" + text).requests
+    assert signature.label == Label(False, "unix", "Some", "fla")
+
+
+def test_a_label_is_written_as_it_stands_in_the_file() -> None:
+    labels = {signature.label.notation for signature in parse(FILE).requests}
+    assert labels == {"s:unix:Linux:3.x", "g:!:Tool:"}
+
+
+@pytest.mark.skipif(not INSTALLED.exists(), reason="p0f's own signature file is not installed")
+def test_the_installed_file_is_read_whole() -> None:
+    database = load(INSTALLED)
+    text = INSTALLED.read_text().split("[tcp:request]")[1].split("[tcp:response]")[0]
+    assert len(database.requests) == sum(line.startswith("sig") for line in text.splitlines())

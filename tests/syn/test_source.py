@@ -1,0 +1,632 @@
+"""Syn: whose SYN a visitor gets, and the reason where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p0f_middleware import P0fASGIMiddleware, P0fStatus, P0fWSGIMiddleware, save_syn
+from p0f_middleware._outcome import Outcome
+from p0f_middleware.syn import Syn, listeners, source, when_ready
+from p0f_middleware.syn.kernel import keeps_syns, read_saved_syn
+
+from .connections import FakeVisitor, connection, no_connection, visitor_by
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
+
+HEADER = "X-Client-SYN"
+TEXT = "4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0"
+
+
+@pytest.fixture(autouse=True)
+def _no_other_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources of other tests may still search, and would find the listeners of this one."""
+    if listeners._thread is not None:
+        listeners._thread.join(20)
+    monkeypatch.setattr(listeners, "_next_search", 0.0)
+    monkeypatch.setattr(listeners, "LONGEST", 0.0)
+
+
+@pytest.fixture
+def unarmed() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock
+
+
+@pytest.fixture
+def listener(unarmed: socket.socket) -> socket.socket:
+    save_syn(unarmed)
+    return unarmed
+
+
+@pytest.fixture
+def accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    with connection(listener) as accepted:
+        yield accepted
+
+
+@pytest.fixture
+def visitor(accepted: socket.socket) -> FakeVisitor:
+    return visitor_by(accepted)
+
+
+@pytest.fixture
+def syn() -> Syn:
+    return Syn(arm=False)
+
+
+def ask(syn: Syn, visitor: FakeVisitor) -> Outcome:
+    return syn.fingerprint(visitor, 0.0)
+
+
+def unavailable(outcome: Outcome) -> str:
+    """The reason of an outcome without fingerprint."""
+    assert (outcome.info, outcome.status) == (None, P0fStatus.UNAVAILABLE)
+    assert outcome.reason is not None
+    return outcome.reason
+
+
+# A fingerprint
+
+
+def test_a_visitor_gets_what_its_syn_tells(syn: Syn, visitor: FakeVisitor) -> None:
+    before = int(time.time())
+    info, status, reason = ask(syn, visitor)
+    assert info is not None
+    assert (status, reason) == (P0fStatus.OK, None)
+    assert (info.source, info.os_name, info.distance, info.total_conn) == ("syn", "Linux", 0, 1)
+    assert info.first_seen == info.last_seen
+    assert before <= info.first_seen.timestamp() <= time.time()  # type: ignore[union-attr]
+    assert (info.signature or "").startswith("s:unix:Linux:")
+
+
+def test_what_a_syn_does_not_tell_is_none(syn: Syn, visitor: FakeVisitor) -> None:
+    info = ask(syn, visitor).info
+    assert info is not None
+    untold = ("uptime", "last_nat", "last_chg", "bad_sw", "http_name", "language", "tick_rate")
+    assert [info[name] for name in untold] == [None] * len(untold)
+
+
+def test_a_syn_that_no_signature_matches_is_a_fingerprint_too(
+    visitor: FakeVisitor, tmp_path: Path
+) -> None:
+    (tmp_path / "nobody.fp").write_text("classes = unix\n\n[mtu]\n\n[tcp:request]\n")
+    info, status, reason = ask(Syn(database=tmp_path / "nobody.fp", arm=False), visitor)
+    assert info is not None
+    assert (status, reason, info.os_name, info.signature) == (P0fStatus.OK, None, None, None)
+
+
+def test_an_mtu_above_16_bits_is_a_fingerprint_without_it(syn: Syn) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        save_syn(listener)
+        with connection(listener, "::1") as accepted:
+            info, status, _ = ask(syn, visitor_by(accepted))
+    assert info is not None
+    assert (status, info.os_name, info.link_mtu) == (P0fStatus.OK, "Linux", None)
+
+
+# One connection, many requests
+
+
+def test_later_requests_of_a_connection_get_the_same(syn: Syn, visitor: FakeVisitor) -> None:
+    assert ask(syn, visitor) is ask(syn, visitor)
+
+
+def test_a_descriptor_used_again_is_another_connection(syn: Syn, listener: socket.socket) -> None:
+    seen = []
+    for address in ("127.0.0.2", "127.0.0.3"):
+        with connection(listener, source=address) as accepted:
+            visitor = visitor_by(accepted)
+            outcome = ask(syn, visitor)
+            other = ask(syn, replace(visitor, peer_address="127.0.0.2"))
+            seen.append((accepted.fileno(), outcome.status, other.status))
+    (first, *_), (second, *statuses) = seen
+    assert first == second
+    assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
+
+
+def test_two_sources_in_a_process_may_ask_about_one_connection(visitor: FakeVisitor) -> None:
+    assert [ask(Syn(arm=False), visitor).status for _ in range(2)] == [P0fStatus.OK] * 2
+
+
+def test_a_later_request_needs_no_socket(syn: Syn, visitor: FakeVisitor) -> None:
+    first = ask(syn, visitor)
+    assert ask(syn, replace(visitor, find_socket=no_connection)) is first
+
+
+def test_a_syn_goes_with_the_servers_object(syn: Syn, listener: socket.socket) -> None:
+    kept = len(source._kept)
+    with connection(listener) as accepted:
+        ask(syn, visitor_by(accepted))
+        assert len(source._kept) == kept + 1
+    del accepted
+    assert len(source._kept) == kept
+
+
+class Unreferable:
+    """As asyncio's and uvloop's objects for a socket."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("shown", [None, Unreferable()], ids=["none", "takes no weak reference"])
+def test_where_there_is_no_object_a_syn_stays_with_the_descriptors_socket(
+    syn: Syn, listener: socket.socket, shown: object
+) -> None:
+    descriptors, ports = set(), set()
+    for _ in range(3):
+        with connection(listener) as accepted:
+            visitor = replace(visitor_by(accepted), connection=shown)
+            assert ask(syn, visitor) is ask(syn, visitor)
+            assert ask(syn, visitor).status is P0fStatus.OK
+            descriptors.add(accepted.fileno())
+            ports.add(visitor.port)
+    assert (len(descriptors), len(ports)) == (1, 3)
+
+
+def test_requests_of_one_connection_in_two_threads_both_get_the_syn(
+    syn: Syn, listener: socket.socket
+) -> None:
+    for _ in range(50):
+        with connection(listener) as accepted:
+            together = threading.Barrier(2)
+
+            def find_socket(
+                sock: socket.socket = accepted, together: threading.Barrier = together
+            ) -> socket.socket:
+                together.wait(10)
+                return sock
+
+            visitor = replace(visitor_by(accepted), find_socket=find_socket)
+            with ThreadPoolExecutor(2) as pool:
+                outcomes = [pool.submit(ask, syn, visitor) for _ in range(2)]
+            assert [outcome.result().status for outcome in outcomes] == [P0fStatus.OK] * 2
+
+
+def test_a_lock_whose_owner_is_gone_is_replaced(
+    syn: Syn, visitor: FakeVisitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_lock", lost := threading.Lock())
+    lost.acquire()
+    assert ask(syn, visitor).status is P0fStatus.OK
+    assert source._lock is not lost
+
+
+# Whose SYN it is
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"peer_address": "203.0.113.7"},
+        {"peer_address": "127.0.0.2"},
+        {"peer_address": "::1"},
+        {"peer_address": "not an address"},
+        {"peer_port": 1},
+        {"peer_port": 0},
+        {"peer_address": "203.0.113.7", "peer_port": 0},
+        {"peer_address": "203.0.113.7", "peer_port": None},
+    ],
+    ids=str,
+)
+def test_a_server_that_reports_another_peer_gets_no_fingerprint(
+    syn: Syn, visitor: FakeVisitor, change: dict[str, Any]
+) -> None:
+    ask(syn, visitor)  # what the connection was told is not told to whom the server reports
+    changed = replace(visitor, **change)
+    assert unavailable(ask(syn, changed)) == (
+        f"the server reports {changed.peer_address} port {changed.peer_port or 'unknown'} as the"
+        f" client, but the connection comes from 127.0.0.1 port {visitor.peer_port}: a proxy's"
+        " header was applied before this middleware. Have the server report the peer itself"
+        " (uvicorn: --no-proxy-headers) and name the proxy in trusted_proxies"
+    )
+
+
+def test_of_a_server_that_gives_no_port_the_address_counts(syn: Syn, visitor: FakeVisitor) -> None:
+    assert ask(syn, replace(visitor, peer_port=None)).status is P0fStatus.OK
+
+
+def test_a_visitor_without_address_has_no_fingerprint(syn: Syn, visitor: FakeVisitor) -> None:
+    outcome = ask(syn, replace(visitor, peer_address=None, address=None))
+    assert outcome == (None, P0fStatus.NO_ADDRESS, "the request has no client address")
+
+
+# No SYN
+
+
+def test_a_connection_that_came_before_its_listener_was_armed_has_none(
+    unarmed: socket.socket,
+) -> None:
+    with connection(unarmed) as early:
+        assert unavailable(ask(Syn(arm=False), visitor_by(early))) == (
+            "TCP_SAVE_SYN was not enabled on the listener when this connection came: call save_syn"
+        )
+
+
+def test_listeners_there_are_are_armed_when_syn_is_made(unarmed: socket.socket) -> None:
+    syn = Syn()
+    with connection(unarmed) as accepted:
+        assert ask(syn, visitor_by(accepted)).status is P0fStatus.OK
+
+
+def test_a_request_has_the_listener_found_that_no_search_found(
+    unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(listeners, "search", lambda: None)
+        syn = Syn()
+    with connection(unarmed) as first:
+        assert "not enabled" in unavailable(ask(syn, visitor_by(first)))
+    assert listeners._thread is not None
+    listeners._thread.join(20)
+    with connection(unarmed) as second:
+        assert ask(syn, visitor_by(second)).status is P0fStatus.OK
+
+
+def test_a_syn_that_something_else_has_read_is_gone(syn: Syn, accepted: socket.socket) -> None:
+    read_saved_syn(accepted)
+    assert unavailable(ask(syn, visitor_by(accepted))).startswith("the kernel kept no SYN")
+
+
+def test_a_unix_socket_has_no_syn(syn: Syn) -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        visitor = FakeVisitor("192.0.2.1", find_socket=lambda: one)
+        assert "cannot be read: Operation not supported" in unavailable(ask(syn, visitor))
+
+
+def test_a_closed_connection_has_no_syn(syn: Syn, visitor: FakeVisitor) -> None:
+    visitor.socket().close()
+    assert "cannot be read: Bad file descriptor" in unavailable(ask(syn, visitor))
+
+
+@pytest.mark.parametrize("behind_proxy", [True, False])
+def test_http_3_has_no_syn(with_header: Syn, visitor: FakeVisitor, behind_proxy: bool) -> None:
+    over_quic = replace(visitor, http_version="3", behind_proxy=behind_proxy)
+    assert unavailable(ask(with_header, over_quic)) == (
+        "HTTP/3 runs over QUIC, not TCP, so there is no SYN"
+    )
+
+
+def test_a_server_that_hides_its_socket_is_the_reason(syn: Syn) -> None:
+    reason = unavailable(ask(syn, FakeVisitor("192.0.2.1", 1)))
+    assert reason == "the server does not expose the request's socket"
+
+
+def test_each_reason_is_logged_once(syn: Syn, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        ask(syn, FakeVisitor("192.0.2.1", 1))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "does not expose the request's socket" in caplog.text
+
+
+# Behind a trusted proxy
+
+
+Sent = tuple[str, int]
+
+
+@pytest.fixture
+def sent(listener: socket.socket) -> Sent:
+    """The SYN of a client at 127.0.0.2, as HAProxy sends it, and the client's port."""
+    with connection(listener, source="127.0.0.2") as accepted:
+        return read_saved_syn(accepted).hex().upper(), accepted.getpeername()[1]
+
+
+@pytest.fixture
+def proxied(visitor: FakeVisitor, sent: Sent) -> FakeVisitor:
+    """A visitor that a trusted proxy has named, whose SYN it sends."""
+    return replace(
+        visitor,
+        behind_proxy=True,
+        address="127.0.0.2",
+        port=None,
+        headers={HEADER: sent[0]},
+        trusted=frozenset({"127.0.0.1"}),
+    )
+
+
+@pytest.fixture
+def with_header() -> Syn:
+    return Syn(arm=False, header=HEADER)
+
+
+def test_a_trusted_proxys_own_syn_is_not_told(syn: Syn, proxied: FakeVisitor) -> None:
+    assert unavailable(ask(syn, proxied)) == (
+        "Syn() cannot see through a proxy. HAProxy 3.4: Syn(header=...). nginx, Caddy: the p0f"
+        " daemon or SharedSyn"
+    )
+
+
+def test_a_trusted_proxy_sends_the_clients_syn(with_header: Syn, proxied: FakeVisitor) -> None:
+    info, status, reason = ask(with_header, proxied)
+    assert info is not None
+    assert (status, reason, info.source, info.os_name) == (P0fStatus.OK, None, "syn", "Linux")
+    assert ask(with_header, proxied).info == info
+
+
+def test_a_syn_with_an_ethernet_header_is_read_too(
+    with_header: Syn, proxied: FakeVisitor, sent: Sent
+) -> None:
+    frame = f"{'00' * 12}0800{sent[0]}"
+    framed = ask(with_header, replace(proxied, headers={HEADER: frame})).info
+    plain = ask(with_header, proxied).info
+    assert framed is not None
+    assert plain is not None
+    assert framed.raw_sig == plain.raw_sig
+
+
+@pytest.mark.parametrize("client", ["127.0.0.2", "203.0.113.9", None])
+def test_p0fs_text_names_nobody_and_is_taken_at_the_proxys_word(
+    with_header: Syn, proxied: FakeVisitor, client: str | None
+) -> None:
+    info, status, _ = ask(with_header, replace(proxied, address=client, headers={HEADER: TEXT}))
+    assert info is not None
+    assert (status, info.raw_sig, info.source) == (P0fStatus.OK, TEXT, "syn")
+
+
+def test_a_clients_port_has_to_be_the_syns(
+    with_header: Syn, proxied: FakeVisitor, sent: Sent
+) -> None:
+    ports = sent[1], sent[1] ^ 1
+    statuses = [ask(with_header, replace(proxied, port=port)).status for port in ports]
+    assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
+
+
+@pytest.mark.parametrize(("client", "shown"), [("127.0.0.3", "127.0.0.3"), (None, "unknown")])
+def test_a_syn_of_somebody_else_than_the_client_is_not_told(
+    with_header: Syn, proxied: FakeVisitor, client: str | None, shown: str
+) -> None:
+    assert unavailable(ask(with_header, replace(proxied, address=client))) == (
+        f"the SYN in {HEADER} is from 127.0.0.2, but the client is {shown}"
+    )
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", None], ids=["TCP", "Unix socket"])
+def test_where_no_header_names_the_client_the_syn_does(
+    with_header: Syn, proxied: FakeVisitor, peer: str | None
+) -> None:
+    alone = replace(proxied, peer_address=peer, address=peer)
+    assert ask(with_header, alone).status is P0fStatus.OK
+
+
+def test_the_syn_of_a_proxy_before_the_proxy_is_not_told(
+    with_header: Syn, proxied: FakeVisitor
+) -> None:
+    alone = replace(proxied, address="127.0.0.1", trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
+    assert unavailable(ask(with_header, alone)) == (
+        f"the SYN in {HEADER} is from 127.0.0.2, but that is a trusted proxy too"
+    )
+
+
+def test_a_client_inside_of_a_trusted_network_is_told_its_syn(
+    with_header: Syn, proxied: FakeVisitor
+) -> None:
+    inside = replace(proxied, trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
+    assert ask(with_header, inside).status is P0fStatus.OK
+
+
+@pytest.mark.parametrize("headers", [{}, {HEADER: ""}, {HEADER: " "}], ids=str)
+def test_a_proxy_that_sends_no_syn_has_no_fingerprint(
+    with_header: Syn, proxied: FakeVisitor, headers: dict[str, str]
+) -> None:
+    reason = unavailable(ask(with_header, replace(proxied, headers=headers)))
+    assert reason == (
+        f"the trusted proxy sends no SYN in {HEADER}. HAProxy: tcp-ss 1 on the bind line"
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["-", "zz", "45", "4" * 2000, "é", "45,45", "00" * 60, "4:64", "\0", "9" * 5000]
+)
+def test_what_is_not_a_syn_is_no_match(with_header: Syn, proxied: FakeVisitor, value: str) -> None:
+    outcome = ask(with_header, replace(proxied, headers={HEADER: value}))
+    assert outcome == (None, P0fStatus.NO_MATCH, "this is not a SYN that p0f fingerprints")
+
+
+@given(value=st.text(max_size=300))
+def test_any_header_gives_an_outcome(value: str) -> None:
+    proxied = FakeVisitor("127.0.0.1", 1, "127.0.0.2", None, True, {HEADER: value})
+    outcome = ask(HEADER_SYN, proxied)
+    assert outcome.status in (P0fStatus.OK, P0fStatus.NO_MATCH, P0fStatus.UNAVAILABLE)
+
+
+HEADER_SYN = Syn(arm=False, header=HEADER)
+
+
+# A server that has put the client in the trusted proxy's place
+
+
+@pytest.fixture
+def replaced(proxied: FakeVisitor) -> FakeVisitor:
+    return replace(
+        proxied, behind_proxy=False, peer_address="127.0.0.2", peer_port=0, address="127.0.0.2"
+    )
+
+
+@pytest.mark.parametrize("port", [None, 0, 12345])
+def test_the_kernels_own_peer_tells_that_it_is_the_proxy(
+    with_header: Syn, replaced: FakeVisitor, port: int | None
+) -> None:
+    assert ask(with_header, replace(replaced, port=port)).status is P0fStatus.OK
+
+
+def test_p0fs_text_is_taken_from_it_too(with_header: Syn, replaced: FakeVisitor) -> None:
+    assert ask(with_header, replace(replaced, headers={HEADER: TEXT})).status is P0fStatus.OK
+
+
+def test_the_syn_has_to_be_that_clients(with_header: Syn, replaced: FakeVisitor) -> None:
+    other = replace(replaced, peer_address="127.0.0.3", address="127.0.0.3")
+    assert "but the client is 127.0.0.3" in unavailable(ask(with_header, other))
+
+
+def test_without_an_address_of_the_client_there_is_none(
+    with_header: Syn, replaced: FakeVisitor
+) -> None:
+    nobody = replace(replaced, peer_address=None, address=None, headers={HEADER: TEXT})
+    assert ask(with_header, nobody).status is P0fStatus.NO_ADDRESS
+
+
+def test_a_header_of_a_peer_that_is_not_trusted_is_not_read(
+    with_header: Syn, visitor: FakeVisitor, sent: Sent
+) -> None:
+    for value in (sent[0], TEXT, "nonsense"):
+        outcome = ask(with_header, replace(visitor, headers={HEADER: value}))
+        assert outcome == ask(Syn(arm=False), visitor)
+
+
+def test_a_header_does_not_help_a_client_that_the_server_took_from_a_header(
+    with_header: Syn, replaced: FakeVisitor
+) -> None:
+    stranger = replace(replaced, trusted=frozenset({"192.0.2.1"}))
+    assert "the server reports 127.0.0.2" in unavailable(ask(with_header, stranger))
+
+
+# An event loop on which nothing may block
+
+
+def run_watched(function: Callable[[], Any]) -> Any:
+    """Call a function on an event loop of which BlockBuster forbids calls that may block."""
+    blockbuster = pytest.importorskip("blockbuster")
+
+    async def run() -> Any:
+        with blockbuster.blockbuster_ctx():
+            return function()
+
+    return asyncio.run(run())
+
+
+def test_a_request_blocks_no_event_loop(
+    syn: Syn, with_header: Syn, visitor: FakeVisitor, proxied: FakeVisitor
+) -> None:
+    def requests() -> list[P0fStatus]:
+        return [ask(syn, visitor).status, ask(with_header, proxied).status]
+
+    assert run_watched(requests) == [P0fStatus.OK] * 2
+
+
+def test_a_request_whose_listener_kept_no_syns_blocks_no_event_loop(
+    unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(listeners, "search", lambda: None)
+        syn = Syn()
+    with connection(unarmed) as accepted:
+        visitor = visitor_by(accepted)
+        assert run_watched(lambda: ask(syn, visitor)).status is P0fStatus.UNAVAILABLE
+
+
+# Options
+
+
+def test_another_option_that_is_unknown_is_an_error() -> None:
+    options: dict[str, Any] = {"databse": "x"}
+    with pytest.raises(TypeError, match="databse"):
+        Syn(**options)
+
+
+@pytest.mark.parametrize("header", ["", "X Client", "X-Client-SYN\n", "Überschrift", b"X", 7])
+def test_a_header_is_the_name_of_one(header: Any) -> None:
+    with pytest.raises(ValueError, match="header is the name of an HTTP header"):
+        Syn(arm=False, header=header)
+
+
+def test_the_header_is_shown() -> None:
+    assert (Syn(arm=False).header, Syn(arm=False, header=HEADER).header) == (None, HEADER)
+
+
+def test_a_signature_file_with_an_error_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.fp").write_text("[tcp:request]\nsig = nonsense\n")
+    with pytest.raises(ValueError, match=r"bad\.fp:2"):
+        Syn(arm=False, database=tmp_path / "bad.fp")
+
+
+def test_a_signature_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Syn(arm=False, database=tmp_path / "none.fp")
+
+
+def test_a_signature_file_that_has_changed_is_read_again(
+    visitor: FakeVisitor, tmp_path: Path
+) -> None:
+    known = ask(Syn(arm=False), visitor).info
+    assert known is not None
+    path, names = tmp_path / "mine.fp", []
+    for name in ("One", "Another"):
+        label = f"label = s:unix:{name}:\nsig = {known.raw_sig}\n"
+        path.write_text(f"classes = unix\n[mtu]\n[tcp:request]\n{label}")
+        info = ask(Syn(database=path, arm=False), visitor).info
+        names.append(info and info.os_name)
+    assert names == ["One", "Another"]
+
+
+# In the middlewares
+
+
+def environ_by(accepted: socket.socket, **more: object) -> dict[str, Any]:
+    address, port = accepted.getpeername()[:2]
+    environ = {"gunicorn.socket": accepted, "REMOTE_ADDR": address, "REMOTE_PORT": str(port)}
+    return environ | more
+
+
+def test_the_wsgi_middleware_puts_it_into_environ(syn: Syn, accepted: socket.socket) -> None:
+    environ = environ_by(accepted)
+    P0fWSGIMiddleware(lambda *_: [], syn)(environ, lambda *_: lambda _: None)
+    assert environ["p0f.info"].os_name == "Linux"
+    assert (environ["p0f.status"], environ["p0f.reason"]) == ("ok", None)
+
+
+def test_the_wsgi_middleware_tells_the_syn_of_its_trusted_proxy(
+    with_header: Syn, accepted: socket.socket, sent: Sent
+) -> None:
+    environ = environ_by(accepted, HTTP_X_CLIENT_SYN=sent[0], HTTP_X_FORWARDED_FOR="127.0.0.2")
+    app = P0fWSGIMiddleware(lambda *_: [], with_header, trusted_proxies=["127.0.0.1"])
+    app(environ, lambda *_: lambda _: None)
+    assert (environ["p0f.status"], environ["p0f.info"].source) == ("ok", "syn")
+
+
+@pytest.mark.parametrize("middleware", [P0fWSGIMiddleware, P0fASGIMiddleware])
+def test_without_a_source_it_is_the_connections_syn(
+    middleware: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("P0F_SOCKET", raising=False)
+    assert isinstance(middleware(lambda *_: []).source, Syn)
+
+
+def test_nothing_of_it_is_imported_until_it_is_used() -> None:
+    program = (
+        "import sys, p0f_middleware;"
+        "p0f_middleware.P0fWSGIMiddleware(None, '/run/p0f.sock');"
+        "print([name for name in sys.modules if 'syn.source' in name or 'fingerprint' in name])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert run.stdout == b"[]\n"
+
+
+# gunicorn's hook
+
+
+def test_when_ready_arms_gunicorns_listeners(unarmed: socket.socket) -> None:
+    when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=unarmed)]))
+    assert keeps_syns(unarmed)
+
+
+def test_when_ready_leaves_unix_sockets_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket(socket.AF_UNIX) as unix, caplog.at_level(logging.INFO):
+        when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=unix)]))
+    assert "are not kept" in caplog.text
