@@ -88,6 +88,20 @@ def systems(session: nox.Session) -> None:
     session.run(PYTHON, "-m", "tests.bare_debian", *(session.posargs or SYSTEMS))
 
 
+@nox.session
+def free_threaded(session: nox.Session) -> None:
+    """The fast tests on a Python without the interpreter lock, built where it is missing."""
+    session.run(PYTHON, "-m", "tests.free_threaded")
+    printed = session.run(PYTHON, "-m", "tests.free_threaded", silent=True)
+    interpreter = str(printed).strip()
+    folder = Path(".nox", "free_threaded")
+    session.run(interpreter, "-m", "venv", "--clear", str(folder))
+    python = str(folder / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "-q", ".[fast]")
+    env = {"PYTHON_GIL": "0"}  # also where an extension asks for the lock
+    session.run(python, "-m", "pytest", "--ignore=tests/real", *session.posargs, env=env)
+
+
 def find_unknown_types(session: nox.Session) -> list[str]:
     """What `pyright --verifytypes` finds in the package as users install it."""
     folder = session.create_tmp()

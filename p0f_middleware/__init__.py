@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from ._daemon.aio import AsyncP0f
     from .asgi import P0fASGIMiddleware
     from .fingerprint import fingerprint_syn
-    from .shared.aio import AsyncSharedSyn
-    from .shared.blocking import SharedSyn
+    from .shared.source import AsyncSharedSyn, SharedSyn
     from .syn import Syn, save_syn
 
 __all__ = [
@@ -77,9 +76,9 @@ __version__ = "1.0.0"
 
 _LATER = {
     "AsyncP0f": "._daemon.aio",
-    "AsyncSharedSyn": ".shared.aio",
+    "AsyncSharedSyn": ".shared.source",
     "P0fASGIMiddleware": ".asgi",
-    "SharedSyn": ".shared.blocking",
+    "SharedSyn": ".shared.source",
     "Syn": ".syn",
     "fingerprint_syn": ".fingerprint",
     "save_syn": ".syn",

@@ -1,19 +1,18 @@
 """The command line: `p0f-middleware COMMAND ...`, also `python -m p0f_middleware`.
 
-Only `COMMANDS` lists the commands. Each has a module of its name in `_commands`, with
-`add_arguments(parser)` and `run(options)`; this file knows nothing else about them. The fact a
-reader would get wrong: a module is imported only when its command is typed, so that no command pays
-for another's imports. Exit status 2 means that a command could not do its work; one line on stderr
-then says why.
+Each command has a module of its name in `_commands`, which is imported only when the command is
+typed, so that no command pays for another's imports. Exit status 2 means that a command could not
+do its work; one line on stderr then says why.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any
 
 from . import __version__
 
@@ -22,20 +21,11 @@ COMMANDS = {
     "query": "ask p0f about an address",
     "doctor": "find out why p0f.info is None",
     "signatures": "print the path of our signature file for p0f",
+    "unit": "print a systemd unit for p0f or for the edge",
     "edge": "share the SYNs that arrive here through Redis or Valkey",
     "watch": "show the SYNs that arrive here",
 }
 """The commands and what they do, as --help lists them."""
-
-
-class CommandModule(Protocol):
-    """What a module of `_commands` provides for its command."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the command's description, arguments and options to the parser."""
-
-    def run(self, options: argparse.Namespace) -> int:
-        """Do the command's work; returns the exit status."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    return _module(options.command).run(options)
+    try:
+        status: int = _module(options.command).run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone, as after `| head -n 1`. Python flushes stdout once more when it
+        # ends, which must not raise this again (see the note on SIGPIPE in the docs of `signal`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -75,8 +73,9 @@ class _CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(*args, **kwargs)
 
 
-def _module(command: str) -> CommandModule:
-    return cast(CommandModule, import_module(f"._commands.{command}", __package__))
+def _module(command: str) -> Any:
+    """A module with `add_arguments(parser)` and `run(options)`, which returns the exit status."""
+    return import_module(f"._commands.{command}", __package__)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,19 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from p0f_middleware import _outage
 
-from . import own_network
+from . import needs, own_network
 
 # For programs that tests start: eventlet's own resolver imports httpcore and trio, half patched.
 os.environ["EVENTLET_NO_GREENDNS"] = "yes"
+
+
+# On a busy machine to draw an example may take long; that says nothing of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture
@@ -41,8 +47,14 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"network: {'its own' if own else 'shared, so other loopback traffic may disturb tests'}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    needs.check(item)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_OWN_NETWORK] = own_network.enter()
+    config.addinivalue_line("markers", "needs(program, ...): see tests/needs.py")
     if sys.version_info < (3, 11):  # its TLS leaves transports unclosed where the peer hangs up
         config.addinivalue_line(
             "filterwarnings", "ignore:unclosed transport <asyncio.sslproto:ResourceWarning"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -50,7 +52,10 @@ def serve(
 def serve_all(
     commands: Mapping[Place, list[str]], *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """As `serve`, for several servers by place; they start at the same time."""
+    """As `serve`, for several servers by place; they start at the same time.
+
+    A command may begin with variables of its own, NAME=value, as in a shell.
+    """
     log = cwd / "server.log"
     log.write_bytes(b"")
     processes = []
@@ -74,11 +79,12 @@ def serve_all(
 def _start(
     command: list[str], cwd: Path, env: Mapping[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
+    settings = list(itertools.takewhile(lambda word: re.match(r"\w+=", word), command))
     with log.open("ab") as output:
         return subprocess.Popen(
-            command,
+            command[len(settings) :],
             cwd=cwd,
-            env={**os.environ, **env},
+            env={**os.environ, **env, **dict(word.split("=", 1) for word in settings)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

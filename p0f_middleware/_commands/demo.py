@@ -1,54 +1,40 @@
 """`p0f-middleware demo`: serve a page that shows its visitor's fingerprint, through the middleware.
 
-The page is a WSGI application like any other (`demo_app`); this module is the server around it. The
-fact a reader would get wrong: no signal handler raises, so that no signal can interrupt the
-cleanup. Ctrl-C, however often it is pressed, leaves no process and no file behind.
-
-Theory of operation: the main thread waits for a signal; `serve_forever` runs in a second thread,
-and each request in a thread of its own. For each signal, Python writes a byte to a socket
-(`set_wakeup_fd`), and the main thread reads it. A handler that set a threading.Event might run
-while the main thread, or the handler of an earlier signal, holds the event's lock: a deadlock.
-After the first signal, all others are ignored; the main thread stops the server, waits for the
-second thread, and closes the source, which ends the demo's p0f and removes its folder. Request
-threads are daemon threads, and hold nothing that must be closed.
+The main thread waits for a signal while `serve_forever` runs in a second thread, and each request
+in a daemon thread of its own, which holds nothing that must be closed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import logging
-import signal
 import socket
 import socketserver
 import threading
-from collections.abc import Callable
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from ..syn import Syn, save_syn
 from ..wsgi import P0fWSGIMiddleware
 from .demo_app import make_app
-from .demo_source import SOURCE_MAKERS, DemoSource, open_source
-from .terminal import add_socket_option, fail, printable
+from .terminal import Signals, add_source_options, fail, printable, source_option
 
 PORT = 8000
 """The port to serve on if the user names none and this one is free."""
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command to argparse."""
     parser.description = (
-        "Serve a page that shows its visitor's fingerprint, and /json. It asks the p0f at --socket"
-        " or, without one, reads the SYN that Linux keeps of each connection. Ctrl-C ends it."
+        "Serve a page that shows its visitor's fingerprint, and /json. Without an option it reads"
+        " the SYN that Linux keeps of each connection. Ctrl-C ends it."
     )
-    add_socket_option(parser)
+    add_source_options(parser)
     parser.add_argument(
-        "--source",
-        choices=tuple(SOURCE_MAKERS),
-        help="use another source: read SYNs, start a p0f (as root), or show a sample host",
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="the address to serve on (default: %(default)s)"
+        "--host",
+        default="127.0.0.1",
+        help="the address to serve on (default: %(default)s); 0.0.0.0 lets other devices visit",
     )
     parser.add_argument(
         "--port",
@@ -58,34 +44,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command with its parsed options; returns the exit status."""
-    return demo(options.socket, options.source, options.host, options.port)
+    try:
+        server = make_server(options.host, options.port)
+    except (OSError, OverflowError) as error:
+        return fail(_cannot_serve(error, options.host, options.port))
+    with server:
+        try:
+            source, origin = make_source(source_option(options), server.socket)
+        except (OSError, ValueError, ImportError) as error:
+            return fail(str(error))
+        logging.basicConfig(level=logging.INFO, format="%(message)s")  # p0f is down, or back
+        server.set_app(P0fWSGIMiddleware(make_app(origin), source))
+        serving = threading.Thread(target=server.serve_forever)
+        with contextlib.closing(Signals("SIGINT", "SIGTERM", "SIGHUP")) as signals:
+            serving.start()
+            print(f"Fingerprints come from {printable(origin)}.")
+            print(f"Open {url_of(server, options.host)} Ctrl-C ends it.", flush=True)
+            signals.reader.recv(1)
+            server.shutdown()
+            serving.join()
+    return 0
 
 
-def demo(socket_path: str | None, kind: str | None, host: str, port: int | None) -> int:
-    """Serve until a signal ends it; returns the exit status.
+def make_source(named: str | None, listener: socket.socket) -> tuple[Any, str]:
+    """The middleware's source for the visitors of `listener`, and where its fingerprints come from.
 
     Args:
-        socket_path: the path of p0f's socket; None to use another source.
-        kind: the source to use instead, a key of `SOURCE_MAKERS`; None for the first that works.
-        host: the address to serve on.
-        port: 0 for any free one; None for `PORT` or, if that is taken, any free one.
+        named: a path, "syn", or the URL of a store; None for "syn".
+
+    Raises:
+        OSError: this system does not keep SYNs.
+        ValueError, ImportError: the store cannot be used.
     """
-    try:
-        server = make_server(host, port)
-    except (OSError, OverflowError) as error:
-        return fail(_cannot_serve(error, host, port))
-    wait_for_signal = _expect_signals()
-    with server, open_source(server.socket, socket_path=socket_path, kind=kind) as source:
-        logging.basicConfig(level=logging.INFO, format="%(message)s")  # p0f is down, or back
-        server.set_app(P0fWSGIMiddleware(make_app(source), source.source))
-        _announce(server, host, source)
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        wait_for_signal()
-        server.shutdown()
-        serving.join()
-    return 0
+    if named is None or named == "syn":
+        save_syn(listener)
+        return Syn(arm=False), "the SYN that opened this connection, without p0f"
+    if "://" in named:
+        from ..shared.source import SharedSyn
+
+        return SharedSyn(named), "the SYNs that an edge has shared through a store"
+    return named, f"p0f at {named}"
 
 
 class DemoServer(socketserver.ThreadingMixIn, WSGIServer):
@@ -124,39 +122,22 @@ def make_server(host: str, port: int | None) -> DemoServer:
     return DemoServer(host, 0)
 
 
+def url_of(server: DemoServer, host: str) -> str:
+    """The server's URL with a hint at who can open it, as a part of a sentence."""
+    family, hint = server.address_family, ""
+    if host in ("127.0.0.1", "localhost"):
+        hint = " (for a phone: --host 0.0.0.0)"
+    if host in ("0.0.0.0", "::", ""):  # no address to open: name the one that others reach
+        host, hint = socket.gethostname(), ", from a phone too"
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            # Nothing is sent; connecting chooses the address of the default route.
+            probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
+            host = probe.getsockname()[0]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{server.server_port}/ in a browser{hint}."
+
+
 def _cannot_serve(error: Exception, host: str, port: int | None) -> str:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is in use: name another with --port, or 0 for a free one"
     return f"cannot serve on port {PORT if port is None else port} of {host}: {error}"
-
-
-def _announce(server: DemoServer, host: str, source: DemoSource) -> None:
-    shown = f"[{host}]" if ":" in host else host
-    if source.sample_because is None:
-        print(f"Fingerprints come from {printable(source.origin)}.")
-    else:
-        print(f"This shows a sample, not its visitors: {printable(source.sample_because)}.")
-    print(f"Open http://{shown}:{server.server_port}/ in a browser. Ctrl-C ends it.", flush=True)
-
-
-def _expect_signals() -> Callable[[], None]:
-    """Set up signal handlers; returns a function that waits for the first signal to end.
-
-    A signal that arrives before that function is called counts. Later signals are ignored.
-    """
-    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    waiting, waking = socket.socketpair()
-    waking.setblocking(False)
-    signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
-    for number in numbers:
-        signal.signal(number, lambda *_: None)
-
-    def wait() -> None:
-        waiting.recv(1)
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        signal.set_wakeup_fd(-1)
-        waiting.close()
-        waking.close()
-
-    return wait

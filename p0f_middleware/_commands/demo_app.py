@@ -1,9 +1,7 @@
 """The demo's application: the visitor's fingerprint as HTML at / and as JSON at /json.
 
-`make_app` makes a WSGI application to wrap in the middleware; `answer` makes its responses without
-WSGI. This module knows no server and no socket. The fact a reader would get wrong: /lie does not
-change what the visitor sent. It compares this connection's fingerprint with a User-Agent that the
-visitor did not send, by the same function as the middleware; the command on the page sends one.
+/lie does not change what the visitor sent. It compares this connection's fingerprint with a
+User-Agent that the visitor did not send; the command on the page sends one.
 """
 
 from __future__ import annotations
@@ -11,24 +9,17 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..claim import check_claim
-from .demo_page import Pretence, Visit, render
-from .demo_source import DemoSource
+from .demo_page import Visit, render
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-WINDOWS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
-    " Chrome/138.0.0.0 Safari/537.36"
-)
-MACOS = (
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko)"
-    " Chrome/138.0.0.0 Safari/537.36"
-)
+_BROWSER = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
+WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_BROWSER}"
+MACOS = f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_BROWSER}"
 
 
 class Answer(NamedTuple):
@@ -39,11 +30,26 @@ class Answer(NamedTuple):
     body: str
 
 
-def make_app(source: DemoSource) -> WSGIApplication:
-    """The WSGI application, to be wrapped in `P0fWSGIMiddleware(app, source.source)`."""
+def make_app(origin: str) -> WSGIApplication:
+    """The WSGI application, to be wrapped in the middleware.
+
+    Args:
+        origin: where the fingerprints come from, in words.
+    """
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        reply = answer(environ.get("PATH_INFO") or "/", _visit(environ), source)
+        host = environ.get("HTTP_HOST", "localhost")
+        visit = Visit(
+            info=environ["p0f.info"],
+            status=environ["p0f.status"],
+            reason=environ["p0f.reason"],
+            claim=environ.get("p0f.claim"),
+            address=environ.get("REMOTE_ADDR") or None,
+            user_agent=environ.get("HTTP_USER_AGENT"),
+            platform=environ.get("HTTP_SEC_CH_UA_PLATFORM"),
+            url=f"{environ.get('wsgi.url_scheme', 'http')}://{host}",
+        )
+        reply = answer(environ.get("PATH_INFO") or "/", visit, origin)
         headers = [
             ("Content-Type", f"{reply.content_type}; charset=utf-8"),
             ("Cache-Control", "no-store"),
@@ -54,31 +60,24 @@ def make_app(source: DemoSource) -> WSGIApplication:
     return app
 
 
-def answer(path: str, visit: Visit, source: DemoSource) -> Answer:
+def answer(path: str, visit: Visit, origin: str) -> Answer:
     """The response to a request for `path`."""
     if path == "/":
-        return Answer("200 OK", "text/html", render(visit, source))
+        return Answer("200 OK", "text/html", render(visit, origin))
     if path == "/lie":
-        return Answer("200 OK", "text/html", _lie(visit, source))
+        return Answer("200 OK", "text/html", _lie(visit, origin))
     if path == "/json":
-        return Answer("200 OK", "application/json", _json(visit, source))
+        reply = {
+            "status": visit.status,
+            "reason": visit.reason,
+            "claim": visit.claim and visit.claim.as_dict(),
+            "info": visit.info and visit.info.as_dict(),
+        }
+        return Answer("200 OK", "application/json", json.dumps(reply, indent=2) + "\n")
     return Answer("404 Not Found", "text/plain", "There is only /, /lie and /json here.\n")
 
 
-def _visit(environ: WSGIEnvironment) -> Visit:
-    return Visit(
-        info=environ["p0f.info"],
-        status=environ["p0f.status"],
-        reason=environ["p0f.reason"],
-        claim=environ.get("p0f.claim"),
-        address=environ.get("REMOTE_ADDR") or None,
-        user_agent=environ.get("HTTP_USER_AGENT"),
-        platform=environ.get("HTTP_SEC_CH_UA_PLATFORM"),
-        url=f"{environ.get('wsgi.url_scheme', 'http')}://{environ.get('HTTP_HOST', 'localhost')}",
-    )
-
-
-def _lie(visit: Visit, source: DemoSource) -> str:
+def _lie(visit: Visit, origin: str) -> str:
     """The page for a visitor who sends the User-Agent of another system."""
     user_agent = WINDOWS
     claim = check_claim(visit.info, user_agent)
@@ -86,20 +85,5 @@ def _lie(visit: Visit, source: DemoSource) -> str:
         user_agent = MACOS
         claim = check_claim(visit.info, user_agent)
     command = shlex.join(["curl", "-A", user_agent, f"{visit.url}/json"])
-    return render(
-        replace(visit, claim=claim, user_agent=user_agent, platform=None),
-        source,
-        Pretence(command),
-    )
-
-
-def _json(visit: Visit, source: DemoSource) -> str:
-    info, claim = visit.info, visit.claim
-    reply = {
-        "sample": source.sample_because is not None,
-        "status": visit.status,
-        "reason": visit.reason,
-        "claim": claim and claim.as_dict(),
-        "info": info and info.as_dict(),
-    }
-    return json.dumps(reply, indent=2) + "\n"
+    lie = visit._replace(claim=claim, user_agent=user_agent, platform=None)
+    return render(lie, origin, command)

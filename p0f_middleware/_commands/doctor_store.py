@@ -1,83 +1,70 @@
-"""`p0f-middleware doctor --store`: why SharedSyn finds nothing, seen from the application's side.
+"""The doctor's checks of a store of shared SYNs, seen from the application's side.
 
-It follows the path of a lookup: the URL, the connection, the permission to read, the edge that
-writes, and the SYN of the given address. The fact a reader would get wrong: the doctor has only the
-application's permissions (GET, MGET, PING on p0f:*), so it cannot list the store's keys; instead,
-edges write a sign of life for it.
+The doctor has only the application's permissions (GET, MGET, PING on p0f:*), so it cannot list the
+store's keys; instead, edges write a sign of life for it.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from .._address import client_address
-from .._errors import P0fError
+from ..edge.agent import Sign, read_sign
 from ..fingerprint import fingerprint_syn
-from ..shared.base import TIMEOUT
 from ..shared.keys import EDGE_KEY, address_key, pack, sender
-from ..shared.resp import Reply, StoreError, command, mget
-from ..shared.store import Store, StoreConnection
-from .doctor_finding import Finding, span
-from .store_option import store_url
+from ..shared.source import TIMEOUT
+from ..shared.store import Store
+from .terminal import Finding, span
 
-ANSWER_TIMEOUT = 5.0
-"""Seconds to wait for an answer."""
 QUERIES = 20
 """How many lookups to time."""
 FRESH = 300.0
 """Seconds. If the edge's last SYN is older, only a human can tell whether that is normal."""
 
 
-def examine_store(options: argparse.Namespace) -> Iterator[Finding]:
+def examine_store(url: str, ip_address: str | None) -> Iterator[Finding]:
     """Run one check after the other, up to the first fault, since that makes the rest pointless."""
     try:
-        store = Store(store_url(options))
-    except (OSError, ValueError, ImportError) as error:
+        store = Store(url)
+        client = store.client()
+    except (ValueError, TypeError, ImportError) as error:
         yield Finding(False, str(error))
         return
-    connection = StoreConnection(store)
     try:
-        for found in _checks(connection, store.name, options.ip):
+        for found in _checks(client, store.name, ip_address):
             yield found
             if found.ok is False:
                 return
-    except P0fError as error:
-        yield Finding(False, str(error))
+    except Exception as error:  # redis-py's, whose classes are not imported here
+        text = str(store.explain(error))
+        remedy = ": grant its user %R~p0f:* +get +mget +ping" if " refuses: " in text else ""
+        yield Finding(False, text + remedy)
     finally:
-        connection.drop()
+        client.close()
 
 
-def _checks(connection: StoreConnection, name: str, ip_address: str | None) -> Iterator[Finding]:
-    yield check_reachable(connection, name)
-    yield check_rights(connection)
-    yield check_edge(connection)
-    if ip_address is not None:
-        yield check_address(connection, ip_address)
+def _checks(client: Any, name: str, ip_address: str | None) -> Iterator[Finding]:
+    client.ping()
+    yield Finding(True, f"the server at {name} answers")
+    yield check_speed(client)
+    sign = read_sign(client.get(EDGE_KEY))
+    found = None if ip_address is None else check_address(client, ip_address)
+    yield check_edge(sign, seen=found is not None and found.ok is True)
+    if found is not None:
+        yield found
 
 
-def check_reachable(connection: StoreConnection, name: str) -> Finding:
-    """Is there a server, and does it accept the URL's user and password?"""
-    reply = _ask(connection, command(b"PING"))
-    if isinstance(reply, StoreError):
-        return Finding(False, f"the server at {name} refuses PING: {reply}; grant +ping")
-    return Finding(True, f"the server at {name} answers")
-
-
-def check_rights(connection: StoreConnection) -> Finding:
+def check_speed(client: Any) -> Finding:
     """May the URL's user read what edges write, and how long does a lookup take?"""
     key = address_key(pack("127.0.0.1"))
     times = []
     for _ in range(QUERIES):
         began = time.perf_counter()
-        reply = _ask(connection, mget([key + b":1", key]))
+        client.mget([key + b":1", key])
         times.append(time.perf_counter() - began)
-        if isinstance(reply, StoreError):
-            return Finding(False, f"MGET is refused: {reply}; grant %R~p0f:* +get +mget +ping")
     typical = statistics.median(times)
     text = (
         f"a lookup takes {typical * 1000:.2f} ms (at most {max(times) * 1000:.2f} ms; a request"
@@ -86,38 +73,38 @@ def check_rights(connection: StoreConnection) -> Finding:
     return Finding(True if max(times) < TIMEOUT else None if typical < TIMEOUT else False, text)
 
 
-def check_edge(connection: StoreConnection) -> Finding:
-    """Does an edge write, and has it seen a SYN lately?"""
-    reply = _ask(connection, command(b"GET", EDGE_KEY))
-    if isinstance(reply, StoreError):
-        return Finding(False, f"GET is refused: {reply}; grant %R~p0f:* +get +mget +ping")
-    sign = _sign(reply)
+def check_edge(sign: Sign | None, *, seen: bool) -> Finding:
+    """Does an edge write, and has it seen a SYN lately?
+
+    Args:
+        seen: whether the store has the SYN that the user asks for, which the edge may have written
+            after its sign of life.
+    """
     if sign is None:
         return Finding(
             False,
             "no edge has written in the last 3 minutes: is p0f-middleware edge running, and does it"
             " write to this server and database?",
         )
-    now = time.time()
-    who = f"the edge on {sign['host']} ({sign['interface']})"
-    if sign["last_syn"] is None:
-        return Finding(
-            None, f"{who} runs, and has seen no SYN since it started: check --interface and --port"
-        )
-    age = max(0.0, now - sign["last_syn"])
-    text = f"{who} has written {sign['written']} SYNs, the last about {span(age)} ago"
-    return Finding(True if age < FRESH else None, text)
+    who = f"the edge on {sign.host} ({sign.interface})"
+    if sign.last_syn is None:
+        text = f"{who} runs, and had seen no SYN when it last reported"
+        hint = "" if seen else ". If it stays so, check its --interface and --port"
+        return Finding(seen or None, text + hint)
+    age = max(0.0, time.time() - sign.last_syn)
+    text = f"{who} has written {sign.written} SYNs, the last about {span(age)} ago"
+    return Finding(seen or age < FRESH or None, text)
 
 
-def check_address(connection: StoreConnection, ip_address: str) -> Finding:
+def check_address(client: Any, ip_address: str) -> Finding:
     """Does the store have the last SYN of an address, and did that address send it?"""
     address = client_address(ip_address)
     if address is None:
         return Finding(False, f"{ip_address} is not the IP address of a client")
     key = address_key(pack(address))
-    syn = _ask(connection, command(b"GET", key))
+    syn = client.get(key)
     shown = key.decode()
-    if not isinstance(syn, bytes):
+    if syn is None:
         return Finding(
             False,
             f"the store has no {shown}: has {address} connected to the edge's interface and port in"
@@ -133,17 +120,3 @@ def check_address(connection: StoreConnection, ip_address: str) -> Finding:
         )
     system = " ".join(filter(None, (info.os_name, info.os_flavor))) or "no signature matches"
     return Finding(True, f"the store has a SYN of {address}: {system} ({info.raw_sig})")
-
-
-def _ask(connection: StoreConnection, commands: bytes) -> Reply:
-    return connection.exchange(commands, 1, time.monotonic() + ANSWER_TIMEOUT)[0]
-
-
-def _sign(value: Reply) -> dict[str, Any] | None:
-    """An edge's sign of life; None if there is none, or an invalid one."""
-    try:
-        sign = json.loads(value) if isinstance(value, bytes) else None
-    except ValueError:
-        return None
-    wanted = {"host", "interface", "last_syn", "written"}
-    return sign if isinstance(sign, dict) and sign.keys() >= wanted else None

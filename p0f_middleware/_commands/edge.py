@@ -1,134 +1,107 @@
 """`p0f-middleware edge`: shares the SYNs that arrive here with applications elsewhere.
 
-`shared.edge` does the work; this module has the options, the signals and the lines on stderr.
-SIGTERM and SIGINT end the command, SIGUSR1 makes it print its counts.
+`edge.agent` does the work; this module has the options, the signals and the lines on
+stderr. SIGTERM and SIGINT end the command, SIGUSR1 makes it print its counts.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
+import os
 import signal
-import socket
 import sys
+from contextlib import closing
+from functools import partial
 
 from .._log import logger
-from ..shared.edge import Edge, notify
-from ..shared.store import Store, StoreConnection
-from ..shared.tap import Tap
-from .store_option import add_store_options, store_url
-from .terminal import fail
-
-CAPABILITY = "reading packets needs CAP_NET_RAW: run it as root, or as a service that has it"
+from ..edge.agent import TTL, Edge, notify
+from ..edge.tap import Tap
+from ..shared.store import Store
+from .terminal import Signals, add_store_options, fail, store_option
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command to argparse."""
-    parser.description = (
-        "Write the SYNs that arrive on an interface to a Redis or Valkey server, where SharedSyn"
-        " reads them. Needs CAP_NET_RAW. SIGUSR1 prints counts, SIGTERM ends the command."
-    )
+def add_tap_options(parser: argparse.ArgumentParser, *, require_port: bool) -> None:
+    """Add the options that say which SYNs to read."""
     parser.add_argument("--interface", required=True, help="its name, such as eth0; any: all")
     parser.add_argument(
         "--port",
         type=port,
         action="append",
-        required=True,
-        help="a TCP port that clients connect to; may be given more than once",
+        required=require_port,
+        default=None if require_port else [],
+        help="a TCP port that clients connect to; may be given more than once"
+        + ("" if require_port else " (default: all)"),
     )
-    add_store_options(parser, "where the SYNs go")
-    parser.add_argument(
-        "--ttl",
-        type=positive,
-        default=600,
-        help="seconds to keep a connection's SYN (%(default)s)",
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write the SYNs that arrive on an interface to a Redis or Valkey server, where SharedSyn"
+        " reads them. Needs CAP_NET_RAW. SIGUSR1 prints counts, SIGTERM ends the command."
     )
+    add_tap_options(parser, require_port=True)
+    add_store_options(parser.add_mutually_exclusive_group())
+    for option, default, what in (
+        ("--ttl", TTL, "seconds to keep a SYN"),
+        ("--max-rate", 50_000, "SYNs a second to write at most"),
+    ):
+        parser.add_argument(option, type=positive, default=default, help=f"{what} (%(default)s)")
     parser.add_argument(
         "--no-address",
         action="store_true",
         help="do not write the last SYN of each address, only that of each connection",
     )
-    parser.add_argument(
-        "--max-rate",
-        type=positive,
-        default=50_000,
-        help="SYNs a second to write at most (%(default)s)",
-    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run until a signal ends it; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        store = Store(store_url(options))
+        url = store_option(options) or os.environ.get("P0F_STORE")
+        if not url:
+            return fail("no store given: set P0F_STORE, or use --store URL or --store-file PATH")
+        store = Store(url)
         tap = Tap(options.interface, options.port)
-    except PermissionError as error:
-        return fail(f"{CAPABILITY} ({error})")
     except (OSError, ValueError, ImportError) as error:
-        return fail(getattr(error, "strerror", None) or str(error))
-    connection = StoreConnection(store)
-    agent = Edge(
+        return fail(why_no_tap(error))
+    edge = Edge(
         tap,
-        connection,
-        store.name,
+        store,
         ttl=options.ttl,
-        address_ttl=None if options.no_address else 3600,
+        addresses=not options.no_address,
         max_rate=options.max_rate,
     )
-    with contextlib.closing(tap), Signals(agent) as signals:
+    signals = Signals("SIGTERM", "SIGINT", "SIGUSR1")
+    with closing(tap), closing(edge), closing(signals):
         ports = ", ".join(map(str, sorted(set(options.port))))
         logger().info("SYNs to port %s of %s go to %s", ports, options.interface, store.name)
         notify("READY=1")
         try:
-            agent.run(signals.fileno(), signals.ended)
+            edge.run(signals.reader.fileno(), partial(_ended, signals, edge))
         except OSError as error:
-            return fail(getattr(error, "strerror", None) or str(error))
+            return fail(why_no_tap(error))
         finally:
             notify("STOPPING=1")
-            logger().info("%s", agent.counts())
-            connection.drop()
+            logger().info("%s", edge.counts())
     return 0
 
 
-class Signals:
-    """Handles the agent's signals while it runs."""
+def _ended(signals: Signals, edge: Edge) -> bool:
+    arrived = signals.take()
+    if signal.SIGUSR1 in arrived:
+        logger().info("%s", edge.counts())
+    return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(arrived)
 
-    def __init__(self, agent: Edge) -> None:
-        self._agent = agent
-        self._ended = self._asked = False
-        self._read, self._write = socket.socketpair()
 
-    def __enter__(self) -> Signals:
-        self._write.setblocking(False)
-        signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
-        handlers = {signal.SIGTERM: self._end, signal.SIGINT: self._end, signal.SIGUSR1: self._ask}
-        self._before = {number: signal.signal(number, do) for number, do in handlers.items()}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._read.close()
-        self._write.close()
-
-    def fileno(self) -> int:
-        """The file descriptor that becomes readable after a signal."""
-        return self._read.fileno()
-
-    def ended(self) -> bool:
-        """Whether SIGTERM or SIGINT has arrived. Prints the counts if SIGUSR1 has."""
-        if self._asked:
-            self._asked = False
-            logger().info("%s", self._agent.counts())
-        return self._ended
-
-    def _end(self, *_: object) -> None:
-        self._ended = True
-
-    def _ask(self, *_: object) -> None:
-        self._asked = True
+def why_no_tap(error: Exception) -> str:
+    """Why packets cannot be read, or the store cannot be used, in words."""
+    if isinstance(error, PermissionError) and error.filename is None:
+        return (
+            "reading packets needs CAP_NET_RAW: run it as root, or as a service that has it"
+            f" ({error})"
+        )
+    where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+    return where + (getattr(error, "strerror", None) or str(error))
 
 
 def port(text: str) -> int:

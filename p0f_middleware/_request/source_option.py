@@ -63,13 +63,9 @@ def make_source(text: str, *, awaited: bool, timeout: float = TIMEOUT) -> Any:
 
         return Syn()
     if text.startswith(_STORE_SCHEMES):
-        if awaited:
-            from ..shared.aio import AsyncSharedSyn
+        from ..shared.source import AsyncSharedSyn, SharedSyn
 
-            return AsyncSharedSyn(text, timeout=timeout)
-        from ..shared.blocking import SharedSyn
-
-        return SharedSyn(text, timeout=timeout)
+        return (AsyncSharedSyn if awaited else SharedSyn)(text, timeout=timeout)
     if awaited:
         from .._daemon.aio import AsyncP0f
 

@@ -1,190 +1,132 @@
-"""The store: a Redis or Valkey server, named by a URL and reached through redis-py.
+"""The store: a Redis or Valkey server, reached through the clients of redis-py or valkey-py.
 
-`Store` knows the URL and opens lines. `StoreConnection` keeps one line, opens it again when it is
-lost, and ends every exchange at its deadline. This module knows neither keys nor SYNs.
-
-Theory of operation. A `StoreConnection` belongs to one process and to one caller at a time: the
-owner has the lock. A `Worker` opens the line, and keeps it even if the caller has stopped waiting;
-so after a timeout the next retry finds it open.
-
-The fact a reader would get wrong: the URL may hold a password. No message here contains it, and it
-is removed from the text of redis-py's exceptions; messages show `name` instead.
+A URL may hold a password, and redis-py's exceptions may quote it. So messages show `Store.name`,
+and none of our exceptions has one of redis-py's as its cause, which a traceback would show.
 """
 
 from __future__ import annotations
 
-import _socket
-from collections.abc import Callable
-from typing import Any
+import inspect
+import re
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
-from .line import Line, LineLost
-from .resp import Reply
-from .worker import Call, ResultT, Worker
 
-OPEN_TIMEOUT = 5.0
-"""Seconds for each step of opening a line. No request waits that long: see `Worker`."""
+STEP_TIMEOUT = 5.0
+"""Seconds for each step of redis-py: connecting, a read of the TLS handshake, of AUTH, of a reply.
+No request waits that long (`flights`)."""
 _SCHEMES = ("redis", "rediss", "unix")
-_RESP2 = 2
-_INSTALL = "SharedSyn needs redis-py to reach the store: pip install 'p0f-middleware[redis]'"
+
+Keys: TypeAlias = tuple[bytes, ...]
+Values: TypeAlias = "list[bytes | None]"
 
 
 class Store:
-    """A server, by its URL: redis://, rediss:// (TLS) or unix://, as redis-py reads them.
+    """A server by its URL (redis://, rediss:// for TLS, unix://), or a client that the user made.
+
+    Args:
+        store: the URL, or the client.
+        asynchronous: whether a client that is given has to be an asyncio client.
 
     Raises:
         ImportError: redis-py is not installed.
-        ValueError: the URL is invalid.
+        ValueError: the URL is invalid, or has an option that redis-py does not know.
+        TypeError: this is neither a URL nor a client of the right kind.
     """
 
-    def __init__(self, url: str) -> None:
-        self.name: str = name_of(url)
-        self._secrets = _secrets_in(url)
-        redis = import_redis()
-        try:
-            pool = redis.ConnectionPool.from_url(url, protocol=_RESP2)
-        except (ValueError, TypeError):
-            # `from None`: the exception may quote the URL, and with it the password.
-            raise ValueError(f"redis-py cannot read the URL of the store {self.name}") from None
-        if str(pool.connection_kwargs.get("protocol")) != str(_RESP2):
-            raise ValueError("remove protocol=3 from the URL of the store: only RESP2 works here")
-        self._options = pool.connection_kwargs | {
-            "socket_timeout": OPEN_TIMEOUT,
-            "socket_connect_timeout": OPEN_TIMEOUT,
-            "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
-            "retry_on_timeout": False,
-            "health_check_interval": 0,
-        }
-        self._connection_class = type("StoreConnection", (_Opened, pool.connection_class), {})
+    def __init__(self, store: object, *, asynchronous: bool = False) -> None:
+        self._secrets: list[str] = []
+        self._given: Any = None
+        if isinstance(store, str):
+            self.name: str = name_of(store)
+            self._secrets = _secrets_in(store)
+            self._connection_class, self._options = _read_url(store, self.name)
+        else:
+            _require_client(store, asynchronous=asynchronous)
+            self.name = "the given client"
+            self._given = store
 
-    def open(self) -> Line:
-        """Connect, with TLS, AUTH and SELECT if the URL says so. May take long.
+    @property
+    def is_given(self) -> bool:
+        """Whether the client is the user's: its timeouts and its connections are not ours."""
+        return self._given is not None
 
-        Raises:
-            P0fUnavailable: connecting failed (P0fTimeout: it took too long).
-        """
+    def client(self, step_timeout: float = STEP_TIMEOUT) -> Any:
+        """The given client, or a new blocking client, which has not connected yet."""
+        if self._given is not None:
+            return self._given
         import redis
 
-        try:
-            connection = self._connection_class(**self._options)
-            # Without these, redis-py does not send CLIENT SETINFO, for which the user would need
-            # another permission. The names are those of two generations of redis-py.
-            connection.driver_info = connection.lib_name = connection.lib_version = None
-            connection.connect()
-        except redis.TimeoutError as error:
-            raise P0fTimeout(f"no connection to the SYN store at {self.name}: timed out") from error
-        except (redis.RedisError, OSError, ValueError) as error:
-            # `from None`: a traceback would show the text of the cause, with the password.
-            text = f"no connection to the SYN store at {self.name}: {self.without_secrets(error)}"
-            raise P0fUnavailable(text) from None
-        return Line(*connection.hand_over())
+        steps = {"socket_timeout": step_timeout, "socket_connect_timeout": step_timeout}
+        pool = redis.ConnectionPool(self._connection_class, **self._options | steps)
+        return redis.Redis(connection_pool=pool)
 
-    def without_secrets(self, error: object) -> str:
-        """The text of an exception, with *** in place of the URL's passwords."""
+    def explain(self, error: Exception) -> P0fError:
+        """The exception to raise for what a client has raised.
+
+        redis-py and valkey-py have classes of the same names, hence the names.
+        """
+        if isinstance(error, P0fError):
+            return error
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if "TimeoutError" in names:
+            return P0fTimeout(f"the SYN store at {self.name} did not answer in time")
         text = str(error)
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        if "InvalidResponse" in names or not names & {"RedisError", "ValkeyError", "OSError"}:
+            return P0fProtocolError(
+                f"the server at {self.name} does not answer as Redis or Valkey do: {text}"
+            )
+        if "ResponseError" in names:
+            return P0fUnavailable(f"the SYN store at {self.name} refuses: {text}")
+        return P0fUnavailable(f"no connection to the SYN store at {self.name}: {text}")
 
 
-class StoreConnection:
-    """A connection to a store, opened when it is first used and again when it is lost.
+def request(client: Any, lookups: Sequence[Keys]) -> Any:
+    """Ask for the values of some lookups, in one round trip. Returns what the client returns, for
+    an asyncio client an awaitable; `values_in` reads it.
 
-    It belongs to one process, and to one caller at a time.
+    The keys of one lookup are in one slot of a cluster, those of two are not: a server in cluster
+    mode refuses an MGET for both, even if it is the only one.
     """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._worker = Worker()
-        self._opening: Call[Line] | None = None
-        self.line: Line | None = None
-
-    def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
-        """Send commands; wait for their `count` replies until `deadline` (`time.monotonic()`).
-
-        Raises:
-            P0fTimeout: the replies did not arrive in time.
-            P0fUnavailable: there is no connection.
-            P0fProtocolError: the server does not speak RESP.
-        """
-        kept = self.line
-        try:
-            if kept is not None:
-                try:
-                    return kept.exchange(commands, count, deadline)
-                except LineLost:  # servers close idle connections: open another
-                    self.drop()
-            return self._fresh(deadline).exchange(commands, count, deadline)
-        except BaseException as error:
-            # After any failure, the next reply might belong to an earlier command.
-            self.drop()
-            self._explain(error)
-            raise
-
-    def _explain(self, error: BaseException) -> None:
-        """Raise the P0fError that explains a failed exchange. Returns if there is none for it."""
-        name = self._store.name
-        if isinstance(error, P0fError):
-            return
-        if isinstance(error, TimeoutError):
-            raise P0fTimeout(f"the SYN store at {name} did not answer in time") from error
-        if isinstance(error, LineLost):
-            raise P0fUnavailable(lost_text(name, error)) from error
-        if isinstance(error, ValueError):
-            raise not_redis(name, error) from error
-        if isinstance(error, OSError):  # too many open files
-            raise P0fUnavailable(f"the SYN store at {name} cannot be asked: {error}") from error
-
-    def drop(self) -> None:
-        """Close the connection; the next exchange opens another."""
-        line, self.line = self.line, None
-        if line is not None:
-            line.close()
-
-    def _fresh(self, deadline: float) -> Line:
-        opening = self._opening
-        if opening is None or opening.error is not None:
-            opening = self._opening = start(self._worker, Call(self._store.open))
-        if not opening.wait(deadline):
-            raise P0fTimeout(f"no connection to the SYN store at {self._store.name} in time")
-        self._opening = None
-        if opening.error is not None:
-            raise opening.error
-        self.line = line = opening.result
-        assert line is not None
-        return line
+    if hasattr(client, "mget_nonatomic"):  # a cluster's client: it finds each key's server
+        return client.mget_nonatomic([key for keys in lookups for key in keys])
+    if len(lookups) == 1:
+        return client.mget(lookups[0])
+    pipeline = client.pipeline(transaction=False)
+    for keys in lookups:
+        pipeline.mget(keys)
+    return pipeline.execute(raise_on_error=False)
 
 
-def start(worker: Worker, call: Call[ResultT]) -> Call[ResultT]:
-    """Queue a call for a worker.
+def values_in(client: Any, reply: Any, lookups: Sequence[Keys]) -> list[Values]:
+    """The values of each lookup, from the reply to `request`.
 
     Raises:
-        P0fUnavailable: no thread can be started, because the interpreter is ending.
+        Exception: it is not the reply to these lookups; or the server's refusal of one.
     """
-    try:
-        worker.submit(call)
-    except RuntimeError as error:
-        raise P0fUnavailable(f"the SYN store cannot be asked: {error}") from error
-    return call
-
-
-def open_in(worker: Worker, store: Store, done: Callable[[Line | P0fError], object]) -> None:
-    """Open a line in a worker's thread, which calls `done` with the line or a P0fError."""
-
-    def call() -> None:
-        try:
-            result: Line | P0fError = store.open()
-        except P0fError as error:
-            result = error
-        except Exception as error:  # in the worker's thread it would be lost
-            result = P0fUnavailable(f"no connection to the SYN store: {type(error).__name__}")
-        done(result)
-
-    try:
-        worker.submit(call)
-    except RuntimeError as error:
-        done(P0fUnavailable(f"no connection to the SYN store: {error}"))
+    if hasattr(client, "mget_nonatomic"):
+        ends = list(accumulate(map(len, lookups), initial=0))
+        reply = [list(reply[start:end]) for start, end in pairwise(ends)]
+    elif len(lookups) == 1:
+        reply = [reply]
+    for values, keys in zip(reply, lookups, strict=True):
+        if isinstance(values, Exception):
+            raise values
+        if not isinstance(values, list) or len(values) != len(keys):
+            raise ValueError("this is not the reply to MGET")
+        for value in values:
+            if isinstance(value, str):
+                raise P0fProtocolError(
+                    "the client of the SYN store returns text: make it without decode_responses"
+                )
+            if value is not None and not isinstance(value, bytes):
+                raise ValueError("this is not a value of a key")
+    return reply  # type: ignore[no-any-return]
 
 
 def name_of(url: str) -> str:
@@ -207,28 +149,54 @@ def name_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def lost_text(name: str, error: LineLost) -> str:
-    """The message for a lost connection to a store."""
-    return f"lost the connection to the SYN store at {name}: {error}"
-
-
-def not_redis(name: str, error: object) -> P0fProtocolError:
-    """The error for a server that does not speak RESP."""
-    return P0fProtocolError(f"the server at {name} does not answer as Redis or Valkey do: {error}")
-
-
-def import_redis() -> Any:
-    """Import redis-py.
-
-    Raises:
-        ImportError: redis-py is not installed; the text says how to install it.
-    """
+def _read_url(url: str, name: str) -> tuple[type, dict[str, Any]]:
+    """redis-py's class of connection for a URL, and the connection's options."""
     try:
-        import redis.backoff
-        import redis.retry
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
     except ImportError as error:
-        raise ImportError(_INSTALL) from error
-    return redis
+        raise ImportError(
+            f"redis-py is needed to reach {name}: pip install 'p0f-middleware[redis]'"
+        ) from error
+    try:
+        pool = redis.ConnectionPool.from_url(url, protocol=2)
+        options = pool.connection_kwargs | {
+            # Servers close idle connections; a reply that does not come is not asked for again.
+            "retry": Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+            "retry_on_timeout": False,
+            "health_check_interval": 0,
+        }
+        connection = pool.connection_class(**options)  # it does not connect yet
+    except (ValueError, TypeError, redis.RedisError) as error:
+        # `from None`: the exception may quote the URL, and with it the password.
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        what = f"does not know the option {unknown[1]} of" if unknown else "cannot read"
+        raise ValueError(f"redis-py {what} the URL of the store {name}") from None
+    # Otherwise redis-py sends CLIENT SETINFO, for which the user would need another permission.
+    # The names are those of two generations of redis-py.
+    own = "driver_info" if hasattr(connection, "driver_info") else "lib_name"
+    return pool.connection_class, options | dict.fromkeys({own, own.replace("name", "version")})
+
+
+def _require_client(client: object, *, asynchronous: bool) -> None:
+    """Raise TypeError unless `client` is a client of redis-py or valkey-py of the right kind."""
+    if not callable(getattr(client, "mget", None)):
+        raise TypeError(
+            f"store is a URL or a client of redis-py or valkey-py, not {type(client).__name__}"
+        )
+    if inspect.iscoroutinefunction(getattr(client, "execute_command", None)) == asynchronous:
+        return
+    name = f"{type(client).__module__.partition('.')[0]}.{type(client).__name__}"
+    if asynchronous:
+        raise TypeError(
+            f"AsyncSharedSyn takes asyncio clients (of redis.asyncio or valkey.asyncio), and {name}"
+            " is a blocking one: give it to SharedSyn, or give the URL"
+        )
+    raise TypeError(
+        f"SharedSyn takes blocking clients, and {name} is an asyncio client (of redis.asyncio or"
+        " valkey.asyncio): give it to AsyncSharedSyn, or give the URL"
+    )
 
 
 def _secrets_in(url: str) -> list[str]:
@@ -237,29 +205,3 @@ def _secrets_in(url: str) -> list[str]:
     written = [parts.netloc.rpartition("@")[0].partition(":")[2]]
     written += [value for name, value in parse_qsl(parts.query) if "password" in name]
     return sorted({*written, *map(unquote, written)} - {""}, key=len, reverse=True)
-
-
-class _Opened:
-    """Mixed into redis-py's connection classes, to take over the socket that they open."""
-
-    _sock: Any = None
-    disconnect: Callable[[], None]
-
-    def hand_over(self) -> tuple[Any, Callable[[], None]]:
-        """The connected, non-blocking socket, and a function that closes it.
-
-        A TLS socket stays redis-py's. Any other is replaced by one of the C type, which gevent and
-        eventlet do not replace, and which belongs to no thread.
-        """
-        sock, disconnect = self._sock, self.disconnect
-        if hasattr(sock, "context"):
-            sock.setblocking(False)
-            return sock, disconnect
-        own = _socket.socket(sock.family, sock.type, sock.proto, sock.detach())
-        own.setblocking(False)
-
-        def close() -> None:
-            own.close()
-            disconnect()
-
-        return own, close

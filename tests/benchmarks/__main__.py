@@ -1,61 +1,58 @@
-"""`python -m tests.benchmarks [growth | lag] [--check]`; see `--help`. Needs p0f, root and cc."""
+"""`python -m tests.benchmarks [--against CHECKOUT] [--check]`; see `--help`.
+
+Needs root, p0f, redis-server and a C compiler; web servers are measured where wrk is.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from . import growth, lag, web
-from .contenders import HOSTS, all_contenders
-from .p0f_here import introduce, placed, placements, running_p0f
-from .picture import picture
-from .report import bars_table, judge, lookups_table, servers_table
-from .rounds import alternate
-
-FIGURE = Path(__file__).with_name("figure.svg")
+from . import edge, lookups, servers
+from .figures import bars_table
+from .p0f_here import introduce, placed, placements, running_p0f, running_store
 
 
-def compare(arguments: argparse.Namespace) -> int:
-    """Lookups and requests beside C's lookups. 1 if --check is given and a bar was missed."""
-    with running_p0f() as (p0f, folder):
-        introduce(HOSTS, p0f.socket_path)
-        rounds = {}
+def compare(options: argparse.Namespace) -> int:
+    """Lookups and requests. 1 if --check is given and a bar was missed."""
+    tables, bars, loads = [], [], {}
+    with running_p0f() as (p0f, folder), running_store() as store:
+        introduce(lookups.HOSTS, p0f.socket_path)
         for place, (ours, its) in placements().items():
-            with placed(p0f, ours, its), all_contenders(p0f.socket_path, folder) as contenders:
-                rounds[place] = alternate(contenders, arguments.rounds)
-        _, clients = web.processors()
-        with placed(p0f, clients, clients):
-            loads = {
-                name: web.measure(
-                    name, command, p0f.socket_path, folder, arguments.web_rounds, arguments.seconds
+            os.sched_setaffinity(store.pid, {its})
+            with placed(p0f, ours, its):
+                everybody = lookups.contenders(p0f.socket_path, store, folder, options.against)
+                with everybody as contenders:
+                    rounds = lookups.alternate(contenders, options.rounds)
+            tables.append(f"{place}\n\n{lookups.lookups_table(rounds)}")
+            bars += [bar._replace(what=f"{bar.what}, {place}") for bar in lookups.bars(rounds)]
+        _, clients = servers.processors()
+        for name in servers.available():
+            with placed(p0f, clients, clients):
+                loads[name] = servers.measure(
+                    *(name, p0f.socket_path, folder, options.web_rounds, options.seconds),
+                    options.against,
                 )
-                for name, command in web.available().items()
-            }
-    judged = list(judge(rounds, loads))
-    tables = [f"{place}\n{lookups_table(each)}" for place, each in rounds.items()]
-    print(*tables, servers_table(loads), bars_table(judged), sep="\n\n")
-    arguments.figure.write_text(picture(rounds, loads))
-    missed = any(bar.missed(measured) for bar, measured in judged)
-    return int(arguments.check and missed)
+    bars += servers.bars(loads)
+    tables += [servers.page_table(loads), servers.processor_table(loads), bars_table(bars)]
+    print(*tables, sep="\n\n")
+    return int(options.check and any(bar.verdict == "MISSED" for bar in bars))
 
 
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     main.set_defaults(run=compare)
+    main.add_argument("--against", type=Path, metavar="CHECKOUT", help="another one, in turn")
     main.add_argument("--check", action="store_true", help="exit with 1 where a bar was missed")
-    main.add_argument("--rounds", type=int, default=60, help="of lookups (default: %(default)s)")
-    main.add_argument("--web-rounds", type=int, default=10, help="of wrk (default: %(default)s)")
+    main.add_argument("--rounds", type=int, default=30, help="of lookups (default: %(default)s)")
+    main.add_argument("--web-rounds", type=int, default=8, help="of wrk (default: %(default)s)")
     main.add_argument("--seconds", type=int, default=1, help="of one wrk run (%(default)s)")
-    main.add_argument("--figure", type=Path, default=FIGURE, help="where to write the picture")
-    kinds = main.add_subparsers(title="instead of lookups beside C")
-    growth.add_options(
-        kinds.add_parser("growth", help="as p0f knows more hosts, memory, import time")
-    )
-    lag.add_options(kinds.add_parser("lag", help="of the event loop"))
+    edge.add_command(main.add_subparsers(title="instead of lookups and requests"))
     return main
 
 
 if __name__ == "__main__":
-    arguments = parser().parse_args()
-    sys.exit(arguments.run(arguments))
+    chosen = parser().parse_args()
+    sys.exit(chosen.run(chosen))

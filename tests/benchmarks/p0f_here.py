@@ -1,4 +1,4 @@
-"""The p0f of a run, and how it gets to know many hosts."""
+"""The p0f and the store of a run, and how p0f gets to know many hosts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from p0f_middleware import P0f
 from tests.real.daemon import RealP0f
+from tests.shared.stores import RealStore
 
 HOST = "127.0.0.1"
 """The address that is asked for."""
@@ -29,6 +30,17 @@ def running_p0f(*options: str) -> Iterator[tuple[RealP0f, Path]]:
             yield p0f, Path(name)
         finally:
             p0f.kill()
+
+
+@contextlib.contextmanager
+def running_store() -> Iterator[RealStore]:
+    """A Redis for the run."""
+    with tempfile.TemporaryDirectory(prefix="p0f-store-") as name:
+        store = RealStore(Path(name)).start()
+        try:
+            yield store
+        finally:
+            store.kill()
 
 
 def placements() -> dict[str, tuple[int, int]]:

@@ -12,7 +12,6 @@ import pytest
 
 from p0f_middleware import P0fInfo, P0fWSGIMiddleware
 from p0f_middleware._commands.demo_app import MACOS, WINDOWS, make_app
-from p0f_middleware._commands.demo_source import DemoSource
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 KNOWN = "192.0.2.1"
@@ -26,35 +25,24 @@ def p0f() -> Iterator[FakeP0f]:
         yield fake
 
 
-def get(path: str, source: DemoSource, **headers: str) -> tuple[str, str]:
+def get(path: str, source: Any, **headers: str) -> tuple[str, str]:
     """Status and body of the answer to a request from `KNOWN`, through the middleware."""
     started: list[Any] = []
     environ = {"PATH_INFO": path, "REMOTE_ADDR": KNOWN, "wsgi.url_scheme": "http", **headers}
-    app = P0fWSGIMiddleware(make_app(source), source.source)
+    app = P0fWSGIMiddleware(make_app("a test"), source)
     body = app(environ, lambda *arguments: started.append(arguments))  # type: ignore[arg-type]
     return started[0][0], b"".join(body).decode()
 
 
 def test_the_page_shows_the_visitors_system(p0f: FakeP0f) -> None:
-    status, page = get("/", DemoSource(p0f.socket_path, "a test"))
+    status, page = get("/", p0f.socket_path)
     assert status == "200 OK"
     assert "<h1>Linux</h1>" in page
     assert f"Your fingerprint, {KNOWN}" in page
 
 
-@pytest.mark.parametrize(
-    ("user_agent", "headline"), [(LINUX, "They agree."), (WINDOWS, "They disagree.")]
-)
-def test_the_page_says_whether_the_user_agent_agrees(
-    p0f: FakeP0f, user_agent: str, headline: str
-) -> None:
-    _, page = get("/", DemoSource(p0f.socket_path, "a test"), HTTP_USER_AGENT=user_agent)
-    assert headline in page
-    assert user_agent in page
-
-
 def test_the_page_of_a_lie_shows_what_the_visitor_would_get(p0f: FakeP0f) -> None:
-    status, page = get("/lie", DemoSource(p0f.socket_path, "a test"), HTTP_USER_AGENT=LINUX)
+    status, page = get("/lie", p0f.socket_path, HTTP_USER_AGENT=LINUX)
     assert status == "200 OK"
     assert "Your browser did not send this User-Agent." in page
     assert "They disagree." in page
@@ -64,47 +52,28 @@ def test_the_page_of_a_lie_shows_what_the_visitor_would_get(p0f: FakeP0f) -> Non
 
 def test_the_lie_is_another_one_for_windows(p0f: FakeP0f) -> None:
     p0f.hosts[KNOWN] = P0fInfo(os_name="Windows", os_flavor="10 or 11")
-    _, page = get("/lie", DemoSource(p0f.socket_path, "a test"))
+    _, page = get("/lie", p0f.socket_path)
     assert MACOS in page
     assert "They disagree." in page
 
 
 @pytest.mark.parametrize("host", ["demo.example:8000", "$(reboot)'; reboot; '<b>"])
 def test_the_page_of_a_lie_gives_the_command_that_sends_it(p0f: FakeP0f, host: str) -> None:
-    _, page = get("/lie", DemoSource(p0f.socket_path, "a test"), HTTP_HOST=host)
+    _, page = get("/lie", p0f.socket_path, HTTP_HOST=host)
     command = page.partition("<pre>")[2].partition("</pre>")[0]
     assert "<b>" not in command
     assert shlex.split(unescape(command)) == ["curl", "-A", WINDOWS, f"http://{host}/json"]
 
 
 def test_the_json_has_status_claim_and_fingerprint(p0f: FakeP0f) -> None:
-    _, body = get("/json", DemoSource(p0f.socket_path, "a test"), HTTP_USER_AGENT=LINUX)
+    _, body = get("/json", p0f.socket_path, HTTP_USER_AGENT=LINUX)
     answer = json.loads(body)
-    assert answer.pop("claim") == {
-        "verdict": "agree",
-        "claimed": "Linux",
-        "seen": "Linux",
-        "platform": None,
-    }
-    assert answer == {"sample": False, "status": "ok", "reason": None, "info": SAMPLE.as_dict()}
-
-
-def test_the_json_says_how_often_which_families_sent_such_a_syn(p0f: FakeP0f) -> None:
-    class Known:
-        def lookup(self, ip_address: str) -> P0fInfo:
-            return P0fInfo(os_name="Linux", seen_as={"Linux": 3}, source="syn")
-
-    _, body = get("/json", DemoSource(Known(), "a test"))
-    assert json.loads(body)["info"]["seen_as"] == {"Linux": 3}
-
-
-def test_the_json_says_that_it_is_a_sample(p0f: FakeP0f) -> None:
-    _, body = get("/json", DemoSource(p0f.socket_path, "a test", sample_because="no p0f"))
-    assert json.loads(body)["sample"] is True
+    assert answer.pop("claim").items() >= {"verdict": "agree", "claimed": "Linux"}.items()
+    assert answer == {"status": "ok", "reason": None, "info": SAMPLE.as_dict()}
 
 
 def test_there_are_no_other_pages(p0f: FakeP0f) -> None:
-    status, _ = get("/favicon.ico", DemoSource(p0f.socket_path, "a test"))
+    status, _ = get("/favicon.ico", p0f.socket_path)
     assert status == "404 Not Found"
 
 
@@ -113,7 +82,7 @@ def test_headers_of_any_bytes_break_no_page(p0f: FakeP0f, path: str) -> None:
     hostile = "\x00\xff<script>{0}{style}%s" + "x" * 10_000
     status, page = get(
         path,
-        DemoSource(p0f.socket_path, "a test"),
+        p0f.socket_path,
         HTTP_USER_AGENT=hostile,
         HTTP_SEC_CH_UA_PLATFORM=hostile,
         HTTP_HOST=hostile,

@@ -1,14 +1,15 @@
-"""What the commands share at the terminal: safe output, the error line, --socket."""
+"""What the commands share at the terminal: safe output, the error line, signals."""
 
 from __future__ import annotations
 
-import argparse
+import os
+import signal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware._commands.terminal import add_socket_option, fail, printable
+from p0f_middleware._commands.terminal import Signals, fail, printable, span
 
 
 @pytest.mark.parametrize(
@@ -47,12 +48,27 @@ def test_an_error_means_exit_status_2_unless_a_command_says_otherwise() -> None:
     assert fail("no socket") == 2
 
 
-def test_the_socket_comes_from_the_environment_unless_it_is_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("P0F_SOCKET", "/run/p0f.sock")
-    parser = argparse.ArgumentParser()
-    add_socket_option(parser)
+def test_signals_are_collected_and_interrupt_nothing() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    signals = Signals("SIGUSR1", "SIGNONE")
+    try:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert signals.reader.recv(64) == bytes([signal.SIGUSR1])
+        assert (signals.take(), signals.take()) == ([signal.SIGUSR1], [])
+    finally:
+        signals.close()
+        signal.signal(signal.SIGUSR1, before)
 
-    assert parser.parse_args([]).socket == "/run/p0f.sock"
-    assert parser.parse_args(["--socket", "/other"]).socket == "/other"
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 seconds"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (7200, "2 hours"),
+        (1e6, "12 days"),
+    ],
+)
+def test_a_span_is_in_the_largest_unit_that_says_enough(seconds: float, words: str) -> None:
+    assert span(seconds) == words

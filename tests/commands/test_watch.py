@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from p0f_middleware import P0fInfo
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import watch as command
-from p0f_middleware._commands.watch import Table, system
+from p0f_middleware._commands.watch import Table, as_line
 from tests.shared.syns import LINUX, WINDOWS, syn
 
 SYNS = [
@@ -80,25 +81,20 @@ def test_programs_get_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr()
     lines = [json.loads(line) for line in out.out.splitlines()]
 
-    assert [(line["address"], line["port"]) for line in lines] == [
-        ("192.0.2.1", 1024),
-        ("192.0.2.1", 1025),
-        ("2001:db8::1", 1024),
-    ]
+    senders = [(line["address"], line["port"]) for line in lines]
+    assert senders == [("192.0.2.1", 1024), ("192.0.2.1", 1025), ("2001:db8::1", 1024)]
     assert {"time", "os_name", "raw_sig", "link_mtu"} <= lines[0].keys()
     assert "Windows" in out.err
 
 
-def test_interface_and_ports_are_those_of_the_options(tap: dict[str, Any]) -> None:
-    main(["watch", "--interface", "eth0", "--port", "80", "--port", "443"])
+@pytest.mark.parametrize("ports", [[], [80, 443]])
+def test_interface_and_ports_are_those_of_the_options(
+    tap: dict[str, Any], ports: list[int]
+) -> None:
+    options = [word for port in ports for word in ("--port", str(port))]
+    main(["watch", "--interface", "eth0", *options])
 
-    assert tap == {"interface": "eth0", "ports": [80, 443], "closed": True}
-
-
-def test_without_ports_all_are_watched(tap: dict[str, Any]) -> None:
-    main(["watch", "--interface", "eth0"])
-
-    assert tap["ports"] == []
+    assert tap == {"interface": "eth0", "ports": ports, "closed": True}
 
 
 def test_a_table_of_nobody_says_so() -> None:
@@ -113,7 +109,7 @@ def test_a_table_tells_so_many_addresses_apart_and_no_more(
     for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"):
         table.add(address, P0fInfo(os_name="Linux"))
 
-    assert table.lines()[1].split() == ["Linux", "4", "2+"]
+    assert table.lines()[1].split() == ["Linux", "4", "3+"]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +117,20 @@ def test_a_table_tells_so_many_addresses_apart_and_no_more(
     [
         (P0fInfo(), "???"),
         (P0fInfo(os_name="Linux"), "Linux"),
-        (P0fInfo(os_name="Linux", os_flavor="3.x"), "Linux 3.x"),
+        (P0fInfo(os_name="Linux", os_flavor="3.x\n"), "Linux 3.x\\n"),
     ],
 )
-def test_a_verdict_in_words(info: P0fInfo, words: str) -> None:
-    assert system(info) == words
+def test_a_system_in_words(info: P0fInfo, words: str) -> None:
+    assert f"  {words}  None  MTU" in as_line("192.0.2.1", 1, info)
+
+
+def test_a_reader_that_has_gone_ends_it_quietly(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tap: dict[str, Any]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        assert main(["watch", "--interface", "lo", "--json"]) == 1
+    assert tap["closed"]
+    assert capfd.readouterr().err == ""

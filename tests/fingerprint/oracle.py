@@ -15,8 +15,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
-from p0f_middleware.fingerprint.matcher import SynMatch
-from tests.real.daemon import P0F, unavailable
+from tests.needs import find
+
+from .matching import SynMatch
 
 _RAW_IP = 101  # LINKTYPE_RAW: packets begin with the IP header
 _MAX_CAPTURED = 65535
@@ -59,9 +60,7 @@ def real_p0f() -> str:
     """The path of p0f; skips the test, saying why, where there is none and fails it where
     P0F_REAL=require.
     """
-    if P0F is None:
-        unavailable("p0f is not installed")
-    return str(P0F)
+    return find("p0f")
 
 
 def with_source(packet: bytes, number: int) -> bytes:

@@ -11,17 +11,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
+from ..needs import find, unavailable
 
-P0F = shutil.which("p0f") or shutil.which("p0f", path="/usr/sbin")
-REQUIRED = os.environ.get("P0F_REAL") == "require"
-
-
-def unavailable(reason: str) -> None:
-    """Skip the test, or fail it where the real p0f is required."""
-    if REQUIRED:
-        pytest.fail(f"P0F_REAL=require, but {reason}")
-    pytest.skip(reason)
+P0F = shutil.which("p0f")
 
 
 class RealP0f:
@@ -29,7 +21,7 @@ class RealP0f:
 
     Args:
         interface: another interface to listen on.
-        runner: a command that runs p0f in its own place, such as `unshare --net`.
+        runner: a command that runs p0f in a place of its own, such as `own_network.COMMAND`.
     """
 
     def __init__(
@@ -53,13 +45,11 @@ class RealP0f:
 
     def start(self) -> RealP0f:
         """Start and wait until it captures and listens."""
-        if P0F is None:
-            unavailable("p0f is not installed")
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [
                     *self._runner,
-                    str(P0F),
+                    find("p0f"),
                     "-i",
                     self._interface,
                     "-s",

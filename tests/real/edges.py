@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +14,6 @@ from pathlib import Path
 from tests.servers import BIN
 
 ROOT = Path(__file__).parents[2]
-HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-CADDY = shutil.which("caddy")
 
 _HAPROXY = """
 defaults
@@ -73,21 +69,21 @@ def haproxy(folder: Path, bind: str, app: str) -> list[str]:
     """The command line of a HAProxy that names its clients in a header."""
     path = folder / "haproxy.cfg"
     path.write_text(_HAPROXY.format(bind=bind, app=app))
-    return [str(HAPROXY), "-f", str(path)]
+    return ["haproxy", "-f", str(path)]
 
 
 def nginx(folder: Path, bind: str, app: str) -> list[str]:
     """The command line of an nginx that does the same."""
     path = folder / "nginx.conf"
     path.write_text(_NGINX.format(folder=folder, bind=bind, app=app))
-    return [str(NGINX), "-e", str(folder / "nginx.log"), "-c", str(path)]
+    return ["nginx", "-e", str(folder / "nginx.log"), "-c", str(path)]
 
 
 def caddy(folder: Path, bind: str, app: str) -> list[str]:
     """The command line of a Caddy that does the same."""
     path = folder / "Caddyfile"
     path.write_text(_CADDY.format(folder=folder, bind=bind, app=app))
-    return [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(path)]
+    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(path)]
 
 
 def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:

@@ -1,9 +1,9 @@
 """Several machines behind one address, and a site that p0f watches, in a network namespace.
 
-``unshare --net python -m tests.real.shared_address FOLDER`` prints how often each verdict came, as
-JSON. The machines are sockets of this process: what differs between the stacks of Linux and of
-Windows (without scaling) is set before each connects, by sysctl for the namespace and by socket
-options. p0f tells them apart by their SYNs as it would tell machines behind a NAT.
+``python -m tests.own_network python -m tests.real.shared_address FOLDER`` prints how often each
+verdict came, as JSON. The machines are sockets of this process: what differs between the stacks of
+Linux and of Windows (without scaling) is set before each connects, by sysctl for the namespace and
+by socket options. p0f tells them apart by their SYNs as it would tell machines behind a NAT.
 
 The User-Agents are honest in the rounds called "honest", and of the other system in "lying".
 """
@@ -15,7 +15,6 @@ import itertools
 import json
 import random
 import socket
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -143,7 +142,6 @@ def lying(port: int, network: int) -> Counter[str]:
 
 
 def main(folder: Path) -> dict[str, Counter[str]]:
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     p0f = RealP0f(folder, "-f", str(SIGNATURES)).start()
     tallies: dict[str, Counter[str]] = {}
     try:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from .daemon import unavailable
+from .. import own_network
 from .shared_address import CHANGED, OTHERS
+
+pytestmark = pytest.mark.needs("root", "p0f")
 
 Tallies = dict[str, dict[str, int]]
 
@@ -19,16 +20,11 @@ Tallies = dict[str, dict[str, int]]
 @pytest.fixture(scope="module")
 def tallies(tmp_path_factory: pytest.TempPathFactory) -> Tallies:
     """How often each verdict came; see `shared_address`."""
-    if os.geteuid() != 0:
-        unavailable("network namespaces need root")
     folder: Path = tmp_path_factory.mktemp("p0f")
-    program = ["unshare", "--net", sys.executable, "-m", "tests.real.shared_address", str(folder)]
-    try:
-        done = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
-    except OSError as error:
-        unavailable(f"unshare cannot be run: {error}")
-    if done.returncode != 0 and "Operation not permitted" in done.stderr:
-        unavailable(f"no network namespace here: {done.stderr[-300:]}")
+    program = [sys.executable, "-m", "tests.real.shared_address", str(folder)]
+    done = subprocess.run(
+        [*own_network.COMMAND, *program], capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     result: Tallies = json.loads(done.stdout)
     print("", *(f"{name}: {tally}" for name, tally in result.items()), sep="\n")

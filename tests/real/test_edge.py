@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -19,18 +18,14 @@ import pytest
 from tests.servers import free_port, serve_all
 from tests.shared.stores import SERVER, RealStore
 
-from .edges import CADDY, HAPROXY, NGINX, ROOT, Agent, caddy, environment, haproxy, nginx, servers
+from .edges import ROOT, Agent, caddy, environment, haproxy, nginx, servers
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs CAP_NET_RAW"),
-    pytest.mark.skipif(shutil.which(SERVER) is None, reason=f"{SERVER} is missing"),
-    pytest.mark.skipif(not HAPROXY or not NGINX, reason="HAProxy or nginx is missing"),
-]
+pytestmark = pytest.mark.needs("root", SERVER, "haproxy", "nginx")
 
 EDGES = [
     "haproxy",
     "nginx",
-    pytest.param("caddy", marks=pytest.mark.skipif(not CADDY, reason="Caddy is missing")),
+    pytest.param("caddy", marks=pytest.mark.needs("caddy")),
 ]
 NETWORKS = {"haproxy": 20, "nginx": 21, "caddy": 22}
 """The second byte of their clients' addresses."""
@@ -63,7 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ports[0]: haproxy(folder, f"127.0.0.1:{ports[0]}", f"127.0.0.1:{apps[0]}"),
         ports[1]: nginx(folder, f"127.0.0.1:{ports[1]}", f"127.0.0.1:{apps[1]}"),
     }
-    if CADDY:
+    if shutil.which("caddy"):
         commands[ports[2]] = caddy(folder, f":{ports[2]}", f"127.0.0.1:{apps[0]}")
     env = environment(
         store.url, trusted_proxies=["127.0.0.1"], client_port_header="X-Client-Port", hold=0
@@ -282,8 +277,8 @@ def test_a_full_store_that_evicts_nothing_is_away(port: int, tmp_path: Path) -> 
         full.kill()
 
 
-NO_CAPABILITIES = [str(shutil.which("setpriv")), "--no-new-privs", "--inh-caps=-all"]
-needs_setpriv = pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is missing")
+NO_CAPABILITIES = ["setpriv", "--no-new-privs", "--inh-caps=-all"]
+needs_setpriv = pytest.mark.needs("setpriv")
 
 
 @needs_setpriv

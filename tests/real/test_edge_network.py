@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +16,9 @@ import redis
 
 from tests.shared.stores import SERVER, RealStore
 
-from .edges import HAPROXY, ROOT, Agent, cable, environment, haproxy, namespaces, run, servers
+from .edges import ROOT, Agent, cable, environment, haproxy, namespaces, run, servers
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs namespaces"),
-    pytest.mark.skipif(shutil.which("ip") is None, reason="iproute2 is missing"),
-    pytest.mark.skipif(shutil.which(SERVER) is None, reason=f"{SERVER} is missing"),
-]
+pytestmark = pytest.mark.needs("root", "ip", SERVER)
 CLIENT, EDGE, APP = (f"p0f-{os.getpid()}-{name}" for name in ("cl", "ed", "ap"))
 
 
@@ -47,7 +42,7 @@ def machines() -> Iterator[None]:
         yield
 
 
-@pytest.mark.skipif(not HAPROXY or not shutil.which("curl"), reason="HAProxy or curl is missing")
+@pytest.mark.needs("haproxy", "curl")
 @pytest.mark.usefixtures("machines")
 def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Path) -> None:
     store_url = "redis://10.9.2.2:6379/0"

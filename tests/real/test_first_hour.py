@@ -12,7 +12,7 @@ import pytest
 from tests.docs.pages import SNIPPETS
 from tests.servers import fetch, free_port, serve
 
-from .daemon import unavailable
+from ..needs import unavailable
 
 PROGRAMS = {
     f"{snippet.page}, {framework}": (framework, snippet.code)

@@ -73,7 +73,7 @@ def test_threads_do_not_wait_in_line(real_p0f: RealP0f) -> None:
     client.close()
     say("32 threads at once, first lookups", firsts)
     say("32 threads, skipped lookups", skipped)
-    assert max(firsts) < TIMEOUT + NOISE
+    assert max(firsts) < 10 * TIMEOUT, "in line the last would wait 32 times that"
     assert client.stats.outages == 1
 
 
@@ -90,9 +90,10 @@ def test_tasks_do_not_wait_in_line(real_p0f: RealP0f) -> None:
             real_p0f.pause()
             firsts = await asyncio.gather(*(ask(client) for _ in range(1000)))
             skipped = [await ask(client) for _ in range(1000)]
-            assert client.stats.timeouts == 1000
-            assert client.stats.skipped == 1000
             real_p0f.resume()
+            retries = client.stats.timeouts - 1000
+            assert 0 <= retries <= 3, "on a busy machine a retry may have come due"
+            assert client.stats.skipped == 1000 - retries
             return firsts, skipped
 
     firsts, skipped = asyncio.run(main())

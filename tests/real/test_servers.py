@@ -18,7 +18,8 @@ from websockets.sync.client import connect
 from tests.matrix import SERVERS, Server
 from tests.servers import Place, exchange, free_port, serve_all
 
-from .daemon import RealP0f, unavailable
+from ..needs import unavailable
+from .daemon import RealP0f
 
 ROOT = Path(__file__).parents[2]
 Record: TypeAlias = Callable[[str, str], None]

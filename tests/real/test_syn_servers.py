@@ -311,7 +311,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
         awaited = own[DOORS[server.doors.split()[0]][0]]
         loaded.append(folder / f"{len(loaded)}.loaded")
         settings = [f"P0F_TEST_SYN={options}", f"P0F_TEST_LOADED={loaded[-1]}"]
-        commands[awaited] = ["env", *settings, *programs]
+        commands[awaited] = [*settings, *programs]
     environment = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with serve_all(commands, cwd=folder, env=environment):
         deadline = time.monotonic() + 30

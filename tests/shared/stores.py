@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -126,3 +127,20 @@ def _talk(sock: socket.socket, answer: Callable[[bytes], bytes | None]) -> None:
             if reply is None:
                 return
             sock.sendall(reply)
+
+
+@contextlib.contextmanager
+def slow_store(seconds: float) -> Iterator[tuple[str, list[bytes]]]:
+    """The URL of an empty store that is `seconds` away, and the requests that it has got."""
+    requests: list[bytes] = []
+
+    def answer(data: bytes) -> bytes:
+        requests.append(data)
+        time.sleep(seconds)
+        return b"".join(
+            b"*%d\r\n" % (int(count) - 1) + b"$-1\r\n" * (int(count) - 1)
+            for count in re.findall(rb"\*(\d+)\r\n\$4\r\nMGET", data)
+        )
+
+    with stand_in(answer) as url:
+        yield url, requests

@@ -8,17 +8,17 @@ import os
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware import P0fUnavailable
-from p0f_middleware.shared import edge as edge_module
-from p0f_middleware.shared.edge import BATCH, Counts, Edge, Rate, notify
-from p0f_middleware.shared.resp import Reply, StoreError
+from p0f_middleware import P0fError, P0fUnavailable, _outage
+from p0f_middleware.edge import agent
+from p0f_middleware.edge.agent import BATCH, Counts, Edge, Rate, notify, read_sign
 
-from .syns import syn
+from .syns import LINUX, WINDOWS, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
 
@@ -43,50 +43,57 @@ class FakeTap:
         return self.gone
 
     def check(self) -> None:
-        raise AssertionError("nothing is wrong")
+        """Nothing is wrong."""
 
 
-class FakeConnection:
-    """A store that keeps what is written, or does not."""
+class FakeStore:
+    """A store that keeps what is written, or does not, and its own client."""
+
+    name = "redis://cache/0"
 
     def __init__(self) -> None:
         self.written: dict[str, tuple[bytes, int]] = {}
         self.writes = 0
         self.away = False
         self.refusal: str | None = None
+        self.connection_pool = self
+        self.connections = 1
 
-    def exchange(self, commands: bytes, count: int, deadline: float) -> list[Reply]:
-        self.writes += 1
-        if self.away:
-            raise P0fUnavailable("nobody listens")
-        if self.refusal:
-            return [StoreError(self.refusal)] * count
-        words = _words(commands)
-        assert len(words) == count
-        for name, key, value, ex, ttl in words:
-            assert (name, ex) == (b"SET", b"EX")
-            self.written[key.decode()] = value, int(ttl)
-        return [b"OK"] * count
+    def client(self, step_timeout: float) -> FakeStore:
+        return self
 
-    def drop(self) -> None: ...
+    def pipeline(self, *, transaction: bool) -> FakePipeline:
+        return FakePipeline(self)
 
+    def disconnect(self) -> None:
+        self.connections += 1
 
-def _words(commands: bytes) -> list[list[bytes]]:
-    found, at = [], 0
-    while at < len(commands):
-        count, at = _header(commands, at)
-        words = []
-        for _ in range(count):
-            size, at = _header(commands, at)
-            words.append(commands[at : at + size])
-            at += size + 2
-        found.append(words)
-    return found
+    def explain(self, error: Exception) -> P0fError:
+        return P0fUnavailable(str(error))
 
 
-def _header(commands: bytes, at: int) -> tuple[int, int]:
-    end = commands.index(b"\r\n", at)
-    return int(commands[at + 1 : end]), end + 2
+class FakePipeline:
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+        self.commands: list[tuple[Any, ...]] = []
+
+    def execute_command(self, *words: Any, get: bool) -> None:
+        assert get == (words[5:] == ("GET",))
+        self.commands.append(words)
+
+    def execute(self, *, raise_on_error: bool) -> list[Any]:
+        self.store.writes += 1
+        if self.store.away:
+            raise ConnectionError("nobody listens")
+        if self.store.refusal:
+            return [RuntimeError(self.store.refusal)] * len(self.commands)
+        replies = []
+        for name, key, value, ex, ttl, *get in self.commands:
+            assert (name, ex) == ("SET", "EX")
+            before = self.store.written.get(key.decode(), (None,))[0]
+            replies.append(before if get else True)
+            self.store.written[key.decode()] = value, ttl
+        return replies
 
 
 class Clock:
@@ -103,7 +110,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(edge_module, "time", clock)
+    monkeypatch.setattr(agent, "time", clock)
+    monkeypatch.setattr(_outage, "time", clock)
     return clock
 
 
@@ -113,13 +121,13 @@ def tap(clock: Clock) -> FakeTap:
 
 
 @pytest.fixture
-def store() -> FakeConnection:
-    return FakeConnection()
+def store() -> FakeStore:
+    return FakeStore()
 
 
 @pytest.fixture
-def edge(tap: FakeTap, store: FakeConnection) -> Edge:
-    return Edge(tap, store, "redis://cache/0")
+def edge(tap: FakeTap, store: FakeStore) -> Edge:
+    return Edge(tap, store)
 
 
 # What is written
@@ -127,60 +135,82 @@ def edge(tap: FakeTap, store: FakeConnection) -> Edge:
 
 @pytest.mark.parametrize("address", [CLIENT, "2001:db8::1"])
 def test_a_syn_is_written_for_its_connection_and_its_address(
-    edge: Edge, tap: FakeTap, store: FakeConnection, address: str
+    edge: Edge, tap: FakeTap, store: FakeStore, address: str
 ) -> None:
     tap.syns.append(whole := syn(address, PORT))
     edge.step()
 
     assert store.written == {
         f"p0f:{{{address}}}:{PORT}": (whole, 600),
-        f"p0f:{{{address}}}": (whole, 3600),
+        f"p0f:{{{address}}}": (whole, 600),
     }
 
 
-def test_addresses_may_be_left_out_and_the_time_be_chosen(
-    tap: FakeTap, store: FakeConnection
-) -> None:
+def test_addresses_may_be_left_out_and_the_time_be_chosen(tap: FakeTap, store: FakeStore) -> None:
     tap.syns.append(whole := syn(CLIENT, PORT))
-    Edge(tap, store, "redis://cache/0", ttl=60, address_ttl=None).step()
+    Edge(tap, store, ttl=60, addresses=False).step()
 
     assert store.written == {f"p0f:{{{CLIENT}}}:{PORT}": (whole, 60)}
 
 
-def test_the_last_syn_of_an_address_counts(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+def test_the_last_syn_of_an_address_counts(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
     tap.syns += [syn(CLIENT, 1), syn(CLIENT, 2), last := syn(CLIENT, 3)]
     edge.step()
 
-    assert store.written[f"p0f:{{{CLIENT}}}"] == (last, 3600)
+    assert store.written[f"p0f:{{{CLIENT}}}"] == (last, 600)
 
 
-def test_all_that_is_there_is_one_write(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+def test_all_that_is_there_is_one_write(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
     tap.syns += [syn(CLIENT, port) for port in range(1, 500)]
     edge.step()
 
     assert (store.writes, len(store.written)) == (1, 500)
 
 
-def test_what_has_no_sender_is_not_written(edge: Edge, tap: FakeTap, store: FakeConnection) -> None:
+def test_what_has_no_sender_is_not_written(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
     tap.syns.append(b"\x45")
     edge.step()
 
     assert store.writes == 0
 
 
-def test_nothing_there_is_no_write(edge: Edge, store: FakeConnection) -> None:
+def test_nothing_there_is_no_write(edge: Edge, store: FakeStore) -> None:
     edge.step()
 
     assert store.writes == 0
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_syns_to_two_ports_from_the_same_port_do_not_replace_each_other(
+    edge: Edge, tap: FakeTap, store: FakeStore, together: bool
+) -> None:
+    first, second = syn(CLIENT, PORT, to=80), syn(CLIENT, PORT, to=443)
+    for whole in (first, second, second):
+        tap.syns.append(whole)
+        if not together:
+            edge.step()
+    edge.step()
+
+    assert store.written[f"p0f:{{{CLIENT}}}:{PORT}"] == (second + first, 600)
+
+
+def test_the_same_port_to_the_same_end_is_a_new_connection(
+    edge: Edge, tap: FakeTap, store: FakeStore
+) -> None:
+    for system in (LINUX, WINDOWS):
+        tap.syns.append(last := syn(CLIENT, PORT, system))
+        edge.step()
+
+    assert store.written[f"p0f:{{{CLIENT}}}:{PORT}"] == (last, 600)
 
 
 # Rates
 
 
 def test_above_the_rate_syns_are_counted_and_not_written(
-    tap: FakeTap, store: FakeConnection, clock: Clock
+    tap: FakeTap, store: FakeStore, clock: Clock
 ) -> None:
-    edge = Edge(tap, store, "redis://cache/0", max_rate=10)
+    edge = Edge(tap, store, max_rate=10)
     tap.syns += [syn(CLIENT, port) for port in range(1, 31)]
     edge.step()
     clock.now += 0.5
@@ -207,7 +237,7 @@ def test_a_rate_never_lets_more_through(most: int, arrivals: list[tuple[float, i
 
 
 def test_while_the_store_is_away_syns_are_dropped_and_counted(
-    edge: Edge, tap: FakeTap, store: FakeConnection, clock: Clock
+    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock
 ) -> None:
     store.away = True
     for _ in range(10):
@@ -218,7 +248,7 @@ def test_while_the_store_is_away_syns_are_dropped_and_counted(
 
 
 def test_nothing_is_kept_for_later(
-    edge: Edge, tap: FakeTap, store: FakeConnection, clock: Clock
+    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock
 ) -> None:
     store.away = True
     tap.syns.append(syn(CLIENT, 1))
@@ -235,7 +265,7 @@ def test_nothing_is_kept_for_later(
 def test_going_and_coming_back_are_a_line_each(
     edge: Edge,
     tap: FakeTap,
-    store: FakeConnection,
+    store: FakeStore,
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -251,27 +281,52 @@ def test_going_and_coming_back_are_a_line_each(
         edge.step()
 
     assert [record.getMessage() for record in caplog.records] == [
-        "the SYN store is down, SYNs are dropped and counted meanwhile: nobody listens",
-        "the SYN store at redis://cache/0 is back after 3.2 s; 5 SYNs were dropped",
+        "the SYN store is down, SYNs are dropped and counted: nobody listens",
+        "the SYN store at redis://cache/0 is back after 3.2 s; 4 writes were skipped",
     ]
 
 
 def test_a_full_store_is_away_in_its_own_words(
-    edge: Edge, tap: FakeTap, store: FakeConnection, caplog: pytest.LogCaptureFixture
+    edge: Edge, tap: FakeTap, store: FakeStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.refusal = "OOM command not allowed when used memory > 'maxmemory'."
     tap.syns.append(syn(CLIENT, 1))
     edge.step()
 
-    assert "refuses: OOM command not allowed" in caplog.text
+    assert "OOM command not allowed" in caplog.text
     assert edge.counts() == Counts(seen=1, dropped=1)
+
+
+@pytest.mark.parametrize(
+    "refusal", ["READONLY You can't write against a read only replica.", "OOM"]
+)
+def test_a_server_that_refuses_is_left_since_the_name_may_lead_to_another(
+    edge: Edge, tap: FakeTap, store: FakeStore, refusal: str
+) -> None:
+    store.refusal = refusal
+    tap.syns.append(syn(CLIENT, 1))
+    edge.step()
+
+    assert store.connections == 2
+
+
+def test_a_store_that_refuses_and_accepts_by_turns_does_not_fill_the_log(
+    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for turn in range(200):
+        store.refusal = "OOM" if turn % 2 else None
+        clock.now += 0.05
+        tap.syns.append(syn(CLIENT, 1))
+        edge.step()
+
+    assert 2 <= len(caplog.records) <= 10
 
 
 # The loop
 
 
 def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
-    store: FakeConnection, monkeypatch: pytest.MonkeyPatch
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready, write = os.pipe()
 
@@ -283,11 +338,11 @@ def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
     ended = threading.Event()
     tap = Tap()
     tap.syns += [syn(CLIENT, port % 65000 + 1) for port in range(2 * BATCH)]
-    agent = Edge(tap, store, "redis://cache/0")
-    thread = threading.Thread(target=agent.run, args=(wake.fileno(), ended.is_set))
+    edge = Edge(tap, store)
+    thread = threading.Thread(target=edge.run, args=(wake.fileno(), ended.is_set))
     os.write(write, b"x")
     thread.start()
-    while tap.syns:
+    while tap.syns and thread.is_alive():
         pass
     ended.set()
     waker.send(b"\0")
@@ -297,11 +352,50 @@ def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
         thing.close()
     os.close(ready)
     os.close(write)
-    sign = json.loads(store.written["p0f:edge"][0])
+    sign = read_sign(store.written["p0f:edge"][0])
 
     assert not alive
-    assert agent.counts().written == 2 * BATCH
-    assert (sign["interface"], sign["host"]) == ("test0", socket.gethostname())
+    assert edge.counts().written == 2 * BATCH
+    assert sign is not None
+    assert (sign.interface, sign.host) == ("test0", socket.gethostname())
+
+
+GOOD: dict[str, object] = {"host": "a", "interface": "eth0", "written": 1, "last_syn": 1.5}
+ODD: dict[str, list[object]] = {
+    "host": [1, None, [], {}],
+    "interface": [1, None, [], {}],
+    "written": ["x", None, 1.5, [], True],
+    "last_syn": ["x", [], {}, float("nan"), float("inf"), 1e300, 10**30, -1, True],
+}
+ODD_VALUES: list[object] = [
+    *(json.dumps(GOOD | {name: odd}).encode() for name in ODD for odd in ODD[name]),
+    *(b"[" * 100_000, b'{"host": ' * 50_000, b"\xff", b"", b"null", b"[]", b"7", b"9" * 5000),
+    *(None, 7, "text"),
+]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:40])
+def test_an_odd_sign_of_life_is_none(value: object) -> None:
+    assert read_sign(value) is None
+
+
+@given(
+    st.binary()
+    | st.text()
+    | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps).map(str.encode)
+)
+def test_no_sign_of_life_raises(value: object) -> None:
+    read_sign(value)
+
+
+def test_an_interface_that_has_gone_ends_it(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap, (wake, waker) = FakeTap(), socket.socketpair()
+    monkeypatch.setattr(tap, "fileno", wake.fileno)
+    monkeypatch.setattr(tap, "check", lambda: os.stat("/nonexistent/interface"))
+    with wake, waker, pytest.raises(OSError, match="interface"):
+        Edge(tap, store).run(wake.fileno(), lambda: False)
 
 
 def test_counts_say_what_became_of_syns(edge: Edge, tap: FakeTap) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware.shared.tap import headers, without_tags
+from p0f_middleware.edge.tap import headers, without_tags
 
 from .syns import syn
 

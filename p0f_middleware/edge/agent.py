@@ -1,0 +1,296 @@
+"""Edge: writes the SYNs of a tap to a store, and drops them while the store is down.
+
+Theory of operation. One thread does everything, one wake-up at a time: it reads the SYNs in the
+tap's ring, writes them together, waits for the replies, and sleeps until there are more. While it
+writes, SYNs gather in the ring, so under load its writes become larger and cheaper. It never queues
+more than the SYNs of one wake-up: a SYN that was not written at once is worth little, since its
+request has been answered by then. So while the store is down, SYNs are read and dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from .._errors import P0fError, P0fUnavailable
+from .._log import logger
+from .._outage import Outage
+from ..shared.keys import EDGE_KEY, address_key, connection_key, merged, sender
+
+BATCH = 4096
+"""SYNs to write together."""
+WRITE_TIMEOUT = 1.0
+"""Seconds for each step of a write; the ring holds SYNs that arrive meanwhile."""
+TTL = 600
+"""Seconds for which a SYN is kept, by default. Those of addresses live as long as those of
+connections: a full store evicts what expires first, and that must not be the exact ones."""
+REPORT_EVERY = 60.0
+"""Seconds between two log lines with counts."""
+SIGN_EVERY = 5.0
+"""Seconds between signs of life in the store, and between looks at the interface."""
+SIGN_TTL = 180
+"""Seconds after which the store deletes a sign of life (`EDGE_KEY`)."""
+
+
+_Command: TypeAlias = "tuple[str | bytes | int, ...]"
+
+
+class SynSource(Protocol):
+    """Where SYNs come from: a `Tap`, or a test's stand-in."""
+
+    interface: str
+
+    def fileno(self) -> int: ...
+    def read(self, most: int) -> list[bytes]: ...
+    def lost(self) -> int: ...
+    def check(self) -> None: ...
+
+
+class StoreServer(Protocol):
+    """Where SYNs go: a `Store`, or a test's stand-in."""
+
+    name: str
+
+    def client(self, step_timeout: float) -> Any: ...
+    def explain(self, error: Exception) -> P0fError: ...
+
+
+class Rate:
+    """Allows at most `most` items a second; a second's worth may pass at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._left = float(most)
+        self._at = 0.0
+
+    def allow(self, count: int, now: float) -> int:
+        """How many of `count` items may pass; `now` is in seconds."""
+        self._left = min(self._most, self._left + (now - self._at) * self._most)
+        self._at = now
+        allowed = min(count, int(self._left))
+        self._left -= allowed
+        return allowed
+
+
+class Counts(NamedTuple):
+    """How many SYNs there were since the start, and what happened to them."""
+
+    seen: int = 0
+    written: int = 0
+    over_rate: int = 0
+    """SYNs not written because there were more than `--max-rate`."""
+    dropped: int = 0
+    """SYNs not written because the store was down or refused them."""
+    lost: int = 0
+    """SYNs that the edge never saw: the kernel dropped them because the ring was full."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.seen} SYNs seen, {self.written} written, {self.over_rate} over the rate,"
+            f" {self.dropped} dropped (store down), {self.lost} lost by the kernel"
+        )
+
+
+class Edge:
+    """The agent that writes SYNs to the store.
+
+    Args:
+        tap: where SYNs come from.
+        store: where they go.
+        ttl: seconds for which a SYN is kept.
+        addresses: whether to write the last SYN of each address, too.
+        max_rate: SYNs a second to write at most.
+    """
+
+    def __init__(
+        self,
+        tap: SynSource,
+        store: StoreServer,
+        *,
+        ttl: int = TTL,
+        addresses: bool = True,
+        max_rate: int = 50_000,
+    ) -> None:
+        self._tap = tap
+        self._store = store
+        self._client = store.client(WRITE_TIMEOUT)
+        self._ttl = ttl
+        self._addresses = addresses
+        self._rate = Rate(max_rate)
+        self._outage = Outage(
+            "the SYN store", store.name, "SYNs are dropped and counted", "writes were skipped"
+        )
+        self._last_syn: int | None = None
+        self._counts = Counts()
+
+    def counts(self) -> Counts:
+        """The counts since the start."""
+        return self._counts._replace(lost=self._tap.lost())
+
+    def run(self, wake: int, ended: Callable[[], bool]) -> None:
+        """Work until `ended()`.
+
+        Args:
+            wake: a file descriptor that becomes readable when `ended()` may have changed.
+
+        Raises:
+            OSError: the interface has gone, or was made again under its name.
+        """
+        poll = select.poll()
+        poll.register(self._tap.fileno(), select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        report_at = time.monotonic() + REPORT_EVERY
+        check_at = sign_at = 0.0
+        while not ended():
+            now = time.monotonic()
+            if now >= report_at:
+                report_at += REPORT_EVERY
+                logger().info("%s", self.counts())
+            if now >= check_at:
+                self._tap.check()
+                check_at = now + SIGN_EVERY
+            if self._outage.down:  # without SYNs to write, only the sign of life retries the store
+                sign_at = now + self._outage.retry_in(now)
+            if now >= sign_at:
+                self.give_sign()
+                sign_at = now + SIGN_EVERY
+            until = max(0.0, min(report_at, sign_at, check_at) - now)
+            for fd, event in poll.poll(until * 1000 + 1):
+                if fd == wake:
+                    os.read(wake, 64)
+                elif event & ~select.POLLIN:
+                    self._tap.check()
+            self.step()
+
+    def step(self) -> None:
+        """Read the SYNs in the ring and write them."""
+        syns = self._tap.read(BATCH)
+        if not syns:
+            return
+        allowed = self._rate.allow(len(syns), time.monotonic())
+        self._count(seen=len(syns), over_rate=len(syns) - allowed)
+        self._last_syn = int(time.time())
+        connections, addresses = self._entries(syns[:allowed])
+        if not connections:
+            return
+        ttl = "EX", self._ttl
+        # GET: the value before, of a machine behind the same NAT that connects to another port.
+        commands: list[_Command] = [("SET", k, v, *ttl, "GET") for k, v in connections.items()]
+        commands += [("SET", k, v, *ttl) for k, v in addresses.items()]
+        replies = self._write(commands)
+        self._count(**{"dropped" if replies is None else "written": allowed})
+        again: list[_Command] = [
+            ("SET", key, both, *ttl)
+            for (key, value), before in zip(connections.items(), replies or (), strict=False)
+            if isinstance(before, bytes) and (both := merged(value, before)) != value
+        ]
+        if again:
+            self._write(again)
+
+    def give_sign(self) -> None:
+        """Tell the store that this edge is alive, for `p0f-middleware doctor`."""
+        sign = {
+            "host": socket.gethostname(),
+            "interface": self._tap.interface,
+            "time": int(time.time()),
+            "last_syn": self._last_syn,
+            "written": self._counts.written,
+        }
+        self._write([("SET", EDGE_KEY, json.dumps(sign).encode(), "EX", SIGN_TTL)])
+
+    def close(self) -> None:
+        """Close the connection to the store."""
+        self._client.close()
+
+    def _entries(self, syns: list[bytes]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+        """Values by the keys of connections and of addresses; the last SYN for a key counts."""
+        connections: dict[bytes, bytes] = {}
+        addresses: dict[bytes, bytes] = {}
+        for syn in syns:
+            whose = sender(syn)
+            if whose is None:
+                continue
+            key = connection_key(*whose)
+            connections[key] = merged(syn, connections[key]) if key in connections else syn
+            if self._addresses:
+                addresses[address_key(whose.address)] = syn
+        return connections, addresses
+
+    def _write(self, commands: list[_Command]) -> list[Any] | None:
+        """The replies to commands; None if they failed, or while the store is down."""
+        try:
+            self._outage.admit(time.monotonic())
+        except P0fUnavailable:
+            return None
+        pipeline = self._client.pipeline(transaction=False)
+        for words in commands:
+            pipeline.execute_command(*words, get=words[-1] == "GET")
+        try:
+            replies: list[Any] = pipeline.execute(raise_on_error=False)
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        except Exception as error:
+            self._outage.failed(self._store.explain(error))
+            # The name may lead to another server by now: a primary that has become a replica
+            # refuses writes for ever, on a connection that stays open.
+            self._client.connection_pool.disconnect()
+            return None
+        self._outage.answered()
+        return replies
+
+    def _count(self, **counts: int) -> None:
+        old = self._counts
+        self._counts = old._replace(**{name: getattr(old, name) + n for name, n in counts.items()})
+
+
+_LATEST = 1e11
+"""Seconds since 1970: what is later is no time that somebody saw."""
+
+
+class Sign(NamedTuple):
+    """An edge's sign of life."""
+
+    host: str
+    interface: str
+    written: int
+    last_syn: float | None
+    """When it saw a SYN last, in seconds since 1970; None if it has seen none."""
+
+
+def read_sign(value: object) -> Sign | None:
+    """The sign of life in the value of `EDGE_KEY`; None if there is none, or an odd one.
+
+    Whoever may write to the store can put anything there, so this never raises.
+    """
+    try:
+        sign = json.loads(value) if isinstance(value, bytes) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(sign, dict):
+        return None
+    host, interface = sign.get("host"), sign.get("interface")
+    written, last_syn = sign.get("written"), sign.get("last_syn")
+    if not isinstance(host, str) or not isinstance(interface, str):
+        return None
+    if type(written) is not int or type(last_syn) not in (int, float, type(None)):
+        return None
+    if last_syn is not None and not 0 <= last_syn <= _LATEST:  # NaN is neither
+        return None
+    return Sign(host, interface, written, last_syn)
+
+
+def notify(state: str) -> None:
+    """Tell systemd the state of this service (sd_notify), if systemd has set NOTIFY_SOCKET."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.sendto(state.encode(), address)
