@@ -49,14 +49,6 @@ def os_name(client: P0f, ip_address: str) -> str | None:
     return info.os_name if info else None
 
 
-def test_it_is_closed_at_the_end_of_a_with_block(fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
-    with P0f(fake_p0f.socket_path, timeout=5) as client:
-        client.lookup(HOST)
-
-    assert connection.opened() <= before
-
-
 # Threads
 
 
