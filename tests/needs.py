@@ -16,7 +16,11 @@ from typing import NoReturn
 import pytest
 
 REQUIRED = os.environ.get("P0F_REAL") == "require"
-PACKAGES = {"ip": "iproute2", "cc": "gcc", "setpriv": "util-linux"}  # where Debian calls the package otherwise
+PACKAGES = {
+    "ip": "iproute2",
+    "cc": "gcc",
+    "setpriv": "util-linux",
+}  # where Debian calls the package otherwise
 
 
 def unavailable(reason: str) -> NoReturn:
