@@ -97,7 +97,7 @@ def free_threaded(session: nox.Session) -> None:
     folder = Path(".nox", "free_threaded")
     session.run(interpreter, "-m", "venv", "--clear", str(folder))
     python = str(folder / "bin" / "python")
-    session.run(python, "-m", "pip", "install", "-q", ".[fast]")
+    session.run(python, "-m", "pip", "install", "-q", "--prefer-binary", ".[fast]")
     env = {"PYTHON_GIL": "0"}  # also where an extension asks for the lock
     session.run(python, "-m", "pytest", "--ignore=tests/real", *session.posargs, env=env)
 
