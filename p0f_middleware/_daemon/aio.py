@@ -26,7 +26,6 @@ from .._outcome import NO_ADDRESS, Outcome
 from .._public import public
 from .._visitor import Visitor
 from .base import TIMEOUT, BaseClient, outcome, require_match
-from .blocking import P0f
 from .connection import CLOSE_TIMEOUT
 from .loop_connection import LoopConnection
 from .protocol import Reader, ReadT, make_query, read_answer, read_raw_answer
@@ -78,10 +77,6 @@ class AsyncP0f(BaseClient):
         if return_raw_data:
             return require_match(ip_address, await self._ask(query, read_raw_answer))
         return require_match(ip_address, await self._ask(query, read_answer))
-
-    def twin(self) -> P0f:
-        """A P0f with the same options: Django serves sync and async in one project."""
-        return P0f(self.socket_path, timeout=self.timeout)
 
     async def close(self) -> None:
         """Close all connections, as `P0f.close`."""
