@@ -1,4 +1,4 @@
-"""How Sphinx builds the manual: MyST pages in this folder, with furo's look.
+"""How Sphinx builds the manual: MyST pages in this folder, with furo's look and copy buttons.
 
     .venv/bin/nox -s docs       # into docs/_build; a warning is an error
 
@@ -21,7 +21,7 @@ author = "The p0f_middleware developers"
 project_copyright = author
 version = release = p0f_middleware.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
 default_role = "code"
 
@@ -41,8 +41,8 @@ smartquotes = False
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["manual.css"]
-html_js_files = ["tables.js"]
-html_title = "p0f_middleware"
+html_js_files = ["manual.js"]
+html_title = f"p0f_middleware {release}"
 html_show_sourcelink = False
 html_show_copyright = False
 pygments_style = "tango"
@@ -63,5 +63,5 @@ def init_signature(
 def setup(app: Sphinx) -> None:
     """Show the options of each class; show languages that pygments does not know as plain text."""
     app.connect("autodoc-process-signature", init_signature)
-    for language in ("haproxy", "haproxy-3.4", "caddyfile"):
+    for language in ("haproxy", "haproxy-3.4", "nginx-1.25", "caddyfile"):
         app.add_lexer(language, TextLexer)

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any
 
 from . import __version__
 
@@ -28,16 +28,6 @@ COMMANDS = {
 """The commands and what they do, as --help lists them."""
 
 
-class CommandModule(Protocol):
-    """What a module of `_commands` provides for its command."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the command's description, arguments and options to the parser."""
-
-    def run(self, options: argparse.Namespace) -> int:
-        """Do the command's work; returns the exit status."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own); returns the exit status."""
     parser = make_parser()
@@ -46,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        status = _module(options.command).run(options)
+        status: int = _module(options.command).run(options)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone, as after `| head -n 1`. Python flushes stdout once more when it
@@ -83,8 +73,9 @@ class _CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(*args, **kwargs)
 
 
-def _module(command: str) -> CommandModule:
-    return cast(CommandModule, import_module(f"._commands.{command}", __package__))
+def _module(command: str) -> Any:
+    """A module with `add_arguments(parser)` and `run(options)`, which returns the exit status."""
+    return import_module(f"._commands.{command}", __package__)
 
 
 if __name__ == "__main__":

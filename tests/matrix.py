@@ -1,6 +1,6 @@
 """The servers that p0f_middleware is tested with, and how a user starts them.
 
-The table in docs/compatibility.md has the same names in the same order; `python -m
+The table in docs/maintaining.md has the same names in the same order; `python -m
 tests.compatibility` writes it.
 """
 

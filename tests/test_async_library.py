@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
 
-from p0f_middleware._async_library import Expired, running_loop, sleep, wait_at_most
+from p0f_middleware._async_library import (
+    Expired,
+    Turns,
+    in_thread,
+    running_loop,
+    sleep,
+    wait_at_most,
+)
 
 Run = Callable[..., Any]
 
@@ -66,6 +75,58 @@ def test_a_timeout_of_its_own_is_not_ours(run: Run) -> None:
             await wait_at_most(late(), 5)
 
     run(main)
+
+
+@both
+def test_a_function_is_called_in_another_thread(run: Run) -> None:
+    async def main() -> int:
+        return await in_thread(threading.get_ident, 20)
+
+    assert run(main) != threading.get_ident()
+
+
+@both
+def test_a_function_that_takes_too_long_goes_on_by_itself(run: Run) -> None:
+    released, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        released.wait(20)
+        ended.set()
+
+    async def main() -> float:
+        began = time.monotonic()
+        with pytest.raises(Expired):
+            await in_thread(work, 0.01)
+        took = time.monotonic() - began
+        released.set()
+        return took
+
+    assert run(main) < 5
+    assert ended.wait(20)
+
+
+@both
+def test_tasks_have_their_turn_one_after_another(run: Run) -> None:
+    turns, inside = Turns(), 0
+
+    async def task() -> None:
+        nonlocal inside
+        async with turns.here():
+            inside += 1
+            assert inside == 1
+            await sleep(0)
+            inside -= 1
+
+    async def main() -> None:
+        if running_loop() is not None:
+            await asyncio.gather(*(task() for _ in range(9)))
+        else:
+            async with trio.open_nursery() as nursery:
+                for _ in range(9):
+                    nursery.start_soon(task)
+
+    for _ in range(2):  # each loop has its own turns
+        run(main)
 
 
 def test_trio_has_no_asyncio_loop() -> None:

@@ -15,8 +15,19 @@ from unittest.mock import AsyncMock
 import pytest
 from asgiref.sync import iscoroutinefunction
 
-from p0f_middleware import P0f as Client
-from p0f_middleware import P0fInfo, P0fStatus, P0fWSGIMiddleware, Syn, check_claim, p0f_of
+from p0f_middleware import (
+    AsyncP0f,
+    AsyncSharedSyn,
+    P0f,
+    P0fInfo,
+    P0fStatus,
+    P0fWSGIMiddleware,
+    SharedSyn,
+    Syn,
+    check_claim,
+    p0f_of,
+)
+from p0f_middleware._outcome import Outcome
 from p0f_middleware.syn.kernel import keeps_syns
 from p0f_middleware.testing import FakeP0f
 
@@ -31,13 +42,13 @@ from django.http import HttpRequest, JsonResponse  # noqa: E402
 from django.test import RequestFactory, override_settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
-P0F = "p0f_middleware.django.P0fMiddleware"
+MIDDLEWARE = "p0f_middleware.django.P0fMiddleware"
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
     INSTALLED_APPS=["p0f_middleware"],
     LOGGING_CONFIG=None,
-    MIDDLEWARE=[P0F],
+    MIDDLEWARE=[MIDDLEWARE],
     ROOT_URLCONF=__name__,
     SECRET_KEY="-",
     USE_TZ=True,
@@ -178,7 +189,7 @@ def test_a_request_with_a_fingerprint_has_no_reason(p0f: FakeP0f, get: Get) -> N
 def test_works_beside_middleware_of_the_other_kind(
     p0f: FakeP0f, get: Get, view: str, other: str, p0f_is: str
 ) -> None:
-    stack = [P0F, f"{__name__}.{other}"]
+    stack = [MIDDLEWARE, f"{__name__}.{other}"]
     with override_settings(MIDDLEWARE=stack if p0f_is == "first" else stack[::-1]):
         assert get(view) == b'{"os": "Linux", "status": "ok"}'
 
@@ -342,6 +353,69 @@ def test_a_source_object_is_asked_itself(view: str) -> None:
         assert get_by_asgi(view) == b'{"os": "Linux", "status": "ok"}'
 
 
+@both_servers
+@both_views
+@pytest.mark.parametrize("kind", [P0f, AsyncP0f])
+def test_a_client_of_either_colour_serves_both(
+    fake_p0f: FakeP0f, get: Get, view: str, kind: Any
+) -> None:
+    fake_p0f.hosts[KNOWN] = LINUX
+    with override_settings(P0F={"SOURCE": kind(fake_p0f.socket_path)}):
+        assert get(view) == b'{"os": "Linux", "status": "ok"}'
+
+
+@both_servers
+@pytest.mark.parametrize("kind", [SharedSyn, AsyncSharedSyn])
+def test_a_shared_source_of_either_colour_serves_both(get: Get, kind: Any) -> None:
+    with override_settings(P0F={"SOURCE": kind("redis://127.0.0.1:1/0")}):
+        assert get("sync") == b'{"os": null, "status": "unavailable"}'
+
+
+@both_servers
+def test_text_stands_for_a_source_and_the_colour_is_chosen(get: Get) -> None:
+    with override_settings(P0F={"SOURCE": "redis://127.0.0.1:1/0"}):
+        assert get("sync") == b'{"os": null, "status": "unavailable"}'
+
+
+class Cycle:
+    """What uvicorn's `receive` belongs to."""
+
+    transport: Any = None
+    asked = False
+
+    async def receive(self) -> dict[str, Any]:
+        if self.asked:
+            await asyncio.Event().wait()  # it stays connected
+        self.asked = True
+        return {"type": "http.request", "body": b""}
+
+
+Cycle.__module__ = "uvicorn.protocols"
+
+
+def test_under_asgi_a_source_finds_the_servers_connection() -> None:
+    """Django gives middleware the scope alone, and the connection hangs on receive and send."""
+    transport = threading.Event()  # some object
+    found = []
+
+    class OfTheConnection:
+        answers_at_once = True
+
+        def fingerprint(self, visitor: Any, deadline: float) -> Outcome:
+            found.append(visitor.server_object())
+            return Outcome(LINUX, P0fStatus.OK, None)
+
+    async def send(message: Any) -> None: ...
+
+    with override_settings(P0F={"SOURCE": OfTheConnection()}):
+        for stack in ([MIDDLEWARE], [f"{__name__}.sync_only", MIDDLEWARE]):
+            with override_settings(MIDDLEWARE=stack):
+                cycle = Cycle()
+                cycle.transport = transport
+                asyncio.run(ASGIHandler()(scope_of("sync", KNOWN), cycle.receive, send))
+    assert found == [transport] * 2
+
+
 # Where the application is wrapped already
 
 
@@ -427,17 +501,9 @@ def test_check_says_nothing_when_disabled() -> None:
 
 
 def test_check_tries_the_socket_of_a_client(p0f: FakeP0f) -> None:
-    client = Client(p0f.socket_path)
+    client = P0f(p0f.socket_path)
     p0f.refuse()
     with override_settings(P0FSOCKET=None, P0F={"SOURCE": client}):
-        assert complaints() == ["p0f_middleware.W001"]
-
-
-def test_check_tries_the_socket_that_the_environment_names(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("P0F_SOCKET", str(tmp_path / "p0f.sock"))
-    with override_settings(P0F={}):
         assert complaints() == ["p0f_middleware.W001"]
 
 
@@ -459,6 +525,14 @@ def test_check_reports_what_is_no_source(source: Any) -> None:
 def test_check_reports_a_setting_that_the_source_would_ignore(source: Any) -> None:
     with override_settings(P0F={"SOURCE": source, "TIMEOUT": 0.5}):
         assert complaints() == ["p0f_middleware.E001"]
+
+
+@pytest.mark.usefixtures("none_made")
+def test_beside_an_outer_middleware_no_source_is_made() -> None:
+    with override_settings(P0F={"SOURCE": Known}):
+        environ = RequestFactory().get("/").environ | FROM_OUTSIDE
+        P0fMiddleware(lambda request: request)(WSGIRequest(environ))
+    assert Known.made == 0
 
 
 @pytest.mark.usefixtures("none_made")

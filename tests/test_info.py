@@ -20,8 +20,8 @@ from p0f_middleware._daemon.protocol import (
     read_answer,
     write_answer,
 )
-from p0f_middleware._fields import WIRE_FIELDS, text
-from p0f_middleware._info import by_address, with_bad_sw
+from p0f_middleware._fields import text
+from p0f_middleware._info import WIRE_FIELDS, by_address, with_bad_sw
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -151,7 +151,7 @@ def test_constants_equal_the_plain_numbers(info: P0fInfo) -> None:
     ],
 )
 def test_a_string_ends_at_its_nul_and_has_nothing_unprintable(sent: bytes, read: str) -> None:
-    assert text(sent) == read
+    assert (text(sent) or "") == read
 
 
 def test_one_made_from_a_syn_says_so() -> None:

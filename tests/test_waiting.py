@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware._waiting import Lock, current_hub, wait_readable
+from p0f_middleware._waiting import acquire, wait_readable
 from p0f_middleware.testing import FakeP0f
 
 from .daemon.clients import named_after
@@ -37,10 +37,6 @@ PATCHES = [
 # Threads
 
 
-def test_threads_have_no_hub() -> None:
-    assert current_hub() is None
-
-
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
     read, write = os.pipe()
@@ -62,16 +58,17 @@ def test_waiting_in_vain_ends_in_time(pipe: tuple[int, int], seconds: float) -> 
 
 
 def test_a_free_lock_is_taken_at_once() -> None:
-    lock = Lock()
+    lock = threading.Lock()
 
-    assert [lock.try_now(False) for _ in range(2)] == [True, False]
+    assert acquire(lock, time.monotonic() - 1)
+    assert lock.locked()
 
 
 def test_a_lock_that_is_given_back_goes_to_who_waits() -> None:
-    lock = Lock()
-    lock.try_now(False)
+    lock = threading.Lock()
+    lock.acquire()
     taken: list[bool] = []
-    thread = threading.Thread(target=lambda: taken.append(lock.acquire(time.monotonic() + 5)))
+    thread = threading.Thread(target=lambda: taken.append(acquire(lock, time.monotonic() + 20)))
     thread.start()
     lock.release()
     thread.join()
@@ -81,10 +78,10 @@ def test_a_lock_that_is_given_back_goes_to_who_waits() -> None:
 
 @pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.01])
 def test_a_lock_that_is_not_given_back_is_waited_for_no_longer(seconds: float) -> None:
-    lock = Lock()
-    lock.try_now(False)
+    lock = threading.Lock()
+    lock.acquire()
 
-    assert not lock.acquire(time.monotonic() + seconds)
+    assert not acquire(lock, time.monotonic() + seconds)
 
 
 # Greenlets: each program runs in a process of its own, since patches cannot be undone
@@ -121,6 +118,7 @@ if when == "first":
     patch()
 from p0f_middleware import P0f, P0fTimeout
 client = P0f(socket_path, timeout=10)
+lock = threading.Lock()
 if when == "connected":
     client.lookup("192.0.2.1")
 if when != "first":
@@ -184,7 +182,7 @@ def count():
         turns += 1
 
 turns = 0
-client.timeout = client._exchanger.timeout = 0.3
+client.timeout = client._rules.timeout = 0.3
 spawn(count)
 try:
     client.lookup("192.0.2.2")
@@ -204,6 +202,26 @@ def test_other_greenlets_go_on_while_p0f_does_not_answer(
     fake_p0f.stall()
 
     assert run(OTHERS_GO_ON, fake_p0f, library, when, *unpatched) == "True\n"
+
+
+HELD_TOO_LONG = """
+from p0f_middleware._waiting import acquire
+lock.acquire()
+spawn(lambda: (sleep(0.02), lock.release()))
+taken = acquire(lock, time.monotonic() + 5)  # while a greenlet of this thread holds it
+print(taken, acquire(lock, time.monotonic() + 0.02))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("unpatched", [[], ["thread"]], ids=str)
+@pytest.mark.parametrize("when", ["first", "late"])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_greenlet_that_waits_for_a_lock_lets_its_holder_go_on(
+    fake_p0f: FakeP0f, library: str, when: str, unpatched: list[str]
+) -> None:
+    assert run(HELD_TOO_LONG, fake_p0f, library, when, *unpatched) == "True False\n"
 
 
 GIVEN_UP = """
@@ -234,41 +252,3 @@ def test_the_answer_to_a_greenlet_that_was_timed_out_reaches_nobody(
 
     assert run(GIVEN_UP, fake_p0f, library, when) == "given up\nTrue 1 1 0\n"
     assert fake_p0f.connections == 1
-
-
-GREENLETS_THAT_WAIT_IN_THE_QUEUE = """
-shared = client._exchanger.shared_here()
-assert is_right("192.0.2.1")
-assert shared.lock.try_now(False)
-client.timeout = client._exchanger.timeout = 0.2
-order = []
-
-def visitor(number):
-    try:
-        order.append((number, is_right(f"192.0.2.{number}")))
-    except P0fTimeout:
-        order.append((number, "late"))
-
-greenlets = [spawn(visitor, number) for number in range(3)]
-sleep(0.02)
-if library == "gevent":
-    greenlets[0].kill()
-else:
-    greenlets[0].kill()
-sleep(0.02)
-shared.lock.release()
-joinall(greenlets[1:])
-print(order, len(shared.lock.queue))
-sys.stdout.flush()
-os._exit(0)
-"""
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_greenlets_have_their_turn_in_order_and_those_killed_are_passed_over(
-    fake_p0f: FakeP0f, library: str
-) -> None:
-    fake_p0f.answer_with(named_after)
-
-    printed = run(GREENLETS_THAT_WAIT_IN_THE_QUEUE, fake_p0f, library, "first")
-    assert printed == "[(1, True), (2, True)] 0\n"

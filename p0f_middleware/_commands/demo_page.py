@@ -175,8 +175,8 @@ _CONTRADICTORY = (
 _EXPLANATIONS = {
     "p0f": "p0f reads this from the packets that reach the server: the system and the link from how"
     " the connection was opened, the software from the order of the headers in plain HTTP.",
-    "syn": "All this is in the first packet of your connection, its SYN: each system fills it in in"
-    " its own way. The User-Agent plays no part in it.",
+    "syn": "All this is in the first packet of your connection, its SYN: each system has its own"
+    " way to fill it in. The User-Agent plays no part in it.",
     "address": "All this is in the first packet (the SYN) of a connection that came from your"
     " address. Where several people share an address, it may be another's.",
 }

@@ -7,19 +7,19 @@ before the first connection, since one client too many makes p0f use a whole CPU
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import random
 import socket
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from .._address import client_address
 from .._daemon.base import TIMEOUT
 from .._daemon.blocking import P0f
 from .._errors import P0fError
 from .p0f_process import Daemon, daemon_of, daemons
-from .terminal import Finding, span
+from .terminal import Finding
 
 ANSWER_TIMEOUT = 1.0
 """Seconds to wait for an answer. Few, since p0f keeps a CPU busy while too many clients wait."""
@@ -27,8 +27,6 @@ QUERIES = 20
 """How many queries to time."""
 CAPTURE_TIMEOUT = 1.0
 """Seconds to wait until p0f notices a connection; libpcap delivers packets after about 5 ms."""
-RECENTLY_STARTED = 600.0
-"""Seconds after p0f's start in which it may simply not have seen a client yet."""
 
 
 def examine_p0f(
@@ -60,10 +58,8 @@ def check_process(daemon: Daemon) -> Iterator[Finding]:
     if daemon.stopped:
         yield Finding(False, f"p0f is stopped: continue it with kill -CONT {daemon.pid}")
         return
-    age = daemon.seconds_running
-    since = f" for {span(age)}" if age is not None else ""
     command = " ".join(("p0f", *daemon.arguments))
-    yield Finding(True, f"p0f (process {daemon.pid}) has been running{since}: {command}")
+    yield Finding(True, f"p0f (process {daemon.pid}) runs: {command}")
     if "-f" not in daemon.options:
         yield Finding(
             None,
@@ -101,10 +97,10 @@ def check_answers(client: P0f, daemon: Daemon | None) -> Finding:
 
 
 def _possible_cause(socket_path: str, daemon: Daemon | None, error: P0fError) -> str:
-    if isinstance(error.__cause__, ConnectionRefusedError):
+    if isinstance(error.__cause__, ConnectionRefusedError) and Path(socket_path).is_socket():
         return (
-            ". If it runs, it was restarted, and this file is a bind mount of the old socket: mount"
-            " the folder, not the file, since p0f makes a new file each time it starts"
+            ". If it runs, this file is a bind mount of an earlier p0f's socket: mount the folder,"
+            " not the file, since p0f makes a new file each time it starts"
         )
     if not isinstance(error.__cause__, FileNotFoundError):
         return ""
@@ -143,12 +139,9 @@ def check_capture(client: P0f, daemon: Daemon | None, port: int | None = None) -
             f"p0f captures on {interface} but does not see {whose}: does its filter leave them out"
             f" ({daemon.packet_filter or 'it has none'}), or has its container another network?",
         )
-    if interface is None:
-        return Finding(None, f"p0f chose an interface where it does not see {whose}: name it (-i)")
-    if interface not in (name for _, name in socket.if_nameindex()):
-        return Finding(False, f"p0f captures on {interface}, and there is no such interface here")
+    where = interface or "an interface that it chose (name yours with -i)"
     return Finding(
-        None, f"p0f captures on {interface} alone: it sees the visitors that come in there"
+        None, f"p0f captures on {where}: do your visitors come in there, and only there?"
     )
 
 
@@ -180,26 +173,14 @@ def check_address(client: P0f, daemon: Daemon | None, ip_address: str) -> Findin
         info = client.lookup(address)
     except P0fError as error:
         return Finding(False, str(error))
-    if info is None:
-        return Finding(False, f"p0f has not seen {address}: {_why_unknown(address, daemon)}")
-    system = " ".join(filter(None, (info.os_name, info.os_flavor)))
-    return Finding(True, f"p0f knows {address}: {system or 'no signature matches its SYN'}")
-
-
-def _why_unknown(address: str, daemon: Daemon | None) -> str:
-    parsed = ipaddress.ip_address(address)
+    if info is not None:
+        system = " ".join(filter(None, (info.os_name, info.os_flavor)))
+        return Finding(True, f"p0f knows {address}: {system or 'no signature matches its SYN'}")
     interface = daemon.options.get("-i") if daemon else None
-    proxy = "if it is your proxy's or load balancer's, name it in trusted_proxies"
-    running = daemon.seconds_running if daemon else None
-    young = running is not None and running < RECENTLY_STARTED
-    age = f" (p0f has been running for only {span(running)})" if running and young else ""
-    if parsed.is_loopback and interface not in (None, "lo", "any"):
-        return f"this machine's connections to itself pass over lo; p0f captures on {interface}"
-    if interface == "lo" and not parsed.is_loopback:
-        return "p0f captures on lo, and so sees only this machine's connections to itself"
-    if parsed.is_private:
-        return f"{proxy}; if not, its connections do not pass p0f's interface{age}"
-    return (
-        f"has it connected to this machine directly, in the last two hours (or p0f's -t){age}?"
-        " Behind a proxy or load balancer, p0f sees only that one"
+    return Finding(
+        False,
+        f"p0f has not seen {address}. Either it has not connected to this machine directly since"
+        " p0f started and within two hours (-t): if it connects through your proxy or load"
+        " balancer, or is that, name the proxy in trusted_proxies. Or its connections do not pass"
+        f" {interface or 'the interface of p0f'} (this machine's own pass lo)",
     )

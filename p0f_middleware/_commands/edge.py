@@ -7,11 +7,12 @@ stderr. SIGTERM and SIGINT end the command, SIGUSR1 makes it print its counts.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
 
 from .._log import logger
 from ..edge.agent import TTL, Edge, notify
@@ -56,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        store = Store(store_option(options))
+        url = store_option(options) or os.environ.get("P0F_STORE")
+        if not url:
+            return fail("no store given: set P0F_STORE, or use --store URL or --store-file PATH")
+        store = Store(url)
         tap = Tap(options.interface, options.port)
     except (OSError, ValueError, ImportError) as error:
         return fail(why_no_tap(error))
@@ -67,12 +71,13 @@ def run(options: argparse.Namespace) -> int:
         addresses=not options.no_address,
         max_rate=options.max_rate,
     )
-    with contextlib.closing(tap), contextlib.closing(edge), signals_of(edge) as (wake, ended):
+    signals = Signals("SIGTERM", "SIGINT", "SIGUSR1")
+    with closing(tap), closing(edge), closing(signals):
         ports = ", ".join(map(str, sorted(set(options.port))))
         logger().info("SYNs to port %s of %s go to %s", ports, options.interface, store.name)
         notify("READY=1")
         try:
-            edge.run(wake, ended)
+            edge.run(signals.reader.fileno(), partial(_ended, signals, edge))
         except OSError as error:
             return fail(why_no_tap(error))
         finally:
@@ -81,19 +86,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-@contextlib.contextmanager
-def signals_of(edge: Edge) -> Iterator[tuple[int, Callable[[], bool]]]:
-    """What `edge.run` wants: a file descriptor that becomes readable after a signal, and whether
-    the signal ends it. SIGUSR1 prints its counts instead."""
-    with contextlib.closing(Signals("SIGTERM", "SIGINT", "SIGUSR1")) as signals:
-
-        def ended() -> bool:
-            arrived = signals.take()
-            if signal.SIGUSR1 in arrived:
-                logger().info("%s", edge.counts())
-            return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(arrived)
-
-        yield signals.reader.fileno(), ended
+def _ended(signals: Signals, edge: Edge) -> bool:
+    arrived = signals.take()
+    if signal.SIGUSR1 in arrived:
+        logger().info("%s", edge.counts())
+    return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(arrived)
 
 
 def why_no_tap(error: Exception) -> str:

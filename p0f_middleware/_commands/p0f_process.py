@@ -56,15 +56,10 @@ class Daemon(NamedTuple):
     @property
     def stopped(self) -> bool:
         """Whether a signal or a debugger has stopped it."""
-        return self._stat()[:1] in (["T"], ["t"])
-
-    @property
-    def seconds_running(self) -> float | None:
-        """How long it has been running, in seconds."""
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            uptime = float(text_of(PROC / "uptime").split()[0])
-            return uptime - int(self._stat()[19]) / os.sysconf("SC_CLK_TCK")
-        return None
+        with contextlib.suppress(OSError):
+            stat = text_of(PROC / str(self.pid) / "stat")
+            return stat.rpartition(")")[2].split()[:1] in (["T"], ["t"])
+        return False
 
     @property
     def ports(self) -> list[range]:
@@ -74,12 +69,6 @@ class Daemon(NamedTuple):
         for low, high in re.findall(r"\bport(?:range)? +([0-9]{1,5})(?:-([0-9]{1,5}))?", text):
             found.append(range(int(low), int(high or low) + 1))
         return [] if re.search(r"\bnot\b|!", text) else found
-
-    def _stat(self) -> list[str]:
-        """The fields of /proc/PID/stat from the third on: state, parent, and so on."""
-        with contextlib.suppress(OSError):
-            return text_of(PROC / str(self.pid) / "stat").rpartition(")")[2].split()
-        return []
 
 
 def daemons() -> Iterator[Daemon]:

@@ -48,10 +48,10 @@ class Signals:
         self.reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._arrived: list[int] = []
+        self._numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        for name in names:
-            if hasattr(signal, name):  # Windows lacks some
-                signal.signal(getattr(signal, name), lambda number, _: self._arrived.append(number))
+        for number in self._numbers:
+            signal.signal(number, lambda number, _: self._arrived.append(number))
 
     def take(self) -> list[int]:
         """The signals that have arrived since the last call."""
@@ -59,7 +59,9 @@ class Signals:
         return taken
 
     def close(self) -> None:
-        """Forget the sockets. Signals are ignored from now on: the process is about to end."""
+        """Ignore these signals from now on: the process is about to end."""
+        for number in self._numbers:
+            signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
         self.reader.close()
         self._writer.close()
@@ -135,30 +137,22 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     add_store_options(group)
 
 
+def store_option(options: argparse.Namespace) -> str | None:
+    """The URL of the store that the options name; None if they name none.
+
+    Raises:
+        OSError, ValueError: the file with the URL cannot be read.
+    """
+    if options.store_file:
+        return Path(options.store_file).read_text().strip()
+    return options.store or None
+
+
 def source_option(options: argparse.Namespace) -> str | None:
     """The source that the options or the environment name; None if they name none.
 
     Raises:
         OSError, ValueError: the file with the URL cannot be read.
     """
-    named = options.source or options.socket or options.store
-    if named is None and options.store_file:
-        return store_option(options)
+    named = options.source or options.socket or store_option(options)
     return named or os.environ.get("P0F_SOCKET") or os.environ.get("P0F_STORE") or None
-
-
-def store_option(options: argparse.Namespace) -> str:
-    """The URL of the store, from the options or the environment.
-
-    Raises:
-        ValueError: there is none.
-        OSError: the file cannot be read.
-    """
-    if options.store:
-        return str(options.store)
-    if options.store_file:
-        return Path(options.store_file).read_text().strip()
-    url = os.environ.get("P0F_STORE")
-    if not url:
-        raise ValueError("no store given: set P0F_STORE, or use --store URL or --store-file PATH")
-    return url

@@ -73,10 +73,10 @@ class AsyncP0f(BaseClient):
         self, ip_address: str, return_raw_data: bool = False
     ) -> P0fInfo | dict[str, Any]:
         """As `P0f.get_info`."""
-        reader: Reader[Any] = read_raw_answer if return_raw_data else read_answer
-        info: P0fInfo | dict[str, Any]
-        info = require_match(ip_address, await self._ask(make_query(ip_address), reader))
-        return info
+        query = make_query(ip_address)
+        if return_raw_data:
+            return require_match(ip_address, await self._ask(query, read_raw_answer))
+        return require_match(ip_address, await self._ask(query, read_answer))
 
     async def close(self) -> None:
         """Close all connections, as `P0f.close`."""
@@ -115,7 +115,7 @@ class AsyncP0f(BaseClient):
             if first is not None:
                 answer = await first.ask(query, deadline)
             else:
-                answer = await self._ask_in_thread(query, deadline)
+                answer = await self._wait_in_thread(query, deadline)
             return self._rules.read(answer, reader)
         except BaseException as error:
             self._rules.counts[ending(error)] += 1
@@ -127,13 +127,14 @@ class AsyncP0f(BaseClient):
         first = self._first_loops.get(pid)
         if first is not None and first.loop.is_closed():
             self._first_loops.pop(pid, None)
+            first.shut()
             first = None
         if first is None and loop is not None:
             # setdefault is atomic: of loops that ask at the same moment, one is the first.
             first = self._first_loops.setdefault(pid, LoopConnection(loop, self._rules))
         return first if first is not None and first.loop is loop else None
 
-    async def _ask_in_thread(self, query: bytes, deadline: float) -> Answer:
+    async def _wait_in_thread(self, query: bytes, deadline: float) -> Answer:
         turn, refuse_early = self._turns.here(), self._rules.outage.refuse_early
         asked = time.monotonic()
         refuse_early(asked)

@@ -69,10 +69,10 @@ class P0f(BaseClient):
             ip_address: an IPv4 or IPv6 address as text.
             return_raw_data: return p0f's numbers and strings as they are, in a dict.
         """
-        reader: Reader[Any] = read_raw_answer if return_raw_data else read_answer
-        info: P0fInfo | dict[str, Any]
-        info = require_match(ip_address, self._ask(make_query(ip_address), reader))
-        return info
+        query = make_query(ip_address)
+        if return_raw_data:
+            return require_match(ip_address, self._ask(query, read_raw_answer))
+        return require_match(ip_address, self._ask(query, read_answer))
 
     def close(self) -> None:
         """Close the connection; the next lookup opens another. Safe at any time, and to call twice.

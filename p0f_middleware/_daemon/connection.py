@@ -70,7 +70,8 @@ class Connection(Generic[TicketT]):
         """Called when it is released, before its descriptor can be closed."""
         self.waiting: bool = False
         """Whether an exception has ended `wait_and_receive`: then nothing is half received."""
-        self._spin_after = 0.0
+        self.spin_after: float = 0.0
+        """`time.monotonic()` before which not to busy-poll."""
         _connections.add(self)
         _release_at_end_of(self.pid)
 
@@ -98,14 +99,14 @@ class Connection(Generic[TicketT]):
     def spin(self) -> bytes | None:
         """Busy-poll briefly; returns bytes, or None if nothing came."""
         began = time.monotonic()
-        while began >= self._spin_after:
+        while began >= self.spin_after:
             _yield_processor()  # p0f may be waiting for this very processor
             data = self.receive()
             if data is not None:
                 return data
             took = time.monotonic() - began
             if took > _SPIN_SECONDS:
-                self._spin_after = began + took / _MAX_SPIN_SHARE
+                self.spin_after = began + took / _MAX_SPIN_SHARE
         return None
 
     def wait_and_receive(self, deadline: float) -> bytes | None:

@@ -1,8 +1,7 @@
 """The errors for a p0f that cannot be asked; each names its cause and its remedy.
 
-Both clients and Django's system checks use these texts. The fact a reader would get wrong: a client
-cannot tell a stopped p0f from one whose API connections are all in use, because the kernel accepts
-connections for both.
+A client cannot tell a stopped p0f from one whose API connections are all in use, because the kernel
+accepts connections for both.
 """
 
 from __future__ import annotations
@@ -22,39 +21,29 @@ _FULL = (
     "all of p0f's API connections may be in use (20, or the number given with -S: raise it, at"
     " most 100), or p0f is stopped"
 )
-_MISSING = f"there is no socket {{path}}: start p0f with -s {{path}}, or {_USE_THE_PATH}"
-_FORBIDDEN = (
-    "no permission to open {path}: give this process's user permission to write to the socket and"
-    " to search the folders above it"
-)
-_NO_DESCRIPTORS = (
-    "no file descriptor is left for a connection to {path}: raise the limit of open files"
-    " (ulimit -n, or LimitNOFILE= of the systemd unit)"
-)
 _MAX_PATH = 103
 """Bytes that the path of a Unix socket may have on every system; Linux allows four more."""
-_TOO_LONG = (
-    "the path {path} is too long for a Unix socket (at most 103 bytes are safe): give p0f a"
-    " shorter one with -s"
-)
-_NO_UNIX_SOCKETS = (
-    "this process may not open Unix sockets: add AF_UNIX to RestrictAddressFamilies= of its"
-    " systemd unit"
-    if sys.platform.startswith("linux")
-    else "Python has no Unix sockets on this system, and p0f's API needs them"
-)
 _REMEDIES = {
-    errno.ENOENT: _MISSING,
-    errno.ENOTDIR: _MISSING,
-    errno.EACCES: _FORBIDDEN,
-    errno.EPERM: _FORBIDDEN,
+    errno.ENOENT: f"there is no socket {{path}}: start p0f with -s {{path}}, or {_USE_THE_PATH}",
+    errno.EACCES: (
+        "no permission to open {path}: give this process's user permission to write to the socket"
+        " and to search the folders above it"
+    ),
     errno.ECONNREFUSED: "nothing listens on {path}: p0f has ended; start it again",
     errno.EAGAIN: "p0f accepts no connection on {path}: " + _FULL,
     errno.EPROTOTYPE: "{path} is a socket of another kind: " + _USE_THE_PATH,
-    errno.EAFNOSUPPORT: _NO_UNIX_SOCKETS,
-    errno.EMFILE: _NO_DESCRIPTORS,
-    errno.ENFILE: _NO_DESCRIPTORS,
+    errno.EAFNOSUPPORT: (
+        "this process may not open Unix sockets: add AF_UNIX to RestrictAddressFamilies= of its"
+        " systemd unit"
+        if sys.platform.startswith("linux")
+        else "Python has no Unix sockets on this system, and p0f's API needs them"
+    ),
+    errno.EMFILE: (
+        "no file descriptor is left for a connection to {path}: raise the limit of open files"
+        " (ulimit -n, or LimitNOFILE= of the systemd unit)"
+    ),
 }
+_ALIKE = {errno.ENOTDIR: errno.ENOENT, errno.EPERM: errno.EACCES, errno.ENFILE: errno.EMFILE}
 
 
 def explain(error: OSError, socket_path: str) -> P0fUnavailable:
@@ -64,8 +53,11 @@ def explain(error: OSError, socket_path: str) -> P0fUnavailable:
             if not stat.S_ISSOCK(os.stat(socket_path).st_mode):
                 return P0fUnavailable(f"{socket_path} is not a socket: {_USE_THE_PATH}")
     if error.errno is None and len(os.fsencode(socket_path)) > _MAX_PATH:
-        return P0fUnavailable(_TOO_LONG.format(path=socket_path))
-    remedy = _REMEDIES.get(error.errno or 0)
+        return P0fUnavailable(
+            f"the path {socket_path} is too long for a Unix socket (at most {_MAX_PATH} bytes are"
+            " safe): give p0f a shorter one with -s"
+        )
+    remedy = _REMEDIES.get(_ALIKE.get(error.errno or 0, error.errno or 0))
     if remedy is None:
         return P0fUnavailable(f"cannot connect to p0f at {socket_path}: {error}")
     return P0fUnavailable(remedy.format(path=socket_path))
@@ -83,13 +75,7 @@ def closed(socket_path: str, error: OSError | None = None) -> str:
 
 
 def no_answer(pipeline: Pipeline[Any], socket_path: str, seconds: float) -> P0fError:
-    """The error for a query that got no answer in time.
-
-    Args:
-        pipeline: the queries and answers of the connection.
-        socket_path: the path of p0f's API socket.
-        seconds: how long the lookup waited.
-    """
+    """The error for a query that got no answer within `seconds`."""
     if pipeline.dialect is not None:
         return P0fTimeout(
             f"p0f at {socket_path} did not answer within {seconds:.3g} s: it is stopped or busy"

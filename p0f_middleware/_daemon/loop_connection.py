@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from .._errors import P0fError, P0fProtocolError, P0fUnavailable
+from .._errors import P0fError, P0fUnavailable
 from .connection import CLOSE_TIMEOUT, Connection
 from .rules import Answer, ConnectionLost, Rules
 
@@ -132,40 +132,34 @@ class LoopConnection:
         connection = self._connection
         if connection is None or not connection.open:
             try:
-                connection = self._connect()
+                connection = self._connection = self._rules.connect()
             except P0fUnavailable as error:
                 self._fail(self._unsent, error)
                 return
+            fd = connection.sock.fileno()
+            self.loop.add_reader(fd, self._receive, connection, connection.receive)
+            connection.on_release = functools.partial(self.loop.remove_reader, fd)
         pipeline, room = connection.pipeline, connection.pipeline.room
         queries: list[_Query] = []
         while self._unsent and len(queries) < room:
             query = self._unsent.popleft()
             if not query.future.done():
                 queries.append(query)
-        if not queries:
-            return
-        pipeline.ask(queries)
-        try:
-            connection.send(b"".join([query.data for query in queries]))
-        except OSError as error:
-            self._lost(connection, error)
-            return
-        if len(pipeline.pending) == 1 and self._spins_left:
-            self._receive(connection, connection.spin)
-
-    def _connect(self) -> Connection[_Query]:
-        connection: Connection[_Query] = self._rules.connect()
-        fd = connection.sock.fileno()
-        self.loop.add_reader(fd, self._receive, connection, connection.receive)
-        connection.on_release = functools.partial(self.loop.remove_reader, fd)
-        self._connection = connection
-        return connection
+        if queries:
+            try:
+                pipeline.ask(queries)
+                connection.send(b"".join([query.data for query in queries]))
+            except BaseException as error:
+                self._lost(connection, error)
+            else:
+                if len(pipeline.pending) == 1 and self._spins_left:
+                    self._receive(connection, connection.spin)
 
     def _receive(self, connection: Connection[_Query], receive: Any) -> None:
         """Hand out the answers that have arrived; `receive` is one of the connection's methods."""
         try:
             answers = self._rules.answers(connection, receive())
-        except (OSError, P0fProtocolError) as error:
+        except BaseException as error:
             self._lost(connection, error)
             return
         dialect: Any = connection.pipeline.dialect
@@ -180,7 +174,11 @@ class LoopConnection:
     def _lost(self, connection: Connection[_Query], error: BaseException) -> None:
         """Ask again on a new connection what an error has left unanswered, or fail it."""
         awaited = list(self._awaited())
-        failure = self._rules.failure(connection, error)
+        try:
+            failure = self._rules.failure(connection, error)
+        except BaseException:  # `error` itself: a signal handler raised
+            self._ask_again(awaited)
+            raise
         if isinstance(failure, ConnectionLost):
             self._ask_again(awaited)
         else:
@@ -205,6 +203,7 @@ class LoopConnection:
                 copy.__dict__.update(error.__dict__)
                 query.future.set_exception(copy)
                 query.future.exception()  # asyncio would complain if the task is cancelled now
+        self._unsent = deque(query for query in self._unsent if not query.future.done())
 
     def _awaited(self) -> Iterator[_Query]:
         """Queries that lookups still wait for, oldest first."""

@@ -1,8 +1,5 @@
 """The p0f API on the wire (section 4 of p0f's README), without I/O.
 
-It makes the bytes of a query, reads answers, and matches each answer to its query. It knows no
-sockets, clocks or threads; the clients do the waiting.
-
 The fact a reader would get wrong: an answer names no address. Only its position on the connection
 shows which query it belongs to, so a query that was sent stays pending until its answer arrives,
 even after it is abandoned.
@@ -18,17 +15,14 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from .._errors import P0fBadQuery, P0fProtocolError
-from .._fields import MOST_DAYS, WIRE_FIELDS, constants, text
-from .._info import P0fInfo, from_answer, wire_fields
+from .._fields import MOST_DAYS, text
+from .._info import WIRE_FIELDS, P0fInfo, constants, from_answer, wire_fields
 
 QUERY_SIZE = 21
 MAX_IN_FLIGHT = 128
-"""Queries that may be in flight at once.
-
-With this limit, sending never waits: Linux gives the sender on a Unix socket 212,992 bytes by
-default, and a query that p0f has not read yet uses 768 of them. p0f itself stops writing while
-about 42 of its answers are unread, and continues when they are read.
-"""
+"""Queries that may be in flight at once. So sending never waits: Linux gives the sender on a Unix
+socket 212,992 bytes by default, and a query that p0f has not read yet uses 768 of them. p0f itself
+stops writing while about 42 of its answers are unread, and continues when they are read."""
 
 _QUERY_MAGIC = 0x50304601
 _ANSWER_MAGIC = 0x50304602
@@ -77,9 +71,7 @@ _LARGEST = max(DIALECTS)
 def make_query(ip_address: str) -> bytes:
     """The 21 bytes of a query for `ip_address`, an IPv4 or IPv6 address as text.
 
-    Raises:
-        P0fBadQuery: `ip_address` is not an IP address. (p0f does not know zones, so `fe80::1%eth0`
-            is refused.)
+    Raises P0fBadQuery for anything else. (p0f does not know zones, so `fe80::1%eth0` is refused.)
     """
     if isinstance(ip_address, str):
         return _make_query(ip_address)
@@ -112,9 +104,7 @@ Reader: TypeAlias = Callable[[bytes, Dialect], ReadT | None]
 def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
     """The host that an answer describes, or None for 'no match'.
 
-    Raises:
-        P0fBadQuery: p0f answered that the query is bad.
-        P0fProtocolError: the answer has an unknown status or constant.
+    Raises P0fBadQuery if p0f says so, P0fProtocolError for an unknown status or constant.
     """
     if answer.startswith(_OK_HEAD):
         if dialect.as_p0f_3 is not None:
@@ -135,16 +125,13 @@ def read_answer(answer: bytes, dialect: Dialect) -> P0fInfo | None:
 
 
 def read_raw_answer(answer: bytes, dialect: Dialect) -> dict[str, Any] | None:
-    """As `read_answer`, with the fields as p0f sent them: ints and str, with magic and status.
-
-    It does not validate constants; otherwise it raises what `read_answer` raises.
-    """
+    """As `read_answer`, but the fields as p0f sent them, not validated; with magic and status."""
     if not answer.startswith(_OK_HEAD):
         read_answer(answer, dialect)
         return None
     raw: dict[str, Any] = dict(zip(("magic", "status"), _HEAD.unpack_from(answer), strict=True))
     for name, value in zip(dialect.names, dialect.fields.unpack(answer), strict=True):
-        raw[name] = text(value) if isinstance(value, bytes) else value
+        raw[name] = (text(value) or "") if isinstance(value, bytes) else value
     return raw
 
 
@@ -199,9 +186,8 @@ class Pipeline(Generic[TicketT]):
     def receive(self, data: bytes) -> list[tuple[TicketT, bytes]]:
         """Take bytes as they arrive; returns the answers that are now complete, with their tickets.
 
-        Raises:
-            P0fProtocolError: the server does not speak p0f's API, so the connection is useless.
-                Every ticket not returned yet is still in `pending`.
+        Raises P0fProtocolError if the server does not speak p0f's API: the connection is useless.
+        Every ticket that was not returned is still in `pending`.
         """
         if self._buffer:
             data = self._buffer + data

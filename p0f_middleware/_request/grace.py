@@ -1,13 +1,9 @@
-"""Grace: a second chance for clients that p0f has not heard of yet.
+"""Grace: a second chance for clients that p0f has not heard of yet. No I/O, no clock.
 
 libpcap hands packets to p0f in blocks of some 5 ms, so on a fast network the first request of a new
 client comes before p0f knows its SYN. After a 'no match', p0f is therefore asked again for a few
 milliseconds, unless it did not learn of the same address a short time ago: then it does not see the
-address's traffic, and each request would wait for nothing. This module does no I/O and reads no
-clock.
-
-The fact a reader would get wrong: `grace` is the time that pauses take. What the questions between
-them take is bounded by the request's deadline, `timeout` plus `grace` after its start.
+address's traffic, and each request would wait for nothing.
 """
 
 from __future__ import annotations
@@ -27,13 +23,8 @@ FIRST_PAUSE = 0.001
 
 
 class Grace:
-    """Decides how long to go on asking about an address that p0f does not know.
-
-    Args:
-        seconds: the sum of the pauses of one lookup; 0 for none.
-
-    Raises:
-        ValueError: `seconds` is not a number, or is negative.
+    """How long to go on asking about an address that p0f does not know. `seconds` is the sum of the
+    pauses of one lookup; what its questions take in between is bounded by the request's deadline.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -62,12 +53,12 @@ class Grace:
         return self.seconds
 
     def stayed_unknown(self, address: str, now: float) -> None:
-        """Record that p0f did not learn of the address: for a while, no request waits for it."""
+        """For a while, no request waits for this address."""
         self._forget(now)
         self._unknown.add(address)
 
     def _forget(self, now: float) -> None:
-        """Begin a new generation if the present one is old or full."""
+        # A new generation, if the present one is old or full.
         began = self._began
         age = now - began
         if age > 2 * FORGET_AFTER:

@@ -46,24 +46,16 @@ class HeldAnswer:
     def __init__(self, outcome: Outcome, peer: object, claims: object, keys: dict[str, Any]):
         self.outcome = outcome
         self.peer = peer
-        """Address and port, in whatever form the server gives them."""
         self.last = claims, keys
-        """What the client said of itself last, and the keys made of it. The pair is replaced as a
-        whole, since threads may serve the connection's requests at once."""
-        self.until = 0.0
-        """When it expires, by `time.monotonic()`."""
-        self.early = False
-        """Whether it expires early, so that p0f is asked once more for what HTTP has told it."""
+        # What the client said of itself last, and the keys made of it. The pair is replaced as a
+        # whole, since threads may serve the connection's requests at once.
+        self.until = 0.0  # when it expires, by `time.monotonic()`
+        self.early = False  # whether that is early, so that p0f is asked for what HTTP tells it
         self.reference: ref[object] | None = None
 
 
 class Hold:
-    """The answers of connections, kept for a while.
-
-    Args:
-        seconds: how long.
-        most: answers to keep under a pair.
-    """
+    """The answers of connections, kept for some seconds."""
 
     def __init__(self, seconds: float, most: int = MOST_PAIRS) -> None:
         self._seconds = seconds
@@ -144,6 +136,6 @@ def _same_system(before: Outcome, after: Outcome) -> bool:
 
 
 def _came_early(outcome: Outcome) -> bool:
-    """Whether p0f had not seen the client's HTTP request yet when it answered."""
+    # p0f had not seen the client's HTTP request yet when it answered.
     info = outcome.info  # a user's own source may give anything
     return isinstance(info, P0fInfo) and info.source == "p0f" and info.http_name is None

@@ -1,13 +1,11 @@
 """Reads from a header which machines a request came through (its hops), from right to left.
 
 The last proxy writes at the right end, so its words are read before any that a client has sent, and
-a client can neither break nor replace them. This module only turns text into hops; it does not know
-which of them are trusted.
+a client can neither break nor replace them.
 
-The fact a reader would get wrong: a Forwarded header (RFC 7239) can be read from the right, quotes
-included. Of the pieces that begin after a comma, the shortest one that is a complete element is the
-last element: a piece that begins inside a quoted string has an odd number of quotes, which no
-complete element has.
+A Forwarded header (RFC 7239) can be read from the right, quotes included: of the pieces that begin
+after a comma, the shortest one that is a complete element is the last element, since a piece that
+begins inside a quoted string has an odd number of quotes, which no complete element has.
 """
 
 from __future__ import annotations
@@ -47,13 +45,11 @@ _NOBODY = Hop(None)
 
 
 def hops_reader(header: str) -> Hops:
-    """The function that reads the header of that name: Forwarded by RFC 7239, others as lists of
-    addresses."""
+    """What reads the header of that name."""
     return _forwarded if header.lower() == "forwarded" else _listed
 
 
 def _listed(value: str) -> Iterator[Hop]:
-    """The hops of a comma-separated list of addresses, such as X-Forwarded-For."""
     for piece in reversed(value.rsplit(",", MOST_HOPS)):
         text = piece.strip(" \t")
         if text:
@@ -61,8 +57,7 @@ def _listed(value: str) -> Iterator[Hop]:
 
 
 def _forwarded(value: str) -> Iterator[Hop]:
-    """The hops of a Forwarded header. Text that is not a complete element is a hop without an
-    address, and reading ends there."""
+    # Text that is not a complete element is a hop without an address, and reading ends there.
     end = len(value)
     least = end - _LONGEST_HEADER
     for _ in range(MOST_HOPS):
@@ -95,7 +90,7 @@ def _start_of_element(value: str, end: int) -> int | None:
 
 
 def _node(element: str) -> Hop | None:
-    """The hop that a complete element names; None for an empty element."""
+    # None for an empty element
     named: list[str] = []
     empty = True
     for match in _PAIR.finditer(element):

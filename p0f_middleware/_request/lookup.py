@@ -45,14 +45,7 @@ _logged: set[type[Exception]] = set()
 
 
 class BaseLookup:
-    """A middleware's lookups, but for how they wait.
-
-    Args:
-        asked: the source.
-        rules: the options on proxies.
-        grace: seconds to go on asking about a client that the source has not heard of yet.
-        hold: seconds for which requests of one connection get what the first one got; 0: none.
-        claims: whether to compare the User-Agent with the fingerprint.
+    """A middleware's lookups, but for how they wait. P0fWSGIMiddleware documents the options.
 
     Raises:
         ValueError: an option has an invalid value.
@@ -114,8 +107,7 @@ class BaseLookup:
     def _ask(
         self, visitor: BaseVisitor, deadline: float
     ) -> Generator[tuple[bool, float], Outcome, Outcome]:
-        """The source's outcome. It is asked again for a while about a client that it does not know
-        yet."""
+        # The source is asked again for a while about a client that it does not know yet.
         try:
             outcome = yield True, deadline
             if not self._waits or not _is_too_early(visitor, outcome):
@@ -135,7 +127,7 @@ class BaseLookup:
             return _failed(error)
 
     def _pauses(self, visitor: BaseVisitor, deadline: float) -> Iterator[float]:
-        """Seconds to wait before each further question about a client that nobody knows yet."""
+        """Seconds to wait before each further question."""
         address = visitor.address
         if address is None or not self._grace.seconds:
             return
@@ -213,7 +205,6 @@ class Lookup(BaseLookup):
 
 
 def keys_of(outcome: Outcome, address: str | None, claims: ClientClaims | None) -> Keys:
-    """The keys of an outcome; without a claim if `claims` is None."""
     info, status, reason = outcome
     keys: Keys = {
         "p0f.info": info,
@@ -246,15 +237,13 @@ def _count(keys: Keys) -> None:
 
 
 def _is_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
-    """Whether the source may know more in a moment: it has not heard of the client, or of its
-    address alone, though the client's port is known."""
+    # It has not heard of the client, or of its address alone though the client's port is known.
     if outcome.status is P0fStatus.NO_MATCH:
         return True
     return getattr(outcome.info, "source", None) == "address" and bool(visitor.port)
 
 
 def _keys_for(answer: HeldAnswer, claims: ClientClaims | None) -> Keys:
-    """The keys of a connection whose client says this of itself now."""
     last, keys = answer.last
     if last != claims:
         keys = keys_of(answer.outcome, keys["p0f.address"], claims)
@@ -263,7 +252,7 @@ def _keys_for(answer: HeldAnswer, claims: ClientClaims | None) -> Keys:
 
 
 def _is_short(claims: ClientClaims | None) -> bool:
-    """Whether they can be kept. Browsers send up to 300 characters, attackers megabytes."""
+    # Browsers send up to 300 characters, attackers megabytes.
     for header in claims or ():
         if header is not None and not (type(header) in (str, bytes) and len(header) <= LONGEST):
             return False
@@ -271,7 +260,6 @@ def _is_short(claims: ClientClaims | None) -> bool:
 
 
 def _no_address(visitor: BaseVisitor) -> Outcome:
-    """The outcome for a visitor without an address, and why it has none."""
     if not visitor.behind_proxy:
         return NO_ADDRESS
     return NO_ADDRESS._replace(reason=visitor.why_no_client())

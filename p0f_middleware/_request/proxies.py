@@ -4,10 +4,6 @@ A client can write anything into a forwarding header. So only the header that th
 (`client_header`) is read, and only if the peer is a trusted proxy. It is read from the right: hops
 that are trusted too are passed over, the first other hop is the client, and nothing to the left of
 it counts. Without that header there is no client: the proxy itself is nobody's visitor.
-
-The fact a reader would get wrong: a peer without an address is not always on a Unix socket. A
-server may have lost the address of a TCP client that has reset its connection, so only a socket
-that is known to be a Unix socket is trusted as one.
 """
 
 from __future__ import annotations
@@ -35,11 +31,8 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section
 
 
 class TrustedProxies:
-    """The addresses and networks whose forwarding header is believed; false if there are none.
-
-    Args:
-        trusted: addresses and networks, as text or as objects of `ipaddress`; `UNIX` for peers
-            that come through a Unix socket.
+    """The peers whose forwarding header is believed: addresses and networks, as text or as objects
+    of `ipaddress`, and `UNIX` for peers on a Unix socket. False if there are none.
 
     Raises:
         ValueError: an entry is something else, or `trusted` is not a collection.
@@ -48,7 +41,6 @@ class TrustedProxies:
     def __init__(self, trusted: Trusted | Iterable[Trusted]) -> None:
         entries = _entries(trusted)
         self.unix = UNIX in entries
-        """Whether peers on a Unix socket are trusted."""
         self._networks = [_network(entry) for entry in entries if entry != UNIX]
         self._trusts = lru_cache(CACHED)(self._is_in_a_network)
 
@@ -56,7 +48,7 @@ class TrustedProxies:
         return self.unix or bool(self._networks)
 
     def trusts(self, address: str | None) -> bool:
-        """Whether a canonical IP address is that of a trusted proxy; False for None."""
+        """Whether a canonical address is that of a trusted proxy."""
         return address is not None and self._trusts(address)
 
     def _is_in_a_network(self, address: str) -> bool:
@@ -83,12 +75,6 @@ class Client(NamedTuple):
 class ProxyRules:
     """The middleware's options on proxies, checked once and applied to each request.
 
-    Args:
-        trusted_proxies: see `TrustedProxies`.
-        client_header: the name of the header in which a trusted proxy names the client.
-        client_port_header: that of the header in which it names the client's TCP port, or says
-            'h3' for a client of HTTP/3; None for none.
-
     Raises:
         ValueError: an option has an invalid value.
     """
@@ -101,7 +87,6 @@ class ProxyRules:
     ) -> None:
         self.trusted = TrustedProxies(trusted_proxies)
         self.active = bool(self.trusted)
-        """Whether there is a proxy to trust; if not, the client is the peer."""
         self.client_header = header_name("client_header", client_header)
         self._hops = hops_reader(client_header)
         self.client_port_header = client_port_header
@@ -115,16 +100,10 @@ class ProxyRules:
         is_unix: Callable[[], bool],
         header: Header,
     ) -> Client:
-        """Whose request it is.
-
-        Args:
-            peer_address: the peer's canonical address as the server gives it.
-            peer_port: the peer's port.
-            is_unix: whether the peer is known to have come through a Unix socket; called only if
-                there is no address and such peers are trusted.
-            header: reads a header; called only for a trusted peer.
-        """
+        """Whose request it is; calls `is_unix` and `header` only where that depends on them."""
         if peer_address is None:
+            # Not every peer without an address is on a Unix socket: a server may have lost that of
+            # a client that has reset its TCP connection.
             trusted = self.trusted.unix and is_unix()
         else:
             trusted = self.trusted.trusts(peer_address)
@@ -144,8 +123,8 @@ class ProxyRules:
     def _first_untrusted(
         self, value: str, peer_address: str | None
     ) -> tuple[str | None, int | None]:
-        """The client that the header names: the rightmost hop that is not trusted, or else the
-        leftmost hop. A hop without an address ends the search: then no client is named."""
+        """The rightmost hop that is not trusted, or else the leftmost one. A hop without an address
+        ends the search: then no client is named."""
         address, port = peer_address, None
         for hop in self._hops(value):
             if hop.unix and self.trusted.unix:
@@ -157,18 +136,14 @@ class ProxyRules:
 
 
 def header_name(option: str, name: object) -> str:
-    """The value of an option that is the name of a header.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """The value of an option that is the name of a header. Raises ValueError if it is not."""
     if isinstance(name, str) and _HEADER_NAME.match(name):
         return name
     raise ValueError(f"{option} is the name of a header, such as 'X-Real-IP', not {name!r}")
 
 
 def _last_of(value: str | None) -> str:
-    """The last of a header's values, which the nearest proxy wrote; '' for none."""
+    # The nearest proxy wrote it.
     return "" if value is None else value[-32:].rpartition(",")[2].strip(" \t")
 
 

@@ -50,7 +50,7 @@ class ProxyWarnings:
             self._public_left -= 1
         if "local" in self._warned if local else self._public_left < 0:
             return
-        header = visitor.first_header(self._headers)
+        header = next((name for name in self._headers if visitor.header(name) is not None), None)
         if header is None:
             return
         if visitor.peer()[1] == 0 or address in (visitor.header(header) or ""):

@@ -34,42 +34,25 @@ _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; `inspect` takes milliseconds to im
 
 
 class Asked(NamedTuple):
-    """A source as the middlewares use it.
+    """A source as the middlewares use it."""
 
-    Attributes:
-        source: the value of `middleware.source`: what was made of a text, or the given object.
-        fingerprint: the method to call; for ASGI its result is awaited, if the source waits.
-        timeout: seconds that one question may take.
-        waits: whether the source waits for something, so that timeout and grace apply.
-    """
-
-    source: Any
-    fingerprint: Callable[[Visitor, float], Any]
+    source: Any  # what was made of a text, or the given object
+    fingerprint: Callable[[Visitor, float], Any]  # awaited for ASGI, if the source waits
     timeout: float
-    waits: bool
+    waits: bool  # if not, timeout and grace mean nothing to it
 
 
 def make_source(text: str, *, awaited: bool, timeout: float = TIMEOUT) -> Any:
-    """The source that a text stands for: 'syn', the URL of a store, or the path of p0f's socket.
-
-    Args:
-        text: one that `_text` has let pass.
-        awaited: whether the source is for ASGI.
-        timeout: seconds that a lookup may take; 'syn' takes none.
-    """
+    """The source that a text stands for: 'syn', the URL of a store, or the path of p0f's socket."""
     # Imported here, so that no program pays for asyncio or redis-py that does not use them.
     if text == SYN:
         from ..syn import Syn
 
         return Syn()
     if text.startswith(_STORE_SCHEMES):
-        if awaited:
-            from ..shared.aio import AsyncSharedSyn
+        from ..shared.source import AsyncSharedSyn, SharedSyn
 
-            return AsyncSharedSyn(text, timeout=timeout)
-        from ..shared.blocking import SharedSyn
-
-        return SharedSyn(text, timeout=timeout)
+        return (AsyncSharedSyn if awaited else SharedSyn)(text, timeout=timeout)
     if awaited:
         from .._daemon.aio import AsyncP0f
 
@@ -88,20 +71,11 @@ def resolve(
     awaited: bool,
     make: Callable[..., Any] = make_source,
 ) -> Asked:
-    """The source to ask, from the option `source`.
+    """The source to ask. P0fWSGIMiddleware documents the options, and what is raised.
 
     Args:
-        source: the option; None for the text in P0F_SOURCE or P0F_SOCKET of the process's
-            environment, or else 'syn'.
-        rules: the options on proxies.
-        timeout, grace: the options; an error if they are given and the source ignores them.
         awaited: whether the source is for ASGI.
         make: makes the source that a text stands for.
-
-    Raises:
-        TypeError: `source` is not a source, or one for the other kind of middleware.
-        ValueError: an option has an invalid value.
-        ImportError: the source is a store, and redis-py is not installed.
     """
     option = "source"
     if source is None:
@@ -128,7 +102,7 @@ def resolve(
 
 
 def default_text() -> tuple[str, str]:
-    """The text that the process's environment has for a source, or 'syn'; and the name of both."""
+    """The text of the source where none is given, and the name under which it stands."""
     for name in ("P0F_SOURCE", "P0F_SOCKET"):
         if text := os.environ.get(name):
             return name, text
@@ -136,11 +110,7 @@ def default_text() -> tuple[str, str]:
 
 
 def _text(option: str, source: object) -> str | None:
-    """The text of a source that is given as text or as a path; None for any other.
-
-    Raises:
-        TypeError, ValueError: it stands for nothing.
-    """
+    """The text of a source that is given as text or as a path; None for any other."""
     if isinstance(source, os.PathLike) and _method(source) is None:
         source = os.fspath(source)
     if isinstance(source, bytes):
@@ -158,8 +128,8 @@ def _text(option: str, source: object) -> str | None:
 
 
 def _method(source: object) -> str | None:
-    """The method by which to ask: the one that the most derived class has, `fingerprint` if it has
-    both. If the class has neither, a method of the object itself, `lookup` first."""
+    # The most derived class decides, and `fingerprint` if it has both. If no class has either, a
+    # method of the object itself does.
     kind = source if isinstance(source, type) else type(source)
     for cls in kind.__mro__:
         for method in ("fingerprint", "lookup"):
@@ -172,7 +142,6 @@ def _method(source: object) -> str | None:
 
 
 def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> Asked:
-    """A source that never waits, such as `Syn`. It serves ASGI too, and is not awaited."""
     name = type(source).__name__
     # The default is recognised by its identity, so that an equal number, when given, is refused.
     options = (
@@ -193,7 +162,6 @@ def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> As
 
 
 def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
-    """One of our own sources that wait, or one with the same methods."""
     _refuse_timeout(timeout, source)
     _require_kind(source, "fingerprint", awaited)
     patience = getattr(source, "timeout", TIMEOUT)
@@ -201,7 +169,6 @@ def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
 
 
 def _users_own(source: Any, timeout: float, awaited: bool) -> Asked:
-    """A user's own object."""
     _refuse_timeout(timeout, source)
     _require_kind(source, "lookup", awaited)
     look_up: Any = _look_up_async if awaited else _look_up
@@ -225,7 +192,6 @@ _OTHER_KIND = {
 
 
 def _require_kind(source: object, method: str, awaited: bool) -> None:
-    """Raise TypeError if the source is awaited where it must not be, or the other way round."""
     is_async = _is_coroutine_function(getattr(source, method))
     name = type(source).__name__
     if is_async == awaited:
@@ -256,7 +222,6 @@ def _is_coroutine_function(function: Any) -> bool:
 
 
 def _look_up(source: Source, visitor: Visitor, _deadline: float) -> Outcome:
-    """Ask a user's own source, which knows no deadline."""
     info: Any = source.lookup(visitor.address or "")
     if info is not None and hasattr(info, "__await__"):
         if hasattr(info, "close"):

@@ -119,10 +119,6 @@ class BaseVisitor(Visitor):
         """The version of HTTP as the server gives it."""
         raise NotImplementedError
 
-    def first_header(self, names: tuple[str, ...]) -> str | None:
-        """One of these names that a header of the request has; None if none has."""
-        raise NotImplementedError
-
     def is_last(self) -> bool:
         """Whether the client ends its connection after this request (RFC 9112, section 9.6)."""
         value = self.header("Connection")
@@ -177,12 +173,6 @@ class WSGIVisitor(BaseVisitor):
             return ",".join(values) if values else None
         value = self._environ.get(_environ_key(name))
         return value if isinstance(value, str) else None
-
-    def first_header(self, names: tuple[str, ...]) -> str | None:
-        for name in names:
-            if _environ_key(name) in self._environ and self.header(name) is not None:
-                return name
-        return None
 
     def socket(self) -> Socket:
         return servers.wsgi_socket(self._environ)
@@ -241,13 +231,6 @@ class ASGIVisitor(BaseVisitor):
         values = [bytes(value) for key, value in self._headers() if key == wanted]
         return b",".join(values).decode("latin-1") if values else None
 
-    def first_header(self, names: tuple[str, ...]) -> str | None:
-        keys = _scope_keys(names)
-        for key, _ in self._headers():
-            if key in keys:
-                return names[keys.index(key)]
-        return None
-
     def socket(self) -> Socket:
         return servers.asgi_socket(self._scope, self._receive, self._send)
 
@@ -282,9 +265,3 @@ class ASGIVisitor(BaseVisitor):
 def _environ_key(name: str) -> str:
     """The key of a header in environ (PEP 3333, CGI). Names come from options, so they are few."""
     return f"HTTP_{name.upper().replace('-', '_')}"
-
-
-@cache
-def _scope_keys(names: tuple[str, ...]) -> tuple[bytes, ...]:
-    """The names of headers as they are in scope (the ASGI specification)."""
-    return tuple(name.lower().encode() for name in names)

@@ -16,12 +16,12 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from .._errors import P0fError, P0fUnavailable
 from .._log import logger
 from .._outage import Outage
-from ..shared.keys import EDGE_KEY, address_key, connection_key, sender
+from ..shared.keys import EDGE_KEY, address_key, connection_key, merged, sender
 
 BATCH = 4096
 """SYNs to write together."""
@@ -33,9 +33,12 @@ connections: a full store evicts what expires first, and that must not be the ex
 REPORT_EVERY = 60.0
 """Seconds between two log lines with counts."""
 SIGN_EVERY = 5.0
-"""Seconds between signs of life in the store."""
+"""Seconds between signs of life in the store, and between looks at the interface."""
 SIGN_TTL = 180
 """Seconds after which the store deletes a sign of life (`EDGE_KEY`)."""
+
+
+_Command: TypeAlias = "tuple[str | bytes | int, ...]"
 
 
 class SynSource(Protocol):
@@ -137,24 +140,27 @@ class Edge:
             wake: a file descriptor that becomes readable when `ended()` may have changed.
 
         Raises:
-            OSError: the interface does not exist any more.
+            OSError: the interface has gone, or was made again under its name.
         """
         poll = select.poll()
         poll.register(self._tap.fileno(), select.POLLIN)
         poll.register(wake, select.POLLIN)
         report_at = time.monotonic() + REPORT_EVERY
-        sign_at = 0.0
+        check_at = sign_at = 0.0
         while not ended():
             now = time.monotonic()
             if now >= report_at:
                 report_at += REPORT_EVERY
                 logger().info("%s", self.counts())
+            if now >= check_at:
+                self._tap.check()
+                check_at = now + SIGN_EVERY
             if self._outage.down:  # without SYNs to write, only the sign of life retries the store
                 sign_at = now + self._outage.retry_in(now)
             if now >= sign_at:
                 self.give_sign()
                 sign_at = now + SIGN_EVERY
-            until = max(0.0, min(report_at, sign_at) - now)
+            until = max(0.0, min(report_at, sign_at, check_at) - now)
             for fd, event in poll.poll(until * 1000 + 1):
                 if fd == wake:
                     os.read(wake, 64)
@@ -170,10 +176,22 @@ class Edge:
         allowed = self._rate.allow(len(syns), time.monotonic())
         self._count(seen=len(syns), over_rate=len(syns) - allowed)
         self._last_syn = int(time.time())
-        entries = self._entries(syns[:allowed])
-        if entries:
-            done = self._write(entries, self._ttl)
-            self._count(**{"written" if done else "dropped": allowed})
+        connections, addresses = self._entries(syns[:allowed])
+        if not connections:
+            return
+        ttl = "EX", self._ttl
+        # GET: the value before, of a machine behind the same NAT that connects to another port.
+        commands: list[_Command] = [("SET", k, v, *ttl, "GET") for k, v in connections.items()]
+        commands += [("SET", k, v, *ttl) for k, v in addresses.items()]
+        replies = self._write(commands)
+        self._count(**{"dropped" if replies is None else "written": allowed})
+        again: list[_Command] = [
+            ("SET", key, both, *ttl)
+            for (key, value), before in zip(connections.items(), replies or (), strict=False)
+            if isinstance(before, bytes) and (both := merged(value, before)) != value
+        ]
+        if again:
+            self._write(again)
 
     def give_sign(self) -> None:
         """Tell the store that this edge is alive, for `p0f-middleware doctor`."""
@@ -184,35 +202,38 @@ class Edge:
             "last_syn": self._last_syn,
             "written": self._counts.written,
         }
-        self._write({EDGE_KEY: json.dumps(sign).encode()}, SIGN_TTL)
+        self._write([("SET", EDGE_KEY, json.dumps(sign).encode(), "EX", SIGN_TTL)])
 
     def close(self) -> None:
         """Close the connection to the store."""
         self._client.close()
 
-    def _entries(self, syns: list[bytes]) -> dict[bytes, bytes]:
-        """Value by key. Of several SYNs for one key, only the last is written."""
-        entries = {}
+    def _entries(self, syns: list[bytes]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+        """Values by the keys of connections and of addresses; the last SYN for a key counts."""
+        connections: dict[bytes, bytes] = {}
+        addresses: dict[bytes, bytes] = {}
         for syn in syns:
             whose = sender(syn)
             if whose is None:
                 continue
-            entries[connection_key(*whose)] = syn
+            key = connection_key(*whose)
+            connections[key] = merged(syn, connections[key]) if key in connections else syn
             if self._addresses:
-                entries[address_key(whose.address)] = syn
-        return entries
+                addresses[address_key(whose.address)] = syn
+        return connections, addresses
 
-    def _write(self, entries: dict[bytes, bytes], ttl: int) -> bool:
-        """Write entries, unless the store is down and no retry is due; returns whether it did."""
+    def _write(self, commands: list[_Command]) -> list[Any] | None:
+        """The replies to commands; None if they failed, or while the store is down."""
         try:
             self._outage.admit(time.monotonic())
         except P0fUnavailable:
-            return False
+            return None
         pipeline = self._client.pipeline(transaction=False)
-        for key, value in entries.items():
-            pipeline.execute_command("SET", key, value, "EX", ttl)
+        for words in commands:
+            pipeline.execute_command(*words, get=words[-1] == "GET")
         try:
-            for reply in pipeline.execute(raise_on_error=False):
+            replies: list[Any] = pipeline.execute(raise_on_error=False)
+            for reply in replies:
                 if isinstance(reply, Exception):
                     raise reply
         except Exception as error:
@@ -220,9 +241,9 @@ class Edge:
             # The name may lead to another server by now: a primary that has become a replica
             # refuses writes for ever, on a connection that stays open.
             self._client.connection_pool.disconnect()
-            return False
+            return None
         self._outage.answered()
-        return True
+        return replies
 
     def _count(self, **counts: int) -> None:
         old = self._counts

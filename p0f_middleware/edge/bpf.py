@@ -25,14 +25,14 @@ _INSTRUCTION = struct.Struct("=HBBI")
 
 # <linux/bpf_common.h>: the operations in use
 LD_WORD_ABS, LD_HALF_ABS, LD_BYTE_ABS = 0x20, 0x28, 0x30
-LD_HALF_IND, LD_BYTE_IND = 0x48, 0x50
+LD_HALF_IND, LD_BYTE_IND, LD_LENGTH = 0x48, 0x50, 0x80
 LDX_IP_HEADER, LDX_CONSTANT = 0xB1, 0x01
-JUMP, JUMP_EQUAL, JUMP_ANY_BIT = 0x05, 0x15, 0x45
+JUMP, JUMP_EQUAL, JUMP_ANY_BIT, JUMP_AT_LEAST_X = 0x05, 0x15, 0x45, 0x3D
 AND, ADD, TO_X, TO_A, RETURN = 0x54, 0x04, 0x07, 0x87, 0x06
 
 # <linux/filter.h>: facts beside the packet, at addresses from -0x1000 on
 _PROTOCOL, _PACKET_TYPE = 0xFFFFF000, 0xFFFFF004
-_OUTGOING = 4  # PACKET_OUTGOING; on lo each packet appears twice, once with this type
+_TO_THIS_HOST = 0  # PACKET_HOST. Others are to other hosts, or outgoing (on lo, each once more)
 
 _IPV4, _IPV6, _VLAN, _SERVICE_VLAN = 0x0800, 0x86DD, 0x8100, 0x88A8
 _TCP = 6
@@ -99,7 +99,7 @@ def syn_filter(ports: Iterable[int]) -> bytes:
         raise ValueError(f"at most {MOST_PORTS} ports, not {len(wanted)}")
     add = Assembler()
     add(LD_WORD_ABS, _PACKET_TYPE)
-    add(JUMP_EQUAL, _OUTGOING, then="no")
+    add(JUMP_EQUAL, _TO_THIS_HOST, otherwise="no")
     add(LD_HALF_ABS, _PROTOCOL)
     for base in (0, 4, 8):
         _find_tcp(add, base)
@@ -134,6 +134,7 @@ def _find_tcp(add: Assembler, base: int) -> None:
     add(JUMP_EQUAL, _TCP, otherwise="no")
     add(LD_HALF_ABS, base + 6)
     add(JUMP_ANY_BIT, _MORE_FRAGMENTS_OR_OFFSET, then="no")
+    _require_length(add, base + 2, base)
     add(LDX_IP_HEADER, base)
     add(TO_A)
     add(ADD, base)
@@ -142,8 +143,26 @@ def _find_tcp(add: Assembler, base: int) -> None:
     add.label(f"IPv6 at {base}")
     add(LD_BYTE_ABS, base + 6)
     add(JUMP_EQUAL, _TCP, otherwise="no")
+    _require_length(add, base + 4, base + 40)
     add(LDX_CONSTANT, base + 40)
     add(JUMP, then="tcp")
     if base < 8:
         add.label(f"tag at {base}")
         add(LD_HALF_ABS, base + 2)
+
+
+def _require_length(add: Assembler, field: int, before: int) -> None:
+    """Jump to "no" if the packet is shorter than a field of its IP header says.
+
+    Such a packet could be read as one with a VLAN tag, whose sender somebody has made up. Routers
+    drop it, a switch does not.
+
+    Args:
+        field: where the length is.
+        before: the bytes that it does not count.
+    """
+    add(LD_HALF_ABS, field)
+    add(ADD, before)
+    add(TO_X)
+    add(LD_LENGTH)
+    add(JUMP_AT_LEAST_X, otherwise="no")

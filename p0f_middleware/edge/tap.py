@@ -71,8 +71,8 @@ class Tap:
             ring = struct.pack("=IIII", _BLOCK_SIZE, blocks, _FRAME_SIZE, FRAMES)
             self._sock.setsockopt(_SOL_PACKET, _RX_RING, ring)
             self._ring = mmap.mmap(self._sock.fileno(), FRAMES * _FRAME_SIZE)
-            if interface != "any":
-                _require(interface)
+            self._index = 0 if interface == "any" else _index_of(interface)
+            if self._index:
                 self._sock.bind((interface, _ETH_P_ALL))
         except BaseException:
             self._sock.close()
@@ -104,14 +104,19 @@ class Tap:
         return self._lost
 
     def check(self) -> None:
-        """Clear an error that poll has reported.
+        """Clear an error that poll has reported, and see whether the interface is still the same.
+
+        The socket stays with an interface that was deleted, and is told of that once, at a moment
+        when its name is still there. If another is made under the name, only its index tells.
 
         Raises:
-            OSError: the interface does not exist any more.
+            OSError: the interface has gone, or was made again under its name.
         """
         code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if self.interface != "any":
-            _require(self.interface)
+        if self._index:
+            if _index_of(self.interface) != self._index:
+                text = f"the interface {self.interface} was deleted and made again: start again"
+                raise OSError(errno.ENODEV, text)
         elif code and code != errno.ENETDOWN:
             raise OSError(code, "the packet socket failed")
 
@@ -132,7 +137,8 @@ def without_tags(packet: bytes, length: int) -> bytes:
 
     A tag has four bytes; the last two are the protocol of what follows. Nothing marks a tag as one:
     the protocol that Linux reports is the tag's or the next one, by kernel version. But a tag read
-    as an IP header would give a length greater than the packet's.
+    as an IP header would give a length greater than the packet's, and the filter has let no IP
+    header through whose length is greater.
 
     Args:
         packet: the first bytes of the packet.
@@ -168,9 +174,9 @@ def _attach(sock: socket.socket, program: bytes) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
 
 
-def _require(interface: str) -> None:
-    """Raise OSError unless there is an interface of that name."""
+def _index_of(interface: str) -> int:
+    """The index of an interface. Raises OSError if there is none of that name."""
     try:
-        socket.if_nametoindex(interface)
+        return socket.if_nametoindex(interface)
     except OSError:
         raise OSError(errno.ENODEV, f"there is no interface {interface}") from None

@@ -1,11 +1,7 @@
 """Turns a SYN into a P0fInfo: loads signature files, and converts verdicts.
 
-`fingerprint_syn` is the public function for a packet or a text; `Syn` uses the same
-`Fingerprinter`. This module knows no requests, sockets or proxies.
-
-The fact a reader would get wrong: users may write signature files of their own. Names in them may
-be too long for p0f's fields, or have characters that the fields cannot hold; `_clean` shortens and
-cleans them, here and nowhere else.
+`fingerprint_syn` is the public function for a packet or a text; the sources use the same
+`Fingerprinter`.
 """
 
 from __future__ import annotations
@@ -14,21 +10,12 @@ import os
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from .._fields import MOST_MTU, STRING_SIZE, MatchQuality
+from .._fields import STRING_SIZE, MatchQuality
 from .._info import P0fInfo, seen_once
 from .._outcome import Outcome, P0fStatus
 from .matcher import Matcher, Verdict
-from .packet import ShapeFields, read_syn, without_ethernet
+from .packet import Shape, read_syn, without_ethernet
 from .signatures import load, own_signatures, parse
-
-__all__ = [
-    "LONGEST_TEXT",
-    "Fingerprint",
-    "Fingerprinter",
-    "SignatureFile",
-    "fingerprint_syn",
-    "fingerprinter",
-]
 
 SignatureFile: TypeAlias = "str | os.PathLike[str] | None"
 """The path of a signature file in p0f's format; None for the package's own."""
@@ -81,7 +68,11 @@ class Fingerprint(NamedTuple):
 
 
 class Fingerprinter:
-    """Fingerprints SYNs with one database; threads may share it. It never raises."""
+    """Fingerprints SYNs with one database; threads may share it. It never raises.
+
+    Both methods return None for what is not a SYN that p0f fingerprints. They take when the SYN
+    arrived, in seconds since 1970, or 0 if that is not known.
+    """
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
@@ -90,12 +81,7 @@ class Fingerprinter:
         self._dated = lru_cache(_REMEMBERED)(self._outcome)
 
     def read(self, packet: bytes, seconds: int = 0) -> Fingerprint | None:
-        """The fingerprint of a packet; None if it is not a SYN that p0f fingerprints.
-
-        Args:
-            packet: IP and TCP headers, with or without an Ethernet header.
-            seconds: when the SYN arrived, in seconds since 1970; 0 if not known.
-        """
+        """The fingerprint of IP and TCP headers, with or without an Ethernet header."""
         read = read_syn(packet) or read_syn(without_ethernet(packet))
         if read is None:
             return None
@@ -104,7 +90,7 @@ class Fingerprinter:
         return None if outcome is None else Fingerprint(address, port, outcome)
 
     def read_text(self, text: str, seconds: int = 0) -> Fingerprint | None:
-        """The fingerprint of a SYN in hexadecimal or in p0f's notation; None for other texts."""
+        """The fingerprint of a SYN in hexadecimal or in p0f's notation."""
         return self._of_text(text, seconds) if len(text) <= LONGEST_TEXT else None
 
     def _read_text(self, text: str, seconds: int) -> Fingerprint | None:
@@ -118,13 +104,13 @@ class Fingerprinter:
         except ValueError:
             return None
 
-    def _outcome(self, shape: ShapeFields, seconds: int) -> Outcome | None:
+    def _outcome(self, shape: Shape, seconds: int) -> Outcome | None:
         """The outcome for a shape and a second; all connections that have both share it."""
         info = self._of_shape(shape)
         return None if info is None else _seen(info, seconds)
 
-    def _info_of_shape(self, shape: ShapeFields) -> P0fInfo | None:
-        verdict = self._matcher.verdict(shape)
+    def _info_of_shape(self, shape: Shape) -> P0fInfo | None:
+        verdict = self._matcher.match(shape)
         return None if verdict is None else _to_info(verdict)
 
 
@@ -148,12 +134,12 @@ def fingerprinter(database: SignatureFile = None) -> Fingerprinter:
 
 @lru_cache(1)
 def _own_fingerprinter() -> Fingerprinter:
-    return Fingerprinter(Matcher(parse(own_signatures(), "signatures.fp"), memory=0))
+    return Fingerprinter(Matcher(parse(own_signatures(), "signatures.fp")))
 
 
 @lru_cache(8)
 def _read_file(path: str, _modified: int, _size: int) -> Fingerprinter:
-    return Fingerprinter(Matcher(load(path), memory=0))
+    return Fingerprinter(Matcher(load(path)))
 
 
 def _to_info(verdict: Verdict) -> P0fInfo:
@@ -169,7 +155,7 @@ def _to_info(verdict: Verdict) -> P0fInfo:
         os_match_q=_quality(verdict) if system else None,
         link_type=_clean(verdict.link, STRING_SIZE) if verdict.link else None,
         # The field has 16 bits, and the MTU of Linux's loopback is 65536 for IPv6.
-        link_mtu=mtu if mtu and mtu <= MOST_MTU else None,
+        link_mtu=mtu if mtu and mtu <= 0xFFFF else None,
         raw_sig=verdict.raw_sig,
         signature=_clean(label.notation, _LONGEST_LABEL) if label else None,
         seen_as={_clean(family, STRING_SIZE): count for family, count in verdict.seen or ()}

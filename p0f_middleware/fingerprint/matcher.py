@@ -1,41 +1,23 @@
 """Matches SYNs against a signature database by the rules of p0f 3.09b.
 
-This module takes the bytes of a SYN and returns a :class:`SynMatch`; it knows no socket, no file
-and no framework. It caches verdicts by the SYN's shape, so a shape that was seen before costs only
-the reading of the fixed fields and one dict lookup.
-
-The fact a reader would get wrong: file order decides only between signatures of the same rank. A
-specific signature that fits exactly beats any generic one, and a generic one beats any fuzzy match.
-A fuzzy match with an application's signature counts as no match, even if an operating system's
-signature comes next.
+File order decides only between signatures of the same rank. A specific signature that fits exactly
+beats any generic one, and a generic one beats any fuzzy match. A fuzzy match with an application's
+signature counts as no match, even if an operating system's signature comes next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import NamedTuple
 
-from .database import Database, Label, Signature
-from .notation import QUIRKS
-from .packet import (
-    DISTANCES,
-    MAX_DISTANCE,
-    Shape,
-    ShapeFields,
-    read_options,
-    read_syn,
-    without_ethernet,
-)
+from .packet import DISTANCES, MAX_DISTANCE, QUIRKS, Shape, read_options
 from .raw_sig import Traits, Window, raw_sig, read_raw_sig, traits_of
+from .signatures import Database, Label, Signature
 
 _SENDSYN = (1331, 1337)  # MSS and window of p0f-sendsyn's probes, which p0f ignores
 
 # In a fuzzy match, a SYN may lack these quirks of the signature, and may have these others.
 _MAY_VANISH = QUIRKS["df"] | QUIRKS["id+"]
 _MAY_APPEAR = QUIRKS["id-"] | QUIRKS["ecn"]
-_MUST_AGREE = ~(_MAY_VANISH | _MAY_APPEAR)
 
 
 class Verdict(NamedTuple):
@@ -73,82 +55,34 @@ class Verdict(NamedTuple):
         return self.distance is not None and self.distance > MAX_DISTANCE
 
 
-class SynMatch(NamedTuple):
-    """The sender of a SYN (source address, packed, and TCP port) and the verdict on the SYN."""
-
-    source: bytes
-    port: int
-    verdict: Verdict
-
-    @property
-    def address(self) -> str:
-        """The source address as text."""
-        return str(ip_address(self.source))
-
-
-class _Candidate(NamedTuple):
-    """A signature, prepared for packets of one IP version; `modulus` is the window's."""
-
-    quirks: int
-    ttl: int
-    any_lower_ttl: bool
-    ip_options: int
-    mss: int | None
-    modulus: int
-    payload: bool | None
-    signature: Signature
-
-
-# The window rules out most candidates, so it stands in front; None there also stands for a modulus.
-_Windowed = tuple[int | str | None, _Candidate]
-_Index = dict[tuple[int, int, str, int | None], tuple[_Windowed, ...]]
-
-
 class Matcher:
-    """Matches SYNs with the signatures of `database`; threads may share it.
+    """Matches SYNs with the signatures of `database`; threads may share it. It never raises."""
 
-    It caches the verdicts on the `memory` shapes that it met last.
-    """
-
-    def __init__(self, database: Database, *, memory: int = 4096) -> None:
+    def __init__(self, database: Database) -> None:
         self._links = database.links
-        self._index = _index(database.requests)
-        self._verdict = lru_cache(maxsize=memory)(self._judge)
+        # By layout and window scale, which rule out most signatures; None stands for other scales.
+        # So does the window, in front of each; None if it can be any.
+        self._index: dict[tuple[str, int | None], list[tuple[int | str | None, Signature]]] = {}
+        scales = {signature.scale for signature in database.requests}
+        for signature in database.requests:
+            window = None if _modulus(signature) else signature.window
+            for scale in scales if signature.scale is None else (signature.scale,):
+                key = signature.layout, scale
+                self._index.setdefault(key, []).append((window, signature))
 
-    def match(self, syn: bytes) -> SynMatch | None:
-        """The sender of the SYN in `syn`, and the verdict on it.
-
-        `syn` has the IP and TCP headers; the data of TCP Fast Open may be missing, and an Ethernet
-        header may come first. Returns None for packets that p0f does not fingerprint: not TCP, IPv6
-        extension headers, a fragment, not a SYN, a SYN with ACK, FIN or RST, headers that are cut
-        short or have impossible lengths, a probe of p0f-sendsyn. Raises nothing, whatever the
-        bytes.
-        """
-        read = read_syn(syn) or read_syn(without_ethernet(syn))
-        if read is None:
-            return None
-        source, port, fields = read
-        verdict = self.verdict(fields)
-        return None if verdict is None else SynMatch(source, port, verdict)
-
-    def verdict(self, shape: ShapeFields) -> Verdict | None:
+    def match(self, shape: Shape) -> Verdict | None:
         """The verdict on a SYN of that shape; None for a probe of p0f-sendsyn."""
-        return self._verdict(shape)
+        traits = traits_of(shape, read_options(shape[-1]))
+        return self._decide(traits, raw_sig(traits))
 
     def match_text(self, text: str) -> Verdict | None:
         """The verdict on the SYN that a text in p0f's notation describes.
 
         The SYN itself would get the same verdict. A text may describe several windows; then a
-        signature fits if it fits one of them. Returns None for a text that is not in p0f's
-        notation. Raises nothing.
+        signature fits if it fits one of them. None for a text that is not in p0f's notation.
         """
         traits = read_raw_sig(text)
         return None if traits is None else self._decide(traits, text)
-
-    def _judge(self, fields: ShapeFields) -> Verdict | None:
-        shape = Shape._make(fields)
-        traits = traits_of(shape, read_options(shape.options))
-        return self._decide(traits, raw_sig(traits))
 
     def _decide(self, traits: Traits, text: str) -> Verdict | None:
         if any((traits.mss, window.size) == _SENDSYN for window in traits.windows):
@@ -170,34 +104,48 @@ class Matcher:
             found.seen if found and not fuzzy else None,
         )
 
-    def _find(self, traits: Traits, own: Window) -> _Found:
-        """The best signature if the window is `own`, and whether it fits only fuzzily."""
-        version, ttl, ttl_known, _, ip_options, mss, _, scale, layout, quirks, payload = traits
+    def _find(self, traits: Traits, window: Window) -> _Found:
+        """The best signature if the window is this one, and whether it fits only fuzzily."""
+        quirks, ttl = traits.quirks, traits.ttl
         if quirks is None:
             return None, False
-        key = version, quirks & _MUST_AGREE, layout
-        candidates = self._index.get((*key, scale)) or self._index.get((*key, None), ())
         generic = similar = None
-        for window, candidate in candidates:
-            if window is not None and window != own.size and window != own.multiple:
+        fitting = None, window.size, window.multiple
+        layout, scale = traits.layout, traits.scale
+        for any_of, signature in (
+            self._index.get((layout, scale)) or self._index.get((layout, None)) or ()
+        ):
+            if any_of not in fitting or not _may_fit(signature, traits, window.divisor):
                 continue
-            wanted, initial, any_lower, length, size, modulus, data, signature = candidate
-            if size not in (None, mss) or length != ip_options or data not in (None, payload):
-                continue
-            if own.divisor % modulus or (any_lower and ttl > initial):
-                continue
-            fits = any_lower or (ttl_known and 0 <= initial - ttl <= MAX_DISTANCE)
-            if quirks == wanted and fits and not signature.label.generic:
-                return signature, False
-            if quirks == wanted and fits:
+            wanted = signature.quirks_for(traits.version)
+            hops_fit = traits.ttl_known and 0 <= signature.ttl - ttl <= MAX_DISTANCE
+            if quirks == wanted and (signature.any_lower_ttl or hops_fit):
+                if not signature.label.generic:
+                    return signature, False
                 generic = generic or signature
-            elif similar is None and ttl_known and _is_similar(quirks, wanted):
+            elif similar is None and traits.ttl_known and _is_similar(quirks, wanted):
                 similar = signature
         return generic or similar, generic is None and similar is not None
 
 
 _Found = tuple[Signature | None, bool]
 """A signature, and whether it fits only fuzzily."""
+
+
+def _may_fit(signature: Signature, traits: Traits, divisor: int) -> bool:
+    """Whether a signature fits a SYN, but for quirks and distance, and a window by its number."""
+    return (
+        signature.mss in (None, traits.mss)
+        and signature.ip_options == traits.ip_options
+        and signature.payload in (None, traits.payload)
+        and not (signature.any_lower_ttl and traits.ttl > signature.ttl)
+        and divisor % (_modulus(signature) or 1) == 0
+    )
+
+
+def _modulus(signature: Signature) -> int | None:
+    window = signature.window
+    return int(window[1:]) if isinstance(window, str) and window.startswith("%") else None
 
 
 def _is_similar(quirks: int, wanted: int) -> bool:
@@ -211,42 +159,6 @@ def _rank(found: _Found) -> tuple[int, int]:
     if signature is None:
         return 3, 0
     return (2 if fuzzy else int(signature.label.generic)), signature.line
-
-
-def _index(signatures: Sequence[Signature]) -> _Index:
-    """Signatures, in file order, by IP version, quirks that must agree, layout and window scale.
-
-    Signatures for any scale are listed under each scale that occurs, and alone under None for all
-    other scales.
-    """
-    groups: dict[tuple[int, int, str], list[tuple[int | None, _Windowed]]] = {}
-    for signature in signatures:
-        for version in (4, 6):
-            windowed = _windowed(signature, version)
-            key = version, windowed[1].quirks & _MUST_AGREE, signature.layout
-            groups.setdefault(key, []).append((signature.scale, windowed))
-    return {
-        (*key, scale): tuple(windowed for own, windowed in group if own in (None, scale))
-        for key, group in groups.items()
-        for scale in {None, *(own for own, _ in group)}
-    }
-
-
-def _windowed(signature: Signature, version: int) -> _Windowed:
-    window, modulus = signature.window, 1
-    if isinstance(window, str) and window.startswith("%"):
-        modulus = int(window[1:])
-        window = None
-    return window, _Candidate(
-        signature.quirks_for(version),
-        signature.ttl,
-        signature.any_lower_ttl,
-        signature.ip_options,
-        signature.mss,
-        modulus,
-        signature.payload,
-        signature,
-    )
 
 
 def _distance(found: Signature | None, ttl: int) -> int:

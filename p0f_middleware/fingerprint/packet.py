@@ -1,30 +1,37 @@
-"""Reads the bytes of a SYN: its sender, its `Shape` and its options.
+"""Reads the bytes of a SYN: its sender, its shape and its options, in p0f's words.
 
 The bytes are as Linux's TCP_SAVED_SYN returns them: IP header, TCP header with options, no data.
-This module knows neither signatures nor p0f's notation. Where p0f's README and p0f 3.09b differ, it
-follows the program: every rule was checked SYN by SYN against p0f's log.
-
-The fact a reader would get wrong: an attacker may choose the bytes. A SYN with broken options
-completes a handshake and is saved like any other, so reading must end soon, whatever the bytes.
+Where p0f's README and p0f 3.09b differ, this follows the program: every rule was checked SYN by SYN
+against p0f's log. An attacker may choose the bytes: a SYN with broken options completes a handshake
+and is saved like any other, so reading must end soon, whatever the bytes.
 """
 
 from __future__ import annotations
 
 import re
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from .notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+_QUIRK_NAMES = (
+    *("df", "id+", "id-", "ecn", "0+", "flow"),  # IP
+    *("seq-", "ack+", "ack-", "uptr+", "urgf+", "pushf+"),  # TCP
+    *("ts1-", "ts2+", "opt+", "exws", "bad"),  # TCP options
+)
+QUIRKS = {name: 1 << bit for bit, name in enumerate(_QUIRK_NAMES)}
+"""Each quirk's bit in a set of quirks, in the order in which p0f writes quirks."""
+OPTION_NAMES = {1: "nop", 2: "mss", 3: "ws", 4: "sok", 5: "sack", 8: "ts"}
+"""TCP option kinds that have a name in a layout; kind 0 is ``eol+n``, any other ``?kind``."""
+MAX_OPTIONS = 24
+"""How many TCP options p0f reads in a SYN, and allows in a signature."""
 
 MAX_DISTANCE = 35  # hops; with more, p0f assumes an unusual initial TTL, or a wrong guess of it
 
-# source port, sequence and acknowledgement number, data offset and flags, window, urgent pointer
-_TCP = "H2xIIHH2xH"
 # version and header length, TOS, total length, id, flags and fragment offset, TTL, protocol, source
-_IPV4_AND_TCP = Struct("!BBHHHBB2x4s4x" + _TCP)
+_IPV4 = Struct("!BBHHHBB2x4s")
 # version, traffic class and flow label; payload length, next header, hop limit, source
-_IPV6_AND_TCP = Struct("!IHBB16s16x" + _TCP)
-_TCP_ALONE = Struct("!" + _TCP)
+_IPV6 = Struct("!IHBB16s")
+# source port, sequence and acknowledgement number, data offset and flags, window, urgent pointer
+_TCP = Struct("!H2xIIHH2xH")
 _TCP_PROTOCOL = 6
 _RESERVED_FLAG, _DONT_FRAGMENT, _FRAGMENT = 0x8000, 0x4000, 0x3FFF
 
@@ -51,25 +58,13 @@ _DF, _ID_NONZERO, _ID_ZERO = QUIRKS["df"], QUIRKS["id+"], QUIRKS["id-"]
 _ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
 
 
-class Shape(NamedTuple):
-    """The parts of a SYN on which its verdict depends: no ports, sequence number or addresses.
+Shape: TypeAlias = tuple[int, int, int, int, int, bool, bytes]
+"""The parts of a SYN on which its verdict depends: no ports, sequence number or addresses.
 
-    `ip_options` is the length of the IPv4 options, in bytes. `quirks` are the quirks of the fields
-    at fixed places. `payload` tells whether the IP length includes data. `options` are the bytes of
-    the TCP options, with timestamps reduced to 0 or 1.
-    """
-
-    version: int
-    ttl: int
-    ip_options: int
-    window: int
-    quirks: int
-    payload: bool
-    options: bytes
-
-
-ShapeFields = tuple[int, int, int, int, int, bool, bytes]
-"""The fields of a `Shape` as a plain tuple, which costs a third; most are only cache keys."""
+IP version, TTL, length of the IPv4 options, window, quirks of the fields at fixed places, whether
+the IP length includes data, and the bytes of the TCP options, with timestamps reduced to 0 or 1. A
+plain tuple, which costs a third of a named one: most are only keys of a cache.
+"""
 
 
 class Options(NamedTuple):
@@ -82,7 +77,7 @@ class Options(NamedTuple):
     quirks: int
 
 
-def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
+def read_syn(packet: bytes) -> tuple[bytes, int, Shape] | None:
     """Packed source address, source port and shape of the SYN in *packet*.
 
     None if p0f would not fingerprint it: not TCP, IPv6 extension headers, a fragment, not a SYN, a
@@ -92,25 +87,18 @@ def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
     size = len(packet)
     version = packet[0] >> 4 if size >= 40 else 0
     if version == 4:
-        headers = _read_ipv4(packet, size)
-    elif version == 6 and size >= 60:
-        headers = _read_ipv6(packet)
+        source, ttl, tcp_at, total, protocol, quirks = _read_ipv4(packet)
+        ip_options = tcp_at - 20
+    elif version == 6:
+        source, ttl, tcp_at, total, protocol, quirks = _read_ipv6(packet)
+        ip_options = 0
     else:
         return None
-    if headers is None:
+    if protocol != _TCP_PROTOCOL or tcp_at < 20 or size < tcp_at + 20:
         return None
-    (
-        source, ttl, ip_options, total, protocol, quirks,
-        port, seq, ack, flags, window, urgent, tcp_at,
-    ) = headers  # fmt: skip
+    port, seq, ack, flags, window, urgent = _TCP.unpack_from(packet, tcp_at)
     end = tcp_at + (flags >> 12) * 4
-    if (
-        protocol != _TCP_PROTOCOL
-        or flags & _KIND != _SYN
-        or end < tcp_at + 20
-        or end > size
-        or end > total
-    ):
+    if flags & _KIND != _SYN or end < tcp_at + 20 or end > size or end > total:
         return None
     if flags & _ODD_FLAGS or ack or urgent or not seq:
         quirks |= _tcp_quirks(flags, seq, ack, urgent)
@@ -122,43 +110,28 @@ def read_syn(packet: bytes) -> tuple[bytes, int, ShapeFields] | None:
     return source, port, (version, ttl, ip_options, window, quirks, total > end, options)
 
 
-_Headers = tuple[bytes, int, int, int, int, int, int, int, int, int, int, int, int]
-"""Source, TTL, length of the IP options, total length, protocol, quirks of the IP header; port,
-sequence and acknowledgement number, flags, window, urgent pointer; where the TCP header begins."""
+_IPHeader: TypeAlias = tuple[bytes, int, int, int, int, int]
+"""Source, TTL, where the TCP header begins (0: nowhere), total length, protocol, quirks."""
 
 
-def _read_ipv4(packet: bytes, size: int) -> _Headers | None:
-    (
-        first, tos, total, ident, fragment, ttl, protocol, source,
-        port, seq, ack, flags, window, urgent,
-    ) = _IPV4_AND_TCP.unpack_from(packet)  # fmt: skip
-    tcp_at = (first & 15) * 4
-    if fragment & _FRAGMENT or tcp_at < 20 or size < tcp_at + 20:
-        return None
-    if tcp_at > 20:
-        port, seq, ack, flags, window, urgent = _TCP_ALONE.unpack_from(packet, tcp_at)
-    if fragment == _DONT_FRAGMENT and ident:
-        quirks = _DF | _ID_NONZERO
+def _read_ipv4(packet: bytes) -> _IPHeader:
+    first, tos, total, ident, fragment, ttl, protocol, source = _IPV4.unpack_from(packet)
+    tcp_at = 0 if fragment & _FRAGMENT else (first & 15) * 4
+    if fragment & _DONT_FRAGMENT:
+        quirks = _DF | _ID_NONZERO if ident else _DF
     else:
-        quirks = _fragment_quirks(fragment, ident)
+        quirks = 0 if ident else _ID_ZERO
+    if fragment & _RESERVED_FLAG:
+        quirks |= _MUST_BE_ZERO
     if tos & 3:
         quirks |= _ECN
-    return (
-        source, ttl, tcp_at - 20, total, protocol, quirks,
-        port, seq, ack, flags, window, urgent, tcp_at,
-    )  # fmt: skip
+    return source, ttl, tcp_at, total, protocol, quirks
 
 
-def _read_ipv6(packet: bytes) -> _Headers:
-    (
-        first, payload, protocol, ttl, source,
-        port, seq, ack, flags, window, urgent,
-    ) = _IPV6_AND_TCP.unpack_from(packet)  # fmt: skip
+def _read_ipv6(packet: bytes) -> _IPHeader:
+    first, payload, protocol, ttl, source = _IPV6.unpack_from(packet)
     quirks = (_FLOW if first & 0xFFFFF else 0) | (_ECN if first & 0x300000 else 0)
-    return (
-        source, ttl, 0, payload + 40, protocol, quirks,
-        port, seq, ack, flags, window, urgent, 40,
-    )  # fmt: skip
+    return source, ttl, 40, payload + 40, protocol, quirks
 
 
 def without_ethernet(packet: bytes) -> bytes:
@@ -170,14 +143,6 @@ def without_ethernet(packet: bytes) -> bytes:
     if version is None or len(packet) <= _ETHERNET or packet[_ETHERNET] >> 4 != version:
         return packet
     return packet[_ETHERNET:]
-
-
-def _fragment_quirks(fragment: int, ident: int) -> int:
-    if fragment & _DONT_FRAGMENT:
-        quirks = _DF | _ID_NONZERO if ident else _DF
-    else:
-        quirks = 0 if ident else _ID_ZERO
-    return quirks | _MUST_BE_ZERO if fragment & _RESERVED_FLAG else quirks
 
 
 def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:

@@ -1,11 +1,8 @@
 """Writes and reads a SYN in p0f's notation, the `raw_sig` of p0f's log.
 
-Section 5 of p0f's README describes the notation. This module knows neither packets nor signature
-files.
-
-The fact a reader would get wrong: the text does not contain the window itself. `mss*44` is 44 times
-one of several numbers, because p0f allows for an MSS that was changed on the way. So reading a text
-yields every window that p0f would write that way.
+Section 5 of p0f's README describes the notation. A text does not have the window itself: `mss*44`
+is 44 times one of several numbers, because p0f allows for an MSS that was changed on the way. So
+reading a text yields every window that p0f would write that way.
 """
 
 from __future__ import annotations
@@ -16,8 +13,7 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from .notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
-from .packet import DISTANCES, MAX_DISTANCE, Options, Shape
+from .packet import DISTANCES, MAX_DISTANCE, MAX_OPTIONS, OPTION_NAMES, QUIRKS, Options, Shape
 
 _LEAST_MSS = 100
 """p0f does not write the window as a multiple of a smaller MSS."""
@@ -131,9 +127,6 @@ def _multiple(
     return None
 
 
-_NUMBER = "([0-9]{1,5})"
-_OPTION = rf"(?:{'|'.join(OPTION_NAMES.values())}|\?[0-9]{{1,3}}|eol\+[0-9]{{1,3}})"
-_QUIRK = f"(?:{'|'.join(map(re.escape, QUIRKS))})"
 _TEXT = re.compile(
     r"""
     ([46])

@@ -1,53 +1,102 @@
-"""Reads p0f's signature files into a :class:`Database`.
+"""Reads p0f's signature files: what they say of SYNs, as a :class:`Database`.
 
-This module knows the text format of section 5 of p0f's README, as p0f 3.09b accepts it; it does not
-compare packets with signatures. It reads only ``[mtu]`` and ``[tcp:request]``, the sections that
-apply to a lone SYN.
-
-The fact a reader would get wrong: a line ends only at "\\n", and blanks are only spaces and tabs
-(and, unlike p0f's, a carriage return before the end). Python's ``splitlines`` and ``strip``
-recognise more line ends and blanks, and would turn comments into statements.
+The format is that of section 5 of p0f's README, as p0f 3.09b accepts it. Only ``[mtu]`` and
+``[tcp:request]`` are read, the sections that apply to a lone SYN. A line ends only at "\\n", and
+blanks are only spaces and tabs (and, unlike p0f's, a carriage return before the end): Python's
+``splitlines`` and ``strip`` know more of both, and would turn comments into statements.
 """
 
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .database import IPV4_QUIRKS, IPV6_QUIRKS, USERLAND, Database, Label, Signature
-from .notation import MAX_OPTIONS, OPTION_NAMES, QUIRKS
+from .packet import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
-BLANKS = " \t\r"
-READ_SECTIONS = ("mtu", "tcp:request")
-"""The sections to read; the others are for other packets than SYNs, and for HTTP."""
-SECTION = re.compile(r"\[(mtu|[a-z]+:(?:request|response))\]")
-"""The heading of a section."""
-
+_BLANKS = " \t\r"
+_READ_SECTIONS = ("mtu", "tcp:request")
+_SECTION = re.compile(r"\[(mtu|[a-z]+:(?:request|response))\]")
 _SEEN = ";; seen"
 _EVIDENCE = re.compile(r";; seen((?: [^\s=]+=[0-9]{1,9})+)")
+_USERLAND = "!"  # the class of labels that name an application, not an operating system
+
+_IPV4_QUIRKS = QUIRKS["df"] | QUIRKS["id+"] | QUIRKS["id-"] | QUIRKS["0+"]
+"""Quirks that a signature for IPv6 cannot require."""
+_IPV6_QUIRKS = QUIRKS["flow"]
+"""Quirks that a signature for IPv4 cannot require."""
+_DF_AND_ID = QUIRKS["df"] | QUIRKS["id+"] | QUIRKS["id-"]
 
 
 class SignatureError(ValueError):
     """A signature file has a malformed line; the message begins with ``file:line:``."""
 
 
-class _Line(NamedTuple):
-    number: int
-    section: str
-    key: str
-    value: str
+class Label(NamedTuple):
+    """What a group of signatures identifies.
 
-
-def load(path: str | Path) -> Database:
-    """Read the signature file at *path*.
-
-    Raises OSError, or :class:`SignatureError` for a malformed line.
+    ``generic`` is true for p0f's last-resort labels (type ``g``). ``os_class`` is the architecture
+    family (``unix``, ``win``, ``other``), or ``!`` for an application, which has the systems (or
+    ``@classes``) that it runs on. ``flavor`` may be empty.
     """
-    return parse(read_text(path), str(path))
+
+    generic: bool
+    os_class: str
+    name: str
+    flavor: str
+    systems: tuple[str, ...] = ()
+
+    @property
+    def userland(self) -> bool:
+        """Whether this names an application, not an operating system."""
+        return self.os_class == _USERLAND
+
+    @property
+    def notation(self) -> str:
+        """The label as a signature file writes it, such as ``s:win:Windows:10 or 11``."""
+        return f"{'g' if self.generic else 's'}:{self.os_class}:{self.name}:{self.flavor}"
+
+
+class Signature(NamedTuple):
+    """One ``sig`` line of ``[tcp:request]``; None stands for the notation's ``*``.
+
+    ``window`` is a number, or ``mss*4``, ``mtu*4`` or ``%8192`` as written. ``line`` is the number
+    of its line in the file. ``seen`` is the evidence below that line: how often SYNs that match it
+    exactly came with a User-Agent of each family; None if there is none.
+
+    A signature for IPv4 may match IPv6 packets, and one for IPv6 IPv4 packets: p0f 3.09b never
+    compares the version. Only ``*`` treats the two differently.
+    """
+
+    label: Label
+    version: int | None
+    ttl: int
+    any_lower_ttl: bool
+    ip_options: int
+    mss: int | None
+    window: int | str | None
+    scale: int | None
+    layout: str
+    quirks: int
+    payload: bool | None
+    line: int
+    seen: tuple[tuple[str, int], ...] | None = None
+
+    def quirks_for(self, version: int) -> int:
+        """The quirks that a packet of an IP *version* needs; ``*`` ignores the other version's."""
+        if self.version is not None:
+            return self.quirks
+        return self.quirks & ~(_IPV6_QUIRKS if version == 4 else _DF_AND_ID)
+
+
+class Database(NamedTuple):
+    """A signature file: its classes, the names of links by MTU, SYN signatures in file order."""
+
+    classes: tuple[str, ...]
+    links: dict[int, str]
+    requests: tuple[Signature, ...]
 
 
 def own_signatures() -> str:
@@ -55,36 +104,32 @@ def own_signatures() -> str:
     # Imported here, for it loads a dozen modules that most processes never need.
     from importlib.resources import files
 
-    return files(__package__).joinpath("signatures.fp").read_text("utf-8")
+    return files(__name__.rpartition(".")[0]).joinpath("signatures.fp").read_text("utf-8")
+
+
+def load(path: str | Path) -> Database:
+    """Read the signature file at *path*. Raises OSError or :class:`SignatureError`."""
+    return parse(read_text(path), str(path))
 
 
 def read_text(path: str | Path) -> str:
-    """The text of the signature file at *path*, decoded as UTF-8 or, if that fails, as Latin-1.
-
-    Raises OSError, or :class:`SignatureError` for a byte order mark, which p0f does not skip.
-    """
+    """The text of a file, decoded as UTF-8 or, if that fails, as Latin-1. Raises OSError."""
     data = Path(path).read_bytes()
-    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        raise SignatureError(f"{path}:1: the file is in UTF-16: save it as UTF-8 without a BOM")
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    _refuse_byte_order_mark(text, str(path))
-    return text
+        return data.decode("latin-1")
 
 
 def merge(ours: str, theirs: str, source: str = "<signatures>") -> str:
     """One signature file of two: our links and SYN signatures, and all other sections of theirs.
 
     p0f refuses a file in which an earlier signature covers a later one, so a section is taken as a
-    whole. *source* names the second file in errors.
-
-    Raises :class:`SignatureError` for a malformed line in either text.
+    whole. *source* names the second file in errors. Raises :class:`SignatureError`.
     """
     classes = dict.fromkeys((*parse(ours).classes, *parse(theirs, source).classes))
-    sections = [piece for name, piece in _sections(ours) if name in READ_SECTIONS]
-    sections += [piece for name, piece in _sections(theirs) if name and name not in READ_SECTIONS]
+    sections = [piece for name, piece in _sections(ours) if name in _READ_SECTIONS]
+    sections += [piece for name, piece in _sections(theirs) if name and name not in _READ_SECTIONS]
     return f"classes = {','.join(classes)}\n\n" + "".join(sections)
 
 
@@ -92,7 +137,7 @@ def _sections(text: str) -> Iterator[tuple[str, str]]:
     """The name of each section and its lines, heading included; '' is what stands before all."""
     name, lines = "", list[str]()
     for line in text.removesuffix("\n").split("\n"):
-        if heading := SECTION.fullmatch(line.strip(BLANKS)):
+        if heading := _SECTION.fullmatch(line.strip(_BLANKS)):
             yield name, "".join(lines)
             name, lines = heading[1], []
         lines.append(line + "\n")
@@ -102,55 +147,25 @@ def _sections(text: str) -> Iterator[tuple[str, str]]:
 def parse(text: str, source: str = "<signatures>") -> Database:
     """Read the *text* of a signature file; *source* names it in errors.
 
-    Raises :class:`SignatureError` for a byte order mark, and for a malformed line, except in
-    sections that this module skips.
+    Raises :class:`SignatureError` for a malformed line, except in sections that are not read.
     """
-    _refuse_byte_order_mark(text, source)
-    reader = _Reader()
-    for line in _lines(text, source):
-        try:
-            reader.read(line)
-        except ValueError as error:
-            raise SignatureError(f"{source}:{line.number}: {error}") from None
-    return Database(tuple(reader.classes), reader.links, tuple(reader.requests))
-
-
-def _refuse_byte_order_mark(text: str, source: str) -> None:
-    if text.startswith("\ufeff"):
+    if text.startswith(("\ufeff", "\xff\xfe", "\xfe\xff")):  # UTF-8's, and UTF-16's in Latin-1
         raise SignatureError(
             f"{source}:1: the file begins with a byte order mark (BOM), which p0f refuses: save it"
             " as UTF-8 without one"
         )
-
-
-def _lines(text: str, source: str) -> Iterator[_Line]:
-    """The statements before any section and in `READ_SECTIONS`, and the evidence.
-
-    Evidence is a comment whose key is its beginning, ``;; seen``. The rest of a line after a NUL is
-    ignored; p0f ignores the rest of the file.
-    """
-    section = ""
-    for number, raw in enumerate(text.split("\n"), 1):
-        line = raw.partition("\0")[0].strip(BLANKS)
-        if not line:
-            continue
-        if line.startswith(";"):
-            if line.startswith(_SEEN) and section == "tcp:request":
-                yield _Line(number, section, _SEEN, line)
-        elif line.startswith("["):
-            heading = SECTION.fullmatch(line)
-            if heading is None:
-                raise SignatureError(f"{source}:{number}: malformed section heading {line!r}")
-            section = heading[1]
-        elif not section or section in READ_SECTIONS:
-            key, equals, value = line.partition("=")
-            if not equals:
-                raise SignatureError(f"{source}:{number}: expected 'key = value', got {line!r}")
-            yield _Line(number, section, key.rstrip(BLANKS), value.lstrip(BLANKS))
+    reader = _Reader()
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            # After a NUL, the rest of the line is ignored; p0f ignores the rest of the file.
+            reader.read(line.partition("\0")[0].strip(_BLANKS), number)
+        except ValueError as error:
+            raise SignatureError(f"{source}:{number}: {error}") from None
+    return Database(tuple(reader.classes), reader.links, tuple(reader.requests))
 
 
 class _Reader:
-    """Takes statements in order; keeps the results, and the label for the next ``sig``."""
+    """Takes lines in order; keeps the results, and the label for the next ``sig``."""
 
     def __init__(self) -> None:
         self.classes: list[str] = []
@@ -159,65 +174,76 @@ class _Reader:
         self._section = ""
         self._link: str | None = None
         self._label: Label | None = None
-        self._readers: dict[tuple[str, str], Callable[[_Line], None]] = {
+        self._line = 0
+        self._readers: dict[tuple[str, str], Callable[[str], None]] = {
             ("", "classes"): self._read_classes,
             ("mtu", "label"): self._read_link,
             ("mtu", "sig"): self._read_mtu,
             ("tcp:request", "label"): self._read_label,
             ("tcp:request", "sys"): self._read_systems,
             ("tcp:request", "sig"): self._read_signature,
-            ("tcp:request", _SEEN): self._read_evidence,
         }
 
-    def read(self, line: _Line) -> None:
-        if line.section != self._section:
-            self._section, self._link, self._label = line.section, None, None
-        reader = self._readers.get((line.section, line.key))
-        if reader is None:
-            raise ValueError(f"{line.key!r} has no meaning in section [{line.section}]")
-        reader(line)
+    def read(self, line: str, number: int) -> None:
+        self._line = number
+        if line.startswith("["):
+            heading = _SECTION.fullmatch(line)
+            if heading is None:
+                raise ValueError(f"malformed section heading {line!r}")
+            if heading[1] != self._section:
+                self._section, self._link, self._label = heading[1], None, None
+        elif line.startswith(_SEEN) and self._section == "tcp:request":
+            self._read_evidence(line)
+        elif line and not line.startswith(";") and self._section in ("", *_READ_SECTIONS):
+            key, equals, value = line.partition("=")
+            if not equals:
+                raise ValueError(f"expected 'key = value', got {line!r}")
+            reader = self._readers.get((self._section, key.rstrip(_BLANKS)))
+            if reader is None:
+                raise ValueError(f"{key.rstrip()!r} has no meaning in section [{self._section}]")
+            reader(value.lstrip(_BLANKS))
 
-    def _read_classes(self, line: _Line) -> None:
-        names = [name.lstrip(BLANKS) for name in line.value.split(",")]
-        if not names[-1] or not all(_is_class(name) for name in names if name):
-            raise ValueError(f"malformed class in {line.value!r}")
+    def _read_classes(self, value: str) -> None:
+        names = [name.lstrip(_BLANKS) for name in value.split(",")]
+        if not names[-1] or not all(name.isascii() and name.isalnum() for name in names if name):
+            raise ValueError(f"malformed class in {value!r}")
         self.classes += [name for name in names if name and name not in self.classes]
 
-    def _read_link(self, line: _Line) -> None:
-        self._link = line.value
+    def _read_link(self, value: str) -> None:
+        self._link = value
 
-    def _read_mtu(self, line: _Line) -> None:
+    def _read_mtu(self, value: str) -> None:
         if self._link is None:
             raise ValueError("'sig' without a 'label' above it")
-        self.links.setdefault(_number(line.value, "MTU", 1, 0xFFFF), self._link)
+        self.links.setdefault(_number(value, "MTU", 1, 0xFFFF), self._link)
 
-    def _read_label(self, line: _Line) -> None:
-        fields = line.value.split(":", 3)
+    def _read_label(self, value: str) -> None:
+        fields = value.split(":", 3)
         if len(fields) != 4 or fields[0] not in ("s", "g") or not fields[2]:
-            raise ValueError(f"malformed label {line.value!r}; expected type:class:name:flavor")
+            raise ValueError(f"malformed label {value!r}; expected type:class:name:flavor")
         kind, os_class, name, flavor = fields
-        if os_class != USERLAND:
+        if os_class != _USERLAND:
             self._check_class(os_class)
         self._label = Label(kind == "g", os_class, name, flavor)
 
-    def _read_systems(self, line: _Line) -> None:
+    def _read_systems(self, value: str) -> None:
         if self._label is None or not self._label.userland or self._label.systems:
             raise ValueError("'sys' must follow the 'label' of an application")
-        systems = tuple(name.lstrip(BLANKS) for name in line.value.split(","))
+        systems = tuple(name.lstrip(_BLANKS) for name in value.split(","))
         for system in systems:
             if system.startswith("@"):
                 self._check_class(system[1:])
         self._label = self._label._replace(systems=systems)
 
-    def _read_signature(self, line: _Line) -> None:
+    def _read_signature(self, value: str) -> None:
         if self._label is None:
             raise ValueError("'sig' without a 'label' above it")
         if self._label.userland and not self._label.systems:
             raise ValueError("an application's 'label' must be followed by 'sys' before any 'sig'")
-        self.requests.append(_signature(line.value, self._label, line.number))
+        self.requests.append(_signature(value, self._label, self._line))
 
-    def _read_evidence(self, line: _Line) -> None:
-        found = _EVIDENCE.fullmatch(line.value)
+    def _read_evidence(self, line: str) -> None:
+        found = _EVIDENCE.fullmatch(line)
         if found is None or not self.requests or self.requests[-1].label is not self._label:
             return  # another comment, or one that does not follow a signature
         pairs = (pair.split("=") for pair in found[1].split())
@@ -226,13 +252,8 @@ class _Reader:
 
     def _check_class(self, name: str) -> None:
         if name not in self.classes:
-            raise ValueError(
-                f"unknown class {name!r}; registered: {', '.join(self.classes) or 'none'}"
-            )
-
-
-def _is_class(name: str) -> bool:
-    return name.isascii() and name.isalnum()
+            known = ", ".join(self.classes) or "none"
+            raise ValueError(f"unknown class {name!r}; registered: {known}")
 
 
 def _signature(text: str, label: Label, line: int) -> Signature:
@@ -315,6 +336,6 @@ def _quirk_set(text: str, version: int | None) -> int:
         if name not in QUIRKS:
             raise ValueError(f"unknown quirk {name!r}")
         quirks |= QUIRKS[name]
-    if (version == 4 and quirks & IPV6_QUIRKS) or (version == 6 and quirks & IPV4_QUIRKS):
+    if (version == 4 and quirks & _IPV6_QUIRKS) or (version == 6 and quirks & _IPV4_QUIRKS):
         raise ValueError(f"quirks {text!r} cannot occur with IPv{version}")
     return quirks

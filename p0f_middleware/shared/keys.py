@@ -1,14 +1,18 @@
-"""The store's keys, and the sender of a SYN. No I/O; edge and sources share it.
+"""The store's keys and values. No I/O; the edge and the sources meet here.
 
-    p0f:{192.0.2.1}:54321     the SYN that opened this connection
+    p0f:{192.0.2.1}:54321     the SYNs of the connections from this address and port
     p0f:{192.0.2.1}           the last SYN from this address
     p0f:edge                  the edge that wrote last, for `p0f-middleware doctor`
 
-A value is the SYN itself, its IP header and its TCP header, as Linux's TCP_SAVED_SYN returns it. It
-contains its sender, so a reader detects a value under a wrong key.
+A SYN is its IP header and its TCP header, as Linux's TCP_SAVED_SYN returns them. So it contains its
+sender, and a reader detects a value under a wrong key.
 
-The fact a reader would get wrong: the braces are part of the key. Redis Cluster puts keys with the
-same text in braces into one slot, so that one MGET can ask for both.
+Several connections may have the same address and port at once: those of two machines behind a NAT,
+to different addresses or ports of the site. So a connection's value is one SYN for each such
+destination, the last one first.
+
+The braces are part of the key: Redis Cluster puts keys with the same text in braces into one slot,
+so that one MGET can ask for both.
 """
 
 from __future__ import annotations
@@ -20,32 +24,61 @@ from typing import NamedTuple
 EDGE_KEY = b"p0f:edge"
 LONGEST_SYN = 120
 """Bytes of the longest possible IPv4 and TCP headers."""
+MOST_DESTINATIONS = 16
 
 _MAPPED = bytes(10) + b"\xff\xff"
 """The first bytes of an IPv4-mapped IPv6 address."""
+_FIN_SYN_RST_ACK, _SYN = 0x17, 0x02
 
 
-class Sender(NamedTuple):
-    """The sender of a SYN: its address, packed (4 or 16 bytes), and its TCP port."""
+class End(NamedTuple):
+    """One end of a connection: its address, packed (4 or 16 bytes), and its TCP port."""
 
     address: bytes
     port: int
 
 
-def sender(syn: bytes) -> Sender | None:
-    """The sender of a SYN; None if the bytes are too short for IP and TCP headers."""
+def ends(syn: bytes) -> tuple[End, End] | None:
+    """The sender and the destination of a SYN; None if the bytes are not the headers of one."""
     version = syn[0] >> 4 if len(syn) >= 40 else 0
     if version == 4:
-        at, address = (syn[0] & 15) * 4, syn[12:16]
+        at, source, target = (syn[0] & 15) * 4, syn[12:16], syn[16:20]
     elif version == 6:
-        at, address = 40, syn[8:24]
-        if address[:12] == _MAPPED:
-            address = address[12:]
+        at, source, target = 40, _unmapped(syn[8:24]), _unmapped(syn[24:40])
     else:
         return None
-    if at < 20 or len(syn) < at + 20:
+    if at < 20 or len(syn) < at + 20 or syn[at + 13] & _FIN_SYN_RST_ACK != _SYN:
         return None
-    return Sender(address, syn[at] << 8 | syn[at + 1])
+    ports = syn[at] << 8 | syn[at + 1], syn[at + 2] << 8 | syn[at + 3]
+    return End(source, ports[0]), End(target, ports[1])
+
+
+def sender(syn: bytes) -> End | None:
+    """The sender of a SYN; None if the bytes are not the headers of one."""
+    both = ends(syn)
+    return None if both is None else both[0]
+
+
+def syns_in(value: bytes) -> list[bytes]:
+    """The SYNs in a connection's value. Whatever else is in it is the last of them."""
+    syns = []
+    while value:
+        tcp = 40 if value[0] >> 4 == 6 else (value[0] & 15) * 4
+        end = tcp + (value[tcp + 12] >> 4) * 4 if len(value) > tcp + 12 else 0
+        syns.append(value[: end or None])
+        value = value[end:] if end else b""
+    return syns
+
+
+def merged(value: bytes, before: bytes) -> bytes:
+    """A connection's value: its SYNs, and those to other destinations that were there before."""
+    whose = sender(value)
+    kept: dict[End, bytes] = {}
+    for syn in (*syns_in(value), *syns_in(before)):
+        both = ends(syn)
+        if both is not None and both[0] == whose:
+            kept.setdefault(both[1], syn)
+    return b"".join([*kept.values()][:MOST_DESTINATIONS])
 
 
 @lru_cache(4096)
@@ -61,7 +94,7 @@ def pack(address: str) -> bytes:
         packed = socket.inet_pton(socket.AF_INET6, address)
     except OSError:
         raise ValueError(f"not an IP address: {address!r}") from None
-    return packed[12:] if packed[:12] == _MAPPED else packed
+    return _unmapped(packed)
 
 
 @lru_cache(4096)
@@ -73,6 +106,11 @@ def address_key(packed: bytes) -> bytes:
 def connection_key(packed: bytes, port: int) -> bytes:
     """The key of the SYN of a connection."""
     return b"%b:%d" % (address_key(packed), port)
+
+
+def _unmapped(packed: bytes) -> bytes:
+    """IPv4 for an IPv4-mapped IPv6 address."""
+    return packed[12:] if packed[:12] == _MAPPED else packed
 
 
 def text(packed: bytes) -> str:

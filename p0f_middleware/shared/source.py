@@ -33,18 +33,36 @@ class BaseSharedSyn:
     _asynchronous = False
 
     def __init__(
-        self, store: object, *, timeout: float = TIMEOUT, database: SignatureFile = None
+        self,
+        store: object,
+        *,
+        timeout: float = TIMEOUT,
+        database: SignatureFile = None,
+        destination_header: str | None = None,
     ) -> None:
+        self._arguments = store, timeout, database, destination_header
         self.timeout: float = seconds("timeout", timeout)
         self._store = Store(store, asynchronous=self._asynchronous)
         self.store_name: str = self._store.name
-        self._reader = Reader(fingerprinter(database), self.store_name)
+        self._reader = Reader(fingerprinter(database), self.store_name, destination_header)
         self._outage = Outage("the SYN store", self.store_name)
         # By process, and never emptied: to free the parent's in a child may touch its connection.
         self._by_process: dict[int, ThreadFlights] = {}
+        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopFlights]
+        self._by_loop = weakref.WeakKeyDictionary()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
+
+    def twin(self) -> SharedSyn | AsyncSharedSyn:
+        """The same source of the other colour: Django serves sync and async in one project.
+
+        Raises:
+            TypeError: the store is a client that the user has made, which has one colour.
+        """
+        store, timeout, database, header = self._arguments
+        kind = SharedSyn if self._asynchronous else AsyncSharedSyn
+        return kind(store, timeout=timeout, database=database, destination_header=header)
 
     def _flights(self) -> ThreadFlights:
         """This process's flights, made when it first asks."""
@@ -98,6 +116,10 @@ class SharedSyn(BaseSharedSyn):
             fail at once until a retry is due: after 0.5 s at first, then twice as long each time,
             up to 30 s.
         database: the path of a signature file in p0f's format; None for the package's own.
+        destination_header: the header in which a trusted proxy names what the visitor connected
+            to: an address, a port, or `address:port`. Two machines behind one NAT may have the same
+            port, if they connect to different addresses or ports of the site; without the header
+            they are then told by their address.
 
     Raises:
         ImportError: redis-py is not installed (`pip install 'p0f-middleware[redis]'`).
@@ -134,13 +156,6 @@ class AsyncSharedSyn(BaseSharedSyn):
     you have made is one of redis.asyncio or valkey.asyncio."""
 
     _asynchronous = True
-
-    def __init__(
-        self, store: object, *, timeout: float = TIMEOUT, database: SignatureFile = None
-    ) -> None:
-        super().__init__(store, timeout=timeout, database=database)
-        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopFlights]
-        self._by_loop = weakref.WeakKeyDictionary()
 
     async def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
         """The fingerprint of the visitor's shared SYN.

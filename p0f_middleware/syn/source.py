@@ -190,7 +190,7 @@ class Syn:
         if replaced and client is None:
             return NO_ADDRESS
         text = (visitor.header(header) or "").strip()
-        if not text:
+        if text in ("", "-"):  # as proxies write a variable that is not set
             return self._unavailable(
                 f"the trusted proxy sends no SYN in {header}. HAProxy: tcp-ss 1 on the bind line"
             )

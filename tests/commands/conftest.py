@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def add_process(proc: Path, pid: int, *arguments: str, name: str = "p0f") -> Pat
     process = proc / str(pid)
     process.mkdir()
     (process / "comm").write_text(f"{name}\n")
-    (process / "cmdline").write_text("\0".join([f"/usr/sbin/{name}", *arguments, ""]))
+    (process / "cmdline").write_bytes(os.fsencode("\0".join([name, *arguments, ""])))
     stat = ["S", "1", *["0"] * 17, "4200", "0"]
     (process / "stat").write_text(f"{pid} (p0f) (x)) {' '.join(stat)}")
     return process

@@ -41,17 +41,6 @@ def test_the_page_shows_the_visitors_system(p0f: FakeP0f) -> None:
     assert f"Your fingerprint, {KNOWN}" in page
 
 
-@pytest.mark.parametrize(
-    ("user_agent", "headline"), [(LINUX, "They agree."), (WINDOWS, "They disagree.")]
-)
-def test_the_page_says_whether_the_user_agent_agrees(
-    p0f: FakeP0f, user_agent: str, headline: str
-) -> None:
-    _, page = get("/", p0f.socket_path, HTTP_USER_AGENT=user_agent)
-    assert headline in page
-    assert user_agent in page
-
-
 def test_the_page_of_a_lie_shows_what_the_visitor_would_get(p0f: FakeP0f) -> None:
     status, page = get("/lie", p0f.socket_path, HTTP_USER_AGENT=LINUX)
     assert status == "200 OK"
@@ -81,15 +70,6 @@ def test_the_json_has_status_claim_and_fingerprint(p0f: FakeP0f) -> None:
     answer = json.loads(body)
     assert answer.pop("claim").items() >= {"verdict": "agree", "claimed": "Linux"}.items()
     assert answer == {"status": "ok", "reason": None, "info": SAMPLE.as_dict()}
-
-
-def test_the_json_says_how_often_which_families_sent_such_a_syn(p0f: FakeP0f) -> None:
-    class Known:
-        def lookup(self, ip_address: str) -> P0fInfo:
-            return P0fInfo(os_name="Linux", seen_as={"Linux": 3}, source="syn")
-
-    _, body = get("/json", Known())
-    assert json.loads(body)["info"]["seen_as"] == {"Linux": 3}
 
 
 def test_there_are_no_other_pages(p0f: FakeP0f) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -42,20 +39,16 @@ def test_it_finds_the_socket_in_the_environment(
     assert main(["query", KNOWN]) == 0
 
 
-def test_it_says_that_a_host_is_unknown(p0f: FakeP0f, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["query", UNKNOWN, "--socket", p0f.socket_path]) == 1
+@pytest.mark.parametrize(("options", "printed"), [((), ""), (("--json",), "null\n")])
+def test_it_says_that_a_host_is_unknown(
+    p0f: FakeP0f, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], printed: str
+) -> None:
+    assert main(["query", UNKNOWN, "--socket", p0f.socket_path, *options]) == 1
     output = capsys.readouterr()
-    assert output.out == ""
+    assert output.out == printed
     assert output.err == (
         f"p0f-middleware: p0f has not seen {UNKNOWN} since it started, on its interface\n"
     )
-
-
-def test_it_prints_null_for_an_unknown_host(
-    p0f: FakeP0f, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["query", UNKNOWN, "--socket", p0f.socket_path, "--json"]) == 1
-    assert json.loads(capsys.readouterr().out) is None
 
 
 @pytest.mark.parametrize(
@@ -76,13 +69,3 @@ def test_a_query_that_cannot_be_asked_says_what_to_do(
     assert output.out == ""
     assert len(output.err.splitlines()) == 1
     assert remedy in output.err
-
-
-def test_it_says_in_one_line_why_it_could_not_ask(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "p0f_middleware", "query", KNOWN, "--socket"]
-    asked = subprocess.run(
-        [*command, str(tmp_path / "none")], capture_output=True, text=True, check=False
-    )
-    assert asked.returncode == 2
-    assert len(asked.stderr.splitlines()) == 1
-    assert f"with -s {tmp_path}/none" in asked.stderr

@@ -81,25 +81,20 @@ def test_programs_get_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr()
     lines = [json.loads(line) for line in out.out.splitlines()]
 
-    assert [(line["address"], line["port"]) for line in lines] == [
-        ("192.0.2.1", 1024),
-        ("192.0.2.1", 1025),
-        ("2001:db8::1", 1024),
-    ]
+    senders = [(line["address"], line["port"]) for line in lines]
+    assert senders == [("192.0.2.1", 1024), ("192.0.2.1", 1025), ("2001:db8::1", 1024)]
     assert {"time", "os_name", "raw_sig", "link_mtu"} <= lines[0].keys()
     assert "Windows" in out.err
 
 
-def test_interface_and_ports_are_those_of_the_options(tap: dict[str, Any]) -> None:
-    main(["watch", "--interface", "eth0", "--port", "80", "--port", "443"])
+@pytest.mark.parametrize("ports", [[], [80, 443]])
+def test_interface_and_ports_are_those_of_the_options(
+    tap: dict[str, Any], ports: list[int]
+) -> None:
+    options = [word for port in ports for word in ("--port", str(port))]
+    main(["watch", "--interface", "eth0", *options])
 
-    assert tap == {"interface": "eth0", "ports": [80, 443], "closed": True}
-
-
-def test_without_ports_all_are_watched(tap: dict[str, Any]) -> None:
-    main(["watch", "--interface", "eth0"])
-
-    assert tap["ports"] == []
+    assert tap == {"interface": "eth0", "ports": ports, "closed": True}
 
 
 def test_a_table_of_nobody_says_so() -> None:

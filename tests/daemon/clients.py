@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,12 +40,6 @@ class Blocking:
     def close(self) -> None:
         self.client.close()
 
-    def let_time_pass_until(self, happened: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 5
-        while not happened():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.005)
-
     def end(self) -> None:
         self.client.close()
 
@@ -83,13 +75,6 @@ class InALoop:
 
     def close(self) -> None:
         self.loop.run_until_complete(self.client.close())
-
-    def let_time_pass_until(self, happened: Callable[[], bool]) -> None:
-        async def main() -> None:
-            while not happened():
-                await asyncio.sleep(0.005)
-
-        self.loop.run_until_complete(asyncio.wait_for(main(), 5))
 
     def end(self) -> None:
         self.close()

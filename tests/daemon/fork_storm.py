@@ -22,7 +22,7 @@ from p0f_middleware import AsyncP0f, P0f
 
 FORKERS, FORKS = 4, 10
 socket_path = sys.argv[1]
-client = P0f(socket_path, timeout=20, cache_ttl=0.001)
+client = P0f(socket_path, timeout=20)
 async_client = AsyncP0f(socket_path, timeout=20)
 others = [P0f(socket_path, timeout=20) for _ in range(2)]
 over = threading.Event()

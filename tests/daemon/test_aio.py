@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0fBadQuery, P0fError, P0fTimeout, P0fUnavailable
+from p0f_middleware import AsyncP0f, P0fError, P0fTimeout, P0fUnavailable
 from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import MAX_IN_FLIGHT
 from p0f_middleware.testing import SAMPLE, FakeP0f
@@ -74,18 +71,6 @@ def test_other_tasks_go_on_while_p0f_does_not_answer(fake_p0f: FakeP0f) -> None:
         return turns
 
     assert run(fake_p0f, main) == 100
-
-
-def test_all_lookups_under_way_fail_when_p0f_ends(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> list[Any]:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        lookups = [asyncio.create_task(client.lookup(HOST)) for _ in range(5)]
-        await asyncio.sleep(0.01)
-        fake_p0f.refuse()
-        return await asyncio.gather(*lookups, return_exceptions=True)
-
-    assert {isinstance(error, P0fUnavailable) for error in run(fake_p0f, main)} == {True}
 
 
 def test_lookups_under_way_when_p0f_restarts_are_asked_again(fake_p0f: FakeP0f) -> None:
@@ -156,73 +141,6 @@ def test_time_that_the_loop_spends_elsewhere_before_it_sends_is_not_p0fs(fake_p0
 
     fake_p0f.default = SAMPLE
     assert run(fake_p0f, main, timeout=0.2) == [SAMPLE] * 20
-
-
-# Tasks that ask the same in one turn of the event loop
-
-
-async def asked_at_once(p0f: FakeP0f, lookups: list[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """What becomes of lookups by as many tasks, which start while p0f does not answer."""
-    p0f.stall()
-    tasks = [asyncio.create_task(lookup) for lookup in lookups]
-    await asyncio.sleep(0.01)
-    p0f.resume()
-    return await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def test_tasks_that_ask_the_same_at_once_share_a_query(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> tuple[set[str | None], dict[str, int]]:
-        await client.lookup(OTHER)
-        lookups = [os_name(client, OTHER), *(os_name(client, HOST) for _ in range(50))]
-        names = await asked_at_once(fake_p0f, lookups)
-        return set(names), client.stats.as_dict()
-
-    fake_p0f.answer_with(named_after)
-    names, stats = run(fake_p0f, main)
-    assert fake_p0f.queries == [OTHER, OTHER, HOST]
-    assert names == {OTHER, HOST}
-    assert (stats["lookups"], stats["matches"], stats["cached"]) == (52, 3, 49)
-
-
-def test_a_shared_query_goes_on_for_those_who_are_not_cancelled(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> tuple[list[Any], dict[str, int]]:
-        await client.lookup(OTHER)
-        fake_p0f.stall()
-        asked = (OTHER, HOST, HOST, HOST)
-        alone, first, *others = (asyncio.create_task(os_name(client, ip)) for ip in asked)
-        await asyncio.sleep(0.01)
-        first.cancel()
-        fake_p0f.resume()
-        return await asyncio.gather(alone, *others), client.stats.as_dict()
-
-    fake_p0f.answer_with(named_after)
-    names, stats = run(fake_p0f, main)
-    assert names == [OTHER, HOST, HOST]
-    assert (stats["abandoned"], stats["dropped"], stats["errors"]) == (1, 0, 0)
-
-
-def test_an_answer_that_is_none_is_everybodys_error_who_shared_the_query(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> tuple[list[Any], dict[str, int]]:
-        await client.lookup(OTHER)
-        fake_p0f.answer_with(b"\x02\x46\x30\x50" + bytes(228))  # status 0, bad query
-        lookups = [os_name(client, OTHER), *(os_name(client, HOST) for _ in range(3))]
-        return await asked_at_once(fake_p0f, lookups), client.stats.as_dict()
-
-    errors, stats = run(fake_p0f, main)
-    assert [type(error) for error in errors] == [P0fBadQuery] * 4
-    assert len({id(error) for error in errors}) == 4
-    assert stats["errors"] == 4
-
-
-def test_raw_data_is_asked_for_by_itself(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> list[Any]:
-        await client.lookup(OTHER)
-        lookups = [os_name(client, OTHER), client.get_info(HOST, True), client.get_info(HOST)]
-        return await asked_at_once(fake_p0f, lookups)
-
-    fake_p0f.answer_with(named_after)
-    _, raw, info = run(fake_p0f, main)
-    assert (raw["os_name"], info.os_name) == (HOST, HOST)
 
 
 # Cancellation
@@ -325,21 +243,6 @@ def test_one_client_serves_one_loop_after_another(fake_p0f: FakeP0f) -> None:
     assert connection.opened() <= before
 
 
-def test_loops_in_threads_get_their_own_answers(fake_p0f: FakeP0f) -> None:
-    fake_p0f.answer_with(named_after)
-    client = AsyncP0f(fake_p0f.socket_path, timeout=5)
-    addresses = [f"198.51.100.{number}" for number in range(8)]
-
-    async def main(address: str) -> set[str | None]:
-        return {await os_name(client, address) for _ in range(30)}
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda address: asyncio.run(main(address)), addresses))
-    asyncio.run(client.close())
-
-    assert answers == [{address} for address in addresses]
-
-
 def test_closing_reaches_the_connections_of_other_loops(fake_p0f: FakeP0f) -> None:
     before = connection.opened()
     client = AsyncP0f(fake_p0f.socket_path, timeout=5)
@@ -361,36 +264,6 @@ def test_closing_reaches_the_connections_of_other_loops(fake_p0f: FakeP0f) -> No
     assert closed.is_set()
 
 
-FORKING = """
-import asyncio, os, sys
-from p0f_middleware import AsyncP0f
-
-async def is_right(address):
-    infos = await asyncio.gather(*(client.lookup(address) for _ in range(50)))
-    return {info.os_name for info in infos} == {address}
-
-client = AsyncP0f(sys.argv[1], timeout=5)
-assert asyncio.run(is_right("192.0.2.1"))
-loop = asyncio.new_event_loop()
-assert loop.run_until_complete(is_right("192.0.2.2"))
-child = os.fork()
-if child == 0:
-    os._exit(0 if asyncio.run(is_right("192.0.2.3")) else 1)
-status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-assert loop.run_until_complete(is_right("192.0.2.4"))
-loop.run_until_complete(client.close())
-loop.close()
-sys.exit(status)
-"""
-
-
-def test_a_fork_has_its_own_connection_and_answers(fake_p0f: FakeP0f) -> None:
-    fake_p0f.answer_with(named_after)
-    subprocess.run([sys.executable, "-c", FORKING, fake_p0f.socket_path], check=True)
-
-    assert fake_p0f.connections == 3
-
-
 # The end
 
 
@@ -408,17 +281,6 @@ def test_a_client_that_is_forgotten_with_its_loop_lets_its_connection_go(
     gc.collect()
 
     assert connection.opened() <= before
-
-
-def test_a_program_may_end_without_closing(fake_p0f: FakeP0f) -> None:
-    script = (
-        "import asyncio, sys; from p0f_middleware import AsyncP0f;"
-        "asyncio.run(AsyncP0f(sys.argv[1]).lookup('192.0.2.1'))"
-    )
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", script, fake_p0f.socket_path]
-    ended = subprocess.run(command, capture_output=True, check=False)
-
-    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_lookups_still_under_way_when_closing_are_answered(fake_p0f: FakeP0f) -> None:

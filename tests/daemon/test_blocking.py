@@ -1,4 +1,4 @@
-"""P0f: what is its own beyond what both clients promise: threads, forks, signals, garbage."""
+"""P0f: what is its own beyond what both clients promise: threads, signals, garbage."""
 
 from __future__ import annotations
 
@@ -15,18 +15,33 @@ import pytest
 
 from p0f_middleware import P0f, P0fException, P0fTimeout
 from p0f_middleware._daemon import connection
+from p0f_middleware._daemon.protocol import Pipeline
 from p0f_middleware._log import logger
 from p0f_middleware.testing import FakeP0f
 
 from .clients import named_after
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
+SHORT = 0.4
+"""The timeout of clients that are to use it up."""
 
 
 @pytest.fixture
 def client(fake_p0f: FakeP0f) -> Iterator[P0f]:
+    fake_p0f.answer_with(named_after)
     with P0f(fake_p0f.socket_path, timeout=5) as client:
         yield client
+        fake_p0f.resume()
+
+
+@pytest.fixture
+def hasty(fake_p0f: FakeP0f) -> Iterator[P0f]:
+    """A client that has asked once, and has little patience."""
+    fake_p0f.answer_with(named_after)
+    with P0f(fake_p0f.socket_path, timeout=SHORT) as client:
+        client.lookup(HOST)
+        yield client
+        fake_p0f.resume()
 
 
 def os_name(client: P0f, ip_address: str) -> str | None:
@@ -46,7 +61,6 @@ def test_it_is_closed_at_the_end_of_a_with_block(fake_p0f: FakeP0f) -> None:
 
 
 def test_32_threads_get_their_own_answers_on_one_connection(client: P0f, fake_p0f: FakeP0f) -> None:
-    fake_p0f.answer_with(named_after)
     addresses = [f"198.51.100.{number}" for number in range(32)]
 
     def look_up_often(address: str) -> set[str | None]:
@@ -56,7 +70,24 @@ def test_32_threads_get_their_own_answers_on_one_connection(client: P0f, fake_p0
         answers = list(pool.map(look_up_often, addresses))
 
     assert answers == [{address} for address in addresses]
-    assert (fake_p0f.connections, client.stats.matches) == (1, 32 * 30)
+    assert fake_p0f.connections == 1
+
+
+def test_threads_that_begin_at_once_share_one_connection(fake_p0f: FakeP0f) -> None:
+    def ask(client: P0f) -> None:
+        barrier.wait()
+        client.lookup(HOST)
+
+    barrier = threading.Barrier(8, timeout=30)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(1, 31):
+            with P0f(fake_p0f.socket_path, timeout=5) as client, ThreadPoolExecutor(8) as pool:
+                list(pool.map(ask, [client] * 8))
+            assert fake_p0f.connections == number
+    finally:
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.usefixtures("retry_at_once")
@@ -90,122 +121,38 @@ def test_threads_whose_lookups_time_out_get_nobody_elses_answer(fake_p0f: FakeP0
     client.close()
 
     assert all(names <= {address} for names, address in zip(answers, addresses, strict=True))
-    assert client.stats.lookups == 16 * 20
 
 
-# Forks
+def test_the_connection_is_waited_for_no_longer_than_the_timeout(hasty: P0f) -> None:
+    with hasty._here().lock, pytest.raises(P0fTimeout, match=r"other lookups used .* for 0\.4 s"):
+        hasty.lookup(HOST)
 
-FORKING = """
-import os, sys
-from p0f_middleware import P0f
-
-def os_name(address):
-    return client.lookup(address).os_name
-
-client = P0f(sys.argv[1], timeout=5)
-if "before" in sys.argv:
-    assert os_name("192.0.2.1") == "192.0.2.1"
-children = []
-for number in range(3):
-    child = os.fork()
-    if child == 0:
-        address = f"198.51.100.{number}"
-        os._exit(0 if {os_name(address) for _ in range(100)} == {address} else 1)
-    children.append(child)
-right = {os_name("192.0.2.2") for _ in range(100)} == {"192.0.2.2"}
-ended = [os.waitpid(child, 0)[1] for child in children]
-right = right and os_name("192.0.2.3") == "192.0.2.3"
-sys.exit(0 if right and ended == [0, 0, 0] else 1)
-"""
+    assert hasty.stats.outages == 0
 
 
-@pytest.mark.parametrize("first_used", ["before", "after"])
-def test_each_process_of_a_fork_has_its_own_connection_and_answers(
-    fake_p0f: FakeP0f, first_used: str
-) -> None:
-    fake_p0f.answer_with(named_after)
-    subprocess.run([sys.executable, "-c", FORKING, fake_p0f.socket_path, first_used], check=True)
+def test_what_others_have_used_up_is_no_outage(hasty: P0f, fake_p0f: FakeP0f) -> None:
+    fake_p0f.stall()
+    lock = hasty._here().lock
+    lock.acquire()
+    release = threading.Timer(SHORT / 2, lock.release)
+    release.start()
+    with pytest.raises(P0fTimeout):
+        hasty.lookup(HOST)
+    release.join()
 
-    assert fake_p0f.connections == 4
-
-
-FORKED_AND_CLOSED = """
-import os, sys
-from p0f_middleware import P0f
-
-client = P0f(sys.argv[1], timeout=5)
-client.lookup("192.0.2.1")
-child = os.fork()
-if child == 0:
-    client.close()
-    del client
-    os._exit(0)
-os.waitpid(child, 0)
-client.lookup("192.0.2.2")
-"""
+    assert hasty.stats.outages == 0
 
 
-def test_a_child_that_closes_leaves_its_parents_connection_alone(fake_p0f: FakeP0f) -> None:
-    subprocess.run([sys.executable, "-c", FORKED_AND_CLOSED, fake_p0f.socket_path], check=True)
+def test_a_lock_that_nobody_returns_holds_nobody_up_for_long(hasty: P0f) -> None:
+    lost = hasty._here()
+    lost.lock.acquire()  # as a signal handler leaves it that raises right after the taking
+    lost.taken -= 60
+    with pytest.raises(P0fTimeout):
+        hasty.lookup(HOST)
 
-    assert fake_p0f.connections == 1
-
-
-FORKED_AND_IDLE = """
-import os, sys
-from p0f_middleware import P0f
-
-client = P0f(sys.argv[1], timeout=5)
-client.lookup("192.0.2.1")
-connection = client.connection.sock.fileno()
-child = os.fork()
-if child == 0:
-    try:
-        os.fstat(connection)
-    except OSError:
-        os._exit(0)
-    os._exit(1)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
-def test_a_child_does_not_keep_its_parents_connection_open(fake_p0f: FakeP0f) -> None:
-    subprocess.run([sys.executable, "-c", FORKED_AND_IDLE, fake_p0f.socket_path], check=True)
-
-
-FORKED_WHILE_IMPORTING = """
-import multiprocessing, os, signal, sys, threading
-from importlib.machinery import ModuleSpec
-from p0f_middleware import P0f
-
-class Endless:
-    def find_spec(self, name, path=None, target=None):
-        return ModuleSpec(name, self) if name == "multiprocessing.util" else None
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        importing.set()
-        threading.Event().wait()
-
-importing = threading.Event()
-sys.modules.pop("multiprocessing.util", None)
-sys.meta_path.insert(0, Endless())
-threading.Thread(target=__import__, args=("multiprocessing.util",), daemon=True).start()
-importing.wait()
-child = os.fork()
-if child == 0:
-    signal.alarm(10)
-    P0f(sys.argv[1], timeout=5).lookup("192.0.2.1")
-    os._exit(0)
-os._exit(abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
-"""
-
-
-def test_a_child_does_not_wait_for_what_its_parent_was_importing(fake_p0f: FakeP0f) -> None:
-    command = [sys.executable, "-c", FORKED_WHILE_IMPORTING, fake_p0f.socket_path]
-    subprocess.run(command, check=True, timeout=30)
+    assert os_name(hasty, OTHER) == OTHER
+    assert lost.connection is not None
+    assert not lost.connection.open
 
 
 # Interruptions
@@ -216,14 +163,12 @@ class Interrupt(Exception):
 
 
 @pytest.fixture
-def interrupted_lookup(fake_p0f: FakeP0f, untraced: None) -> Iterator[P0f]:
+def interrupted(client: P0f, fake_p0f: FakeP0f, untraced: None) -> P0f:
     """A client whose lookup of HOST a signal has ended before p0f answered."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         raise Interrupt
 
-    fake_p0f.answer_with(named_after)
-    client = P0f(fake_p0f.socket_path, timeout=5)
     client.lookup(OTHER)
     fake_p0f.stall()
     before = signal.signal(signal.SIGALRM, interrupt)
@@ -234,20 +179,36 @@ def interrupted_lookup(fake_p0f: FakeP0f, untraced: None) -> Iterator[P0f]:
     finally:
         signal.signal(signal.SIGALRM, before)
         fake_p0f.resume()
-    yield client
-    client.close()
+    return client
 
 
 def test_after_an_interruption_the_next_lookup_gets_its_own_answer(
-    interrupted_lookup: P0f,
+    interrupted: P0f, fake_p0f: FakeP0f
 ) -> None:
-    assert os_name(interrupted_lookup, OTHER) == OTHER
+    assert os_name(interrupted, OTHER) == OTHER
+    assert (interrupted.stats.dropped, fake_p0f.connections) == (1, 1)
 
 
-def test_an_interruption_is_the_callers_doing_and_no_outage(interrupted_lookup: P0f) -> None:
-    stats = interrupted_lookup.stats
+def test_an_interruption_is_the_callers_doing_and_no_outage(interrupted: P0f) -> None:
+    stats = interrupted.stats
 
     assert (stats.abandoned, stats.errors, stats.outages) == (1, 0, 0)
+
+
+def test_an_interruption_while_reading_gives_the_connection_up(
+    interrupted: P0f, fake_p0f: FakeP0f, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(pipeline: object, data: bytes) -> list[object]:
+        raise Interrupt
+
+    with monkeypatch.context() as patch:
+        # As a signal handler may, between the receiving of bytes and their reading.
+        patch.setattr(Pipeline, "receive", interrupt)
+        with pytest.raises(Interrupt):
+            interrupted.lookup(HOST)
+
+    assert os_name(interrupted, OTHER) == OTHER
+    assert fake_p0f.connections == 2
 
 
 # The end
@@ -255,7 +216,7 @@ def test_an_interruption_is_the_callers_doing_and_no_outage(interrupted_lookup: 
 
 @pytest.mark.parametrize("used", [False, True])
 def test_a_client_that_is_forgotten_lets_its_connection_go(fake_p0f: FakeP0f, used: bool) -> None:
-    before = connection.opened()
+    before, threads = connection.opened(), threading.active_count()
     client = P0f(fake_p0f.socket_path, timeout=5)
     if used:
         client.lookup(HOST)
@@ -263,18 +224,7 @@ def test_a_client_that_is_forgotten_lets_its_connection_go(fake_p0f: FakeP0f, us
     gc.collect()
 
     assert connection.opened() <= before
-
-
-def test_a_client_that_is_forgotten_leaves_no_thread_behind(fake_p0f: FakeP0f) -> None:
-    before = set(threading.enumerate())
-    client = P0f(fake_p0f.socket_path, timeout=5)
-    client.lookup(HOST)
-    del client
-    gc.collect()
-    for thread in set(threading.enumerate()) - before:
-        thread.join(5)
-
-    assert set(threading.enumerate()) <= before
+    assert threading.active_count() == threads
 
 
 def test_a_program_may_end_without_closing(fake_p0f: FakeP0f) -> None:

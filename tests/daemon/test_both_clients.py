@@ -80,18 +80,13 @@ def time_out(client: Client, ip_address: str) -> None:
 
 def test_a_known_host_is_found(connect: Connect, fake_p0f: FakeP0f) -> None:
     fake_p0f.hosts[HOST] = SAMPLE
+    client = connect(fake_p0f)
 
-    assert connect(fake_p0f).lookup(HOST) == SAMPLE
+    assert client.lookup(HOST) == client.get_info(HOST) == SAMPLE
 
 
 def test_an_unknown_host_is_none(connect: Connect, fake_p0f: FakeP0f) -> None:
     assert connect(fake_p0f).lookup(HOST) is None
-
-
-def test_get_info_finds_a_known_host(connect: Connect, fake_p0f: FakeP0f) -> None:
-    fake_p0f.hosts[HOST] = SAMPLE
-
-    assert connect(fake_p0f).get_info(HOST) == SAMPLE
 
 
 @pytest.mark.parametrize("raw", [False, True])
@@ -263,6 +258,7 @@ class Visitor:
     peer_address = None
     peer_port = port = None
     behind_proxy = False
+    http_version = None
 
     def __init__(self, address: str | None) -> None:
         self.address = address
@@ -270,7 +266,10 @@ class Visitor:
     def header(self, name: str) -> str | None:
         raise AssertionError
 
-    def connection(self) -> int:
+    def socket(self) -> Any:
+        raise AssertionError
+
+    def server_object(self) -> object:
         raise AssertionError
 
     def is_trusted(self, address: str | None) -> bool:
@@ -615,32 +614,17 @@ def test_a_client_connects_when_it_is_first_used(connect: Connect, fake_p0f: Fak
     assert fake_p0f.connections == 0
 
 
-def test_closing_lets_the_connection_go(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
-    client = connect(fake_p0f)
-    client.lookup(HOST)
-    client.close()
-
-    assert connection.opened() <= before
-
-
+@pytest.mark.parametrize("used", [False, True])
 @pytest.mark.parametrize("times", [1, 2])
-def test_closing_what_was_never_opened_is_nothing(
-    connect: Connect, fake_p0f: FakeP0f, times: int
+def test_closing_lets_the_connection_go(
+    connect: Connect, fake_p0f: FakeP0f, used: bool, times: int
 ) -> None:
-    client = connect(fake_p0f)
-    for _ in range(times):
-        client.close()
-
-    assert fake_p0f.connections == 0
-
-
-def test_closing_twice_is_as_good_as_once(connect: Connect, fake_p0f: FakeP0f) -> None:
     before = connection.opened()  # other tests' clients may still be there
     client = connect(fake_p0f)
-    client.lookup(HOST)
-    client.close()
-    client.close()
+    if used:
+        client.lookup(HOST)
+    for _ in range(times):
+        client.close()
 
     assert connection.opened() <= before
     assert not connection.draining()
@@ -702,20 +686,46 @@ def test_after_a_full_p0f_closing_has_nothing_to_wait_for(
 # Options
 
 
-@pytest.mark.parametrize("client", [P0f, AsyncP0f])
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-def test_a_time_that_makes_no_sense_is_an_error(
-    client: type[P0f | AsyncP0f], seconds: float
+both = pytest.mark.parametrize("client", [P0f, AsyncP0f])
+NO_SECONDS = ["0.1", b"1", None, float("nan"), float("inf"), True, 0, -1, 0.0, [1], 10**400]
+NO_PATHS = [
+    (b"/run/p0f.sock", TypeError, r"use os\.fsdecode\(b'/run/p0f\.sock'\)"),
+    (None, TypeError, "the path given to p0f with -s"),
+    (3, TypeError, "the path given to p0f with -s"),
+    ("", ValueError, "is empty"),
+    ("/run/p0f\0.sock", ValueError, "NUL"),
+    ("unix:/run/x", ValueError, "use '/run/x'"),
+    ("UNIX:/run/x", ValueError, "use '/run/x'"),
+    ("unix:///run/x", ValueError, "use '/run/x'"),
+    ("unix:p0f.sock", ValueError, "use 'p0f.sock'"),
+    ("file:///run/x", ValueError, "use '/run/x'"),
+]
+
+
+@both
+@pytest.mark.parametrize("value", NO_SECONDS, ids=lambda value: ascii(value)[:20])
+def test_a_time_that_makes_no_sense_is_an_error(client: type[P0f | AsyncP0f], value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^timeout is a number of seconds,? above 0, not "):
+        client("/run/p0f.sock", timeout=value)
+
+
+@both
+@pytest.mark.parametrize(("value", "error", "remedy"), NO_PATHS, ids=lambda value: ascii(value))
+def test_a_path_that_makes_no_sense_is_an_error(
+    client: type[P0f | AsyncP0f], value: Any, error: type[Exception], remedy: str
 ) -> None:
-    with pytest.raises(ValueError, match="^timeout is a number of seconds"):
-        client("/run/p0f.sock", timeout=seconds)
+    with pytest.raises(error, match=f"^socket_path .*{remedy}"):
+        client(value)
 
 
-@pytest.mark.parametrize("client", [P0f, AsyncP0f])
-def test_a_path_may_be_a_path(client: type[P0f | AsyncP0f]) -> None:
-    assert client(Path("/run/p0f.sock")).socket_path == "/run/p0f.sock"
+@both
+@pytest.mark.parametrize(
+    "path", ["/run/p0f.sock", Path("/run/p0f.sock"), "p0f:1.sock", "/run/unix:/x"]
+)
+def test_a_path_is_taken_as_it_is(client: type[P0f | AsyncP0f], path: str | Path) -> None:
+    assert client(path).socket_path == str(path)
 
 
-@pytest.mark.parametrize("client", [P0f, AsyncP0f])
+@both
 def test_its_repr_names_the_socket(client: type[P0f | AsyncP0f]) -> None:
     assert repr(client("/run/p0f.sock")) == f"{client.__name__}('/run/p0f.sock', timeout=0.1)"

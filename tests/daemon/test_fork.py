@@ -1,179 +1,48 @@
-"""Forks: no thread while the process forks, nothing that a child can wait for for ever."""
+"""Forks: each process has connections and answers of its own, and waits for nothing of another's.
+
+Each program runs in a process of its own; `ADDRESS` is what p0f says of it.
+"""
 
 from __future__ import annotations
 
-import gc
-import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from p0f_middleware import P0f, P0fError
-from p0f_middleware._daemon import fork
 from p0f_middleware.testing import FakeP0f
 
 from .clients import named_after
 
-# Python 3.12 and newer warn of threads, also of those that a test has made itself.
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-
-
-class Member:
-    """Remembers what was called."""
-
-    def __init__(self) -> None:
-        self.called: list[str] = []
-
-    def before_fork(self) -> None:
-        self.called.append("before")
-
-    def after_fork_in_child(self) -> None:
-        self.called.append("child")
-
-
-def exit_status_of_child(child: object) -> int:
-    """Fork; the child calls `child` and ends with 0, or with 1 if it hangs or raises."""
-    pid = os.fork()
-    if pid == 0:
-        threading.Timer(5, os._exit, (1,)).start()
-        try:
-            assert callable(child)
-            child()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def test_a_member_is_called_before_the_fork_and_in_the_child() -> None:
-    member = Member()
-    fork.register(member)
-
-    def child() -> None:
-        assert member.called == ["before", "child"]
-
-    assert exit_status_of_child(child) == 0
-    assert member.called == ["before"]
-
-
-def test_a_member_that_is_forgotten_is_not_called() -> None:
-    member = Member()
-    fork.register(member)
-    called = member.called
-    del member
-    gc.collect()
-
-    assert exit_status_of_child(lambda: None) == 0
-    assert called == []
-
-
-def test_a_child_does_not_wait_for_locks_of_its_parents_threads(fake_p0f: FakeP0f) -> None:
-    client = P0f(fake_p0f.socket_path, timeout=5, cache_ttl=60)
-    client.lookup("192.0.2.1")
-
-    def child() -> None:
-        client.lookup("192.0.2.2")
-        client._health.failed(P0fError("test"))
-        assert client.stats.lookups == 2
-        client.close()
-
-    held = threading.Event()
-    over = threading.Event()
-
-    def hold() -> None:
-        with client._health.lock, client._health.counters.lock:
-            held.set()
-            over.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(5)
-    shared = client._exchanger.shared_here()
-    shared.lock.try_now(False)
-    try:
-        assert exit_status_of_child(child) == 0
-    finally:
-        shared.lock.release()
-        over.set()
-        thread.join()
-        client.close()
-
-
-def test_a_child_forgets_its_parents_client_without_waiting(fake_p0f: FakeP0f) -> None:
-    clients = [P0f(fake_p0f.socket_path, timeout=5) for _ in range(3)]
-    for client in clients:
-        client.lookup("192.0.2.1")
-    del client
-
-    def child() -> None:
-        clients.clear()
-        gc.collect()
-
-    assert exit_status_of_child(child) == 0
-
-
-IN_A_PROCESS_OF_ITS_OWN = """
-import asyncio, gc, os, sys, warnings
+PREPARE = """
+import asyncio, gc, os, signal, sys, threading, warnings
 from p0f_middleware import AsyncP0f, P0f
 
-warnings.simplefilter("error")
+def os_name(address):
+    return client.lookup(address).os_name
 
-def fork_and_wait():
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    assert os.waitpid(pid, 0)[1] == 0
+async def async_os_name(address):
+    return (await client.lookup(address)).os_name
 
-{}
+def status_of_child(function):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        try:
+            os._exit(0 if function() else 1)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
 """
-NO_WARNINGS = {
-    "P0f": """
-client = P0f(sys.argv[1], timeout=5)
-for _ in range(20):
-    client.lookup("192.0.2.1")
-    fork_and_wait()
-""",
-    "P0f in a child": """
-client = P0f(sys.argv[1], timeout=5)
-client.lookup("192.0.2.1")
-if os.fork() == 0:
-    client.lookup("192.0.2.1")
-    fork_and_wait()
-    os._exit(0)
-os.wait()
-fork_and_wait()
-""",
-    "P0f that is closed": """
-client = P0f(sys.argv[1], timeout=5)
-client.lookup("192.0.2.1")
-client.close()
-fork_and_wait()
-client.lookup("192.0.2.1")
-del client
-gc.collect()
-fork_and_wait()
-""",
-    "AsyncP0f": """
-client = AsyncP0f(sys.argv[1], timeout=5)
-loops = [asyncio.new_event_loop() for _ in range(6)]
-for _ in range(5):
-    for loop in loops:
-        loop.run_until_complete(client.lookup("192.0.2.1"))
-    fork_and_wait()
-for loop in loops:
-    loop.close()
-""",
-}
 
 
-@pytest.mark.parametrize("program", NO_WARNINGS.values(), ids=NO_WARNINGS)
-def test_a_fork_after_lookups_does_not_warn_of_threads(fake_p0f: FakeP0f, program: str) -> None:
-    program = IN_A_PROCESS_OF_ITS_OWN.format(program)
+def run(program: str, p0f: FakeP0f, *options: str) -> None:
+    """Run the program; fails if it fails, hangs, or writes to stderr."""
+    p0f.answer_with(named_after)
     ended = subprocess.run(
-        [sys.executable, "-c", program, fake_p0f.socket_path],
+        [sys.executable, *options, "-c", PREPARE + program, p0f.socket_path],
         capture_output=True,
         text=True,
         check=False,
@@ -182,16 +51,153 @@ def test_a_fork_after_lookups_does_not_warn_of_threads(fake_p0f: FakeP0f, progra
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_an_idle_connection_is_released_also_after_a_fork(fake_p0f: FakeP0f) -> None:
-    client = P0f(fake_p0f.socket_path, timeout=5, idle=0.2)
-    client.lookup("192.0.2.1")
-    assert exit_status_of_child(lambda: None) == 0
-    client.lookup("192.0.2.1")
-    watch = client._exchanger.shared_here().watch
-    assert watch is not None
-    watch.join()
+FORKING = """
+client = P0f(sys.argv[1], timeout=5)
+{first}
+children = []
+for number in range(3):
+    child = os.fork()
+    if child == 0:
+        address = f"198.51.100.{{number}}"
+        os._exit(0 if {{os_name(address) for _ in range(100)}} == {{address}} else 1)
+    children.append(child)
+assert {{os_name("192.0.2.2") for _ in range(100)}} == {{"192.0.2.2"}}
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+assert os_name("192.0.2.3") == "192.0.2.3"
+"""
 
-    assert client.connection is None
+
+@pytest.mark.parametrize("first", ["", "os_name('192.0.2.1')"], ids=["unused", "used"])
+def test_each_process_has_its_own_connection_and_answers(fake_p0f: FakeP0f, first: str) -> None:
+    run(FORKING.format(first=first), fake_p0f)
+
+    assert fake_p0f.connections == 4
+
+
+LOOPS = """
+async def is_right(address):
+    return set(await asyncio.gather(*(async_os_name(address) for _ in range(50)))) == {address}
+
+client = AsyncP0f(sys.argv[1], timeout=5)
+assert asyncio.run(is_right("192.0.2.1"))
+loop = asyncio.new_event_loop()
+assert loop.run_until_complete(is_right("192.0.2.2"))
+assert status_of_child(lambda: asyncio.run(is_right("192.0.2.3"))) == 0
+assert loop.run_until_complete(is_right("192.0.2.4"))
+loop.run_until_complete(client.close())
+loop.close()
+"""
+
+
+def test_a_loop_goes_on_after_a_child_has_used_its_own(fake_p0f: FakeP0f) -> None:
+    run(LOOPS, fake_p0f)
+
+    assert fake_p0f.connections == 3
+
+
+CLOSED = """
+def end():
+    global client
+    client.close()
+    del client
+    gc.collect()
+    return True
+
+client = P0f(sys.argv[1], timeout=5)
+os_name("192.0.2.1")
+assert status_of_child(end) == 0
+os_name("192.0.2.2")
+"""
+
+
+def test_a_child_that_closes_leaves_its_parents_connection_alone(fake_p0f: FakeP0f) -> None:
+    run(CLOSED, fake_p0f)
+
+    assert fake_p0f.connections == 1
+
+
+COPIES = """
+def sockets():
+    links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+    return {os.readlink(link) for link in links if os.path.islink(link)}
+
+client = P0f(sys.argv[1], timeout=5)
+os_name("192.0.2.1")
+own = os.readlink(f"/proc/self/fd/{client.connection.sock.fileno()}")
+assert own in sockets()
+assert status_of_child(lambda: os_name("192.0.2.2") and own not in sockets()) == 0
+"""
+
+
+def test_a_child_that_asks_closes_its_copy_of_its_parents_connection(fake_p0f: FakeP0f) -> None:
+    run(COPIES, fake_p0f)
+
+
+LOCKED = """
+client = P0f(sys.argv[1], timeout=5)
+os_name("192.0.2.1")
+lock = client._here().lock
+lock.acquire()  # as another thread of the parent may have it
+assert status_of_child(lambda: os_name("192.0.2.2") == "192.0.2.2") == 0
+lock.release()
+"""
+
+
+def test_a_child_does_not_wait_for_a_lock_of_its_parents_threads(fake_p0f: FakeP0f) -> None:
+    run(LOCKED, fake_p0f)
+
+
+IMPORTING = """
+from importlib.machinery import ModuleSpec
+
+class Endless:
+    def find_spec(self, name, path=None, target=None):
+        return ModuleSpec(name, self) if name == "multiprocessing.util" else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        importing.set()
+        threading.Event().wait()
+
+importing = threading.Event()
+sys.modules.pop("multiprocessing.util", None)
+sys.meta_path.insert(0, Endless())
+threading.Thread(target=__import__, args=("multiprocessing.util",), daemon=True).start()
+importing.wait()
+client = P0f(sys.argv[1], timeout=5)
+os._exit(status_of_child(lambda: os_name("192.0.2.1")))
+"""
+
+
+def test_a_child_does_not_wait_for_what_its_parent_was_importing(fake_p0f: FakeP0f) -> None:
+    run(IMPORTING, fake_p0f, "-W", "ignore")
+
+
+NO_WARNINGS = {
+    "P0f": """
+client = P0f(sys.argv[1], timeout=5)
+for _ in range(20):
+    os_name("192.0.2.1")
+    assert status_of_child(lambda: os_name("192.0.2.2")) == 0
+client.close()
+assert status_of_child(lambda: True) == 0
+""",
+    "AsyncP0f": """
+client = AsyncP0f(sys.argv[1], timeout=5)
+loop = asyncio.new_event_loop()
+for _ in range(5):
+    loop.run_until_complete(async_os_name("192.0.2.1"))
+    assert status_of_child(lambda: True) == 0
+loop.close()
+""",
+}
+
+
+@pytest.mark.parametrize("program", NO_WARNINGS.values(), ids=NO_WARNINGS)
+def test_no_thread_of_ours_makes_python_warn_of_a_fork(fake_p0f: FakeP0f, program: str) -> None:
+    run(program, fake_p0f, "-W", "error")
 
 
 def test_threads_that_fork_at_once_while_others_look_up_leave_all_in_order(

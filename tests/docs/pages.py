@@ -39,6 +39,34 @@ def snippets_of(page: Path) -> Iterable[Snippet]:
 SNIPPETS = [snippet for page in PAGES for snippet in snippets_of(page)]
 
 
+def code_on(page: str, heading: str, language: str = "python") -> list[str]:
+    """The blocks in a language under a heading of a page, in its order."""
+    found = [
+        snippet.code
+        for snippet in SNIPPETS
+        if (snippet.page, snippet.heading, snippet.language) == (page, heading, language)
+    ]
+    assert found, f"{page} has no {language} under {heading!r}"
+    return found
+
+
+SOURCES = re.compile(
+    r"""\b(?:Async)?(?:Shared)?Syn\((?:header=)?(?:"[^"]*")?\)"""  # Syn(), SharedSyn("redis://...")
+    r"""|(?<=: ")syn(?=")|(?<=")(?:redis|rediss)://[^"]+(?=")"""
+    r"""|(?<=")/run/p0f/p0f\.sock(?=")"""
+)
+"""The sources that programs on the pages name."""
+
+
+def with_source(code: str, text: str) -> str:
+    """The program with another source in place of the ones it names."""
+
+    def other(match: re.Match[str]) -> str:
+        return repr(text) if match[0].endswith(")") else text
+
+    return SOURCES.sub(other, code)
+
+
 def text_of(name: str) -> str:
     """A page of the manual."""
     return (ROOT / "docs" / name).read_text(encoding="utf-8")

@@ -22,9 +22,9 @@ from p0f_middleware import (
 )
 from p0f_middleware.__main__ import make_parser
 
-from .pages import MANUAL, PAGES, README, ROOT, text_of
+from .pages import MANUAL, PAGES, README, ROOT, SNIPPETS, text_of
 
-REFERENCE = text_of("reference.md")
+REFERENCE, API, COMMANDS = (text_of(f"{page}.md") for page in ("reference", "api", "commands"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -39,10 +39,38 @@ def test_files_and_modules_that_a_page_names_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", MANUAL, ids=lambda page: page.name)
-def test_a_page_opens_with_what_its_reader_can_do_after_it(page: Path) -> None:
-    title, opening, *_ = page.read_text(encoding="utf-8").split("\n\n")
-    assert title.startswith("# ")
-    assert page.name == "index.md" or opening.startswith(("After this page", "On this page"))
+def test_a_page_is_in_the_manuals_contents(page: Path) -> None:
+    contents = "\n".join(re.findall(r"```{toctree}\n([\s\S]*?)```", text_of("index.md")))
+    assert page.stem == "index" or re.search(rf"^{page.stem}$", contents, re.M)
+
+
+VAGUE = re.compile(r"\b(accus\w+|held|told|mix(es|ed)? up|whose word)\b", re.I)
+FOR_USERS = [page for page in PAGES if page.stem not in ("maintaining", "contributing")]
+
+
+@pytest.mark.parametrize("page", FOR_USERS, ids=lambda page: page.name)
+def test_a_page_for_users_has_plain_words(page: Path) -> None:
+    prose = re.sub(r"```[\s\S]*?```|`[^`]*`", "", page.read_text(encoding="utf-8"))
+    assert [match[0] for match in VAGUE.finditer(prose)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_p0fs_socket_has_one_path(page: Path) -> None:
+    sockets = re.findall(r"/run/[\w./-]*\.sock", page.read_text(encoding="utf-8"))
+    assert set(sockets) <= {"/run/p0f/p0f.sock"}
+
+
+def test_readme_says_what_its_programs_answer() -> None:
+    """tests/real/test_first_hour.py runs the programs, and compares with the same answer."""
+    text = README.read_text(encoding="utf-8")
+    assert text.count('answers `{"system":"Linux","why not":null}`') == 2
+
+
+def test_djangos_settings_keep_the_middleware_that_is_there() -> None:
+    settings = [snippet.code for snippet in SNIPPETS if "MIDDLEWARE = [" in snippet.code]
+    assert len(settings) > 3
+    for code in settings:
+        assert "*MIDDLEWARE]" in code or "*MIDDLEWARE,\n]" in code or "# ..." in code
 
 
 def test_readme_is_short() -> None:
@@ -58,7 +86,7 @@ def test_readme_has_each_of_its_two_commands_on_one_line(program: str) -> None:
 
 @pytest.mark.parametrize("name", p0f_middleware.__all__)
 def test_the_reference_has_every_public_name(name: str) -> None:
-    assert re.search(rf"^.*:: p0f_middleware\.{name}$", REFERENCE, re.M)
+    assert re.search(rf"^.*:: p0f_middleware\.{name}$", API, re.M)
 
 
 def test_the_reference_has_every_field_in_order() -> None:
@@ -93,7 +121,7 @@ def test_the_reference_has_every_status() -> None:
 
 def test_the_reference_has_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     commands = re.findall(r"^    (\w+)\s", make_parser().format_help(), re.M)
-    assert re.findall(r"^\| `p0f-middleware (\w+)", REFERENCE, re.M) == commands
+    assert re.findall(r"^\| `p0f-middleware (\w+)", COMMANDS, re.M) == commands
 
 
 def strings_of_the_package() -> str:

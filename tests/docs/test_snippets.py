@@ -1,7 +1,8 @@
-"""Every snippet of README and the manual runs as it stands there.
+"""Every snippet of README and the manual runs as it stands there, but for the source it names.
 
-What a snippet presumes (an application to wrap, a p0f at /run/p0f/p0f.sock) is provided. One that
-defines `app` gets a request, and where it asks p0f the fingerprint has to arrive in the response.
+What a snippet presumes (an application to wrap, Django's MIDDLEWARE) is provided, and a fake p0f
+stands for its source. One that defines `app` gets a request, and the fingerprint has to arrive in
+the response.
 """
 
 from __future__ import annotations
@@ -9,30 +10,34 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import re
 import shlex
 import socket
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from p0f_middleware import P0f, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
+from p0f_middleware import P0f, P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import make_parser
 from p0f_middleware.testing import FakeP0f
 
-from .pages import SNIPPETS, Snippet
+from .pages import SNIPPETS, SOURCES, Snippet, with_source
 
-SOCKET = "/run/p0f/p0f.sock"
-CLIENT = "127.0.0.1"
+VISITOR = "192.0.2.1"
 PYTHON = [snippet for snippet in SNIPPETS if snippet.language == "python"]
 COMMANDS = [
     (f"{snippet}: {words}", words)
     for snippet in SNIPPETS
-    if snippet.language == "sh"
+    if snippet.language in ("sh", "yaml", "dockerfile")
     for words in re.findall(r"(?<!install )p0f-middleware ([^)|>&#\n\"]*)", snippet.code)
 ]
+NOT_AT_THE_ROOT = {"act-on-it.md"}
+"""Pages whose programs have no page at /: test_programs.py asks them."""
 
 Namespace = dict[str, Any]
 
@@ -51,15 +56,22 @@ async def asgi_app(scope: Namespace, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": f"{info and info.os_name}".encode()})
 
 
-def a_request() -> Namespace:
-    environ: Namespace = {"REMOTE_ADDR": CLIENT}
+def peer_of(code: str) -> str:
+    """Who connects to the snippet's application: the proxy that it trusts, or else the visitor."""
+    trusted = re.search(r"""TRUSTED_PROXIES"?[:=] ?\["([\d.]+)""", code, re.I)
+    return re.sub(r"\.0$", ".1", trusted[1]) if trusted else VISITOR
+
+
+def a_request(peer: str) -> Namespace:
+    environ: Namespace = {"REMOTE_ADDR": peer, "PATH_INFO": "/"}
+    environ |= {"HTTP_X_FORWARDED_FOR": VISITOR, "HTTP_X_CLIENT_PORT": "40000"}
     setup_testing_defaults(environ)
     return environ
 
 
 def environ_behind(fake_p0f: FakeP0f) -> Namespace:
     """What an application gets behind the middleware."""
-    environ = a_request()
+    environ = a_request(VISITOR)
     with P0f(fake_p0f.socket_path) as p0f:
         wrapped: Any = P0fWSGIMiddleware(wsgi_app, p0f)
         wrapped(environ, lambda status, headers: None)
@@ -67,18 +79,19 @@ def environ_behind(fake_p0f: FakeP0f) -> Namespace:
     return environ
 
 
-def get_by_wsgi(app: Any) -> str:
-    environ = a_request()
+def get_by_wsgi(app: Any, peer: str) -> str:
+    environ = a_request(peer)
     return b"".join(app(environ, lambda status, headers, *_: None)).decode()
 
 
-def get_by_asgi(app: Any) -> str:
+def get_by_asgi(app: Any, peer: str) -> str:
     httpx = pytest.importorskip("httpx")
+    headers = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
 
     async def get() -> str:
-        transport = httpx.ASGITransport(app, client=(CLIENT, 40000), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app, client=(peer, 40000), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:
-            return str((await browser.get("/")).text)
+            return str((await browser.get("/", headers=headers)).text)
 
     return asyncio.run(get())
 
@@ -93,65 +106,86 @@ def get_by_aiohttp(app: Any) -> str:
     return asyncio.run(get())
 
 
-def get_by_django(settings: Namespace) -> str:
-    pytest.importorskip("django")
-    from django.test import override_settings
+def get_by_django(settings: Namespace, peer: str) -> str:
+    from django.conf import settings as in_force
+    from django.test import Client, override_settings
 
-    from tests import test_django
-
+    headers = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
     with override_settings(**settings):
-        body: bytes = test_django.get_by_wsgi("sync", CLIENT)
+        if "P0FSOCKET" in settings:
+            del in_force.P0F
+        body: bytes = Client(headers=headers).get("/", REMOTE_ADDR=peer).content
     return body.decode()
 
 
-def get(snippet: Namespace) -> str | None:
+def get(snippet: Namespace, peer: str) -> str | None:
     """The response to a request; None if the snippet made nothing that takes one."""
     settings = {name: value for name, value in snippet.items() if name.isupper()}
-    if "MIDDLEWARE" in settings:
-        return get_by_django(settings)
-    app = snippet["app"]
+    if isinstance(settings.get("P0F"), dict) or "P0FSOCKET" in settings:
+        return get_by_django(settings, peer)
+    app = snippet.get("application", snippet["app"])
     if inspect.isfunction(app):  # an application that nothing wraps
         return None
     if type(app).__module__.startswith("aiohttp."):
         return get_by_aiohttp(app)
     is_async = inspect.iscoroutinefunction(type(app).__call__)
-    return get_by_asgi(app) if is_async else get_by_wsgi(app)
+    return get_by_asgi(app, peer) if is_async else get_by_wsgi(app, peer)
 
 
+@pytest.fixture
+def mysite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project that Django's snippets stand in: MIDDLEWARE may name a middleware of its own."""
+    visits = ModuleType("mysite.visits")
+    visits.log_visits = lambda get_response: get_response  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "mysite", ModuleType("mysite"))
+    monkeypatch.setitem(sys.modules, "mysite.visits", visits)
+
+
+@pytest.mark.usefixtures("django_project", "mysite")
 @pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")  # Pyramid's WebOb
 @pytest.mark.filterwarnings(
     "ignore::UserWarning:pyramid", "ignore::DeprecationWarning:pkg_resources"
 )
 @pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
 @pytest.mark.parametrize("snippet", PYTHON, ids=str)
-def test_a_snippet_runs_and_the_fingerprint_arrives(snippet: Snippet, fake_p0f: FakeP0f) -> None:
+def test_a_snippet_runs_and_the_fingerprint_arrives(
+    snippet: Snippet, fake_p0f: FakeP0f, request: pytest.FixtureRequest
+) -> None:
     for package in packages_in(snippet.code):
         pytest.importorskip(package)
-    fake_p0f.hosts[CLIENT] = P0fInfo(os_name="Linux")
+    for name, fixture in (("sentry_sdk", "sentry"), ("prometheus_client", "counters")):
+        if name in snippet.code:
+            request.getfixturevalue(fixture)
+    for address in (VISITOR, "127.0.0.1"):  # aiohttp's test client is at the latter
+        fake_p0f.hosts[address] = P0fInfo(os_name="Linux", source="p0f")
     namespace: Namespace = {
         "__name__": "__main__",
         "environ": environ_behind(fake_p0f),
         "app": asgi_app if re.search("asgi", snippet.code, re.I) else wsgi_app,
-        "P0fASGIMiddleware": P0fASGIMiddleware,
-        "P0fWSGIMiddleware": P0fWSGIMiddleware,
+        "MIDDLEWARE": ["django.middleware.common.CommonMiddleware"],
     }
-    code = snippet.code.replace(SOCKET, fake_p0f.socket_path)
+    code = with_source(snippet.code, fake_p0f.socket_path)
     exec(compile(code, snippet.page, "exec", dont_inherit=True), namespace)
     for name in [name for name in namespace if name.startswith("test_")]:
-        namespace[name](fake_p0f)
-    response = get(namespace)
-    if response is not None and SOCKET in snippet.code:
-        assert "Linux" in response
-        assert CLIENT in fake_p0f.queries
+        wants_fixture = inspect.signature(namespace[name]).parameters
+        namespace[name](*[fake_p0f] if wants_fixture else [])
+    if snippet.page in NOT_AT_THE_ROOT:
+        return
+    fake_p0f.queries.clear()
+    response = get(namespace, peer_of(code))
+    if response and SOURCES.search(snippet.code):
+        assert fake_p0f.queries
+        assert set(fake_p0f.queries) <= {VISITOR, "127.0.0.1"}
+        assert "Linux" in response or "hello" in response
     for left_open in namespace.values():
         if isinstance(left_open, socket.socket):
             left_open.close()
 
 
 def packages_in(code: str) -> set[str]:
-    """The packages that the code imports."""
+    """The packages that the code imports when it is run, not those within its functions."""
     imported: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.parse(code).body:
         if isinstance(node, ast.Import):
             imported.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -162,3 +196,48 @@ def packages_in(code: str) -> set[str]:
 @pytest.mark.parametrize("words", [words for _, words in COMMANDS], ids=[n for n, _ in COMMANDS])
 def test_a_command_takes_the_options_it_is_given(words: str) -> None:
     assert make_parser().parse_args(shlex.split(words)).command
+
+
+P0F_COMMANDS = [
+    (snippet, line)
+    for snippet in SNIPPETS
+    for line in snippet.code.splitlines()
+    if re.search(r"(^|\s)p0f -i", line)
+]
+
+
+@pytest.mark.parametrize(("snippet", "line"), P0F_COMMANDS, ids=[str(s) for s, _ in P0F_COMMANDS])
+def test_p0f_is_started_with_the_packages_signatures_and_the_manuals_socket(
+    snippet: Snippet, line: str
+) -> None:
+    assert '-f "$(p0f-middleware signatures)"' in line
+    assert "-s /run/p0f/p0f.sock" in line
+
+
+@pytest.mark.parametrize(
+    "snippet", [s for s in SNIPPETS if s.language == "yaml"], ids=lambda snippet: snippet.heading
+)
+def test_yaml_is_what_it_says(snippet: Snippet) -> None:
+    document = pytest.importorskip("yaml").safe_load(snippet.code)
+    if "services" in document:
+        for service in document["services"].values():
+            assert "image" in service or service["build"] == "."
+    else:
+        (container,) = document["spec"]["template"]["spec"]["containers"]
+        program, *arguments = container["command"]
+        assert program == "p0f-middleware"
+        assert make_parser().parse_args(arguments).command == "edge"
+
+
+def test_the_compose_files_parts_name_each_other() -> None:
+    yaml = pytest.importorskip("yaml")
+    blocks = {s.language: s.code for s in SNIPPETS if s.heading.startswith("A compose file")}
+    services = yaml.safe_load(blocks["yaml"])["services"]
+    proxy = services["proxy"]["networks"]["default"]["ipv4_address"]
+    assert f'trusted_proxies=["{proxy}"]' in blocks["python"]
+    assert services["edge"]["network_mode"] == "service:proxy"
+    assert services["edge"]["cap_add"] == ["NET_RAW"]
+    command = re.search(r"^CMD (.*)$", blocks["dockerfile"], re.M)
+    assert command
+    assert json.loads(command[1])[-1] == "app:app"
+    assert "proxy_pass http://app:8000;" in blocks["nginx"]

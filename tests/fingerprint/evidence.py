@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from p0f_middleware.fingerprint.matcher import Matcher
 from p0f_middleware.fingerprint.signatures import parse
 
+from .matching import PacketMatcher
 from .shapes import FAMILIES, Shape, by_family, packets
 
 _SEEN = ";; seen "
@@ -38,7 +38,7 @@ def count_evidence(text: str, shapes: Iterable[Shape]) -> dict[int, dict[str, in
     counts: dict[int, dict[str, int]] = {}
     for shape in shapes:
         variants = by_family(shape.variants)
-        match = matcher.match(next(packets(shape)))
+        match = matcher.packet(next(packets(shape)))
         if match is None or match.verdict.label is None or match.verdict.fuzzy:
             continue
         if any(variants.values()):
@@ -49,11 +49,11 @@ def count_evidence(text: str, shapes: Iterable[Shape]) -> dict[int, dict[str, in
     return counts
 
 
-def _matcher_by_line(text: str) -> Matcher:
+def _matcher_by_line(text: str) -> PacketMatcher:
     """A matcher whose labels have the line of the signature that matched for their flavor."""
     database = parse(text)
     requests = [
         signature._replace(label=signature.label._replace(flavor=str(signature.line)))
         for signature in database.requests
     ]
-    return Matcher(database._replace(requests=tuple(requests)))
+    return PacketMatcher(database._replace(requests=tuple(requests)))

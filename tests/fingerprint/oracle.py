@@ -15,8 +15,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
-from p0f_middleware.fingerprint.matcher import SynMatch
 from tests.needs import find
+
+from .matching import SynMatch
 
 _RAW_IP = 101  # LINKTYPE_RAW: packets begin with the IP header
 _MAX_CAPTURED = 65535

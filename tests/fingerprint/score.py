@@ -21,12 +21,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from p0f_middleware.fingerprint.matcher import Matcher, Verdict
+from p0f_middleware.fingerprint.matcher import Verdict
 from p0f_middleware.fingerprint.signatures import load, read_text
 
 from .collection import make_table
 from .evidence import with_evidence
 from .labels import RELAY
+from .matching import PacketMatcher
 from .shapes import TABLE, Shape, by_family, packets, read_table
 
 OURS = Path(__file__).parents[2] / "p0f_middleware" / "fingerprint" / "signatures.fp"
@@ -89,7 +90,7 @@ def quality(verdict: Verdict) -> str:
     return "generic" if verdict.generic else "specific"
 
 
-def score(matcher: Matcher, shapes: Iterable[Shape], kind: str) -> Score:
+def score(matcher: PacketMatcher, shapes: Iterable[Shape], kind: str) -> Score:
     """What *matcher* makes of a table's shapes; *kind* is 'variants' or 'connections'."""
     found = Score(Counter(), {name: Counter() for name in QUALITIES}, Counter(), Counter())
     for shape, verdict, counts in _verdicts(matcher, shapes, kind):
@@ -107,12 +108,12 @@ def score(matcher: Matcher, shapes: Iterable[Shape], kind: str) -> Score:
 
 
 def _verdicts(
-    matcher: Matcher, shapes: Iterable[Shape], kind: str
+    matcher: PacketMatcher, shapes: Iterable[Shape], kind: str
 ) -> Iterator[tuple[Shape, Verdict, dict[str, float]]]:
     for shape in shapes:
         counts: Mapping[str, int] = getattr(shape, kind)
         for packet in packets(shape):
-            match = matcher.match(packet)
+            match = matcher.packet(packet)
             assert match is not None, f"{_described(shape)} does not become a SYN"
             shared = {name: n / len(shape.sizes) for name, n in by_family(counts).items() if n}
             yield shape, match.verdict, shared
@@ -165,7 +166,7 @@ def main() -> None:
         text = with_evidence(read_text(given.signatures), shapes)
         given.signatures.write_text(text, encoding="utf-8")
         return
-    matcher = Matcher(load(given.signatures))
+    matcher = PacketMatcher(load(given.signatures))
     for kind in ("variants", "connections"):
         print(*report(score(matcher, shapes, kind), kind, given.missed), sep="\n")
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 import p0f_middleware
-from p0f_middleware.fingerprint.database import Database
-from p0f_middleware.fingerprint.matcher import Matcher
-from p0f_middleware.fingerprint.signatures import load, parse, read_text
+from p0f_middleware.fingerprint.signatures import Database, load, parse, read_text
 
 from .labels import FACTOR_IN_GROUP, RELAY, refuted, sender
+from .matching import PacketMatcher
 from .score import family, score
 from .shapes import (
     HOPS,
@@ -27,7 +26,7 @@ from .shapes import (
 
 OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
 DATABASE = load(OURS)
-MATCHER = Matcher(DATABASE)
+MATCHER = PacketMatcher(DATABASE)
 SHAPES = read_table(TABLE)
 SHARES = collection_shares(SHAPES)
 
@@ -101,7 +100,7 @@ def test_a_system_whose_syn_is_changed_on_the_way_is_hardly_ever_called_another(
         if system in (None, RELAY):
             continue
         for changed in changed_on_the_way(shape):
-            match = MATCHER.match(next(packets(changed)))
+            match = MATCHER.packet(next(packets(changed)))
             label = match and match.verdict.label
             said = family(label.name) if label else None
             kind = "same" if said == system else "none" if said in (None, RELAY) else "other"

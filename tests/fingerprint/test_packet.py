@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware.fingerprint.notation import QUIRKS
-from p0f_middleware.fingerprint.packet import read_options, read_syn, without_ethernet
+from p0f_middleware.fingerprint.packet import QUIRKS, read_options, read_syn, without_ethernet
 
 from .syns import CWR, ECE, PUSH, SYN, URG, ipv4, ipv6, options, tcp
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware.fingerprint.database import Label, Signature
-from p0f_middleware.fingerprint.notation import QUIRKS
-from p0f_middleware.fingerprint.signatures import SignatureError, load, parse
+from p0f_middleware.fingerprint.packet import QUIRKS
+from p0f_middleware.fingerprint.signatures import Label, Signature, SignatureError, load, parse
 
 INSTALLED = Path("/etc/p0f/p0f.fp")
 
@@ -38,6 +37,33 @@ sig   = at all
 [http:request]
 ua_os = Linux,Windows
 """
+
+
+REFUSED = [
+    "*:64:0:*:*,0:mss:",
+    "*:64:0:*:*,0:mss::0:0",
+    "5:64:0:*:*,0:mss::0",
+    "*:0:0:*:*,0:mss::0",
+    "*:250+50:0:*:*,0:mss::0",
+    "*:-5:0:*:*,0:mss::0",
+    "*:64:256:*:*,0:mss::0",
+    "*:64:0:65536:*,0:mss::0",
+    "*:64:0:*:*:mss::0",
+    "*:64:0:*:%1,0:mss::0",
+    "*:64:0:*:mss*1001,0:mss::0",
+    "*:64:0:*:*,256:mss::0",
+    "*:64:0:*:*,0:eol+1,mss::0",
+    "*:64:0:*:*,0:mss,,nop::0",
+    "*:64:0:*:*,0:speed::0",
+    "*:64:0:*:*,0:?256::0",
+    "*:64:0:*:*,0:" + "nop," * 25 + "::0",
+    "*:64:0:*:*,0:mss:odd:0",
+    "4:64:0:*:*,0:mss:flow:0",
+    "6:64:0:*:*,0:mss:df:0",
+    "*:64:0:*:*,0:mss::1",
+    "*:64:0:*:" + "9" * 5000 + ",0:mss::0",
+]
+"""Signatures that p0f refuses too: test_oracle asks it."""
 
 
 def request(signature: str) -> str:
@@ -157,34 +183,18 @@ def test_line_ends_do_not_matter(line_end: str) -> None:
         ("classes = unix\n[tcp:request]\nlabel = s:!:X:\nsig = *:64:0:*:*,0:mss::0\n", 4),
         ("classes = unix\n[tcp:request]\nlabel = s:unix:X:\ncolor = red\n", 4),
         ("[mtu]\nlabel = A\n[tcp:request]\nsig = 1500\n", 4),
-        (request("*:64:0:*:*,0:mss:"), 4),
-        (request("*:64:0:*:*,0:mss::0:0"), 4),
-        (request("5:64:0:*:*,0:mss::0"), 4),
-        (request("*:0:0:*:*,0:mss::0"), 4),
-        (request("*:250+50:0:*:*,0:mss::0"), 4),
-        (request("*:-5:0:*:*,0:mss::0"), 4),
-        (request("*:64:256:*:*,0:mss::0"), 4),
-        (request("*:64:0:65536:*,0:mss::0"), 4),
-        (request("*:64:0:*:*:mss::0"), 4),
-        (request("*:64:0:*:%1,0:mss::0"), 4),
-        (request("*:64:0:*:mss*1001,0:mss::0"), 4),
-        (request("*:64:0:*:*,256:mss::0"), 4),
-        (request("*:64:0:*:*,0:eol+1,mss::0"), 4),
-        (request("*:64:0:*:*,0:mss,,nop::0"), 4),
-        (request("*:64:0:*:*,0:speed::0"), 4),
-        (request("*:64:0:*:*,0:?256::0"), 4),
-        (request("*:64:0:*:*,0:" + "nop," * 25 + "::0"), 4),
-        (request("*:64:0:*:*,0:mss:odd:0"), 4),
-        (request("4:64:0:*:*,0:mss:flow:0"), 4),
-        (request("6:64:0:*:*,0:mss:df:0"), 4),
-        (request("*:64:0:*:*,0:mss::1"), 4),
-        (request("*:64:0:*:" + "9" * 5000 + ",0:mss::0"), 4),
     ],
-    ids=range(42),
+    ids=range(20),
 )
 def test_a_malformed_line_is_named_with_file_and_number(text: str, line: int) -> None:
     with pytest.raises(SignatureError, match=rf"^some\.fp:{line}: "):
         parse(text, "some.fp")
+
+
+@pytest.mark.parametrize("signature", REFUSED, ids=range(len(REFUSED)))
+def test_a_malformed_signature_is_named_with_file_and_number(signature: str) -> None:
+    with pytest.raises(SignatureError, match=r"^some\.fp:4: "):
+        parse(request(signature), "some.fp")
 
 
 def test_loading_names_the_file_in_errors(tmp_path: Path) -> None:
@@ -192,11 +202,6 @@ def test_loading_names_the_file_in_errors(tmp_path: Path) -> None:
     file.write_text("[mtu]\nsig = 1\n")
     with pytest.raises(SignatureError, match=r"bad\.fp:2: "):
         load(file)
-
-
-def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        load(tmp_path / "none.fp")
 
 
 SEEN = request("*:64:0:*:*,0:mss::0") + ";; seen Windows=75 Apple=0 Linux=42\n"
@@ -247,11 +252,6 @@ def test_a_byte_order_mark_is_named_in_the_error(bom: bytes, tmp_path: Path) -> 
     file.write_bytes(bom + SEEN.encode())
     with pytest.raises(SignatureError, match=r"bom\.fp:1: .*BOM"):
         load(file)
-
-
-def test_a_byte_order_mark_in_a_text_is_named_in_the_error() -> None:
-    with pytest.raises(SignatureError, match=r"some\.fp:1: .*BOM"):
-        parse("\ufeff" + SEEN, "some.fp")
 
 
 def test_what_follows_a_nul_on_a_line_is_not_read() -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from p0f_middleware import P0fASGIMiddleware, P0fWSGIMiddleware, Syn
 from p0f_middleware._commands.demo_app import answer, make_app
 from p0f_middleware._commands.demo_page import Visit
-from p0f_middleware._commands.demo_source import DemoSource
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 syn = Syn()
-SOURCE = DemoSource(syn, "the SYN that opened this connection")
+ORIGIN = "the SYN that opened this connection"
 
 
 async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
@@ -34,7 +33,7 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
         platform=headers.get("sec-ch-ua-platform"),
         url=f"{scope['scheme']}://{headers.get('host', 'localhost')}",
     )
-    reply = answer(scope["path"], visit, SOURCE)
+    reply = answer(scope["path"], visit, ORIGIN)
     kind = f"{reply.content_type}; charset=utf-8".encode()
     status = int(reply.status.partition(" ")[0])
     await send(
@@ -43,5 +42,5 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": reply.body.encode()})
 
 
-wsgi: WSGIApplication = P0fWSGIMiddleware(make_app(SOURCE), syn)
+wsgi: WSGIApplication = P0fWSGIMiddleware(make_app(ORIGIN), syn)
 asgi = P0fASGIMiddleware(asgi_app, syn)

@@ -77,8 +77,7 @@ def test_lookups_resume_within_the_retry_delay_of_an_outage_under_load(
     print(f"\nback {back:.2f} s after p0f; {client.stats.as_dict()}")
     assert back < 1.2
     assert client.stats.outages == 1
-    assert len(said(caplog, logging.WARNING)) == 1
-    (back_line,) = said(caplog, logging.INFO)
+    _, back_line = said(caplog, logging.WARNING)
     assert f"{client.stats.skipped} lookups were skipped" in back_line
     assert " is back after " in back_line
 

@@ -1,6 +1,6 @@
 """Every server as a user starts it, with the real p0f: who the client is, and what it runs.
 
-What is recorded here becomes the table in docs/compatibility.md.
+What is recorded here becomes the table in docs/maintaining.md.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ LATER, LONG = float("inf"), 60.0
 forks = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 ACL = (
     *["--user", "default", "off"],
-    *["--user", "edge", "on", ">secret", "%W~p0f:*", "-@all", "+set", "+ping"],
+    *["--user", "edge", "on", ">secret", "~p0f:*", "-@all", "+set", "+ping"],
     *["--user", "app", "on", ">secret", "%R~p0f:*", "-@all", "+get", "+mget", "+ping"],
 )
 """The users of the manual."""

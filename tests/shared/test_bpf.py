@@ -14,7 +14,7 @@ from p0f_middleware.edge.bpf import JUMP, MOST_PORTS, RETURN, Assembler, syn_fil
 
 from .syns import syn
 
-HOST, OUTGOING = 0, 4  # <linux/if_packet.h>
+HOST, OTHER_HOST, OUTGOING = 0, 3, 4  # <linux/if_packet.h>
 IPV4, IPV6, ARP, VLAN, SERVICE_VLAN = 0x0800, 0x86DD, 0x0806, 0x8100, 0x88A8
 PORT = 443
 
@@ -35,6 +35,8 @@ def run(program: bytes, packet: bytes, protocol: int, kind: int = HOST) -> int:
                 a = _load(packet, x + k, operation - 0x20, protocol, kind)
             elif operation == 0xB1:
                 x = 4 * (packet[k] & 15)
+            elif operation == 0x80:
+                a = len(packet)
             elif operation == 0x05:
                 at += k
             else:
@@ -68,6 +70,8 @@ def _compute(operation: int, a: int, x: int, k: int) -> tuple[int, int, bool | N
             return a, x, a == k
         case 0x45:
             return a, x, bool(a & k)
+        case 0x3D:
+            return a, x, a >= x
     raise AssertionError(f"unknown operation {operation:#x}")
 
 
@@ -110,8 +114,21 @@ def test_without_ports_every_syn_does(packet: bytes, protocol: int) -> None:
 
 
 @pytest.mark.parametrize(("packet", "protocol"), KINDS)
-def test_what_goes_out_does_not(packet: bytes, protocol: int) -> None:
-    assert run(syn_filter([PORT]), packet, protocol, OUTGOING) == 0
+@pytest.mark.parametrize("kind", [OUTGOING, OTHER_HOST])
+def test_what_is_not_to_this_host_does_not(packet: bytes, protocol: int, kind: int) -> None:
+    assert run(syn_filter([PORT]), packet, protocol, kind) == 0
+
+
+@pytest.mark.parametrize(("packet", "protocol"), KINDS)
+@given(st.integers(0, 0xFFFF))
+def test_a_packet_shorter_than_it_says_does_not(packet: bytes, protocol: int, says: int) -> None:
+    tags = {IPV4: 0, IPV6: 0}.get(protocol, 4)
+    tags += 4 if tags and packet[2:4] in (b"\x81\x00", b"\x88\xa8") else 0
+    field, least = (tags + 2, 0) if packet[tags] >> 4 == 4 else (tags + 4, 40)
+    lying = packet[:field] + struct.pack("!H", says) + packet[field + 2 :]
+    through = run(syn_filter([PORT]), lying, protocol) > 0
+
+    assert through == (tags + least + says <= len(packet))
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])

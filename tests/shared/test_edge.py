@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from p0f_middleware import P0fError, P0fUnavailable, _outage
 from p0f_middleware.edge import agent
-from p0f_middleware.edge.agent import BATCH, Counts, Edge, Rate, notify
+from p0f_middleware.edge.agent import BATCH, Counts, Edge, Rate, notify, read_sign
 
-from .syns import syn
+from .syns import LINUX, WINDOWS, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
 
@@ -43,7 +43,7 @@ class FakeTap:
         return self.gone
 
     def check(self) -> None:
-        raise AssertionError("nothing is wrong")
+        """Nothing is wrong."""
 
 
 class FakeStore:
@@ -77,7 +77,8 @@ class FakePipeline:
         self.store = store
         self.commands: list[tuple[Any, ...]] = []
 
-    def execute_command(self, *words: Any) -> None:
+    def execute_command(self, *words: Any, get: bool) -> None:
+        assert get == (words[5:] == ("GET",))
         self.commands.append(words)
 
     def execute(self, *, raise_on_error: bool) -> list[Any]:
@@ -86,10 +87,13 @@ class FakePipeline:
             raise ConnectionError("nobody listens")
         if self.store.refusal:
             return [RuntimeError(self.store.refusal)] * len(self.commands)
-        for name, key, value, ex, ttl in self.commands:
+        replies = []
+        for name, key, value, ex, ttl, *get in self.commands:
             assert (name, ex) == ("SET", "EX")
+            before = self.store.written.get(key.decode(), (None,))[0]
+            replies.append(before if get else True)
             self.store.written[key.decode()] = value, ttl
-        return [True] * len(self.commands)
+        return replies
 
 
 class Clock:
@@ -174,6 +178,30 @@ def test_nothing_there_is_no_write(edge: Edge, store: FakeStore) -> None:
     edge.step()
 
     assert store.writes == 0
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_syns_to_two_ports_from_the_same_port_do_not_replace_each_other(
+    edge: Edge, tap: FakeTap, store: FakeStore, together: bool
+) -> None:
+    first, second = syn(CLIENT, PORT, to=80), syn(CLIENT, PORT, to=443)
+    for whole in (first, second, second):
+        tap.syns.append(whole)
+        if not together:
+            edge.step()
+    edge.step()
+
+    assert store.written[f"p0f:{{{CLIENT}}}:{PORT}"] == (second + first, 600)
+
+
+def test_the_same_port_to_the_same_end_is_a_new_connection(
+    edge: Edge, tap: FakeTap, store: FakeStore
+) -> None:
+    for system in (LINUX, WINDOWS):
+        tap.syns.append(last := syn(CLIENT, PORT, system))
+        edge.step()
+
+    assert store.written[f"p0f:{{{CLIENT}}}:{PORT}"] == (last, 600)
 
 
 # Rates
@@ -269,6 +297,31 @@ def test_a_full_store_is_away_in_its_own_words(
     assert edge.counts() == Counts(seen=1, dropped=1)
 
 
+@pytest.mark.parametrize(
+    "refusal", ["READONLY You can't write against a read only replica.", "OOM"]
+)
+def test_a_server_that_refuses_is_left_since_the_name_may_lead_to_another(
+    edge: Edge, tap: FakeTap, store: FakeStore, refusal: str
+) -> None:
+    store.refusal = refusal
+    tap.syns.append(syn(CLIENT, 1))
+    edge.step()
+
+    assert store.connections == 2
+
+
+def test_a_store_that_refuses_and_accepts_by_turns_does_not_fill_the_log(
+    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for turn in range(200):
+        store.refusal = "OOM" if turn % 2 else None
+        clock.now += 0.05
+        tap.syns.append(syn(CLIENT, 1))
+        edge.step()
+
+    assert 2 <= len(caplog.records) <= 10
+
+
 # The loop
 
 
@@ -289,7 +342,7 @@ def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
     thread = threading.Thread(target=edge.run, args=(wake.fileno(), ended.is_set))
     os.write(write, b"x")
     thread.start()
-    while tap.syns:
+    while tap.syns and thread.is_alive():
         pass
     ended.set()
     waker.send(b"\0")
@@ -299,11 +352,50 @@ def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
         thing.close()
     os.close(ready)
     os.close(write)
-    sign = json.loads(store.written["p0f:edge"][0])
+    sign = read_sign(store.written["p0f:edge"][0])
 
     assert not alive
     assert edge.counts().written == 2 * BATCH
-    assert (sign["interface"], sign["host"]) == ("test0", socket.gethostname())
+    assert sign is not None
+    assert (sign.interface, sign.host) == ("test0", socket.gethostname())
+
+
+GOOD: dict[str, object] = {"host": "a", "interface": "eth0", "written": 1, "last_syn": 1.5}
+ODD: dict[str, list[object]] = {
+    "host": [1, None, [], {}],
+    "interface": [1, None, [], {}],
+    "written": ["x", None, 1.5, [], True],
+    "last_syn": ["x", [], {}, float("nan"), float("inf"), 1e300, 10**30, -1, True],
+}
+ODD_VALUES: list[object] = [
+    *(json.dumps(GOOD | {name: odd}).encode() for name in ODD for odd in ODD[name]),
+    *(b"[" * 100_000, b'{"host": ' * 50_000, b"\xff", b"", b"null", b"[]", b"7", b"9" * 5000),
+    *(None, 7, "text"),
+]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:40])
+def test_an_odd_sign_of_life_is_none(value: object) -> None:
+    assert read_sign(value) is None
+
+
+@given(
+    st.binary()
+    | st.text()
+    | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps).map(str.encode)
+)
+def test_no_sign_of_life_raises(value: object) -> None:
+    read_sign(value)
+
+
+def test_an_interface_that_has_gone_ends_it(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap, (wake, waker) = FakeTap(), socket.socketpair()
+    monkeypatch.setattr(tap, "fileno", wake.fileno)
+    monkeypatch.setattr(tap, "check", lambda: os.stat("/nonexistent/interface"))
+    with wake, waker, pytest.raises(OSError, match="interface"):
+        Edge(tap, store).run(wake.fileno(), lambda: False)
 
 
 def test_counts_say_what_became_of_syns(edge: Edge, tap: FakeTap) -> None:

@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware.shared.keys import address_key, connection_key, pack, sender
+from p0f_middleware.shared.keys import (
+    MOST_DESTINATIONS,
+    address_key,
+    connection_key,
+    merged,
+    pack,
+    sender,
+    syns_in,
+)
 
-from .syns import syn
+from .syns import LINUX, syn
 
 ports = st.integers(1, 65535)
 addresses = st.ip_addresses().map(str)
@@ -75,3 +83,33 @@ def test_a_syn_that_is_cut_short_before_its_ports_has_no_sender(
 def test_what_is_not_an_address_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="not an IP address"):
         pack(text)
+
+
+@given(st.lists(st.tuples(addresses, st.integers(0, 65535)), min_size=1, max_size=16, unique=True))
+def test_a_value_gives_back_its_syns(targets: list[tuple[str, int]]) -> None:
+    syns = [syn("192.0.2.1", 7, to=port, at=at) for at, port in targets if ":" not in at]
+
+    assert syns_in(b"".join(syns)) == syns
+
+
+@given(st.binary(max_size=400))
+def test_any_value_is_divided_without_a_loss(value: bytes) -> None:
+    assert b"".join(syns_in(value)) == value
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
+def test_a_value_has_the_last_syn_to_each_of_the_latest_destinations(ports: list[int]) -> None:
+    value, latest = b"", dict[int, bytes]()
+    for n, port in enumerate(ports):
+        latest.pop(port, None)
+        latest[port] = syn("192.0.2.1", 7, (LINUX[0], n + 1, 64), to=port)
+        value = merged(latest[port], value)
+
+    assert syns_in(value) == [*latest.values()][::-1][:MOST_DESTINATIONS]
+
+
+@given(st.binary(max_size=300))
+def test_what_another_program_wrote_is_not_kept(before: bytes) -> None:
+    whole = syn("192.0.2.1", 7)
+
+    assert merged(whole, before) == whole

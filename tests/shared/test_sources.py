@@ -227,6 +227,113 @@ def test_a_wrong_value_does_not_hide_the_addresss(
     assert outcome.info.source == "address"
 
 
+def unlike(address: str, port: int) -> bytes:
+    """A SYN that p0f does not fingerprint: a probe of p0f-sendsyn has this MSS and window."""
+    return syn(address, port, (bytes.fromhex("02040533"), 1337, 64))
+
+
+@needs_store
+@pytest.mark.parametrize("key", [CONNECTION, ADDRESS])
+def test_a_syn_that_p0f_does_not_fingerprint_is_nobodys_fault(
+    connect: Connect, store: RealStore, contents: redis.Redis, key: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    contents.set(key, unlike(CLIENT, PORT))
+
+    outcome = connect(store.url).ask(visitor)
+
+    assert (outcome.info, outcome.status) == (None, P0fStatus.NO_MATCH)
+    assert outcome.reason == "the visitor's SYN is not one that p0f fingerprints"
+    assert not caplog.records
+
+
+TWINS = syn(CLIENT, PORT, WINDOWS, to=80, at="10.0.0.1") + syn(CLIENT, PORT, LINUX, at="10.0.0.2")
+ENDS = {"80": "Windows", "443": "Linux", "10.0.0.1": "Windows", "10.0.0.2:443": "Linux"}
+"""What the visitor connected to, and who of the two machines behind his address did."""
+
+
+def system(outcome: Outcome) -> tuple[str | None, str] | None:
+    info = outcome.info
+    return None if info is None else (info.os_name, info.source)
+
+
+@needs_store
+@pytest.mark.parametrize("named", [*ENDS, None, "", "81", "10.0.0.9", "no end", "80, 443"])
+def test_of_two_machines_with_one_port_nobody_is_told_the_others_syn(
+    connect: Connect, store: RealStore, contents: redis.Redis, named: str | None
+) -> None:
+    contents.set(CONNECTION, TWINS)
+    headers = {} if named is None else {"X-Destination": named}
+
+    outcome = connect(store.url, destination_header="X-Destination").ask(
+        FakeVisitor(CLIENT, PORT, headers)
+    )
+
+    assert system(outcome) == ((ENDS[named], "syn") if named in ENDS else None)
+
+
+@needs_store
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [(("10.0.0.1", 80), ("Windows", "syn")), (("172.17.0.2", 80), None), (None, None)],
+)
+def test_who_is_directly_connected_is_known_by_his_socket(
+    connect: Connect, store: RealStore, contents: redis.Redis,
+    end: tuple[str, int] | None, told: tuple[str, str] | None,
+) -> None:  # fmt: skip
+    contents.set(CONNECTION, TWINS)
+
+    assert system(connect(store.url).ask(FakeVisitor(CLIENT, PORT, own_end=end))) == told
+
+
+@needs_store
+def test_without_the_header_the_address_is_told(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    contents.set(CONNECTION, TWINS)
+    contents.set(ADDRESS, syn(CLIENT, PORT, LINUX))
+
+    outcome = connect(store.url).ask(FakeVisitor(CLIENT, PORT, {}))
+
+    assert system(outcome) == ("Linux", "address")
+
+
+@needs_store
+def test_a_syn_to_another_end_than_the_proxys_is_not_believed(
+    connect: Connect, store: RealStore, contents: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    contents.set(CONNECTION, syn(CLIENT, PORT, to=80))
+    source = connect(store.url, destination_header="X-Destination")
+
+    assert system(source.ask(FakeVisitor(CLIENT, PORT, {"X-Destination": "80"}))) is not None
+    assert system(source.ask(FakeVisitor(CLIENT, PORT, {"X-Destination": "443"}))) is None
+    assert not caplog.records
+
+
+@needs_store
+def test_over_http3_a_udp_port_is_not_looked_up(
+    connect: Connect, store: RealStore, contents: redis.Redis
+) -> None:
+    contents.set(CONNECTION, syn(CLIENT, PORT))
+
+    outcome = connect(store.url).ask(FakeVisitor(CLIENT, PORT, {}, http_version="3"))
+
+    assert (outcome.info, outcome.status) == (None, P0fStatus.UNAVAILABLE)
+    assert "HTTP/3" in str(outcome.reason)
+
+
+@needs_store
+def test_a_port_that_is_not_known_is_said_once(
+    connect: Connect, store: RealStore, contents: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    contents.set(ADDRESS, syn(CLIENT, 1))
+    source = connect(store.url)
+    for _ in range(3):
+        source.ask(FakeVisitor(CLIENT))
+
+    assert [record.getMessage().count("client_port_header") for record in caplog.records] == [1]
+
+
 @needs_store
 def test_a_wrong_value_is_logged_once(
     connect: Connect, store: RealStore, contents: redis.Redis, caplog: pytest.LogCaptureFixture

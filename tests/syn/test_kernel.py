@@ -165,6 +165,10 @@ def raise_too_long(*_: object) -> None:
     raise TooLong
 
 
+# The duplicate that was made in vain is closed with a ResourceWarning.
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.usefixtures("untraced")
 def test_a_signal_handler_that_raises_closes_nothing(armed: socket.socket) -> None:
     limits = 0

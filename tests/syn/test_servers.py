@@ -8,12 +8,11 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p0f_middleware._visitor import NoConnection
@@ -135,13 +134,6 @@ def test_a_stream_that_is_no_socket_is_no_connections_object() -> None:
     """A server may hand the same empty stream to all requests without a body."""
     for stream in (io.BytesIO(), io.BufferedReader(io.BytesIO()), None):
         assert wsgi_object({"wsgi.input": stream}) is None
-
-
-@pytest.mark.parametrize("name", [None, "", 7])
-def test_a_server_without_a_name_is_this_server(name: object) -> None:
-    with pytest.raises(NoConnection) as caught:
-        wsgi_socket({"SERVER_SOFTWARE": name})
-    assert str(caught.value) == f"this server {WSGI_REMEDY}"
 
 
 def test_a_closed_socket_is_said_to_be_closed(sock: socket.socket) -> None:
@@ -522,21 +514,20 @@ def socket_or_reason(find: Callable[..., Any], *request: Any) -> bool:
         return bool(str(error))
 
 
+# The first text that Hypothesis makes takes it a second, which it blames on the test.
+anything = settings(suppress_health_check=[HealthCheck.too_slow])
+
+
+@anything
 @given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
 def test_any_environ_gives_a_socket_or_a_reason(environ: dict[str, Any]) -> None:
     wsgi_object(environ)
     assert socket_or_reason(wsgi_socket, environ)
 
 
+@anything
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_any_scope_gives_a_socket_or_a_reason(client: Any, receive: Any, send: Any) -> None:
     asgi_object(receive, send)
     for first in (receive, GRANIAN[0]):
         assert socket_or_reason(asgi_socket, {"client": client}, first, send)
-
-
-def test_every_file_descriptor_stays_open(sock: socket.socket, tmp_path: Path) -> None:
-    with (tmp_path / "file").open("w") as file:
-        asgi_socket(granian_scope(sock), *GRANIAN)
-        file.write("still open")
-    assert sock.send(b"still open") == 10

@@ -1,0 +1,320 @@
+"""AsyncP0f where no connection of its own waits for it: under trio, and in all but the first loop.
+
+There lookups are asked in a thread, one at a time, and nothing may block the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import trio
+
+from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fError, P0fStatus, P0fUnavailable
+from p0f_middleware._async_library import running_loop, sleep
+from p0f_middleware._daemon import connection
+from p0f_middleware._daemon.protocol import P0F_3, write_answer
+from p0f_middleware.testing import SAMPLE, FakeP0f
+
+from .clients import named_after
+
+HOST, OTHER = "192.0.2.1", "192.0.2.2"
+LOOPS = 40
+
+Main = Callable[[AsyncP0f], Awaitable[Any]]
+Run = Callable[..., Any]
+
+
+@pytest.fixture(params=["trio", "asyncio"])
+def run(request: pytest.FixtureRequest, fake_p0f: FakeP0f) -> Iterator[Run]:
+    """Runs a coroutine function with a client, in trio or in a second loop of asyncio's."""
+    fake_p0f.answer_with(named_after)
+    first = asyncio.new_event_loop()
+
+    def run(main: Main, timeout: float = 5) -> Any:
+        client = AsyncP0f(fake_p0f.socket_path, timeout=timeout)
+        if request.param == "trio":
+            return trio.run(finished, client, main)
+        first.run_until_complete(client.lookup(HOST))
+        fake_p0f.queries.clear()
+        return asyncio.run(finished(client, main))
+
+    async def finished(client: AsyncP0f, main: Main) -> Any:
+        async with client:
+            result = await main(client)
+            fake_p0f.resume()
+            return result
+
+    yield run
+    fake_p0f.resume()
+    first.close()
+
+
+async def os_name(client: AsyncP0f, ip_address: str) -> str | None:
+    info = await client.lookup(ip_address)
+    return info.os_name if info else None
+
+
+async def at_once(*functions: Callable[[], Awaitable[Any]]) -> list[Any]:
+    """Results or errors of functions that run as tasks, or the P0fErrors that they raise."""
+    results: list[Any] = [None] * len(functions)
+
+    async def keep(number: int) -> None:
+        try:
+            results[number] = await functions[number]()
+        except P0fError as error:
+            results[number] = error
+
+    if running_loop() is not None:
+        await asyncio.gather(*(keep(number) for number in range(len(functions))))
+    else:
+        async with trio.open_nursery() as nursery:
+            for number in range(len(functions)):
+                nursery.start_soon(keep, number)
+    return results
+
+
+async def given_up(function: Callable[[], Awaitable[Any]], seconds: float) -> bool:
+    """Cancel what takes longer; returns whether it did."""
+    if running_loop() is None:
+        with trio.move_on_after(seconds) as scope:
+            await function()
+        return scope.cancelled_caught
+    try:
+        await asyncio.wait_for(function(), seconds)
+    except asyncio.TimeoutError:
+        return True
+    return False
+
+
+def test_tasks_get_their_own_answers_on_one_connection(run: Run, fake_p0f: FakeP0f) -> None:
+    addresses = [f"192.0.2.{number}" for number in range(100)]
+
+    async def main(client: AsyncP0f) -> list[Any]:
+        return await at_once(*(lambda a=address: os_name(client, a) for address in addresses))
+
+    before = fake_p0f.connections
+    assert run(main) == addresses
+    assert fake_p0f.connections <= before + 2
+
+
+def test_the_loop_goes_on_while_p0f_does_not_answer(run: Run, fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> list[Any]:
+        async def count_turns() -> int:
+            turns = 0
+            while not client.stats.timeouts:
+                await sleep(0.001)
+                turns += 1
+            return turns
+
+        fake_p0f.stall()
+        return await at_once(count_turns, lambda: client.lookup(HOST))
+
+    turns, error = run(main, timeout=0.3)
+    assert turns > 10
+    assert "did not" in str(error)
+
+
+def test_lookups_that_wait_for_their_turn_time_out_too(run: Run, fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> list[Any]:
+        fake_p0f.stall()
+        return await at_once(*[lambda: client.lookup(OTHER)] * 50)
+
+    assert all(isinstance(error, P0fUnavailable) for error in run(main, timeout=0.1))
+    assert len(fake_p0f.queries) <= 1
+
+
+def test_an_outage_is_skipped_without_a_thread(run: Run, fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> tuple[list[Any], int]:
+        fake_p0f.refuse()
+        await at_once(lambda: client.lookup(HOST))
+        before = threading.active_count()
+        errors = await at_once(*[lambda: client.lookup(HOST)] * 10)
+        return errors, threading.active_count() - before
+
+    errors, threads = run(main)
+    assert all(error.skipped for error in errors)
+    assert threads == 0
+
+
+def test_a_cancelled_lookup_ends_at_once_and_hurts_nobody(run: Run, fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> tuple[list[Any], str | None]:
+        await client.lookup(HOST)
+        fake_p0f.stall()
+        waiting = [lambda: given_up(lambda: client.lookup("192.0.2.7"), 0.05)]
+        in_line = [lambda: given_up(lambda: client.lookup("192.0.2.7"), 0.05)] * 3
+        ended = await at_once(*waiting, *in_line)
+        fake_p0f.resume()
+        return ended, await os_name(client, OTHER)
+
+    assert run(main) == ([True] * 4, OTHER)
+    assert fake_p0f.queries == [HOST, "192.0.2.7", OTHER]
+
+
+def test_a_client_that_is_closed_leaves_no_connection_open(run: Run) -> None:
+    before = connection.opened()
+
+    async def main(client: AsyncP0f) -> int:
+        await client.lookup(HOST)
+        return len(connection.opened() - before)
+
+    assert run(main) >= 1
+    assert len(connection.opened() - before) <= 1  # the first loop's, which is not running
+
+
+# Trio
+
+
+async def request_in_trio(app: P0fASGIMiddleware, address: str = HOST) -> dict[str, Any]:
+    """The scope that a request from `address` reaches the application with."""
+    scopes: list[Any] = []
+
+    async def send(scope: Any) -> None:
+        scopes.append(scope)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    await app({"type": "http", "client": (address, 50000), "headers": []}, receive, send)
+    scope: dict[str, Any] = scopes[0]
+    return scope
+
+
+async def keep_scope(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """An application that hands out the scope it was called with."""
+    if scope["type"] != "lifespan":
+        await send(scope)
+
+
+def test_grace_waits_for_p0f_to_see_the_client(fake_p0f: FakeP0f) -> None:
+    def see_it_the_third_time(address: str) -> bytes:
+        if fake_p0f.queries.count(address) == 2:
+            fake_p0f.default = SAMPLE
+            fake_p0f.answer_with(None)
+        return write_answer(None, P0F_3)
+
+    fake_p0f.answer_with(see_it_the_third_time)
+    app = P0fASGIMiddleware(keep_scope, fake_p0f.socket_path, timeout=5, grace=5)
+
+    assert trio.run(request_in_trio, app)["p0f.status"] is P0fStatus.OK
+    assert fake_p0f.queries == [HOST] * 3
+
+
+def test_a_missing_socket_leaves_the_request_alone() -> None:
+    scope = trio.run(request_in_trio, P0fASGIMiddleware(keep_scope, "/nonexistent/p0f.sock"))
+
+    assert (scope["p0f.info"], scope["p0f.status"]) == (None, P0fStatus.UNAVAILABLE)
+
+
+def test_the_end_of_lifespan_closes_the_connection(fake_p0f: FakeP0f) -> None:
+    app = P0fASGIMiddleware(keep_scope, fake_p0f.socket_path)
+    before = connection.opened()
+
+    async def main() -> None:
+        await request_in_trio(app)
+        assert connection.opened() - before
+        with trio.CancelScope() as scope:
+            scope.cancel()  # servers may cancel the task
+            await app({"type": "lifespan"}, None, None)  # type: ignore[arg-type]
+
+    trio.run(main)
+    assert connection.opened() <= before
+
+
+PROGRAMS = {
+    "trio is not imported by those who do not use it": """
+asyncio.run(AsyncP0f(sys.argv[1]).lookup("192.0.2.1"))
+assert "trio" not in sys.modules
+""",
+    "without any event loop the error is asyncio's own": """
+try:
+    AsyncP0f(sys.argv[1]).lookup("192.0.2.1").send(None)
+except RuntimeError as error:
+    assert str(error) == "no running event loop", error
+else:
+    raise AssertionError
+""",
+    "a program may end without closing": """
+asyncio.run(AsyncP0f(sys.argv[1]).lookup("192.0.2.1"))
+""",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_in_a_process_of_its_own(fake_p0f: FakeP0f, program: str) -> None:
+    program = "import asyncio, sys; from p0f_middleware import AsyncP0f\n" + program
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program, fake_p0f.socket_path]
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=30)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+# Loops of asyncio's that come and go
+
+
+def test_loops_that_live_at_once_share_two_connections(fake_p0f: FakeP0f) -> None:
+    fake_p0f.answer_with(named_after)
+    client = AsyncP0f(fake_p0f.socket_path, timeout=20)
+    loops = [asyncio.new_event_loop() for _ in range(LOOPS)]
+    for _ in range(2):
+        for number, loop in enumerate(loops):
+            address = f"198.51.100.{number}"
+            assert loop.run_until_complete(os_name(client, address)) == address
+    connections = fake_p0f.connections
+    loops[0].close()
+    names = [loop.run_until_complete(os_name(client, OTHER)) for loop in loops[1:4]]
+    for loop in loops[1:]:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+    assert names == [OTHER] * 3
+    assert (connections, fake_p0f.connections) == (2, 3), "the next loop takes the place"
+
+
+def test_loops_that_end_in_many_threads_do_not_disturb_each_other(fake_p0f: FakeP0f) -> None:
+    fake_p0f.answer_with(named_after)
+    client = AsyncP0f(fake_p0f.socket_path, timeout=20)
+    before, interval = connection.opened(), sys.getswitchinterval()
+
+    async def main(address: str) -> set[str | None]:
+        return {await os_name(client, address) for _ in range(5)}
+
+    sys.setswitchinterval(1e-6)
+    try:
+        addresses = [f"198.51.100.{number}" for number in range(200)]
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(lambda a: asyncio.run(main(a)), addresses))
+    finally:
+        sys.setswitchinterval(interval)
+    asyncio.run(client.close())
+    gc.collect()
+
+    assert answers == [{address} for address in addresses]
+    assert client.stats.lookups == 1000
+    assert connection.opened() <= before
+
+
+def test_where_no_thread_can_be_had_the_error_is_a_p0f_error(
+    fake_p0f: FakeP0f, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    client = AsyncP0f(fake_p0f.socket_path, timeout=5)
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first.run_until_complete(client.lookup(HOST))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(P0fUnavailable, match=r"no thread .*: can't start new thread"):
+            second.run_until_complete(client.lookup(HOST))
+        first.run_until_complete(client.lookup(HOST))
+        first.run_until_complete(client.close())
+    first.close()
+    second.close()

@@ -1,0 +1,257 @@
+"""The programs on the pages about logging and acting do what the pages say of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from p0f_middleware import P0fInfo
+
+from .pages import code_on, text_of
+
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}"
+LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {CHROME}"
+VISITOR = "192.0.2.1"
+LINUX_SYN = P0fInfo(os_name="Linux", source="syn", signature="s:unix:Linux:4.20 or newer")
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
+
+
+class OnLinux:
+    """All connections are Linux's."""
+
+    def lookup(self, ip_address: str) -> P0fInfo | None:
+        return LINUX_SYN
+
+
+class AsyncOnLinux:
+    """The same for ASGI."""
+
+    async def lookup(self, ip_address: str) -> P0fInfo | None:
+        return LINUX_SYN
+
+
+def program(page: str, heading: str, number: int = 0) -> dict[str, Any]:
+    """What a program of the manual defines, with visitors on Linux in place of its source."""
+    code = code_on(page, heading)[number].replace("Syn()", "SOURCE")
+    source = AsyncOnLinux() if "P0fASGIMiddleware" in code else OnLinux()
+    names: dict[str, Any] = {"__name__": "app", "SOURCE": source}
+    exec(compile(code, page, "exec", dont_inherit=True), names)
+    return names
+
+
+@pytest.fixture
+def visits(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What the logger `visits` writes; the handlers that the programs set up go again."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    caplog.set_level(logging.INFO, "visits")
+    yield caplog
+    root.handlers[:], root.level = handlers, level
+
+
+def get_by_flask(names: dict[str, Any], path: str = "/", user_agent: str = WINDOWS) -> Any:
+    headers = {"User-Agent": user_agent}
+    client = names["app"].test_client()
+    return client.get(path, headers=headers, environ_base={"REMOTE_ADDR": VISITOR})
+
+
+def get_by_starlette(app: Any, path: str = "/", user_agent: str = WINDOWS) -> Any:
+    testclient = pytest.importorskip("starlette.testclient")
+    with testclient.TestClient(app, client=(VISITOR, 50000)) as client:
+        return client.get(path, headers={"User-Agent": user_agent})
+
+
+def get_by_django(user_agent: str = WINDOWS, **settings: Any) -> Any:
+    from django.test import Client, override_settings
+
+    with override_settings(P0F={"SOURCE": OnLinux()}, **settings):
+        return Client(headers={"User-Agent": user_agent}).get("/", REMOTE_ADDR=VISITOR)
+
+
+def the_visit(visits: pytest.LogCaptureFixture) -> dict[str, Any]:
+    (line,) = (record.message for record in visits.records if record.name == "visits")
+    visit: dict[str, Any] = json.loads(line)
+    return visit
+
+
+EXPECTED = {
+    "address": VISITOR,
+    "path": "/",
+    "status": 200,
+    "user_agent": WINDOWS,
+    "signature": "s:unix:Linux:4.20 or newer",
+    "verdict": "mismatch",
+    "claimed": "Windows",
+    "seen": "Linux",
+}
+
+
+def test_flask_logs_each_visit(visits: pytest.LogCaptureFixture) -> None:
+    get_by_flask(program("logging.md", "Flask"))
+    assert the_visit(visits).items() >= EXPECTED.items()
+
+
+def test_fastapi_logs_each_visit(visits: pytest.LogCaptureFixture) -> None:
+    get_by_starlette(program("logging.md", "FastAPI")["app"])
+    assert the_visit(visits).items() >= EXPECTED.items()
+
+
+def test_django_logs_each_visit(
+    visits: pytest.LogCaptureFixture, django_project: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("mysite.visits")
+    module.__dict__.update(program("logging.md", "Django"))
+    monkeypatch.setitem(sys.modules, "mysite", ModuleType("mysite"))
+    monkeypatch.setitem(sys.modules, "mysite.visits", module)
+    settings: dict[str, Any] = {"MIDDLEWARE": []}
+    exec(code_on("logging.md", "Django")[1], settings)
+
+    response = get_by_django(MIDDLEWARE=settings["MIDDLEWARE"])
+
+    assert response.json() == {"system": "Linux"}
+    assert the_visit(visits).items() >= EXPECTED.items()
+
+
+def test_the_level_is_on_without_more() -> None:
+    for heading in ("Flask", "FastAPI"):
+        assert "logging.basicConfig(level=logging.INFO" in code_on("logging.md", heading)[0]
+    assert '"level": "INFO"' in code_on("logging.md", "Django")[1]
+
+
+SAMPLE = re.compile(r"p0f_visits_total\{.*\} 1\.0")
+
+
+@pytest.mark.parametrize(("number", "server"), [(1, "WSGI"), (2, "ASGI")])
+def test_prometheus_counts_visits(number: int, server: str, counters: Any) -> None:
+    app = program("logging.md", "Counts for your monitoring", number)["app"]
+    if server == "WSGI":
+        werkzeug = pytest.importorskip("werkzeug.test")
+        client = werkzeug.Client(app)
+        client.get("/", headers={"User-Agent": WINDOWS}, environ_base={"REMOTE_ADDR": VISITOR})
+        metrics = client.get("/metrics").text
+    else:
+        get_by_starlette(app)
+        metrics = get_by_starlette(app, "/metrics", LINUX).text
+    said = SAMPLE.search(text_of("logging.md"))
+    assert said
+    assert said[0] in metrics
+
+
+def test_opentelemetry_has_the_visit_on_its_span() -> None:
+    trace = pytest.importorskip("opentelemetry.sdk.trace")
+    exporting = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    spans = memory.InMemorySpanExporter()
+    provider = trace.TracerProvider()
+    provider.add_span_processor(exporting.SimpleSpanProcessor(spans))
+    names = program("logging.md", "OpenTelemetry")
+
+    with provider.get_tracer("a framework's instrumentation").start_as_current_span("GET /"):
+        get_by_flask(names)
+
+    (span,) = spans.get_finished_spans()
+    assert dict(span.attributes) == {
+        "p0f.status": "ok",
+        "p0f.verdict": "mismatch",
+        "p0f.os": "Linux",
+        "p0f.source": "syn",
+    }
+
+
+def test_structlog_has_the_visit_in_each_line(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog = pytest.importorskip("structlog")
+    try:
+        get_by_flask(program("logging.md", "structlog"))
+    finally:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+    line = json.loads(capsys.readouterr().out)
+    assert line == {"address": VISITOR, "verdict": "mismatch", "event": "index"}
+
+
+def test_sentry_has_the_visit_in_each_event(sentry: Any) -> None:
+    events: list[Any] = []
+    names = program("logging.md", "Sentry")
+    sentry.init(dsn="http://key@127.0.0.1:1/1", before_send=lambda event, _: events.append(event))
+
+    @names["app"].get("/bug")
+    def bug() -> dict[str, str]:
+        sentry.capture_message("a bug")
+        return {}
+
+    get_by_flask(names, "/bug")
+    assert events[0]["tags"]["p0f.verdict"] == "mismatch"
+    assert events[0]["contexts"]["p0f"]["os_name"] == "Linux"
+
+
+# Acting on a verdict
+
+
+@pytest.mark.parametrize(("user_agent", "risk"), [(WINDOWS, 1), (LINUX, 0), ("curl/8", 0)])
+def test_the_score_is_low_where_a_relay_is_possible(user_agent: str, risk: int) -> None:
+    app = program("act-on-it.md", "A score")["app"]
+    assert get_by_starlette(app, "/login", user_agent).json() == {"risk": risk}
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "session", "answer"),
+    [
+        (LINUX, {}, (200, None)),
+        (WINDOWS, {}, (302, "/second-factor/?next=%2Ftransfer")),
+        (WINDOWS, {"second_factor": True}, (200, None)),
+        ("curl/8.5.0", {}, (200, None)),
+    ],
+    ids=["agrees", "does not", "has given the second factor", "claims nothing"],
+)
+def test_the_view_asks_for_a_second_factor(
+    user_agent: str, session: dict[str, Any], answer: tuple[int, str | None], django_project: None
+) -> None:
+    from django.test import RequestFactory, override_settings
+
+    from p0f_middleware.django import P0fMiddleware
+
+    transfer = program("act-on-it.md", "A second factor")["transfer"]
+    request = RequestFactory(HTTP_USER_AGENT=user_agent).get("/transfer")
+    request.session = session  # type: ignore[assignment]
+
+    with override_settings(P0F={"SOURCE": OnLinux()}):
+        response = P0fMiddleware(transfer)(request)
+
+    assert (response.status_code, response.headers.get("Location")) == answer
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "statuses"), [(WINDOWS, [200, 200, 429]), (LINUX, [200, 200, 200])]
+)
+@pytest.mark.filterwarnings("ignore:Using the in-memory storage")
+def test_the_rate_limit_is_for_visitors_in_doubt(user_agent: str, statuses: list[int]) -> None:
+    pytest.importorskip("flask_limiter")
+    names = program("act-on-it.md", "A rate limit")
+    answers = [get_by_flask(names, "/login", user_agent).status_code for _ in statuses]
+    assert answers == statuses
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"User-Agent": WINDOWS, "Sec-CH-UA-Platform": '"macOS"'}, 403),
+        ({"User-Agent": WINDOWS}, 200),
+        ({"User-Agent": "curl/8"}, 200),
+    ],
+    ids=["contradicts itself", "may be a relay", "claims nothing"],
+)
+def test_the_captcha_is_for_those_who_contradict_themselves(
+    headers: dict[str, str], status: int
+) -> None:
+    client = program("act-on-it.md", "A captcha")["app"].test_client()
+    answer = client.post("/register", data={"name": "me"}, headers=headers)
+    assert answer.status_code == status
