@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from .._errors import P0fUnavailable
-from .._log import logger
 from .._outage import Outage
+from .._public import logger
 from ..shared.keys import EDGE_KEY, address_key, connection_key, merged, sender
 from ..shared.store import Store
 from .tap import Tap

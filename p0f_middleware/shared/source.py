@@ -12,10 +12,9 @@ from functools import partial
 
 from .._async_library import Expired, in_thread, running_loop
 from .._errors import P0fError, P0fTimeout, P0fUnavailable
-from .._options import seconds
 from .._outage import Outage
 from .._outcome import Outcome
-from .._public import public
+from .._public import public, seconds
 from .._visitor import Visitor
 from ..fingerprint.fingerprinter import SignatureFile, fingerprinter
 from .flights import Flights, Lookup
