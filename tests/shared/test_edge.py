@@ -79,8 +79,7 @@ class FakePipeline:
         self.store = store
         self.commands: list[tuple[Any, ...]] = []
 
-    def execute_command(self, *words: Any, get: bool) -> None:
-        assert get == (words[5:] == ("GET",))
+    def execute_command(self, *words: Any) -> None:
         self.commands.append(words)
 
     def execute(self, *, raise_on_error: bool) -> list[Any]:
@@ -91,10 +90,10 @@ class FakePipeline:
             return [RuntimeError(self.store.refusal)] * len(self.commands)
         replies = []
         for name, key, value, ex, ttl, *get in self.commands:
-            assert (name, ex) == ("SET", "EX")
+            assert (name, ex) == (b"SET", b"EX")
             before = self.store.written.get(key.decode(), (None,))[0]
             replies.append(before if get else True)
-            self.store.written[key.decode()] = value, ttl
+            self.store.written[key.decode()] = value, int(ttl)
         return replies
 
 
