@@ -89,19 +89,19 @@ def caddy(folder: Path, bind: str, app: str) -> list[str]:
 def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:
     """The command lines of gunicorn (two threads) and uvicorn, on places of the loopback."""
     return (
-        [*_program("gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.edge_app:wsgi"],
-        [*_program("uvicorn"), "--port", str(uvicorn), "--no-proxy-headers",
-         "tests.real.edge_app:asgi"],
+        [str(BIN / "gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.app:wsgi"],
+        [str(BIN / "uvicorn"), "--port", str(uvicorn), "--no-proxy-headers",
+         "tests.real.app:asgi"],
     )  # fmt: skip
 
 
 def environment(store: str, **options: object) -> dict[str, str]:
     """The applications' environment."""
-    return {"PYTHONPATH": str(ROOT), "P0F_TEST_SHARED": json.dumps({"store": store, **options})}
-
-
-def _program(name: str) -> list[str]:
-    return [str(BIN / name)]
+    return {
+        "PYTHONPATH": str(ROOT),
+        "P0F_TEST_SOURCE": store,
+        "P0F_TEST_MIDDLEWARE": json.dumps(options),
+    }
 
 
 class Agent:
