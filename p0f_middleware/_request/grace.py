@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .._options import seconds as seconds_option
+from .._public import seconds as seconds_option
 
 GRACE = 0.01
 """Seconds of grace unless told otherwise."""

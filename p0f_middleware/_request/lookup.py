@@ -17,9 +17,8 @@ from typing import Any, TypeAlias
 
 from .._errors import P0fError, P0fTimeout
 from .._info import P0fInfo
-from .._log import logger
-from .._options import seconds
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
+from .._public import logger, seconds
 from .._user_agent import LONGEST
 from ..claim import ClaimVerdict, check_request, read_headers
 from .grace import Grace
@@ -58,6 +57,8 @@ class BaseLookup:
         self.rules = rules
         self._fingerprint = asked.fingerprint
         self._waits = asked.waits
+        # Whose SYN a proxy sends along says itself who the client is.
+        self._reads_syns = getattr(asked.source, "header", None) is not None
         self._grace = Grace(grace if asked.waits else 0)
         self._budget = asked.timeout + self._grace.seconds
         self._holds = seconds("hold", hold, zero=True) > 0
@@ -86,7 +87,7 @@ class BaseLookup:
         """The lookup of a request for which nothing is `held`. Raises nothing of ours."""
         try:
             deadline = time.monotonic() + self._budget
-            if visitor.address is None:
+            if visitor.address is None and not (self._reads_syns and visitor.behind_proxy):
                 outcome = _no_address(visitor)
             else:
                 outcome = yield from self._ask(visitor, deadline)

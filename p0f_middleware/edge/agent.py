@@ -16,12 +16,14 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from .._errors import P0fError, P0fUnavailable
-from .._log import logger
+from .._errors import P0fUnavailable
 from .._outage import Outage
+from .._public import logger
 from ..shared.keys import EDGE_KEY, address_key, connection_key, merged, sender
+from ..shared.store import Store
+from .tap import Tap
 
 BATCH = 4096
 """SYNs to write together."""
@@ -39,26 +41,6 @@ SIGN_TTL = 180
 
 
 _Command: TypeAlias = "tuple[str | bytes | int, ...]"
-
-
-class SynSource(Protocol):
-    """Where SYNs come from: a `Tap`, or a test's stand-in."""
-
-    interface: str
-
-    def fileno(self) -> int: ...
-    def read(self, most: int) -> list[bytes]: ...
-    def lost(self) -> int: ...
-    def check(self) -> None: ...
-
-
-class StoreServer(Protocol):
-    """Where SYNs go: a `Store`, or a test's stand-in."""
-
-    name: str
-
-    def client(self, step_timeout: float) -> Any: ...
-    def explain(self, error: Exception) -> P0fError: ...
 
 
 class Rate:
@@ -110,8 +92,8 @@ class Edge:
 
     def __init__(
         self,
-        tap: SynSource,
-        store: StoreServer,
+        tap: Tap,
+        store: Store,
         *,
         ttl: int = TTL,
         addresses: bool = True,

@@ -16,7 +16,7 @@ import redis
 
 from tests.shared.stores import SERVER, RealStore
 
-from .edges import ROOT, Agent, cable, environment, haproxy, namespaces, run, servers
+from .edges import ROOT, Agent, cable, environment, namespaces, proxy, run, servers
 
 pytestmark = pytest.mark.needs("root", "ip", SERVER)
 CLIENT, EDGE, APP = (f"p0f-{os.getpid()}-{name}" for name in ("cl", "ed", "ap"))
@@ -50,7 +50,7 @@ def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Pat
     gunicorn, _ = servers(tmp_path, "10.9.2.2:8000", 1)
     store = [SERVER, "--bind", "10.9.2.2", "--protected-mode", "no", "--save", "", "--dir",
              str(tmp_path)]  # fmt: skip
-    edge = haproxy(tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
+    edge = proxy("haproxy", tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
     agent = ("--interface", "any", "--port", "8080", "--store", store_url)
     with (
         _running(tmp_path, "store", [*inside(APP), *store]),
@@ -81,8 +81,11 @@ def test_syns_with_any_vlan_tags_are_seen(
     options = ("--interface", f"to{CLIENT[-6:]}", "--port", "443", "--store", store.unix_url)
     try:
         with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
-            send = (*inside(CLIENT), sys.executable, str(script), f"to{EDGE[-6:]}", address)
-            run(*send, *map(str, tags))
+            to = subprocess.check_output(
+                [*inside(EDGE), "cat", f"/sys/class/net/to{CLIENT[-6:]}/address"], text=True
+            )
+            send = (*inside(CLIENT), sys.executable, str(script), f"to{EDGE[-6:]}")
+            run(*send, to.strip(), address, *map(str, tags))
             agent.counts_once("1 SYNs seen, 1 written")
         with redis.Redis(port=store.port) as client:
             written: Any = client.get(f"p0f:{{{address}}}:1024")
@@ -97,14 +100,14 @@ _SEND = f"""
 import socket, struct, sys
 sys.path.insert(0, {str(ROOT)!r})
 from tests.shared.syns import syn
-interface, address, *tags = sys.argv[1:]
+interface, to, address, *tags = sys.argv[1:]
 kind = 0x86DD if ":" in address else 0x0800
 frame = struct.pack("!H", kind) + syn(address, 1024) + b"data of TCP Fast Open"
 for number, tag in enumerate(tags):
     frame = struct.pack("!HH", 0x8100 if number == 0 else 0x88A8, int(tag)) + frame
 with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
     sock.bind((interface, 0))
-    sock.send(b"\\xff" * 6 + b"\\x02" * 6 + frame)
+    sock.send(bytes.fromhex(to.replace(":", "")) + b"\\x02" * 6 + frame)
 """
 
 

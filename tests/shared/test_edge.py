@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from p0f_middleware import P0fError, P0fUnavailable, _outage
 from p0f_middleware.edge import agent
 from p0f_middleware.edge.agent import BATCH, Counts, Edge, Rate, notify, read_sign
+from p0f_middleware.edge.tap import Tap
+from p0f_middleware.shared.store import Store
 
 from .syns import LINUX, WINDOWS, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
 
 
-class FakeTap:
+class FakeTap(Tap):
     """A tap with SYNs in it."""
 
     interface = "test0"
@@ -46,7 +48,7 @@ class FakeTap:
         """Nothing is wrong."""
 
 
-class FakeStore:
+class FakeStore(Store):
     """A store that keeps what is written, or does not, and its own client."""
 
     name = "redis://cache/0"
@@ -59,7 +61,7 @@ class FakeStore:
         self.connection_pool = self
         self.connections = 1
 
-    def client(self, step_timeout: float) -> FakeStore:
+    def client(self, step_timeout: float = 1.0) -> FakeStore:
         return self
 
     def pipeline(self, *, transaction: bool) -> FakePipeline:
@@ -330,13 +332,13 @@ def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
 ) -> None:
     ready, write = os.pipe()
 
-    class Tap(FakeTap):
+    class ReadyTap(FakeTap):
         def fileno(self) -> int:
             return ready
 
     wake, waker = socket.socketpair()
     ended = threading.Event()
-    tap = Tap()
+    tap = ReadyTap()
     tap.syns += [syn(CLIENT, port % 65000 + 1) for port in range(2 * BATCH)]
     edge = Edge(tap, store)
     thread = threading.Thread(target=edge.run, args=(wake.fileno(), ended.is_set))
