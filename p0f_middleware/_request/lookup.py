@@ -12,7 +12,7 @@ question gets the same deadline.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any, TypeAlias
 
 from .._errors import P0fError, P0fTimeout
@@ -113,7 +113,7 @@ class BaseLookup:
             outcome = yield True, deadline
             if not self._waits or not _is_too_early(visitor, outcome):
                 return outcome
-            for pause in self._pauses(visitor, deadline):
+            for pause in self._grace.pauses(visitor.address or "", deadline):
                 yield False, pause
                 try:
                     outcome = yield True, deadline
@@ -127,18 +127,6 @@ class BaseLookup:
         except Exception as error:
             return _failed(error)
 
-    def _pauses(self, visitor: BaseVisitor, deadline: float) -> Iterator[float]:
-        """Seconds to wait before each further question."""
-        address = visitor.address
-        if address is None or not self._grace.seconds:
-            return
-        for pause in self._grace.pauses(address, time.monotonic()):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            yield min(pause, left)
-        self._grace.stayed_unknown(address, time.monotonic())
-
     def _pause_before_accusing(self, visitor: BaseVisitor, keys: Keys) -> float:
         """Seconds to wait before p0f is asked once more; 0 unless its answer makes a mismatch.
 
@@ -151,7 +139,7 @@ class BaseLookup:
         info, address = keys["p0f.info"], visitor.address
         if not isinstance(info, P0fInfo) or info.source != "p0f" or address is None:
             return 0.0
-        return self._grace.once(address, time.monotonic())
+        return self._grace.once(address)
 
     def _keep(
         self, visitor: BaseVisitor, outcome: Outcome, claims: ClientClaims | None, keys: Keys
