@@ -118,6 +118,7 @@ def test_servers_are_shown_beside_their_bare_rate_and_the_other_checkout() -> No
 def test_a_server_is_pressed_bare_and_with_a_source(
     fake_p0f: FakeP0f, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("uvicorn")
     monkeypatch.setattr(servers, "KINDS", {"bare": "", "p0f": "p0f_"})
     monkeypatch.setattr(servers, "CLOSED_KINDS", ("p0f",))
     [one] = servers.measure("uvicorn", fake_p0f.socket_path, tmp_path, 1, 1)

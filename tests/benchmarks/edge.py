@@ -55,12 +55,15 @@ def main(options: argparse.Namespace) -> int:
             before = _cpu_seconds(agent.pid)
             generator = [sys.executable, "-m", "tests.benchmarks.edge"]
             run(*inside, there, *generator, str(options.rate), str(count))
-            counts = agent.counts()
+            counts, before_that = agent.counts(), ""
+            while counts != before_that:  # until all is written that comes at all
+                time.sleep(0.5)
+                counts, before_that = agent.counts(), counts
             cpu = _cpu_seconds(agent.pid) - before
             memory = (_memory(client) - empty) / max(1, _size(client))
     written = [int(word) for word in counts.split() if word.isdigit()][1]
     bars = [
-        Bar("CPU of the agent for a SYN, us", spread([cpu / written * 1e6]), MOST_CPU),
+        Bar("CPU of the agent for a SYN, us", spread([cpu / max(1, written) * 1e6]), MOST_CPU),
         Bar("memory of the store for a key, bytes", spread([memory]), MOST_MEMORY),
         Bar("SYNs not written", spread([count - written]), 0.0),
     ]
