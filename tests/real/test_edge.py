@@ -233,7 +233,7 @@ def test_a_full_store_that_evicts_nothing_is_away(port: int, tmp_path: Path) -> 
     full = RealStore(tmp_path, ("--maxmemory", "1kb", "--maxmemory-policy", "noeviction")).start()
     options = ("--interface", "lo", "--port", str(port), "--store", full.url)
     try:
-        with Agent(tmp_path, *_options(full, port)) as agent:
+        with Agent(tmp_path, *options) as agent:
             agent.wait_for("refuses: command not allowed")
     finally:
         full.kill()
