@@ -12,6 +12,7 @@ import re
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,7 +95,11 @@ def memory_of(pid: int) -> int:
 
 
 def test_every_connection_is_told_its_own_syn_in_flat_memory(server: int) -> None:
-    pid, _ = soak(server, 200)  # of which the first may have come before the listener was armed
+    deadline = time.monotonic() + 20  # the first may come before the listener is enabled
+    while b'"status": "ok"' not in get(server, 900, 1)[0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    pid, _ = soak(server, 200)
     before = memory_of(pid)
     _, wrong = soak(server, CONNECTIONS // 4)
     filled = memory_of(pid)
