@@ -25,13 +25,7 @@ from ..syn import save_syn
 from . import doctor_p0f
 from .doctor_p0f import Finding, daemons, examine_p0f, text_of, timed
 from .edge import port
-from .terminal import (
-    add_source_options,
-    fail,
-    printable,
-    silence_log,
-    source_option,
-)
+from .terminal import add_source_options, fail, printable, silence_log, source_option
 
 _FRESH = 300.0  # seconds; only a human can tell whether an older last SYN is normal
 _TCP_SAVED_SYN = 28  # <linux/tcp.h>
@@ -71,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
         findings = examine_p0f(source, address, options.port)
     status = 0
     for ok, text in findings:
-        print(f"{ {True: 'ok', False: 'FAULT', None: '?'}[ok]:6}{printable(text)}", flush=True)
+        mark = {True: "ok", False: "FAULT", None: "?"}[ok]
+        print(f"{mark:6}{printable(text)}", flush=True)
         status = 1 if ok is False else status
     return status
 
