@@ -40,8 +40,19 @@ def of_source(source: Any, **fields: Any) -> P0fInfo:
     )
 
 
-def test_it_loads_nothing_from_elsewhere() -> None:
-    page = shown(info=of_source("syn", seen_as={"Linux": 1}))
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("p0f", "Your packets say"),
+        ("syn", "Your first packet says"),
+        ("address", "A packet from your address says"),
+    ],
+)
+def test_it_says_what_the_fingerprint_is_of_and_loads_nothing_from_elsewhere(
+    source: str, words: str
+) -> None:
+    page = shown(info=of_source(source, seen_as={"Linux": 1}))
+    assert words in page
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", page)
 
 
@@ -53,22 +64,6 @@ def test_without_a_fingerprint_it_gives_the_reason(reason: str, shows: str) -> N
     page = shown(info=None, reason=reason, address=None)
     assert "<h1>No fingerprint</h1>" in page
     assert f"<p>{shows}</p>" in page
-
-
-def test_a_host_without_a_known_system_is_said_to_be_that() -> None:
-    assert "<h1>A system that no signature knows</h1>" in shown(info=P0fInfo())
-
-
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("p0f", "Your packets say"),
-        ("syn", "Your first packet says"),
-        ("address", "A packet from your address says"),
-    ],
-)
-def test_it_says_what_the_fingerprint_was_taken_from(source: str, words: str) -> None:
-    assert words in shown(info=of_source(source))
 
 
 def test_it_sets_what_the_browser_says_beside_what_the_fingerprint_says() -> None:
@@ -115,6 +110,7 @@ def test_it_pictures_how_often_which_families_sent_such_a_syn() -> None:
     assert "How many of the 25 variants" in page
     assert "not the odds that you run that system" in page
     assert "not the odds" not in shown()
+    assert "<h1>A system that no signature knows</h1>" in shown(info=P0fInfo())
 
 
 def test_a_visit_over_loopback_is_explained() -> None:

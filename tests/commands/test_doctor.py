@@ -73,11 +73,6 @@ def test_it_checks_the_only_p0f_that_runs(
     assert "name one of /no/a.sock, /no/b.sock with --socket" in capsys.readouterr().err
 
 
-def test_sources_that_exclude_each_other_are_refused() -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["doctor", "--socket", "/a", "--store", "redis://a"])
-
-
 @pytest.mark.parametrize("address", ["localhost", "0.0.0.0", "", "\x1b[2J"])
 def test_text_that_is_no_clients_address_is_refused(
     address: str, capsys: pytest.CaptureFixture[str]

@@ -9,25 +9,14 @@ from hypothesis import strategies as st
 from p0f_middleware._commands.terminal import fail, printable
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("p0f -i eth0", "p0f -i eth0"),
-        ("größer", "größer"),
-        ("\x1b[2J", r"\x1b[2J"),
-        ("two\nlines", r"two\nlines"),
-        ("\u202egnp.exe", r"\u202egnp.exe"),
-        ("\udcff", r"\udcff"),
-    ],
-)
-def test_what_is_not_printable_is_escaped(text: str, shown: str) -> None:
-    assert printable(text) == shown
+def test_what_is_not_printable_is_escaped() -> None:
+    text = "p0f größer \x1b[2J two\nlines \u202egnp.exe \udcff"
+    assert printable(text) == r"p0f größer \x1b[2J two\nlines \u202egnp.exe \udcff"
 
 
 @given(st.text(st.characters(codec=None)))
 def test_nothing_that_is_printed_controls_the_terminal(text: str) -> None:
     shown = printable(text)
-
     assert shown.isprintable()
     shown.encode()
 
