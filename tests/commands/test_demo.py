@@ -15,14 +15,7 @@ import pytest
 from p0f_middleware import P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import demo
-from p0f_middleware._commands.demo import (
-    MACOS,
-    WINDOWS,
-    DemoServer,
-    make_app,
-    make_source,
-    url_of,
-)
+from p0f_middleware._commands.demo import MACOS, WINDOWS, DemoServer, make_app, make_source, url_of
 from p0f_middleware.shared.source import SharedSyn
 from p0f_middleware.syn import Syn
 from p0f_middleware.testing import SAMPLE, FakeP0f
@@ -45,7 +38,7 @@ def test_it_says_why_it_cannot_serve(
 ) -> None:
     with DemoServer("127.0.0.1", 0) as other:
         given = [word.format(taken=other.server_port) for word in arguments]
-        assert main(["demo", *(["--port", "0"] if "--port" not in given else []), *given]) == 2
+        assert main(["demo", "--port", "0", *given]) == 2
     assert words in capsys.readouterr().err
 
 

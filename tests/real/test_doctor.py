@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,9 @@ from p0f_middleware._commands.doctor_p0f import Finding, examine_p0f
 from p0f_middleware._commands.terminal import SIGNATURES
 
 from .. import own_network
-from ..needs import unavailable
 from .daemon import RealP0f
 
 ROOT = Path(__file__).parents[2]
-NOBODY = 65534
 Start = Callable[..., RealP0f]
 
 
@@ -34,8 +30,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start a p0f with options."""
     with contextlib.ExitStack() as stack:
 
-        def start(*options: str, folder: Path = tmp_path, **place: Any) -> RealP0f:
-            p0f = RealP0f(folder, *options, **place)
+        def start(*options: str, **place: Any) -> RealP0f:
+            p0f = RealP0f(tmp_path, *options, **place)
             stack.callback(p0f.kill)
             return p0f.start()
 
@@ -65,68 +61,6 @@ def test_missing_file_and_the_socket_that_is_there(real_p0f: RealP0f) -> None:
     assert found.ok is False
     assert f"there is no socket {real_p0f.socket_path}.other" in found.text
     assert real_p0f.socket_path in found.text.partition("The p0f that runs here has")[2]
-
-
-def test_file_that_is_no_socket(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    assert diagnosis(str(tmp_path / "file")) == Finding(
-        False, f"{tmp_path}/file is not a socket: use the path given to p0f with -s"
-    )
-
-
-def as_nobody(socket_path: str) -> subprocess.CompletedProcess[str]:
-    """Run the doctor as the user nobody, who need not be able to read this repository."""
-    if os.geteuid() != 0:
-        unavailable("only root can become nobody")
-    program = f"""
-import locale, os, sys  # getopt imports locale for an error, from where nobody may not read
-from p0f_middleware.__main__ import make_parser
-words = ["doctor", "--socket", {socket_path!r}]
-options = make_parser(words).parse_args(words)
-os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
-sys.exit(options.run(options))
-"""
-    # nobody may not write down what of the program is covered
-    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that everybody may enter, as no other folder of a test is."""
-    folder = Path(tempfile.mkdtemp(prefix="p0f-doctor-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def test_other_users_may_ask_p0f_unless_it_is_forbidden(start: Start, open_folder: Path) -> None:
-    path = start(folder=open_folder).socket_path
-    run = as_nobody(path)
-    assert (run.returncode, run.stderr) == (0, ""), run.stdout
-    assert "p0f 3.0x answers in" in run.stdout
-    for forbidden, mode in ((path, 0o600), (str(open_folder), 0o700)):
-        before = os.stat(forbidden).st_mode & 0o777
-        os.chmod(forbidden, mode)
-        run = as_nobody(path)
-        os.chmod(forbidden, before)
-        assert run.returncode == 1
-        assert f"FAULT no permission to open {path}: give" in run.stdout
-
-
-def test_p0f_that_was_killed(real_p0f: RealP0f) -> None:
-    real_p0f.kill()
-    found = diagnosis(real_p0f.socket_path)
-    assert found.ok is False
-    assert f"listens on {real_p0f.socket_path}" in found.text
-    assert "p0f has ended; start it again" in found.text
 
 
 def test_p0f_that_was_stopped(real_p0f: RealP0f) -> None:
