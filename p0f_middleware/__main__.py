@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The parser of a command line, with the arguments of the command in it alone."""
     parser = argparse.ArgumentParser(
         prog="p0f-middleware",
