@@ -26,13 +26,13 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
 from ._address import Endpoint, endpoint, port_number
-from ._daemon.base import TIMEOUT
+from ._daemon.base import TIMEOUT, BaseClient
 from ._request.async_lookup import AsyncLookup
 from ._request.grace import GRACE
 from ._request.hold import HOLD
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import CLIENT_HEADER, ProxyRules
-from ._request.source_option import SYN, default_text, is_awaited, make_source, resolve
+from ._request.source_option import COLOURED, SYN, default_text, is_awaited, make_source, resolve
 from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
 from .syn import Syn
 
@@ -138,11 +138,7 @@ class P0fMiddleware:
 
 
 def read_settings() -> dict[str, Any]:
-    """The options of the lookup, by the names that the other middlewares give them.
-
-    Raises:
-        MiddlewareNotUsed, ImproperlyConfigured: as P0fMiddleware.
-    """
+    """The options by the names that the other middlewares give them. Raises as P0fMiddleware."""
     if not getattr(settings, "P0FENABLED", True):
         raise MiddlewareNotUsed("P0FENABLED is False")
     socket_path, given = getattr(settings, "P0FSOCKET", None), getattr(settings, "P0F", None)
@@ -169,22 +165,14 @@ def read_settings() -> dict[str, Any]:
 
 
 def make_lookup(options: dict[str, Any], *, awaited: bool) -> Lookup | AsyncLookup:
-    """What looks up by these settings.
-
-    Args:
-        options: as `read_settings` gives them.
-        awaited: whether Django serves async.
-
-    Raises:
-        TypeError, ValueError: a setting has an invalid value.
-    """
+    """What looks up by these options. Raises TypeError or ValueError if one is invalid."""
     rules = ProxyRules(
         options["trusted_proxies"], options["client_header"], options["client_port_header"]
     )
     source = options["source"]
     if _makes_a_source(source):
         source = _source_of(source)
-    if hasattr(source, "twin") and is_awaited(source) != awaited:
+    if type(source).__name__ in COLOURED and is_awaited(source) != awaited:
         source = _twin_of(source)
     grace = options["grace"]
     asked = resolve(
@@ -236,6 +224,10 @@ def _source_of(make: Callable[[], Any]) -> Any:
 
 @cache
 def _twin_of(source: Any) -> Any:
+    if isinstance(source, BaseClient):
+        return make_source(
+            source.socket_path, awaited=not is_awaited(source), timeout=source.timeout
+        )
     return source.twin()
 
 

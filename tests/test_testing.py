@@ -180,28 +180,17 @@ def test_it_listens_where_it_is_told_and_replaces_what_is_there(tmp_path: Path) 
             assert len(peer.ask()) == 232
 
 
-def test_it_cleans_up_a_place_of_its_own() -> None:
-    with FakeP0f() as p0f:
-        folder = Path(p0f.socket_path).parent
-
-    assert not folder.exists()
-
-
-def test_stopped_it_can_be_started_again() -> None:
-    p0f = FakeP0f()
-    for _ in range(2):
+def test_stopped_it_leaves_nothing_behind_and_can_be_started_again() -> None:
+    p0f, threads = FakeP0f(), threading.active_count()
+    for number in range(1, 3):
         p0f.start()
         with closing(Peer(p0f.socket_path)) as peer:
             assert len(peer.ask()) == 232
         p0f.stop()
+        p0f.stop()
 
-
-def test_it_leaves_no_thread_behind() -> None:
-    before = threading.active_count()
-    with FakeP0f() as p0f:
-        p0f.restart()
-
-    assert threading.active_count() == before
+        assert (threading.active_count(), p0f.connections) == (threads, number)
+        assert not Path(p0f.socket_path).parent.exists()
 
 
 def test_a_client_that_leaves_while_it_is_being_stopped_does_no_harm() -> None:

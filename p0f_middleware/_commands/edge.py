@@ -14,7 +14,7 @@ import socket
 import sys
 from contextlib import closing
 
-from .._log import logger
+from .._public import logger
 from ..edge.agent import TTL, Edge, notify
 from ..edge.tap import Tap
 from ..shared.store import Store

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .._log import logger
+from .._public import logger
 
 SIGNATURES = Path(__file__).parents[1] / "fingerprint" / "signatures.fp"
 """The package's signature file, for p0f's -f."""

@@ -13,8 +13,6 @@ from .base import BaseClient, outcome, require_match
 from .protocol import Reader, ReadT, make_query, read_answer, read_raw_answer
 from .stats import ending
 
-__all__ = ["P0f"]
-
 
 @public
 class P0f(BaseClient):
@@ -73,12 +71,6 @@ class P0f(BaseClient):
         if return_raw_data:
             return require_match(ip_address, self._ask(query, read_raw_answer))
         return require_match(ip_address, self._ask(query, read_answer))
-
-    def twin(self) -> Any:
-        """An AsyncP0f with the same options: Django serves sync and async in one project."""
-        from .aio import AsyncP0f
-
-        return AsyncP0f(self.socket_path, timeout=self.timeout)
 
     def close(self) -> None:
         """Close the connection; the next lookup opens another. Safe at any time, and to call twice.

@@ -120,12 +120,17 @@ class LoopConnection:
         """Send queries, or keep them until fewer are in flight. Their time begins now: while the
         loop was busy elsewhere, p0f could not answer."""
         now = time.monotonic()
+        first = latest = now + self._rules.timeout
         for query in queries:
-            query.deadline = min(query.deadline, now + self._rules.timeout)
+            if query.deadline > latest:
+                query.deadline = latest
+            elif query.deadline < first:
+                first = query.deadline
             query.had = query.deadline - now
         self._unsent.extend(queries)
         self._flush()
-        self._watch(queries)
+        if not queries[-1].future.done():
+            self._watch(first)
 
     def _flush(self) -> None:
         """Send unsent queries that are still awaited, as many as may be in flight."""
@@ -210,15 +215,13 @@ class LoopConnection:
         pending = self._connection.pipeline.pending if self._connection else ()
         return (query for query in chain(pending, self._unsent) if not query.future.done())
 
-    def _watch(self, queries: Iterable[_Query]) -> None:
-        """Have `_tick` called when the first of these lookups expires, if not before."""
-        first = min((q.deadline for q in queries if not q.future.done()), default=math.inf)
-        if first < self._wakes_at:
+    def _watch(self, when: float) -> None:
+        """Have `_tick` called at this time, if not before."""
+        if when < self._wakes_at:
             if self._timer is not None:
                 self._timer.cancel()
-            delay = max(first - time.monotonic(), 0.001)
-            self._timer = self.loop.call_later(delay, self._tick)
-            self._wakes_at = first
+            self._timer = self.loop.call_later(max(when - time.monotonic(), 0.001), self._tick)
+            self._wakes_at = when
 
     def _tick(self) -> None:
         """Fail the lookups that have expired."""
@@ -233,4 +236,4 @@ class LoopConnection:
                 self._fail(expired, self._rules.failure(connection, TimeoutError(), had))
                 if not connection.open:
                     self._ask_again(awaited)
-        self._watch(self._awaited())
+        self._watch(min((query.deadline for query in self._awaited()), default=math.inf))

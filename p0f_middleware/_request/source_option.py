@@ -21,42 +21,40 @@ from .._visitor import AsyncSource, AsyncVisitorSource, Source, Visitor, Visitor
 from .grace import GRACE
 from .proxies import ProxyRules
 
-__all__ = ["SYN", "AnySource", "Asked", "default_text", "is_awaited", "make_source", "resolve"]
+__all__ = [
+    "COLOURED",
+    "SYN",
+    "AnySource",
+    "Asked",
+    "default_text",
+    "is_awaited",
+    "make_source",
+    "resolve",
+]
 
 AnySource = (
     str | os.PathLike[str] | Source | AsyncSource | VisitorSource | AsyncVisitorSource | None
 )
 SYN = "syn"
 """The text that stands for `Syn()`."""
+COLOURED = "P0f", "AsyncP0f", "SharedSyn", "AsyncSharedSyn"
+"""The sources that there are for each colour, blocking and awaited."""
 _STORE_SCHEMES = ("redis://", "rediss://", "unix://")
 _NOT_SEEN = Outcome(None, P0fStatus.NO_MATCH, "the source has not seen this client")
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; `inspect` takes milliseconds to import
 
 
 class Asked(NamedTuple):
-    """A source as the middlewares use it.
+    """A source as the middlewares use it."""
 
-    Attributes:
-        source: the value of `middleware.source`: what was made of a text, or the given object.
-        fingerprint: the method to call; for ASGI its result is awaited, if the source waits.
-        timeout: seconds that one question may take.
-        waits: whether the source waits for something, so that timeout and grace apply.
-    """
-
-    source: Any
-    fingerprint: Callable[[Visitor, float], Any]
+    source: Any  # what was made of a text, or the given object
+    fingerprint: Callable[[Visitor, float], Any]  # awaited for ASGI, if the source waits
     timeout: float
-    waits: bool
+    waits: bool  # if not, timeout and grace mean nothing to it
 
 
 def make_source(text: str, *, awaited: bool, timeout: float = TIMEOUT) -> Any:
-    """The source that a text stands for: 'syn', the URL of a store, or the path of p0f's socket.
-
-    Args:
-        text: one that `_text` has let pass.
-        awaited: whether the source is for ASGI.
-        timeout: seconds that a lookup may take; 'syn' takes none.
-    """
+    """The source that a text stands for: 'syn', the URL of a store, or the path of p0f's socket."""
     # Imported here, so that no program pays for asyncio or redis-py that does not use them.
     if text == SYN:
         from ..syn import Syn
@@ -84,21 +82,8 @@ def resolve(
     awaited: bool,
     make: Callable[..., Any] = make_source,
 ) -> Asked:
-    """The source to ask, from the option `source`.
-
-    Args:
-        source: the option; None for the text in P0F_SOURCE or P0F_SOCKET of the process's
-            environment, or else 'syn'.
-        rules: the options on proxies.
-        timeout, grace: the options; an error if they are given and the source ignores them.
-        awaited: whether the source is for ASGI.
-        make: makes the source that a text stands for.
-
-    Raises:
-        TypeError: `source` is not a source, or one for the other kind of middleware.
-        ValueError: an option has an invalid value.
-        ImportError: the source is a store, and redis-py is not installed.
-    """
+    """The source to ask, `awaited` for ASGI. P0fWSGIMiddleware documents the options, and what is
+    raised; `make` makes the source that a text stands for."""
     option = "source"
     if source is None:
         option, source = default_text()
@@ -109,22 +94,31 @@ def resolve(
         made = make(text, awaited=awaited, timeout=timeout)
         return Asked(made, made.fingerprint, made.timeout, waits=True)
     method = _method(source)
-    if method is not None and isinstance(source, type):
+    if method is None:
+        raise TypeError(
+            "source is the path of p0f's socket, 'syn', the URL of a store, a client such as P0f or"
+            f" AsyncP0f, or an object with a method lookup(ip_address); not {_shown(source)}"
+        )
+    if isinstance(source, type):
         raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
-    if method == "fingerprint":
-        if getattr(source, "answers_at_once", False):
-            return _at_once(source, rules, timeout, grace)
-        return _waiting(source, timeout, awaited)
+    fingerprint: Any = getattr(source, method)
+    if method == "fingerprint" and getattr(source, "answers_at_once", False):
+        _refuse_ignored(source, rules, timeout, grace)
+        return Asked(source, fingerprint, TIMEOUT, waits=False)
+    if timeout is not TIMEOUT:  # as in `_refuse_ignored`
+        raise ValueError(
+            f"timeout is an option of {type(source).__name__} itself; the middleware's is for a"
+            " source that is text"
+        )
+    _require_colour(source, fingerprint, method, awaited)
     if method == "lookup":
-        return _users_own(source, timeout, awaited)
-    raise TypeError(
-        "source is the path of p0f's socket, 'syn', the URL of a store, a client such as P0f or"
-        f" AsyncP0f, or an object with a method lookup(ip_address); not {_shown(source)}"
-    )
+        look_up: Any = _look_up_async if awaited else _look_up
+        return Asked(source, partial(look_up, source), TIMEOUT, waits=True)
+    return Asked(source, fingerprint, getattr(source, "timeout", TIMEOUT), waits=True)
 
 
 def default_text() -> tuple[str, str]:
-    """The text that the process's environment has for a source, or 'syn'; and the name of both."""
+    """The text of the source where none is given, and the name under which it stands."""
     for name in ("P0F_SOURCE", "P0F_SOCKET"):
         if text := os.environ.get(name):
             return name, text
@@ -132,11 +126,7 @@ def default_text() -> tuple[str, str]:
 
 
 def _text(option: str, source: object) -> str | None:
-    """The text of a source that is given as text or as a path; None for any other.
-
-    Raises:
-        TypeError, ValueError: it stands for nothing.
-    """
+    """The text of a source that is given as text or as a path; None for any other."""
     if isinstance(source, os.PathLike) and _method(source) is None:
         source = os.fspath(source)
     if isinstance(source, bytes):
@@ -154,8 +144,8 @@ def _text(option: str, source: object) -> str | None:
 
 
 def _method(source: object) -> str | None:
-    """The method by which to ask: the one that the most derived class has, `fingerprint` if it has
-    both. If the class has neither, a method of the object itself, `lookup` first."""
+    # The most derived class decides, and `fingerprint` if it has both. If no class has either, a
+    # method of the object itself does.
     kind = source if isinstance(source, type) else type(source)
     for cls in kind.__mro__:
         for method in ("fingerprint", "lookup"):
@@ -167,16 +157,14 @@ def _method(source: object) -> str | None:
     return None
 
 
-def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> Asked:
-    """A source that never waits, such as `Syn`. It serves ASGI too, and is not awaited."""
+def _refuse_ignored(source: Any, rules: ProxyRules, timeout: float, grace: float) -> None:
     name = type(source).__name__
     # The default is recognised by its identity, so that an equal number, when given, is refused.
-    options = (
+    for option, is_default in (
         ("timeout", timeout is TIMEOUT),
         ("grace", grace is GRACE or grace == 0),
-    )
-    for option, left_out in options:
-        if not left_out:
+    ):
+        if not is_default:
             raise ValueError(
                 f"{option} is for sources that wait, and {name} answers at once: leave it out"
             )
@@ -185,55 +173,21 @@ def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> As
             f"{name}(header=...) is read from trusted_proxies alone, and there are none: name the"
             " proxy that writes it, trusted_proxies=[...]"
         )
-    return Asked(source, source.fingerprint, TIMEOUT, waits=False)
 
 
-def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
-    """One of our own sources that wait, or one with the same methods."""
-    _refuse_timeout(timeout, source)
-    _require_kind(source, "fingerprint", awaited)
-    patience = getattr(source, "timeout", TIMEOUT)
-    return Asked(source, source.fingerprint, patience, waits=True)
-
-
-def _users_own(source: Any, timeout: float, awaited: bool) -> Asked:
-    """A user's own object."""
-    _refuse_timeout(timeout, source)
-    _require_kind(source, "lookup", awaited)
-    look_up: Any = _look_up_async if awaited else _look_up
-    return Asked(source, partial(look_up, source), TIMEOUT, waits=True)
-
-
-def _refuse_timeout(timeout: float, source: object) -> None:
-    if timeout is not TIMEOUT:  # as in `_at_once`
-        raise ValueError(
-            f"timeout is an option of {type(source).__name__} itself; the middleware's is for a"
-            " source that is text"
-        )
-
-
-_OTHER_KIND = {
-    "P0f": "AsyncP0f",
-    "SharedSyn": "AsyncSharedSyn",
-    "AsyncP0f": "P0f",
-    "AsyncSharedSyn": "SharedSyn",
-}
-
-
-def _require_kind(source: object, method: str, awaited: bool) -> None:
-    """Raise TypeError if the source is awaited where it must not be, or the other way round."""
-    is_async = _is_coroutine_function(getattr(source, method))
-    name = type(source).__name__
-    if is_async == awaited:
+def _require_colour(source: object, function: Any, method: str, awaited: bool) -> None:
+    if _is_coroutine_function(function) == awaited:
         return
-    other = _OTHER_KIND.get(name)
+    name = type(source).__name__
+    other = name.removeprefix("Async") if name.startswith("Async") else f"Async{name}"
+    if name not in COLOURED:
+        other = f"an object whose {method} is {'a' if awaited else 'no'} coroutine function"
     if awaited:
-        other = other or f"an object whose {method} is a coroutine function"
         raise TypeError(
-            f"source is a blocking {name}, which would hold up the event loop: for ASGI use {other}"
+            f"source is a blocking {name}, which would hold up the event loop:"
+            f" for ASGI give {other}"
         )
-    other = other or f"an object whose {method} is no coroutine function"
-    raise TypeError(f"source is an {name}, which has to be awaited: for WSGI use {other}")
+    raise TypeError(f"source is an {name}, which has to be awaited: for WSGI give {other}")
 
 
 def is_awaited(source: Any) -> bool:
@@ -252,7 +206,6 @@ def _is_coroutine_function(function: Any) -> bool:
 
 
 def _look_up(source: Source, visitor: Visitor, _deadline: float) -> Outcome:
-    """Ask a user's own source, which knows no deadline."""
     info: Any = source.lookup(visitor.address or "")
     if info is not None and hasattr(info, "__await__"):
         if hasattr(info, "close"):

@@ -9,6 +9,7 @@ lookup, in the parent and in the children, got its own answer, and every child h
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401  its lock for forks is not safe while a thread imports it
 import faulthandler
 import gc
 import itertools

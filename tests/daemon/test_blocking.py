@@ -16,7 +16,7 @@ import pytest
 from p0f_middleware import P0f, P0fException, P0fTimeout
 from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import Pipeline
-from p0f_middleware._log import logger
+from p0f_middleware._public import logger
 from p0f_middleware.testing import FakeP0f
 
 from .clients import named_after
@@ -47,14 +47,6 @@ def hasty(fake_p0f: FakeP0f) -> Iterator[P0f]:
 def os_name(client: P0f, ip_address: str) -> str | None:
     info = client.lookup(ip_address)
     return info.os_name if info else None
-
-
-def test_it_is_closed_at_the_end_of_a_with_block(fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
-    with P0f(fake_p0f.socket_path, timeout=5) as client:
-        client.lookup(HOST)
-
-    assert connection.opened() <= before
 
 
 # Threads

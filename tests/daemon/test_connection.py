@@ -6,7 +6,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,55 +25,27 @@ def link(fake_p0f: FakeP0f) -> Iterator[Connection[None]]:
     link.release()
 
 
-@pytest.fixture
-def polls(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """Grows with each poll."""
+def test_after_an_unsuccessful_poll_polling_pauses(
+    link: Connection[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     polls: list[None] = []
     monkeypatch.setattr(connection, "_yield_processor", lambda: polls.append(None))
-    return polls
-
-
-def have_an_answer(link: Connection[None]) -> None:
-    link.send(make_query("192.0.2.1"))
-    wait_readable(link.sock.fileno(), 5)
-
-
-def test_an_answer_that_has_come_is_seen_at_the_first_poll(
-    link: Connection[None], polls: list[None]
-) -> None:
-    have_an_answer(link)
-
-    assert link.spin()
-    assert len(polls) == 1
-
-
-def test_after_an_unsuccessful_poll_polling_pauses(
-    link: Connection[None], polls: list[None], monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr(connection, "_MAX_SPIN_SHARE", 1e-6)
     assert not link.spin()
+    assert polls
     polls.clear()
-    have_an_answer(link)
+    link.send(make_query("192.0.2.1"))
+    wait_readable(link.sock.fileno(), 5)
 
     assert not link.spin()
     assert polls == []
     assert len(link.receive() or b"") == 232
 
 
-@pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.0001, 0.01])
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.01])
 def test_waiting_in_vain_ends_in_time(link: Connection[None], seconds: float) -> None:
     with pytest.raises(TimeoutError):
         link.wait_and_receive(time.monotonic() + seconds)
-
-
-@pytest.mark.parametrize("receive", [Connection.spin, Connection.receive])
-def test_a_connection_that_p0f_has_closed_is_lost(
-    link: Connection[None], fake_p0f: FakeP0f, receive: Callable[[Connection[None]], object]
-) -> None:
-    fake_p0f.stop()
-
-    with pytest.raises(ConnectionResetError):
-        receive(link)
 
 
 SENDING_TO_NOBODY = """
@@ -94,7 +66,7 @@ def test_sending_on_a_closed_connection_raises_no_signal(fake_p0f: FakeP0f) -> N
     subprocess.run([sys.executable, "-c", SENDING_TO_NOBODY, fake_p0f.socket_path], check=True)
 
 
-def test_closing_takes_no_longer_than_the_answers_that_are_pending(fake_p0f: FakeP0f) -> None:
+def test_closing_reads_the_answers_that_have_arrived(fake_p0f: FakeP0f) -> None:
     client = P0f(fake_p0f.socket_path, timeout=0.05)
     client.lookup("192.0.2.1")
     fake_p0f.stall()

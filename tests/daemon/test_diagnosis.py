@@ -48,11 +48,6 @@ def test_a_path_that_is_too_long_is_named_so() -> None:
         P0f("/run/" + "p" * 200).lookup("192.0.2.1")
 
 
-def test_a_file_that_is_no_socket_is_named_so(tmp_path: Path) -> None:
-    with pytest.raises(P0fUnavailable, match="is not a socket: use the path given to p0f with -s"):
-        P0f(tmp_path).lookup("192.0.2.1")
-
-
 def test_a_socket_of_another_kind_is_named_so(tmp_path: Path) -> None:
     path = tmp_path / "datagrams"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:

@@ -207,12 +207,6 @@ def test_grace_waits_for_p0f_to_see_the_client(fake_p0f: FakeP0f) -> None:
     assert fake_p0f.queries == [HOST] * 3
 
 
-def test_a_missing_socket_leaves_the_request_alone() -> None:
-    scope = trio.run(request_in_trio, P0fASGIMiddleware(keep_scope, "/nonexistent/p0f.sock"))
-
-    assert (scope["p0f.info"], scope["p0f.status"]) == (None, P0fStatus.UNAVAILABLE)
-
-
 def test_the_end_of_lifespan_closes_the_connection(fake_p0f: FakeP0f) -> None:
     app = P0fASGIMiddleware(keep_scope, fake_p0f.socket_path)
     before = connection.opened()

@@ -7,9 +7,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,20 +21,6 @@ from .. import own_network
 from .daemon import RealP0f
 
 ROOT = Path(__file__).parents[2]
-Start = Callable[..., RealP0f]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a p0f with options."""
-    with contextlib.ExitStack() as stack:
-
-        def start(*options: str, **place: Any) -> RealP0f:
-            p0f = RealP0f(tmp_path, *options, **place)
-            stack.callback(p0f.kill)
-            return p0f.start()
-
-        yield start
 
 
 def diagnosis(path: str, address: str | None = None, port: int | None = None) -> Finding:
@@ -43,10 +28,10 @@ def diagnosis(path: str, address: str | None = None, port: int | None = None) ->
     return list(examine_p0f(path, address, port))[-1]
 
 
-def test_all_is_well(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
-    p0f = start("-f", str(SIGNATURES))
-    p0f.introduce("127.8.8.8")
-    assert main(["doctor", "--socket", p0f.socket_path, "::ffff:127.8.8.8"]) == 0
+def test_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with RealP0f(tmp_path, "-f", str(SIGNATURES)) as p0f:
+        p0f.introduce("127.8.8.8")
+        assert main(["doctor", "--socket", p0f.socket_path, "::ffff:127.8.8.8"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line[:6].rstrip() for line in lines] == ["ok"] * 5
     assert f"p0f -i lo -s {p0f.socket_path} -f {SIGNATURES}" in lines[0]
@@ -63,12 +48,21 @@ def test_missing_file_and_the_socket_that_is_there(real_p0f: RealP0f) -> None:
     assert real_p0f.socket_path in found.text.partition("The p0f that runs here has")[2]
 
 
-def test_p0f_that_was_stopped(real_p0f: RealP0f) -> None:
-    real_p0f.pause()
-    assert real_p0f.alive
-    assert diagnosis(real_p0f.socket_path) == Finding(
-        False, f"p0f is stopped: continue it with kill -CONT {real_p0f.pid}"
-    )
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (RealP0f.kill, "nothing listens on {path}: p0f has ended; start it again"),
+        (RealP0f.pause, "p0f is stopped: continue it with kill -CONT {pid}"),
+        (lambda p0f: os.unlink(p0f.socket_path), "If somebody has deleted the file, restart p0f"),
+    ],
+)
+def test_a_p0f_that_cannot_be_asked(
+    real_p0f: RealP0f, break_it: Callable[[RealP0f], None], said: str
+) -> None:
+    break_it(real_p0f)
+    found = diagnosis(real_p0f.socket_path)
+    assert found.ok is False
+    assert said.format(path=real_p0f.socket_path, pid=real_p0f.pid) in found.text
 
 
 @pytest.mark.parametrize("proc", [True, False])
@@ -89,18 +83,18 @@ def test_p0f_that_is_full_is_not_bothered(
     assert (full if proc else "API connections may be in use") in found.text
 
 
-def test_filter_without_the_sites_port(start: Start) -> None:
-    path = start("tcp port 443").socket_path
-    found = diagnosis(path, port=8000)
+def test_filter_without_the_sites_port(tmp_path: Path) -> None:
+    with RealP0f(tmp_path, "tcp port 443") as p0f:
+        found = diagnosis(p0f.socket_path, port=8000)
+        assert diagnosis(p0f.socket_path, port=443).ok
+        assert diagnosis(p0f.socket_path).ok is None
     assert found.ok is False
     assert "does its filter leave them out (tcp port 443)" in found.text
-    assert diagnosis(path, port=443).ok
-    assert diagnosis(path).ok is None
 
 
-def test_p0f_in_a_container_sees_what_passes_there(start: Start) -> None:
-    p0f = start(interface="any", runner=own_network.COMMAND)
-    found = diagnosis(p0f.socket_path)
+def test_p0f_in_a_container_sees_what_passes_there(tmp_path: Path) -> None:
+    with RealP0f(tmp_path, interface="any", runner=own_network.COMMAND) as p0f:
+        found = diagnosis(p0f.socket_path)
     assert found.ok is False
     assert found.text.endswith("or has its container another network?")
 
@@ -114,14 +108,9 @@ from p0f_middleware._commands.doctor_p0f import examine_p0f
 from tests.real.daemon import RealP0f
 for command in ("link add eth9 type veth peer eth8", "link set eth9 up"):
     subprocess.run(["ip", *command.split()], check=True)
-p0f = RealP0f(Path({str(tmp_path)!r}), interface="eth9")
-try:
-    p0f.start()
-    *_, capture, address = examine_p0f(p0f.socket_path, "127.0.0.1", None)
-finally:
-    p0f.kill()
-print(capture.ok, capture.text)
-print(address.ok, address.text)
+with RealP0f(Path({str(tmp_path)!r}), interface="eth9") as p0f:
+    for found in list(examine_p0f(p0f.socket_path, "127.0.0.1", None))[-2:]:
+        print(found.ok, found.text)
 """
     command = [*own_network.COMMAND, sys.executable, "-c", program]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
@@ -130,13 +119,6 @@ print(address.ok, address.text)
     assert capture.startswith("None p0f captures on eth9 but does not see this machine's")
     assert address.startswith("False p0f has not seen 127.0.0.1.")
     assert address.endswith("do not pass eth9 (this machine's own pass lo)")
-
-
-def test_socket_file_that_was_deleted(real_p0f: RealP0f) -> None:
-    os.unlink(real_p0f.socket_path)
-    found = diagnosis(real_p0f.socket_path)
-    assert found.ok is False
-    assert "If somebody has deleted the file, restart p0f" in found.text
 
 
 def test_socket_that_an_ended_p0f_has_left(real_p0f: RealP0f, tmp_path: Path) -> None:
