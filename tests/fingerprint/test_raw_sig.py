@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware.fingerprint.packet import QUIRKS, read_options, read_syn
+from p0f_middleware.fingerprint.packet import QUIRKS, read_syn
 from p0f_middleware.fingerprint.raw_sig import Window, raw_sig, read_raw_sig, traits_of
 
 from .corpus import mutated
@@ -40,7 +40,7 @@ def test_a_text_tells_what_its_syn_has(seed: int) -> None:
         if read is None:
             continue
         shape = read[2]
-        own = traits_of(shape, read_options(shape[-1]))
+        own = traits_of(shape)
         text = raw_sig(own)
         traits = read_raw_sig(text)
         assert traits is not None, text
@@ -181,4 +181,4 @@ def test_a_syn_is_written_as_p0f_writes_it() -> None:
     read = read_syn(ipv4(tcp(options("mss,sok,ts,nop,ws")), ttl=57))
     assert read is not None
     shape = read[2]
-    assert raw_sig(traits_of(shape, read_options(shape[-1]))) == LINUX
+    assert raw_sig(traits_of(shape)) == LINUX

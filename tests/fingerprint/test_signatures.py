@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware.fingerprint.packet import QUIRKS
-from p0f_middleware.fingerprint.signatures import Label, Signature, SignatureError, load, parse
+from p0f_middleware.fingerprint.signatures import Label, Signature, load, parse
 
 INSTALLED = Path("/etc/p0f/p0f.fp")
 
@@ -187,20 +187,20 @@ def test_line_ends_do_not_matter(line_end: str) -> None:
     ids=range(20),
 )
 def test_a_malformed_line_is_named_with_file_and_number(text: str, line: int) -> None:
-    with pytest.raises(SignatureError, match=rf"^some\.fp:{line}: "):
+    with pytest.raises(ValueError, match=rf"^some\.fp:{line}: "):
         parse(text, "some.fp")
 
 
 @pytest.mark.parametrize("signature", REFUSED, ids=range(len(REFUSED)))
 def test_a_malformed_signature_is_named_with_file_and_number(signature: str) -> None:
-    with pytest.raises(SignatureError, match=r"^some\.fp:4: "):
+    with pytest.raises(ValueError, match=r"^some\.fp:4: "):
         parse(request(signature), "some.fp")
 
 
 def test_loading_names_the_file_in_errors(tmp_path: Path) -> None:
     file = tmp_path / "bad.fp"
     file.write_text("[mtu]\nsig = 1\n")
-    with pytest.raises(SignatureError, match=r"bad\.fp:2: "):
+    with pytest.raises(ValueError, match=r"bad\.fp:2: "):
         load(file)
 
 
@@ -227,7 +227,7 @@ def test_blanks_may_stand_around_classes(classes: str) -> None:
     "classes", ["unix,", "unix,win,", "", "unix ,win", "\u00fcnix", "unix,\fwin"]
 )
 def test_other_classes_are_refused(classes: str) -> None:
-    with pytest.raises(SignatureError, match=r":1: malformed class"):
+    with pytest.raises(ValueError, match=r":1: malformed class"):
         parse(f"classes = {classes}\n")
 
 
@@ -250,7 +250,7 @@ def test_a_name_may_be_latin_1_or_utf_8(flavor: bytes, tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_named_in_the_error(bom: bytes, tmp_path: Path) -> None:
     file = tmp_path / "bom.fp"
     file.write_bytes(bom + SEEN.encode())
-    with pytest.raises(SignatureError, match=r"bom\.fp:1: .*BOM"):
+    with pytest.raises(ValueError, match=r"bom\.fp:1: .*BOM"):
         load(file)
 
 
