@@ -79,17 +79,15 @@ class Matcher:
         if fuzzy and found and found.label.userland:
             # p0f 3.09b counts this as no match, and then does not compute the distance.
             found, fuzzy, distance = None, False, 0
+        if not traits.hops_known:
+            distance = None
         link_mtu = None if found and found.label.userland else _link_mtu(traits)
-        return Verdict(
-            text,
-            found.label if found else None,
-            fuzzy,
-            distance if traits.hops_known else None,
-            found is not None and found.any_lower_ttl,
-            self._links.get(link_mtu) if link_mtu else None,
-            link_mtu,
-            found.seen if found and not fuzzy else None,
-        )
+        link = self._links.get(link_mtu) if link_mtu else None
+        if found is None:
+            return Verdict(text, None, False, distance, False, link, link_mtu)
+        seen = None if fuzzy else found.seen
+        any_ttl = found.any_lower_ttl
+        return Verdict(text, found.label, fuzzy, distance, any_ttl, link, link_mtu, seen)
 
     def _find(self, traits: Traits, window: Window) -> _Found:
         quirks, ttl = traits.quirks, traits.ttl
@@ -144,7 +142,7 @@ def _rank(found: _Found) -> tuple[int, int]:
     return (2 if fuzzy else int(signature.label.generic)), signature.line
 
 
-def _distance(found: Signature | None, ttl: int) -> int:
+def _distance(found: Signature | None, ttl: int) -> int | None:
     if found and (found.any_lower_ttl or 0 <= found.ttl - ttl <= MAX_DISTANCE):
         return found.ttl - ttl
     return DISTANCES[ttl]

@@ -52,18 +52,9 @@ def traits_of(shape: Shape) -> Traits:
     mss, scale, timestamp, layout, option_quirks = read_options(option_bytes)
     headers = 40 + len(option_bytes) + (20 if version == 6 else ip_options)
     multiple = _multiple(size, version, mss, timestamp, headers)
+    windows, quirks = (Window(size, multiple, size),), quirks | option_quirks
     return Traits(
-        version,
-        ttl,
-        True,
-        True,
-        ip_options,
-        mss,
-        (Window(size, multiple, size),),
-        scale,
-        layout,
-        quirks | option_quirks,
-        payload,
+        version, ttl, True, True, ip_options, mss, windows, scale, layout, quirks, payload
     )
 
 
