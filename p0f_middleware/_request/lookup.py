@@ -44,11 +44,7 @@ _logged: set[type[Exception]] = set()
 
 
 class BaseLookup:
-    """A middleware's lookups, but for how they wait. P0fWSGIMiddleware documents the options.
-
-    Raises:
-        ValueError: an option has an invalid value.
-    """
+    """A middleware's lookups, but for how they wait. P0fWSGIMiddleware documents the options."""
 
     def __init__(
         self, asked: Asked, rules: ProxyRules, *, grace: float, hold: float, claims: bool
