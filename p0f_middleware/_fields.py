@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from ._public import public
 
@@ -83,6 +83,7 @@ class Field(Generic[T]):
         @overload
         def __get__(self, info: object, owner: type[Any]) -> T: ...
         def __get__(self, info: object | None, owner: type[Any]) -> Field[T] | T: ...
+        def __set__(self, info: object, value: NoReturn) -> None: ...
 
     def as_property(self, offset: int) -> property:
         """The property of a field that stands at `offset`."""

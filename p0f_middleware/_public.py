@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -16,6 +16,9 @@ ClassT = TypeVar("ClassT", bound=type)
 def public(cls: ClassT) -> ClassT:
     """A class decorator: pickles, tracebacks and reprs say `p0f_middleware.P0fInfo`, a name that
     stays, and not the module in which the class is written."""
+    # `typing.get_type_hints`, which FastAPI and pydantic call, would look names up over there.
+    hints = get_type_hints(cls)
+    cls.__annotations__ = {name: hints[name] for name in vars(cls).get("__annotations__", ())}
     cls.__module__ = "p0f_middleware"
     return cls
 

@@ -289,7 +289,7 @@ def test_a_copy_of_it_is_its_equal(info: P0fInfo, copy_it: Any) -> None:
 
 def test_an_attribute_cannot_be_set(info: P0fInfo) -> None:
     with pytest.raises(AttributeError, match="P0fInfo is immutable: cannot set os_name"):
-        info.os_name = "Windows"  # type: ignore[misc]
+        info.os_name = "Windows"  # type: ignore[assignment]
 
 
 def test_an_attribute_cannot_be_added(info: P0fInfo) -> None:

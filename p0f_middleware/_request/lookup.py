@@ -53,8 +53,8 @@ class BaseLookup:
     def __init__(
         self, asked: Asked, rules: ProxyRules, *, grace: float, hold: float, claims: bool
     ) -> None:
-        self.source = asked.source
-        self.rules = rules
+        self.source: Any = asked.source
+        self.rules: ProxyRules = rules
         self._fingerprint = asked.fingerprint
         self._waits = asked.waits
         # Whose SYN a proxy sends along says itself who the client is.

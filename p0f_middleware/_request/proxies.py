@@ -40,7 +40,7 @@ class TrustedProxies:
 
     def __init__(self, trusted: Trusted | Iterable[Trusted]) -> None:
         entries = _entries(trusted)
-        self.unix = UNIX in entries
+        self.unix: bool = UNIX in entries
         self._networks = [_network(entry) for entry in entries if entry != UNIX]
         self._trusts = lru_cache(CACHED)(self._is_in_a_network)
 
@@ -85,9 +85,9 @@ class ProxyRules:
         client_header: str = CLIENT_HEADER,
         client_port_header: str | None = None,
     ) -> None:
-        self.trusted = TrustedProxies(trusted_proxies)
-        self.active = bool(self.trusted)
-        self.client_header = header_name("client_header", client_header)
+        self.trusted: TrustedProxies = TrustedProxies(trusted_proxies)
+        self.active: bool = bool(self.trusted)
+        self.client_header: str = header_name("client_header", client_header)
         self._hops = hops_reader(client_header)
         self.client_port_header = client_port_header
         if client_port_header is not None:

@@ -16,7 +16,7 @@ import redis
 
 from tests.shared.stores import SERVER, RealStore
 
-from .edges import ROOT, Agent, cable, environment, haproxy, namespaces, run, servers
+from .edges import ROOT, Agent, cable, environment, namespaces, proxy, run, servers
 
 pytestmark = pytest.mark.needs("root", "ip", SERVER)
 CLIENT, EDGE, APP = (f"p0f-{os.getpid()}-{name}" for name in ("cl", "ed", "ap"))
@@ -50,7 +50,7 @@ def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Pat
     gunicorn, _ = servers(tmp_path, "10.9.2.2:8000", 1)
     store = [SERVER, "--bind", "10.9.2.2", "--protected-mode", "no", "--save", "", "--dir",
              str(tmp_path)]  # fmt: skip
-    edge = haproxy(tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
+    edge = proxy("haproxy", tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
     agent = ("--interface", "any", "--port", "8080", "--store", store_url)
     with (
         _running(tmp_path, "store", [*inside(APP), *store]),
@@ -97,14 +97,14 @@ def test_syns_with_any_vlan_tags_are_seen(
 
 
 def test_an_interface_that_is_made_again_ends_the_edge(tmp_path: Path) -> None:
-    again = (("add", "p0f0", "type", "veth", "peer", "name", "p0f1"), ("set", "p0f0", "up"))
+    again = ["add p0f0 type veth peer name p0f1", "set p0f0 up"]
     with namespaces(EDGE):
         for words in again:
-            run("ip", "-n", EDGE, "link", *words)
+            run("ip", "-n", EDGE, "link", *words.split())
         options = ("--interface", "p0f0", "--port", "443", "--store", "redis://127.0.0.1:1/0")
         with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
-            for words in (("del", "p0f0"), *again):
-                run("ip", "-n", EDGE, "link", *words)
+            for words in ("del p0f0", *again):
+                run("ip", "-n", EDGE, "link", *words.split())
             agent.wait_for("p0f-middleware: the")  # "... interface p0f0 was", or "there is no ..."
 
 

@@ -42,7 +42,7 @@ def answer(port: int, **options: Any) -> dict[str, Any]:
     return found
 
 
-def system(port: int, **options: Any) -> str | None:
+def system(port: int, **options: Any) -> Any:
     """What the application is told at once."""
     found = answer(port, **options)
     return found["info"] and found["info"]["os_name"]

@@ -322,6 +322,7 @@ def test_a_user_agent_that_lies_is_seen(farm: Farm, name: str, system: str) -> N
 @pytest.mark.parametrize("name", ["hypercorn asyncio", "hypercorn trio"])
 def test_http_2_requests_of_a_connection_are_told_its_syn(farm: Farm, name: str) -> None:
     place = farm.place(name, "tls")
+    assert place.tls is not None
     with httpx.Client(http2=True, verify=place.tls) as client:
         first, second = (client.get(f"https://localhost:{place.port}/") for _ in range(2))
     assert first.http_version == "HTTP/2"

@@ -186,6 +186,49 @@ def test_lookups_wait_for_two_round_trips_at_most_and_for_nobody_elses(connect: 
     assert took < 3 * ROUND_TRIP + SLACK
 
 
+@needs_store
+def test_where_no_thread_can_be_had_a_thread_asks_itself_and_a_task_is_told(
+    store: RealStore, contents: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents.set(CONNECTION, syn(CLIENT, PORT))
+    blocking, awaited = Blocking(store.url, timeout=LONG), InALoop(store.url, timeout=LONG)
+    monkeypatch.setattr(threading, "Thread", NoThread)
+    try:
+        assert blocking.ask(visitor).status is P0fStatus.OK
+        with pytest.raises(P0fUnavailable, match="no thread today"):
+            awaited.ask(visitor)
+    finally:
+        blocking.close()
+        awaited.close()
+
+
+class NoThread(threading.Thread):
+    def start(self) -> None:
+        raise RuntimeError("no thread today")
+
+
+@needs_store
+@pytest.mark.usefixtures("retry_at_once")
+def test_a_signal_handler_that_raises_while_a_thread_is_started_is_got_over(
+    store: RealStore, contents: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Blocking(store.url, timeout=SHORT)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "Thread", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            source.ask(visitor)
+    with pytest.raises(P0fTimeout):
+        source.ask(visitor)
+
+    assert _eventually(source).status is P0fStatus.NO_MATCH
+    source.close()
+
+
+class Interrupted(threading.Thread):
+    def start(self) -> None:
+        raise KeyboardInterrupt
+
+
 # The store away, slow, full, and something else
 
 
@@ -198,11 +241,13 @@ def test_a_store_that_is_not_there_is_unavailable_at_once(connect: Connect, plac
 
 
 @needs_store
+@pytest.mark.parametrize("connected", [True, False])
 def test_a_stopped_store_costs_the_timeout_once(
-    connect: Connect, store: RealStore, contents: redis.Redis
+    connect: Connect, store: RealStore, contents: redis.Redis, connected: bool
 ) -> None:
     source = connect(store.url, timeout=SHORT)
-    source.ask(visitor)
+    if connected:
+        source.ask(visitor)
     store.stop()
     try:
         began = time.monotonic()
@@ -215,23 +260,6 @@ def test_a_stopped_store_costs_the_timeout_once(
         store.resume()
 
     assert 0.9 * SHORT <= took < SHORT + SLACK
-
-
-@needs_store
-def test_a_stopped_store_costs_a_new_source_the_timeout_once(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
-    source = connect(store.url, timeout=SHORT)
-    store.stop()
-    try:
-        began = time.monotonic()
-        with pytest.raises(P0fTimeout):
-            source.ask(visitor)
-        took = time.monotonic() - began
-    finally:
-        store.resume()
-
-    assert took < SHORT + SLACK
 
 
 @needs_store
