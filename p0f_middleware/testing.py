@@ -22,7 +22,8 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, MutableMapping
+from collections import UserDict
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from ._address import client_address
@@ -58,6 +59,27 @@ def _make_folder() -> str:
     raise OSError("no folder for a Unix socket can be made: set TMPDIR to a shorter folder")
 
 
+class _Hosts(UserDict[Any, P0fInfo]):
+    def __setitem__(self, address: object, info: P0fInfo) -> None:
+        self.data[self._key(address)] = info
+
+    def __getitem__(self, address: object) -> P0fInfo:
+        return self.data[self._key(address)]
+
+    def __delitem__(self, address: object) -> None:
+        del self.data[self._key(address)]
+
+    def __contains__(self, address: object) -> bool:
+        return client_address(str(address)) in self.data
+
+    @staticmethod
+    def _key(address: object) -> str:
+        canonical = client_address(str(address))
+        if canonical is None:
+            raise ValueError(f"hosts has IP addresses of hosts as keys; {address!r} is not one")
+        return canonical
+
+
 class FakeP0f:
     """A p0f that knows the hosts in `hosts`. Use it as a context manager, or `start` and `stop` it.
 
@@ -76,8 +98,7 @@ class FakeP0f:
     ) -> None:
         self._folder = None if socket_path else _make_folder()
         self.socket_path: str = os.fspath(socket_path or f"{self._folder}/p0f.sock")
-        self.hosts: MutableMapping[Any, P0fInfo] = {}
-        """The hosts it knows, by IP address: text in any spelling, or an object of `ipaddress`."""
+        self._hosts = _Hosts()
         self.default = default
         self.queries: list[str] = []
         """The addresses of the queries so far, in order."""
@@ -87,6 +108,20 @@ class FakeP0f:
         self._respond: Callable[[str], bytes] | None = None
         self._stalled = self._full = False
         self._thread: threading.Thread | None = None
+
+    @property
+    def hosts(self) -> MutableMapping[Any, P0fInfo]:
+        """The hosts it knows, by IP address: text in any spelling, or an object of `ipaddress`. It
+        can be set to another mapping.
+
+        Raises:
+            ValueError: a key is not the IP address of a host.
+        """
+        return self._hosts
+
+    @hosts.setter
+    def hosts(self, hosts: Mapping[Any, P0fInfo]) -> None:
+        self._hosts = _Hosts(hosts)
 
     def start(self) -> FakeP0f:
         """Listen. Replaces the socket file, as p0f does."""
@@ -200,5 +235,4 @@ class FakeP0f:
         self.queries.append(ip_address)
         if self._respond is not None:
             return self._respond(ip_address)
-        known = {client_address(str(key)): info for key, info in dict(self.hosts).items()}
-        return write_answer(known.get(ip_address, self.default), self._dialect)
+        return write_answer(self._hosts.get(ip_address, self.default), self._dialect)

@@ -80,9 +80,17 @@ def test_it_knows_the_hosts_that_a_test_gives_it(fake_p0f: FakeP0f, peer: Peer) 
 def test_a_host_is_found_by_any_spelling_of_its_address(
     fake_p0f: FakeP0f, peer: Peer, asked: str, spelling: Any
 ) -> None:
-    fake_p0f.hosts["testclient"] = P0fInfo()
     fake_p0f.hosts[spelling] = SAMPLE
+    assert asked in fake_p0f.hosts
     assert read_answer(peer.ask(asked), P0F_3) == SAMPLE
+
+
+@pytest.mark.parametrize("name", ["testclient", "", "0.0.0.0", "192.0.2.0/24", None])
+def test_a_host_without_an_ip_address_is_refused(fake_p0f: FakeP0f, name: Any) -> None:
+    with pytest.raises(ValueError, match="is not one"):
+        fake_p0f.hosts[name] = SAMPLE
+    with pytest.raises(ValueError, match="is not one"):
+        fake_p0f.hosts = {name: SAMPLE}
 
 
 def test_it_knows_no_other_hosts(peer: Peer) -> None:
