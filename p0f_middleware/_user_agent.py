@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 __all__ = [
     "APPLE",
@@ -40,28 +40,6 @@ LONGEST = 320
 """Characters of a User-Agent that are read and remembered; browsers send 60 to 300."""
 REMEMBERED = 1024
 """User-Agents whose reading is remembered. Together with LONGEST it bounds the memory."""
-
-
-class ClientClaims(NamedTuple):
-    """What a request says of itself: headers as the server gives them (WSGI text, ASGI bytes, of
-    any length and content), None for one that was not sent.
-
-    Attributes:
-        user_agent: User-Agent.
-        platform: Sec-CH-UA-Platform.
-        scheme: "https" or "http"; None if it is not known, or if browsers leave out client hints in
-            such a request.
-        via: Via, unless a trusted proxy may have written it.
-        forwarded: a header that names a client, from a peer that is not a trusted proxy.
-        purpose: Sec-Purpose.
-    """
-
-    user_agent: Any = None
-    platform: Any = None
-    scheme: Any = None
-    via: Any = None
-    forwarded: Any = None
-    purpose: Any = None
 
 
 class UserAgent(NamedTuple):
@@ -96,7 +74,8 @@ def read_headers(
     forwarded: object = None,
     purpose: object = None,
 ) -> Headers:
-    """What the headers of `ClientClaims` claim. Anything that is no header claims nothing."""
+    """What a request's headers claim, by the names of `check_claim`. They may be WSGI's text or
+    ASGI's bytes, of any length; anything else claims nothing."""
     agent = read_user_agent(user_agent)
     route: Route = "unknown"
     if via or forwarded or (purpose and "anonymous-client-ip" in _text(purpose)):

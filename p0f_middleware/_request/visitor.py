@@ -11,16 +11,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._address import Endpoint, endpoint, port_number
-from .._user_agent import ClientClaims
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
 from ..syn.kernel import Socket, is_unix
 from .proxies import Client, ProxyRules
 
 __all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor"]
+
+
+class ClientClaims(NamedTuple):
+    """What a request says of itself and of its way here, by the names of `check_claim`: headers as
+    the server gives them, of any length and content; None for one that was not sent."""
+
+    user_agent: Any = None
+    platform: Any = None
+    scheme: Any = None
+    via: Any = None
+    forwarded: Any = None
+    purpose: Any = None
 
 
 _SCHEMES = {"http": "http", b"http": "http", "https": "https", b"https": "https"}

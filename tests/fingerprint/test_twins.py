@@ -92,13 +92,13 @@ def example(signature: Signature) -> Shape:
 
 
 def rests_on_what_ipv6_lacks(signature: Signature) -> bool:
-    """Devices that never set DF, a layout that only DF and id tell from Windows's, and Windows
-    where only its own TTL tells it from a relay."""
+    """Devices that never set DF, a layout that only DF and id tell from Windows's, Windows where
+    only its own TTL tells it from a relay, and Google, which only its id tells from Android."""
     flavor = signature.label.flavor
     return (
         signature.label.name == "Embedded device"
         or (signature.label.generic and flavor == "options removed")
-        or (signature.version == 4 and flavor == "with timestamps")
+        or (signature.version == 4 and flavor in ("with timestamps", "Google"))
     )
 
 
