@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from .._address import Endpoint, endpoint, port_number
+from .._user_agent import header_text
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
 from ..syn.kernel import Socket, is_unix
@@ -167,7 +168,7 @@ class BaseVisitor(Visitor):
             # The proxy may have written these two itself, and alone knows how the client came.
             via = forwarded = None
             scheme = _SCHEMES.get(proxy_scheme)
-        elif forwarded is not None and (self.peer_address or "-") in _text(forwarded):
+        elif forwarded and self.peer_address in header_text(forwarded).replace(",", " ").split():
             forwarded = None  # the server has put it in the peer's place, or nobody else is named
         if platform is None and scheme == "https" and self._is_sent_without_hints():
             scheme = None
@@ -329,10 +330,6 @@ class ASGIVisitor(BaseVisitor):
             return True
         path = server[0] if isinstance(server, (tuple, list)) and server else None
         return isinstance(path, str) and path.startswith(("/", "@", "\0"))
-
-
-def _text(header: Any) -> str:
-    return header if isinstance(header, str) else bytes(header).decode("latin-1")
 
 
 @cache
