@@ -3,9 +3,9 @@
     python -m tests.bare_debian bookworm trixie        # as root; needs debootstrap and unshare
 
 For each release it makes a minimal system in a folder, copies the tracked files of this repository
-into it, and types README's commands there as an ordinary user: the first must serve its visitor's
-fingerprint, the second must pass the tests. It takes some minutes for each, so it is not part of
-every CI run.
+into it, and types README's commands there: as an ordinary user the first must serve its visitor's
+fingerprint, and both as that user and as root the second must pass the tests. It takes some minutes
+for each, so it is not part of every CI run.
 
 The mounts are made in a mount namespace of each command's own, so they are gone when it ends,
 whatever ends it. pip is configured there as it is on this machine.
@@ -38,7 +38,7 @@ PACKAGES = "ca-certificates,python3-venv"
 SCRIPTS = Path("/usr/share/debootstrap/scripts")
 USER = 1000
 HOME = Path("/home/newcomer")
-"""Of the ordinary user who types the commands, inside of the system."""
+"""Of who types the commands, inside of the system."""
 COPY = HOME / "p0f_middleware"
 """The copy of the repository there."""
 _ENTER = """
@@ -89,8 +89,9 @@ def try_commands(release: str, root: Path) -> None:
     assert not (root / "usr/bin/cc").exists(), "a bare system has no compiler"
     version = subprocess.check_output(_inside(root, "python3 --version"), text=True).strip()
     print(f"{release}: {version}; {show_fingerprint(root)}", flush=True)
-    status = subprocess.call(_inside(root, TESTS))
-    assert status == 0, f"the second command exited with {status}"
+    for user in (USER, 0):
+        status = subprocess.call(_inside(root, TESTS, user))
+        assert status == 0, f"as user {user} the second command exited with {status}"
     print(f"{release}: {version}; both commands of README work", flush=True)
 
 
@@ -148,12 +149,12 @@ def show_fingerprint(root: Path) -> str:
     return f"the page shows {answer['info']['os_name']}, {answer['info']['raw_sig']}"
 
 
-def _inside(root: Path, command: str) -> list[str]:
-    """A command line that runs `command` inside of the system, as an ordinary user, in the copy."""
+def _inside(root: Path, command: str, user: int = USER) -> list[str]:
+    """A command line that runs `command` inside of the system, in the copy."""
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     script = _ENTER.format(
         root=shlex.quote(str(root)),
-        user=USER,
+        user=user,
         home=HOME,
         environment=" ".join(f"{name}={shlex.quote(value)}" for name, value in pip.items()),
         command=shlex.quote(f"cd {COPY} && {command}"),
