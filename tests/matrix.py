@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 
 from .servers import BIN, Place
 
-WSGI = "tests.real.wsgi_site:application"
-ASGI = "tests.real.asgi_site:application"
+WSGI = "tests.real.app:wsgi"
+ASGI = "tests.real.app:asgi"
 
 
 class Options(NamedTuple):
@@ -38,17 +38,17 @@ SCRIPT = Options("127.0.0.1 {port}", ":: {port}", "unix://{path} 0")
 _WERKZEUG = """
 import sys
 from werkzeug.serving import run_simple
-from tests.real.wsgi_site import application
-run_simple(sys.argv[1], int(sys.argv[2]), application, threaded=True)
+from tests.real.app import wsgi
+run_simple(sys.argv[1], int(sys.argv[2]), wsgi, threaded=True)
 """
 _WSGIREF = """
 import socket, sys
 from wsgiref.simple_server import WSGIServer, make_server
-from tests.real.wsgi_site import application
+from tests.real.app import wsgi
 class IPv6Server(WSGIServer):
     address_family = socket.AF_INET6
 host, port = sys.argv[1], int(sys.argv[2])
-make_server(host, port, application, IPv6Server if ":" in host else WSGIServer).serve_forever()
+make_server(host, port, wsgi, IPv6Server if ":" in host else WSGIServer).serve_forever()
 """
 _HOME = shlex.quote(sys.prefix)
 _PYTHON = f"{shlex.quote(sys.executable)} -c"

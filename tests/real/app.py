@@ -1,5 +1,6 @@
 """The application of these tests: `wsgi`, `asgi`, `asgi_inside` say what they are told, as JSON.
 
+Under /bare no middleware is around it, and …/page is a response that none may change.
 P0F_TEST_SOURCE is a source as text; without it there is a Syn, with the options in P0F_TEST_SYN.
 P0F_TEST_MIDDLEWARE has the middleware's options, and P0F_TEST_LOADED the name of a file that is
 made once this is loaded.
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +25,15 @@ source: Any = os.environ.get("P0F_TEST_SOURCE") or Syn(**syn)
 options: dict[str, Any] = json.loads(os.environ.get("P0F_TEST_MIDDLEWARE", "{}"))
 
 
-def outcome(told: Any) -> bytes:
+PAGE_HEADERS = [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+PAGE = [f"{n}: {'x' * n}\n".encode() for n in range(100)]
+
+
+def outcome(told: Any, peer: str | None) -> bytes:
     info, claim = told["p0f.info"], told["p0f.claim"]
     answer = {
         "pid": os.getpid(),
+        "peer": peer,
         "info": info and info.as_dict(),
         "claim": claim and claim.as_dict(),
         "status": told["p0f.status"],
@@ -36,7 +43,11 @@ def outcome(told: Any) -> bytes:
 
 
 def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    body = outcome(environ)
+    if environ["PATH_INFO"].endswith("/page"):
+        digest = sha256(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        start_response("409 Conflict", [*PAGE_HEADERS, ("X-Digest", digest.hexdigest())])
+        return (chunk for chunk in PAGE)
+    body = outcome(environ, environ.get("REMOTE_ADDR"))
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 
@@ -47,20 +58,46 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
-    elif scope["type"] == "websocket":
+        return
+    peer = scope["client"] and scope["client"][0]
+    if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": outcome(scope).decode()})
+        await send({"type": "websocket.send", "text": outcome(scope, peer).decode()})
         await receive()  # the client closes: Hypercorn on trio dies if both sides do so at once
+    elif scope["path"].endswith("/page"):
+        digest, more = sha256(), True
+        while more:
+            message = await receive()
+            digest.update(message.get("body", b""))
+            more = message.get("more_body", False)
+        await respond(send, 409, [*PAGE_HEADERS, ("X-Digest", digest.hexdigest())], PAGE)
     else:
-        body = outcome(scope)
-        headers = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        body = outcome(scope, peer)
+        await respond(send, 200, [("Content-Length", str(len(body)))], [body])
 
 
-wsgi: WSGIApplication = P0fWSGIMiddleware(wsgi_app, source, **options)
-asgi = P0fASGIMiddleware(asgi_app, source, **options)
+async def respond(
+    send: Any, status: int, named: list[tuple[str, str]], chunks: list[bytes]
+) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in named]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    for chunk in chunks[:-1]:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": chunks[-1]})
+
+
+_wsgi: WSGIApplication = P0fWSGIMiddleware(wsgi_app, source, **options)
+_asgi = P0fASGIMiddleware(asgi_app, source, **options)
+
+
+def wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    app = wsgi_app if environ["PATH_INFO"].startswith("/bare/") else _wsgi
+    return app(environ, start_response)
+
+
+async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    await (asgi_app if scope.get("path", "").startswith("/bare/") else _asgi)(scope, receive, send)
 
 
 async def asgi_inside(scope: Any, receive: Any, send: Any) -> None:

@@ -61,7 +61,12 @@ def site(
     unix = str(folder / "http.sock") if server.unix else None
     if unix:
         commands[unix] = server.command_line(server.options.unix, unix)
-    env = {"P0F_SOCKET": p0f.socket_path, "PYTHONPATH": str(ROOT)}
+    options = {"timeout": 5, "grace": 5, "trusted_proxies": ["unix:"]}
+    env = {
+        "P0F_TEST_SOURCE": p0f.socket_path,
+        "P0F_TEST_MIDDLEWARE": json.dumps(options),
+        "PYTHONPATH": str(ROOT),
+    }
     with serve_all(commands, cwd=folder, env=env):
         yield Site(server, ipv4, every_address, unix)
 
@@ -75,29 +80,30 @@ def stranger() -> str:
     return f"127.9.{next(_hosts) // 250}.{next(_hosts) % 250 + 1}"
 
 
-def peer(place: Place, path: str = "/p0f/peer", **options: Any) -> dict[str, Any]:
-    """What the application knows of its client."""
+def told(place: Place, path: str = "/", **options: Any) -> dict[str, Any]:
+    """What the application knows of its client: the server's word, the status, the system."""
     response = exchange(place, path, **options)
     assert response.status == 200, response.body
-    found: dict[str, Any] = json.loads(response.body)
-    return found
+    return in_short(response.body)
+
+
+def in_short(answer: str | bytes) -> dict[str, Any]:
+    found = json.loads(answer)
+    system = found["info"] and found["info"]["os_name"]
+    return {"peer": found["peer"], "status": found["status"], "os_name": system}
+
+
+def linux_at(peer: str | None) -> dict[str, Any]:
+    return {"peer": peer, "status": "ok", "os_name": "Linux"}
 
 
 def test_first_request_over_ipv4(site: Site, stranger: str, record_property: Record) -> None:
-    assert peer(site.ipv4, source=stranger) == {
-        "peer": stranger,
-        "status": "ok",
-        "os_name": "Linux",
-    }
+    assert told(site.ipv4, source=stranger) == linux_at(stranger)
     record_property("IPv4", "yes")
 
 
 def test_ipv6(site: Site, record_property: Record) -> None:
-    assert peer(site.every_address, host="::1") == {
-        "peer": "::1",
-        "status": "ok",
-        "os_name": "Linux",
-    }
+    assert told(site.every_address, host="::1") == linux_at("::1")
     record_property("IPv6", "yes")
 
 
@@ -106,26 +112,20 @@ def test_ipv4_client_of_a_socket_for_all_addresses(
 ) -> None:
     if site.server.mapped is None:
         with pytest.raises(ConnectionRefusedError):
-            peer(site.every_address, source=stranger)
+            told(site.every_address, source=stranger)
         record_property("IPv4 over `[::]`", "listens for IPv6 only")
         return
-    assert peer(site.every_address, source=stranger) == {
-        "peer": site.server.mapped.replace("127.0.0.1", stranger),
-        "status": "ok",
-        "os_name": "Linux",
-    }
+    mapped = site.server.mapped.replace("127.0.0.1", stranger)
+    assert told(site.every_address, source=stranger) == linux_at(mapped)
     record_property("IPv4 over `[::]`", f"yes, as `{site.server.mapped}`")
 
 
 def test_unix_socket_has_no_address(site: Site, record_property: Record) -> None:
     if site.unix is None:
         record_property("Unix socket", "none")
-        pytest.skip(f"{site.server.name} has no Unix sockets")
-    assert peer(site.unix) == {
-        "peer": site.server.unix_peer,
-        "status": "no_address",
-        "os_name": None,
-    }
+        return
+    found = told(site.unix)
+    assert found == {"peer": site.server.unix_peer, "status": "no_address", "os_name": None}
     record_property("Unix socket", "`no_address`")
 
 
@@ -134,38 +134,34 @@ def test_trusted_proxy_behind_a_unix_socket_names_the_client(
 ) -> None:
     if site.unix is None:
         record_property("proxy on it", "none")
-        pytest.skip(f"{site.server.name} has no Unix sockets")
+        return
     p0f.introduce(stranger)
-    found = peer(site.unix, "/proxied/peer", headers={"X-Forwarded-For": f"192.0.2.1, {stranger}"})
+    found = told(site.unix, headers={"X-Forwarded-For": f"192.0.2.1, {stranger}"})
     assert (found["status"], found["os_name"]) == ("ok", "Linux")
     option = site.server.needs_for_proxy
     record_property("proxy on it", f"yes, with `{option}`" if option else "yes")
 
 
 def test_response_is_the_applications_own(site: Site, record_property: Record) -> None:
-    def pages(mount: str) -> list[tuple[int, list[tuple[str, str]], bytes]]:
-        get = exchange(site.ipv4, f"/{mount}/page")
-        post = exchange(site.ipv4, f"/{mount}/page", method="POST", body=b"field=value")
+    def pages(path: str) -> list[tuple[int, list[tuple[str, str]], bytes]]:
+        get = exchange(site.ipv4, path)
+        post = exchange(site.ipv4, path, method="POST", body=b"field=value")
         return [
             (status, [(name, value) for name, value in headers if name.lower() != "date"], body)
             for status, headers, body in (get, post)
         ]
 
-    bare = pages("bare")
+    bare = pages("/bare/page")
     assert [status for status, _, _ in bare] == [409, 409]
-    assert pages("p0f") == bare
+    assert pages("/page") == bare
     record_property("response untouched", "yes")
 
 
 def test_websocket(site: Site, stranger: str, record_property: Record) -> None:
     if "websocket" not in site.server.protocols:
         record_property("websocket", "none")
-        pytest.skip(f"{site.server.name} has no websockets")
-    url = f"ws://127.0.0.1:{site.ipv4}/p0f/peer"
+        return
+    url = f"ws://127.0.0.1:{site.ipv4}/"
     with connect(url, proxy=None, source_address=(stranger, 0)) as websocket:
-        assert json.loads(websocket.recv(timeout=10)) == {
-            "peer": stranger,
-            "status": "ok",
-            "os_name": "Linux",
-        }
+        assert in_short(websocket.recv(timeout=10)) == linux_at(stranger)
     record_property("websocket", "yes")
