@@ -1,13 +1,13 @@
 """Compares what a request's headers claim with its fingerprint: `check_claim` and its `Claim`.
 
-`check_claim` is a pure function of three values: it makes no lookup, reads no request and knows no
-source. `_user_agent` reads what headers claim. The comparison is between families of systems
-(Windows; Apple; Linux with Android and ChromeOS), because neither headers nor SYNs are reliable
-beyond that.
+`check_claim` is a pure function: it makes no lookup, reads no request and knows no source.
+`_user_agent` reads what headers claim. The comparison is between families of systems (Windows;
+Apple; Linux with Android and ChromeOS), because neither headers nor SYNs are reliable beyond that.
 
 The fact a reader would get wrong: in doubt, the verdict is not MISMATCH. AGREE needs any match, but
-MISMATCH needs a fingerprint that honest visitors of another family hardly ever have; all cases in
-between are UNSURE. Missing a lie costs a site less than accusing an honest visitor.
+MISMATCH needs a fingerprint that honest visitors of another family hardly ever have, and Linux's
+SYN is one that proxies and VPN exits have: so that `relay_possible` says which mismatches an honest
+visitor may get. Missing a lie costs a site less than calling an honest visitor a liar.
 
 Theory of operation: two dictionaries, which all threads share without a lock, cache results and
 changed fingerprints. Each step is one operation, which is atomic. Two threads may compute the same
@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeVar
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo, os_evidence, with_bad_sw
 from ._public import public
-from ._user_agent import APPLE, LINUX, WINDOWS, Family, Headers, read_headers
+from ._user_agent import APPLE, LINUX, WINDOWS, Family, Headers, Route, read_headers
 
 __all__ = ["Claim", "ClaimVerdict", "check_claim", "check_request", "read_headers"]
 
@@ -37,11 +37,13 @@ class ClaimVerdict(str, Enum):
     MISMATCH = "mismatch"
     """They are of different families, and the fingerprint is one that rarely misleads."""
     RELAY = "relay"
-    """The connection comes from a proxy, VPN or relay, which hides the visitor's system."""
+    """The connection comes from a proxy, VPN or relay, which hides the visitor's system, or the
+    visitor's browser is one that comes through one where its user wants it."""
     UNSURE = "unsure"
     """There is no fingerprint, or it is not reliable enough for a verdict."""
     NO_CLAIM = "no_claim"
-    """The User-Agent names no system (curl), says that it is a bot, or was not sent."""
+    """The User-Agent names no system (curl) or several, says that it is a program's (a robot's, a
+    monitor's), or was not sent."""
 
     def __str__(self) -> str:
         return self.value
@@ -56,17 +58,21 @@ class Claim(NamedTuple):
     Attributes:
         verdict: whether they agree.
         claimed: the family of systems that the User-Agent names ("Windows", "Apple", "Linux"); None
-            if it names none, says that it is a bot, or was not sent.
+            if there is no claim.
         seen: the family of the fingerprint; for other systems and relays their name ("FreeBSD",
             "Proxy or VPN"); None if there is no fingerprint or no signature matches it.
         platform: the family that Sec-CH-UA-Platform names beside `claimed`; None if it names none,
             was not sent, or `claimed` is None.
+        relay_possible: whether a proxy, VPN or gateway between an honest visitor and this site may
+            be the reason of a mismatch: those run Linux. True for every relay, false for the other
+            verdicts. A mismatch without it is a false User-Agent or, rarely, a virtual machine.
     """
 
     verdict: ClaimVerdict
     claimed: Family | None
     seen: str | None
     platform: Family | None = None
+    relay_possible: bool = False
 
     @property
     def contradictory(self) -> bool:
@@ -74,13 +80,13 @@ class Claim(NamedTuple):
         false, whatever the fingerprint says."""
         return self.platform is not None and self.claimed != self.platform
 
-    def as_dict(self) -> dict[str, str | None]:
-        """The four attributes as `json.dumps` takes them."""
+    def as_dict(self) -> dict[str, str | bool | None]:
+        """The five attributes as `json.dumps` takes them."""
         return self._asdict() | {"verdict": self.verdict.value}
 
     def __str__(self) -> str:
         if self.claimed is None:
-            return "the User-Agent names no system, or says that it is a bot"
+            return "the User-Agent names no system, or several, or says that it is a program's"
         says = f"the User-Agent says {self.claimed}"
         if self.contradictory:
             says = f"{says}, Sec-CH-UA-Platform says {self.platform}"
@@ -91,50 +97,76 @@ class Claim(NamedTuple):
             return "and no fingerprint shows the visitor's system"
         if self.verdict == ClaimVerdict.AGREE:
             return "and so does the SYN"
-        if self.verdict == ClaimVerdict.MISMATCH:
-            return f"the SYN is {self.seen}'s"
         if self.verdict == ClaimVerdict.UNSURE:
             return f"the SYN looks like {self.seen}'s, which is not certain"
-        if self.seen == LINUX:
-            return "the SYN is Linux's, as through iCloud Private Relay"
-        return "the SYN is that of a proxy or VPN"
+        if self.verdict == ClaimVerdict.RELAY:
+            if self.seen in _SEEN:
+                return f"the SYN is {self.seen}'s, as through a proxy, a VPN or a relay"
+            return "the SYN is that of a proxy or VPN"
+        if self.relay_possible:
+            return f"the SYN is {self.seen}'s: a false User-Agent, or a proxy or VPN"
+        if self.seen == LINUX and not self.contradictory:
+            return f"the SYN is {self.seen}'s, and the browser's Sec-CH-UA-Platform is missing"
+        return f"the SYN is {self.seen}'s"
 
 
 _RELAY = re.compile(r"proxy|\bvpn\b|relay", re.IGNORECASE).search
-_SEEN: tuple[tuple[Family, re.Pattern[str]], ...] = (
-    (WINDOWS, re.compile("Windows")),
-    (APPLE, re.compile(r"Mac ?OS|macOS|\biOS|iPadOS")),
-    (LINUX, re.compile("Linux|Android|Chrom(?:e|ium) ?OS")),
-)
-_REWRITTEN = re.compile(
-    # SYNs of other systems resemble Linux's after middleboxes, VPNs and proxies have changed them.
-    # So do the SYNs of appliances with kernels from before 2011 that sit in front of other systems.
-    r"blanked|zeroed|rewritten|removed|no timestamps|no SACK|no (?:window )?scaling|\b2\.[246]\b"
-    r"|proxy|\bvpn\b",
-    re.IGNORECASE,
-).search
+_SEEN: dict[Family, re.Pattern[str]] = {
+    WINDOWS: re.compile("Windows"),
+    APPLE: re.compile(r"Mac ?OS|macOS|\biOS|iPadOS"),
+    LINUX: re.compile("Linux|Android|Chrom(?:e|ium) ?OS"),
+}
+_AMBIGUOUS: dict[str, re.Pattern[str]] = {
+    LINUX: re.compile(
+        # SYNs of other systems resemble Linux's after middleboxes, VPNs and proxies have changed
+        # them. And of SYNs of kernels before 4.20, most come from appliances and proxies: of those
+        # with ten segments, 18 of 22 have a User-Agent of Windows or Apple.
+        r"blanked|zeroed|rewritten|removed|no timestamps|no SACK|no (?:window )?scaling"
+        r"|\b2\.[246]\b|\b3\.\d+(?:-| to |$)|\b3\.x|or older|or earlier|proxy|\bvpn\b",
+        re.IGNORECASE,
+    ),
+    # Linux sends the same SYN with net.ipv4.tcp_timestamps and tcp_window_scaling off.
+    WINDOWS: re.compile("no window scaling"),
+}
 
-_Key = tuple[object, Headers]
+_Result = tuple[Claim, BadSoftware | None]
 _KeyT = TypeVar("_KeyT")
 _ValueT = TypeVar("_ValueT")
 _REMEMBERED = 1024
 """How many results to cache, and how many changed copies of fingerprints. There are few of both: a
 result for each signature and pair of families, a copy for each connection with a false header."""
-_results: dict[_Key, tuple[Claim, BadSoftware | None]] = {}
+_results: dict[tuple[object, Headers], _Result] = {}
 _copies: dict[tuple[int, BadSoftware], tuple[P0fInfo, P0fInfo]] = {}
 
 
-def check_claim(info: P0fInfo | None, user_agent: str | None, platform: str | None = None) -> Claim:
+def check_claim(
+    info: P0fInfo | None,
+    user_agent: str | None,
+    platform: str | None = None,
+    *,
+    scheme: str | None = None,
+    via: str | None = None,
+    forwarded: str | None = None,
+    purpose: str | None = None,
+) -> Claim:
     """Compare the system that a request's headers claim with its fingerprint.
 
-    A pure function that never raises; the strings may have any content and length.
+    A pure function that never raises; the strings may have any content and length. The middleware
+    gives it all of these; without the last four, a mismatch is not told from a relay as well.
 
     Args:
         info: the request's fingerprint; None if there is none.
         user_agent: the User-Agent header; None if it was not sent.
         platform: the Sec-CH-UA-Platform header, with its quotes; None if it was not sent.
+        scheme: "https" or "http"; None if it is not known. Over HTTPS, Chromium browsers send
+            Sec-CH-UA-Platform with each request but preflights and WebSockets: give None for those.
+        via: the Via header, unless your own proxy may have written it.
+        forwarded: X-Forwarded-For or another header that names a client, unless your own proxy has
+            written it.
+        purpose: the Sec-Purpose header.
     """
-    return _check(info, read_headers(user_agent, platform))[0]
+    headers = read_headers(user_agent, platform, scheme, via, forwarded, purpose)
+    return _check(info, headers)[0]
 
 
 def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInfo | None]:
@@ -154,7 +186,7 @@ def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInf
     return claim, kept[1]
 
 
-def _check(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware | None]:
+def _check(info: P0fInfo | None, headers: Headers) -> _Result:
     """The claim, and the `bad_sw` to set; None to set none."""
     key = os_evidence(info) if isinstance(info, P0fInfo) else None, headers
     result = _results.get(key)
@@ -164,48 +196,58 @@ def _check(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware |
     return result
 
 
-def _judge(info: P0fInfo | None, headers: Headers) -> tuple[Claim, BadSoftware | None]:
-    (claimed, safari), platform = headers
+def _judge(info: P0fInfo | None, headers: Headers) -> _Result:
+    claimed, platform, route = headers
     seen = _seen(info)
     if claimed is None:
         return Claim(ClaimVerdict.NO_CLAIM, None, seen), None
-    verdict = _verdict(info, seen, {claimed, platform or claimed}, safari)
+    verdict = _verdict(info, seen, {claimed, platform or claimed}, route)
     claim = Claim(verdict, claimed, seen, platform)
+    if verdict == ClaimVerdict.RELAY:
+        claim = claim._replace(relay_possible=True)
+    elif verdict == ClaimVerdict.MISMATCH and seen == LINUX:
+        claim = claim._replace(relay_possible=route != "forged" and not claim.contradictory)
     if not isinstance(info, P0fInfo) or info.bad_sw is not None:
         return claim, None
     if claim.contradictory:
         return claim, BadSoftware.MISMATCH
-    return claim, BadSoftware.OS_MISMATCH if verdict == ClaimVerdict.MISMATCH else None
+    if verdict != ClaimVerdict.MISMATCH:
+        return claim, None
+    return claim, BadSoftware.OS_MISMATCH if claim.relay_possible else BadSoftware.MISMATCH
 
 
 def _seen(info: P0fInfo | None) -> str | None:
     """The family that the fingerprint shows; its own name for other systems than the three."""
     name = info.os_name if isinstance(info, P0fInfo) else None
-    families = [family for family, named in _SEEN if name and named.search(name)]
+    families = [family for family, named in _SEEN.items() if name and named.search(name)]
     return families[0] if len(families) == 1 else name
 
 
 def _verdict(
-    info: P0fInfo | None, seen: str | None, claimed: set[Family], safari: bool
+    info: P0fInfo | None, seen: str | None, claimed: set[Family], route: Route
 ) -> ClaimVerdict:
     if info is None or seen is None:
         return ClaimVerdict.UNSURE
     if claimed == {seen}:
         return ClaimVerdict.AGREE
-    if _RELAY(seen) or (seen == LINUX and safari and claimed == {APPLE}):
+    if _RELAY(seen):
         return ClaimVerdict.RELAY
-    return ClaimVerdict.MISMATCH if _may_accuse(info, seen) else ClaimVerdict.UNSURE
+    # No relay changes what a browser says of itself in two headers.
+    if len(claimed) == 1 and (route == "proxy" or (route == "relay" and seen == LINUX)):
+        return ClaimVerdict.RELAY
+    return ClaimVerdict.MISMATCH if _rarely_misleads(info, seen) else ClaimVerdict.UNSURE
 
 
-def _may_accuse(info: P0fInfo, seen: str) -> bool:
+def _rarely_misleads(info: P0fInfo, seen: str) -> bool:
     """Whether honest visitors of other families hardly ever have such a fingerprint."""
-    if info.source == "address" or seen not in (WINDOWS, APPLE, LINUX):
+    if info.source == "address" or seen not in _SEEN:
         return False
     if info.source == "p0f" and (info.last_nat or info.last_chg):
         return False  # several machines share the address, and p0f may describe another one
     if info.os_match_q != MatchQuality.NORMAL:
         return False
-    return seen != LINUX or not _REWRITTEN(info.os_flavor or "")
+    ambiguous = _AMBIGUOUS.get(seen)
+    return ambiguous is None or not ambiguous.search(info.os_flavor or "")
 
 
 def _keep(memory: dict[_KeyT, _ValueT], key: _KeyT, value: _ValueT) -> None:

@@ -20,14 +20,14 @@ from .._info import P0fInfo
 from .._log import logger
 from .._options import seconds
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
-from .._user_agent import LONGEST
+from .._user_agent import LONGEST, ClientClaims
 from ..claim import ClaimVerdict, check_request, read_headers
 from .grace import Grace
 from .hold import HeldAnswer, Hold
 from .proxies import ProxyRules
 from .proxy_warnings import ProxyWarnings
 from .source_option import Asked
-from .visitor import BaseVisitor, ClientClaims
+from .visitor import BaseVisitor
 
 __all__ = ["BaseLookup", "Keys", "Lookup", "Steps", "lookup_counts"]
 
@@ -37,7 +37,8 @@ Steps: TypeAlias = "Generator[tuple[bool, float], Outcome, Keys]"
 """A lookup. It yields (True, DEADLINE) for the outcome of its source, to be sent into it, and
 (False, SECONDS) for a pause. It returns the keys."""
 
-_NOTHING_SENT = None, None
+_NOTHING_SENT = ClientClaims()
+_MOST_CLAIMS = 16
 _TOO_LONG = object()
 """Stands for claims that are too long to be kept, and equals none."""
 _MOST_KINDS_LOGGED = 20
@@ -77,8 +78,7 @@ class BaseLookup:
             answer = self._hold.get(connection, peer, time.monotonic())
             if answer is None:
                 return None
-            claims = visitor.claims() if self._claims else None
-            return _keys_for(answer, claims)
+            return _keys_for(answer, visitor) if self._claims else answer.last[2]
         except Exception as error:
             return self._keys_of_failure(visitor, error)
 
@@ -164,9 +164,11 @@ class BaseLookup:
         direct = not visitor.behind_proxy
         if direct and visitor.is_last() and self._hold.get(connection, peer, 0.0) is None:
             return keys  # nobody will ask for it
-        answer = HeldAnswer(outcome, peer, claims if _is_short(claims) else _TOO_LONG, keys)
+        answer = HeldAnswer(outcome, peer, _to_keep(visitor, keys))
         self._hold.put(connection, answer, time.monotonic())
-        return keys if answer.outcome is outcome else _keys_for(answer, claims)
+        if answer.outcome is outcome:
+            return keys
+        return _keys_for(answer, visitor) if self._claims else answer.last[2]
 
     def _keys_of_failure(self, visitor: BaseVisitor, error: Exception) -> Keys:
         """The keys where something of ours raised. Call it in the `except` clause."""
@@ -243,20 +245,30 @@ def _is_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
     return getattr(outcome.info, "source", None) == "address" and bool(visitor.port)
 
 
-def _keys_for(answer: HeldAnswer, claims: ClientClaims | None) -> Keys:
-    last, keys = answer.last
-    if last != claims:
-        keys = keys_of(answer.outcome, keys["p0f.address"], claims)
-        answer.last = (claims if _is_short(claims) else _TOO_LONG), keys
+def _keys_for(answer: HeldAnswer, visitor: BaseVisitor) -> Keys:
+    settled, raw, keys = answer.last
+    if raw == visitor.raw_claims(settled):
+        return keys
+    keys = keys_of(answer.outcome, keys["p0f.address"], visitor.claims())
+    answer.last = _to_keep(visitor, keys)
     return keys
 
 
-def _is_short(claims: ClientClaims | None) -> bool:
+def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
+    """Keys, and what a later request of the connection has to say of itself to get them."""
+    claim = keys.get("p0f.claim")
+    if claim is None:
+        return True, None, keys
+    settled = claim.verdict in (ClaimVerdict.AGREE, ClaimVerdict.NO_CLAIM)
+    raw = visitor.raw_claims(settled)
+    return settled, raw if _is_short(raw) else _TOO_LONG, keys
+
+
+def _is_short(raw: Any) -> bool:
     # Browsers send up to 300 characters, attackers megabytes.
-    for header in claims or ():
-        if header is not None and not (type(header) in (str, bytes) and len(header) <= LONGEST):
-            return False
-    return True
+    if isinstance(raw, (tuple, list)):
+        return len(raw) <= _MOST_CLAIMS and all(map(_is_short, raw))
+    return raw is None or (type(raw) in (str, bytes) and len(raw) <= LONGEST)
 
 
 def _no_address(visitor: BaseVisitor) -> Outcome:

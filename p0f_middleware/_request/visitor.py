@@ -9,11 +9,12 @@ client may send the latter. If the server leaves the raw headers in environ, tho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 from .._address import Endpoint, endpoint, port_number
+from .._user_agent import ClientClaims
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
 from ..syn.kernel import Socket, is_unix
@@ -21,8 +22,27 @@ from .proxies import Client, ProxyRules
 
 __all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor"]
 
-ClientClaims: TypeAlias = "tuple[Any, Any]"
-"""What a client says of itself: its User-Agent and Sec-CH-UA-Platform."""
+
+_SCHEMES = {"http": "http", b"http": "http", "https": "https", b"https": "https"}
+_PLACES = {
+    b"user-agent": 0,
+    b"sec-ch-ua-platform": 1,
+    b"via": 2,
+    b"x-forwarded-for": 3,
+    b"forwarded": 3,
+    b"x-real-ip": 3,
+    b"sec-purpose": 4,
+    b"x-forwarded-proto": 5,
+}
+"""Where `_claims` has a header's value."""
+_ENVIRON_KEYS = (
+    "HTTP_VIA",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_SEC_PURPOSE",
+    "HTTP_X_FORWARDED_PROTO",
+)
 
 
 class BaseVisitor(Visitor):
@@ -124,9 +144,32 @@ class BaseVisitor(Visitor):
         value = self.header("Connection")
         return value is not None and value.strip().lower() == "close"
 
+    def raw_claims(self, settled: bool) -> object:
+        """What `claims` are made of and may differ between the requests of a connection, for a
+        comparison. If `settled`, the verdict depends on User-Agent and Sec-CH-UA-Platform alone."""
+        raise NotImplementedError
+
     def claims(self) -> ClientClaims:
-        """User-Agent and Sec-CH-UA-Platform, as the server gives them; None for one that was not
-        sent."""
+        """What the request says of itself and of its way here."""
+        user_agent, platform, via, forwarded, purpose, proxy_scheme, scheme = self._claims()
+        if self.behind_proxy:
+            # The proxy may have written these two itself, and alone knows how the client came.
+            via = forwarded = None
+            scheme = _SCHEMES.get(proxy_scheme)
+        elif forwarded is not None and (self.peer_address or "-") in _text(forwarded):
+            forwarded = None  # the server has put it in the peer's place, or nobody else is named
+        if platform is None and scheme == "https" and self._is_sent_without_hints():
+            scheme = None
+        return ClientClaims(user_agent, platform, scheme, via, forwarded, purpose)
+
+    def _claims(self) -> Sequence[Any]:
+        """The headers of `ClientClaims` (of those that name a client, any), X-Forwarded-Proto, and
+        the scheme as the server gives it."""
+        raise NotImplementedError
+
+    def _is_sent_without_hints(self) -> bool:
+        """Whether browsers send such a request without client hints: a CORS preflight, and a
+        WebSocket's handshake, which WSGI tells from other requests by a header alone."""
         raise NotImplementedError
 
     def _server_says_unix(self) -> bool:
@@ -180,9 +223,21 @@ class WSGIVisitor(BaseVisitor):
     def server_object(self) -> object | None:
         return servers.wsgi_object(self._environ)
 
-    def claims(self) -> ClientClaims:
+    def raw_claims(self, settled: bool) -> object:
+        get = self._environ.get
+        named = get("HTTP_USER_AGENT"), get("HTTP_SEC_CH_UA_PLATFORM")
+        return named if settled else (*named, *map(get, _ENVIRON_KEYS))
+
+    def _claims(self) -> Sequence[Any]:
+        user_agent, platform, via, listed, forwarded, real_ip, *rest = map(
+            self._environ.get,
+            ("HTTP_USER_AGENT", "HTTP_SEC_CH_UA_PLATFORM", *_ENVIRON_KEYS, "wsgi.url_scheme"),
+        )
+        return user_agent, platform, via, listed or forwarded or real_ip, *rest
+
+    def _is_sent_without_hints(self) -> bool:
         environ = self._environ
-        return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
+        return "HTTP_UPGRADE" in environ or environ.get("REQUEST_METHOD") == "OPTIONS"
 
     def _server_http_version(self) -> str | None:
         protocol = self._environ.get("SERVER_PROTOCOL")
@@ -237,14 +292,18 @@ class ASGIVisitor(BaseVisitor):
     def server_object(self) -> object | None:
         return servers.asgi_object(self._receive, self._send)
 
-    def claims(self) -> ClientClaims:
-        user_agent = platform = None
+    def raw_claims(self, settled: bool) -> object:
+        return [(name, value) for name, value in self._headers() if name in _PLACES]
+
+    def _claims(self) -> Sequence[Any]:
+        found = [None, None, None, None, None, None, self._scope.get("scheme")]
         for name, value in self._headers():
-            if name == b"user-agent":
-                user_agent = value
-            elif name == b"sec-ch-ua-platform":
-                platform = value
-        return user_agent, platform
+            if name in _PLACES:
+                found[_PLACES[name]] = value
+        return found
+
+    def _is_sent_without_hints(self) -> bool:
+        return self._scope.get("method") == "OPTIONS"
 
     def _headers(self) -> Iterable[tuple[Any, Any]]:
         return self._scope.get("headers") or ()
@@ -259,6 +318,10 @@ class ASGIVisitor(BaseVisitor):
             return True
         path = server[0] if isinstance(server, (tuple, list)) and server else None
         return isinstance(path, str) and path.startswith(("/", "@", "\0"))
+
+
+def _text(header: Any) -> str:
+    return header if isinstance(header, str) else bytes(header).decode("latin-1")
 
 
 @cache
