@@ -13,18 +13,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = [
-    "APPLE",
-    "LINUX",
-    "WINDOWS",
-    "ClientClaims",
-    "Family",
-    "Headers",
-    "Route",
-    "read_headers",
-]
+__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "Headers", "Route", "read_headers"]
 
 Family: TypeAlias = Literal["Windows", "Apple", "Linux"]
 WINDOWS: Family = "Windows"
@@ -32,9 +23,8 @@ APPLE: Family = "Apple"
 LINUX: Family = "Linux"
 
 Route: TypeAlias = Literal["proxy", "relay", "unknown", "forged"]
-"""How an honest request with these headers may come: 'proxy': through a proxy, by its own words;
-'relay': through a relay, whose SYN is Linux's; 'unknown': they do not say; 'forged': in no way,
-because no browser sends such headers."""
+"""How an honest request with these headers comes: through a proxy, by its own words; through a
+relay, where its user has one; "unknown"; or not at all, for no browser sends such headers."""
 
 LONGEST = 320
 """Characters of a User-Agent that are read and remembered; browsers send 60 to 300."""
@@ -42,37 +32,15 @@ REMEMBERED = 1024
 """User-Agents whose reading is remembered. Together with LONGEST it bounds the memory."""
 
 
-class ClientClaims(NamedTuple):
-    """What a request says of itself: headers as the server gives them (WSGI text, ASGI bytes, of
-    any length and content), None for one that was not sent.
-
-    Attributes:
-        user_agent: User-Agent.
-        platform: Sec-CH-UA-Platform.
-        scheme: "https" or "http"; None if it is not known, or if browsers leave out client hints in
-            such a request.
-        via: Via, unless a trusted proxy may have written it.
-        forwarded: a header that names a client, from a peer that is not a trusted proxy.
-        purpose: Sec-Purpose.
-    """
-
-    user_agent: Any = None
-    platform: Any = None
-    scheme: Any = None
-    via: Any = None
-    forwarded: Any = None
-    purpose: Any = None
-
-
 class UserAgent(NamedTuple):
     """What a User-Agent claims.
 
     Attributes:
-        family: the family of the system it names; None if it names none or several, or is a
-            program's or a server's that fetches pages for somebody.
-        relays: whether it is a browser that comes with a relay or VPN of its own.
+        family: the family of the system it names; None if it names none or several, or is that of a
+            program, or of a server that fetches pages for somebody.
+        relays: whether the browser comes with a relay or VPN of its own.
         http_relays: whether iCloud Private Relay carries its plain HTTP.
-        hints: whether it is a Chromium browser that sends Sec-CH-UA-Platform over HTTPS.
+        hints: whether it is of Chromium, and always sends Sec-CH-UA-Platform over HTTPS.
     """
 
     family: Family | None
@@ -84,8 +52,8 @@ class UserAgent(NamedTuple):
 NO_CLAIM = UserAgent(None)
 
 Headers: TypeAlias = "tuple[Family | None, Family | None, Route]"
-"""The families that User-Agent and Sec-CH-UA-Platform name, and how the request may have come.
-There are few such triples, and they are small, so that they can be kept where headers cannot."""
+"""The families that User-Agent and Sec-CH-UA-Platform name, and how the request may have come: few
+and small triples, which can be kept where headers cannot."""
 
 
 def read_headers(
@@ -96,10 +64,11 @@ def read_headers(
     forwarded: object = None,
     purpose: object = None,
 ) -> Headers:
-    """What the headers of `ClientClaims` claim. Anything that is no header claims nothing."""
+    """What a request's headers claim, by the names of `check_claim`. They may be WSGI's text or
+    ASGI's bytes, of any length; anything else claims nothing."""
     agent = read_user_agent(user_agent)
     route: Route = "unknown"
-    if via or forwarded or (purpose and "anonymous-client-ip" in _text(purpose)):
+    if via or forwarded or (purpose and "anonymous-client-ip" in header_text(purpose)):
         route = "proxy"  # the last one is Chrome's private prefetch proxy
     elif agent.hints and platform is None and scheme == "https":
         route = "forged"
@@ -110,33 +79,26 @@ def read_headers(
 
 def read_user_agent(header: object) -> UserAgent:
     """What a User-Agent claims. Of a long one the first `LONGEST` characters are read."""
-    if isinstance(header, (bytearray, memoryview)):
-        header = bytes(header[:LONGEST])
-    if not isinstance(header, (str, bytes)):
-        return NO_CLAIM
-    return _read(header if len(header) <= LONGEST else header[:LONGEST])
+    return _read((header if isinstance(header, (str, bytes)) else header_text(header))[:LONGEST])
 
 
 _PLATFORMS: dict[str, Family] = {
-    '"Windows"': WINDOWS,
-    '"macOS"': APPLE,
-    '"iOS"': APPLE,
-    '"Linux"': LINUX,
-    '"Android"': LINUX,
-    '"Chrome OS"': LINUX,
-    '"Chromium OS"': LINUX,
+    **dict.fromkeys(('"Windows"',), WINDOWS),
+    **dict.fromkeys(('"macOS"', '"iOS"'), APPLE),
+    **dict.fromkeys(('"Linux"', '"Android"', '"Chrome OS"', '"Chromium OS"'), LINUX),
 }
 
 
 def platform_family(header: object) -> Family | None:
     """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
-    return _PLATFORMS.get(_text(header)) if header is not None else None
+    return _PLATFORMS.get(header_text(header))
 
 
-def _text(header: object) -> str:
+def header_text(header: object) -> str:
+    """A header's first `LONGEST` characters; '' for what is no header."""
     if isinstance(header, (bytes, bytearray, memoryview)):
         return bytes(header[:LONGEST]).decode("latin-1")
-    return header if isinstance(header, str) else ""
+    return header[:LONGEST] if isinstance(header, str) else ""
 
 
 _REDUCED_SYSTEMS: dict[str, Family] = {
@@ -156,45 +118,37 @@ _REDUCED = re.compile(
     r"( (?:EdgA?|OPR)/[\d.]+)?\Z"
 ).match
 
-_WORDS: dict[Family | None, tuple[str, ...]] = {
-    WINDOWS: ("windows", "winnt", "win32", "win64", "xbox", "wdcr"),
-    APPLE: (
-        *("macintosh", "mac os", "macos", "mac_powerpc", "iphone", "ipad", "ipod", "ios"),
-        *("darwin", "applecoremedia", "apple tv", "appletv", "tvos", "watchos", "mdcr", "icru"),
-    ),
-    LINUX: (
-        *("linux", "android", "cros", "ubuntu", "debian", "raspbian", "fedora"),
-        *("tizen", "webos", "web0s", "roku", "kaios"),
-    ),
-    None: (
-        *("freebsd", "openbsd", "netbsd", "sunos", "haiku", "fuchsia", "openharmony"),
-        *("playstation", "nintendo", "symbian", "blackberry", "bb10"),
-    ),
+_WORDS: dict[Family | None, str] = {
+    WINDOWS: "windows winnt win32 win64 xbox wdcr",
+    APPLE: "macintosh mac.os macos mac_powerpc iphone ipad ipod ios darwin applecoremedia apple.tv"
+    " appletv tvos watchos mdcr icru",
+    LINUX: "linux android cros ubuntu debian raspbian fedora tizen webos web0s roku kaios",
+    None: "freebsd openbsd netbsd sunos haiku fuchsia openharmony playstation nintendo symbian"
+    " blackberry bb10",
 }
-_FAMILIES = {word: family for family, words in _WORDS.items() for word in words}
+_FAMILIES = {
+    word.replace(".", " "): family for family, words in _WORDS.items() for word in words.split()
+}
 _SYSTEMS = re.compile(
     # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
     # (WindowsCE, Android4.0, iPadOS), but for three short ones that begin other words.
     rf"(?<![a-z])(?:{'|'.join(map(re.escape, _FAMILIES))})(?<!ios(?=[a-z]))(?<!cros(?=[a-z]))"
 ).findall
 _OTHERS = re.compile(
-    # Systems that only serve as a likeness, and names of apps and libraries: "like iPhone", the
-    # "Linux UPnP" of Sonos' app on every system, which names the device behind it (MDCR, ICRU,
-    # WDCR: controllers for the Mac, iOS and Windows).
+    # "Like iPhone"; and Sonos' app says "Linux UPnP" on every system, and names the device behind
+    # it (MDCR, ICRU, WDCR: controllers for the Mac, iOS and Windows).
     r"like (?:iphone|ipad|android|linux|windows)\b|^linux upnp/[\d.]+ sonos"
 ).sub
 
 _PROGRAMS = (
-    # Robots say so, or give the address of somebody to ask. "bot" itself is a word of _BOT.
-    *("://", "www.", "mailto:", "crawl", "spider", "slurp", "preview", "scrap", "capture"),
-    *("monitor", "check", "scan", "inspect", "survey", "synthetic", "agent", "optimiz", "favicon"),
-    # Test drives, monitors and scanners behind a browser's User-Agent.
-    *("headless", "selenium", "playwright", "puppeteer", "lighthouse", "ptst/", "gtmetrix"),
-    *("statuscake", "pingdom", "observatory", "securityheaders", "httrack", "sitesucker"),
-    *("acunetix", "nikto", "siteimprove", "manus-user", "appinsights", "watchtowr", "hotjar"),
-    *("cookiehub", "datanyze", "readable/", "newsai/", "newsnow/", "marketgoo/", "turingos"),
-    # Browsers whose pages a server fetches: the SYN is the server's, whatever the phone is. Servers
-    # of Google's say "(via HOST ...)".
+    # Robots, test drives and monitors say so, or give the address of somebody to ask. "bot" itself
+    # is a word of _BOT.
+    *":// www. mailto: crawl spider slurp preview scrap capture monitor check scan inspect".split(),
+    *"survey synthetic agent optimiz favicon headless selenium playwright puppeteer".split(),
+    *"lighthouse ptst/ gtmetrix statuscake pingdom observatory securityheaders httrack".split(),
+    *"sitesucker acunetix nikto siteimprove manus-user appinsights watchtowr hotjar".split(),
+    *"cookiehub datanyze readable/ newsai/ newsnow/ marketgoo/ turingos".split(),
+    # Servers that fetch pages for a browser: the SYN is theirs. Google's say "(via HOST ...)".
     *("(via ", "opera mini", "ucweb", "puffin", "silk-accelerated"),
 )
 _BOT = re.compile(

@@ -5,20 +5,18 @@
 Apple; Linux with Android and ChromeOS), because neither headers nor SYNs are reliable beyond that.
 
 The fact a reader would get wrong: in doubt, the verdict is not MISMATCH. AGREE needs any match, but
-MISMATCH needs a fingerprint that honest visitors of another family hardly ever have, and Linux's
-SYN is one that proxies and VPN exits have: so that `relay_possible` says which mismatches an honest
-visitor may get. Missing a lie costs a site less than calling an honest visitor a liar.
+MISMATCH needs a fingerprint that honest visitors of another family hardly ever have. Missing a lie
+costs a site less than calling an honest visitor a liar.
 
-Theory of operation: two dictionaries, which all threads share without a lock, cache results and
-changed fingerprints. Each step is one operation, which is atomic. Two threads may compute the same
-result, and one may clear a result that another has just stored; then it is computed once more.
+Theory of operation: threads share the two dictionaries of results and copies without a lock. Each
+step is one operation, which is atomic; what another thread has just cleared is computed once more.
 """
 
 from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from ._fields import BadSoftware, MatchQuality
 from ._info import P0fInfo, os_evidence, with_bad_sw
@@ -37,8 +35,8 @@ class ClaimVerdict(str, Enum):
     MISMATCH = "mismatch"
     """They are of different families, and the fingerprint is one that rarely misleads."""
     RELAY = "relay"
-    """The connection comes from a proxy, VPN or relay, which hides the visitor's system, or the
-    visitor's browser is one that comes through one where its user wants it."""
+    """The connection comes from a proxy, VPN or relay, or may do with such a browser; it hides the
+    visitor's system."""
     UNSURE = "unsure"
     """There is no fingerprint, or it is not reliable enough for a verdict."""
     NO_CLAIM = "no_claim"
@@ -63,9 +61,8 @@ class Claim(NamedTuple):
             "Proxy or VPN"); None if there is no fingerprint or no signature matches it.
         platform: the family that Sec-CH-UA-Platform names beside `claimed`; None if it names none,
             was not sent, or `claimed` is None.
-        relay_possible: whether a proxy, VPN or gateway between an honest visitor and this site may
-            be the reason of a mismatch: those run Linux. True for every relay, false for the other
-            verdicts. A mismatch without it is a false User-Agent or, rarely, a virtual machine.
+        relay_possible: whether a mismatch may come of a proxy, VPN or gateway in front of an honest
+            visitor, since those run Linux. Always so for a relay, and never for other verdicts.
     """
 
     verdict: ClaimVerdict
@@ -89,25 +86,21 @@ class Claim(NamedTuple):
             return "the User-Agent names no system, or several, or says that it is a program's"
         says = f"the User-Agent says {self.claimed}"
         if self.contradictory:
-            says = f"{says}, Sec-CH-UA-Platform says {self.platform}"
-        return f"{says}, {self._of_the_syn()}"
-
-    def _of_the_syn(self) -> str:
+            says += f", Sec-CH-UA-Platform says {self.platform}"
         if self.seen is None:
-            return "and no fingerprint shows the visitor's system"
+            return f"{says}, and no fingerprint shows the visitor's system"
         if self.verdict == ClaimVerdict.AGREE:
-            return "and so does the SYN"
+            return f"{says}, and so does the SYN"
         if self.verdict == ClaimVerdict.UNSURE:
-            return f"the SYN looks like {self.seen}'s, which is not certain"
+            return f"{says}, the SYN looks like {self.seen}'s, which is not certain"
         if self.verdict == ClaimVerdict.RELAY:
-            if self.seen in _SEEN:
-                return f"the SYN is {self.seen}'s, as through a proxy, a VPN or a relay"
-            return "the SYN is that of a proxy or VPN"
+            known = f"{self.seen}'s, as through a proxy, a VPN or a relay"
+            return f"{says}, the SYN is {known if self.seen in _SEEN else 'that of a proxy or VPN'}"
         if self.relay_possible:
-            return f"the SYN is {self.seen}'s: a false User-Agent, or a proxy or VPN"
-        if self.seen == LINUX and not self.contradictory:
-            return f"the SYN is {self.seen}'s, and the browser's Sec-CH-UA-Platform is missing"
-        return f"the SYN is {self.seen}'s"
+            return f"{says}, the SYN is {self.seen}'s: a false User-Agent, or a proxy or VPN"
+        missing = self.seen == LINUX and not self.contradictory
+        lacks = ", and the browser's Sec-CH-UA-Platform is missing" if missing else ""
+        return f"{says}, the SYN is {self.seen}'s{lacks}"
 
 
 _RELAY = re.compile(r"proxy|\bvpn\b|relay", re.IGNORECASE).search
@@ -118,9 +111,9 @@ _SEEN: dict[Family, re.Pattern[str]] = {
 }
 _AMBIGUOUS: dict[str, re.Pattern[str]] = {
     LINUX: re.compile(
-        # SYNs of other systems resemble Linux's after middleboxes, VPNs and proxies have changed
-        # them. And of SYNs of kernels before 4.20, most come from appliances and proxies: of those
-        # with ten segments, 18 of 22 have a User-Agent of Windows or Apple.
+        # SYNs of other systems resemble Linux's after middleboxes and VPNs have changed them, and
+        # those of kernels before 4.20 come from appliances and proxies: of the SYNs with ten
+        # segments, 18 of 22 have a User-Agent of Windows or Apple.
         r"blanked|zeroed|rewritten|removed|no timestamps|no SACK|no (?:window )?scaling"
         r"|\b2\.[246]\b|\b3\.\d+(?:-| to |$)|\b3\.x|or older|or earlier|proxy|\bvpn\b",
         re.IGNORECASE,
@@ -130,8 +123,6 @@ _AMBIGUOUS: dict[str, re.Pattern[str]] = {
 }
 
 _Result = tuple[Claim, BadSoftware | None]
-_KeyT = TypeVar("_KeyT")
-_ValueT = TypeVar("_ValueT")
 _REMEMBERED = 1024
 """How many results to cache, and how many changed copies of fingerprints. There are few of both: a
 result for each signature and pair of families, a copy for each connection with a false header."""
@@ -151,19 +142,17 @@ def check_claim(
 ) -> Claim:
     """Compare the system that a request's headers claim with its fingerprint.
 
-    A pure function that never raises; the strings may have any content and length. The middleware
-    gives it all of these; without the last four, a mismatch is not told from a relay as well.
+    A pure function that never raises; the strings may have any content and length. What is not
+    given counts as not sent. The middleware gives it all of these.
 
     Args:
         info: the request's fingerprint; None if there is none.
-        user_agent: the User-Agent header; None if it was not sent.
-        platform: the Sec-CH-UA-Platform header, with its quotes; None if it was not sent.
-        scheme: "https" or "http"; None if it is not known. Over HTTPS, Chromium browsers send
-            Sec-CH-UA-Platform with each request but preflights and WebSockets: give None for those.
-        via: the Via header, unless your own proxy may have written it.
-        forwarded: X-Forwarded-For or another header that names a client, unless your own proxy has
-            written it.
-        purpose: the Sec-Purpose header.
+        user_agent, platform, purpose: the headers User-Agent, Sec-CH-UA-Platform (with its quotes)
+            and Sec-Purpose.
+        scheme: "https" or "http"; None for a CORS preflight and a WebSocket, for which no browser
+            sends Sec-CH-UA-Platform.
+        via, forwarded: Via, and X-Forwarded-For or another header that names a client, unless your
+            own proxy may have written them.
     """
     headers = read_headers(user_agent, platform, scheme, via, forwarded, purpose)
     return _check(info, headers)[0]
@@ -202,18 +191,15 @@ def _judge(info: P0fInfo | None, headers: Headers) -> _Result:
     if claimed is None:
         return Claim(ClaimVerdict.NO_CLAIM, None, seen), None
     verdict = _verdict(info, seen, {claimed, platform or claimed}, route)
-    claim = Claim(verdict, claimed, seen, platform)
-    if verdict == ClaimVerdict.RELAY:
-        claim = claim._replace(relay_possible=True)
-    elif verdict == ClaimVerdict.MISMATCH and seen == LINUX:
-        claim = claim._replace(relay_possible=route != "forged" and not claim.contradictory)
+    relay_possible = verdict == ClaimVerdict.RELAY
+    if verdict == ClaimVerdict.MISMATCH and platform in (None, claimed):
+        relay_possible = seen == LINUX and route != "forged"
+    claim = Claim(verdict, claimed, seen, platform, relay_possible)
     if not isinstance(info, P0fInfo) or info.bad_sw is not None:
         return claim, None
-    if claim.contradictory:
+    if claim.contradictory or (verdict == ClaimVerdict.MISMATCH and not relay_possible):
         return claim, BadSoftware.MISMATCH
-    if verdict != ClaimVerdict.MISMATCH:
-        return claim, None
-    return claim, BadSoftware.OS_MISMATCH if claim.relay_possible else BadSoftware.MISMATCH
+    return claim, BadSoftware.OS_MISMATCH if verdict == ClaimVerdict.MISMATCH else None
 
 
 def _seen(info: P0fInfo | None) -> str | None:
@@ -250,7 +236,7 @@ def _rarely_misleads(info: P0fInfo, seen: str) -> bool:
     return ambiguous is None or not ambiguous.search(info.os_flavor or "")
 
 
-def _keep(memory: dict[_KeyT, _ValueT], key: _KeyT, value: _ValueT) -> None:
+def _keep(memory: dict[Any, Any], key: object, value: object) -> None:
     """Cache `value`. A full cache is cleared: that is rare, and values in use soon return."""
     if len(memory) >= _REMEMBERED:
         memory.clear()

@@ -20,14 +20,14 @@ from .._info import P0fInfo
 from .._log import logger
 from .._options import seconds
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
-from .._user_agent import LONGEST, ClientClaims
+from .._user_agent import LONGEST
 from ..claim import ClaimVerdict, check_request, read_headers
 from .grace import Grace
 from .hold import HeldAnswer, Hold
 from .proxies import ProxyRules
 from .proxy_warnings import ProxyWarnings
 from .source_option import Asked
-from .visitor import BaseVisitor
+from .visitor import BaseVisitor, ClientClaims
 
 __all__ = ["BaseLookup", "Keys", "Lookup", "Steps", "lookup_counts"]
 

@@ -11,16 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._address import Endpoint, endpoint, port_number
-from .._user_agent import ClientClaims
+from .._user_agent import header_text
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
 from ..syn.kernel import Socket, is_unix
 from .proxies import Client, ProxyRules
 
 __all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor"]
+
+
+class ClientClaims(NamedTuple):
+    """What a request says of itself and of its way here, by the names of `check_claim`: headers as
+    the server gives them, of any length and content; None for one that was not sent."""
+
+    user_agent: Any = None
+    platform: Any = None
+    scheme: Any = None
+    via: Any = None
+    forwarded: Any = None
+    purpose: Any = None
 
 
 _SCHEMES = {"http": "http", b"http": "http", "https": "https", b"https": "https"}
@@ -156,7 +168,7 @@ class BaseVisitor(Visitor):
             # The proxy may have written these two itself, and alone knows how the client came.
             via = forwarded = None
             scheme = _SCHEMES.get(proxy_scheme)
-        elif forwarded is not None and (self.peer_address or "-") in _text(forwarded):
+        elif forwarded and self.peer_address in header_text(forwarded).replace(",", " ").split():
             forwarded = None  # the server has put it in the peer's place, or nobody else is named
         if platform is None and scheme == "https" and self._is_sent_without_hints():
             scheme = None
@@ -318,10 +330,6 @@ class ASGIVisitor(BaseVisitor):
             return True
         path = server[0] if isinstance(server, (tuple, list)) and server else None
         return isinstance(path, str) and path.startswith(("/", "@", "\0"))
-
-
-def _text(header: Any) -> str:
-    return header if isinstance(header, str) else bytes(header).decode("latin-1")
 
 
 @cache
