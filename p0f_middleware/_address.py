@@ -1,7 +1,7 @@
-"""Makes IP addresses canonical, as servers and proxies write them. No I/O, no headers, no trust.
+"""Makes IP addresses canonical, as servers and proxies write them.
 
-The fact a reader would get wrong: an IPv4 client of an IPv6 socket has the address
-'::ffff:192.0.2.1' there, but 192.0.2.1 here, so that it is the same client everywhere.
+An IPv4 client of an IPv6 socket has the address '::ffff:192.0.2.1' there, but 192.0.2.1 here, so
+that it is the same client everywhere.
 """
 
 from __future__ import annotations
@@ -15,20 +15,17 @@ __all__ = ["CACHED", "Endpoint", "client_address", "endpoint", "port_number"]
 
 CACHED = 4096
 """Addresses that each cache keeps."""
-_LONGEST = 64
-"""Characters that an address with zone, brackets and port can have. Longer text is never cached, so
-that a client cannot fill the cache with megabytes."""
+_LONGEST = 64  # longer text is never cached, so that a client cannot fill the cache with megabytes
 _WITH_PORT = re.compile(r"(?:\[([^\[\]]*)\]|([0-9.]+))(?::([0-9]{1,5}))?\Z")
 
 Endpoint: TypeAlias = "tuple[str | None, int | None]"
 
 
 def endpoint(value: object) -> Endpoint:
-    """The IP address and port in text such as '192.0.2.1', '192.0.2.1:80' or '[2001:db8::1]:80'.
+    """The canonical IP address and the port in text such as '192.0.2.1' or '[2001:db8::1]:80'.
 
-    The address is canonical: IPv4-mapped IPv6 as IPv4, without zone; None if the text has none, and
-    for the unspecified addresses 0.0.0.0 and ::. The port is None if the text has none, 0 if it is
-    out of range.
+    Without zone; None if the text has no address, and for 0.0.0.0 and ::. The port is None if the
+    text has none, 0 if it is out of range.
     """
     if isinstance(value, str) and len(value) <= _LONGEST:
         return _parse(value)

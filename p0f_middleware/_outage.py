@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 from ._errors import P0fUnavailable
-from ._log import logger
+from ._public import logger
 
 FIRST_DELAY = 0.5
 """Seconds from a failure to the first retry."""

@@ -1,9 +1,4 @@
-"""The result of a request's lookup, whatever the source: `Outcome` and `P0fStatus`.
-
-Adapters, `_request` and sources share this module. It knows no request and no source.
-The fact a reader would get wrong: `status` OK means that a fingerprint was found, not that a
-signature matched it; `info.os_name` may be None.
-"""
+"""The result of a request's lookup, whatever the source: `Outcome` and `P0fStatus`."""
 
 from __future__ import annotations
 
@@ -23,7 +18,7 @@ class P0fStatus(str, Enum):
     """How a request's lookup has ended; equal to the plain strings."""
 
     OK = "ok"
-    """There is a fingerprint."""
+    """There is a fingerprint. Its `os_name` is None if no signature matched it."""
     NO_MATCH = "no_match"
     """The source has not seen this client."""
     UNAVAILABLE = "unavailable"
@@ -57,22 +52,15 @@ _STATUS_IN_WORDS = {
 
 
 class Outcome(NamedTuple):
-    """The result of a source's lookup for one request.
-
-    Attributes:
-        info: the fingerprint; None if there is none.
-        status: how the lookup has ended.
-        reason: why there is no fingerprint, in a sentence; None if there is one.
-    """
+    """The result of a source's lookup for one request."""
 
     info: P0fInfo | None
     status: P0fStatus
-    reason: str | None
+    reason: str | None  # why there is no fingerprint, in a sentence; None if there is one
 
 
 NO_ADDRESS = Outcome(None, P0fStatus.NO_ADDRESS, "the request has no client address")
 
 
 def unavailable(reason: str) -> Outcome:
-    """The outcome of a lookup that could not be made."""
     return Outcome(None, P0fStatus.UNAVAILABLE, reason)

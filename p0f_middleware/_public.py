@@ -1,23 +1,46 @@
-"""Sets the root package as the module of a public class.
-
-Pickles, tracebacks and reprs then contain `p0f_middleware.P0fInfo`, a name that stays, and not the
-module in which the class is written, which may change.
-"""
+"""What users see of the package beside its answers: public names, log lines, errors of options."""
 
 from __future__ import annotations
 
 import sys
-from typing import TypeVar, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, get_type_hints
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+__all__ = ["logger", "public", "seconds"]
 
 ClassT = TypeVar("ClassT", bound=type)
 
 
 def public(cls: ClassT) -> ClassT:
-    """A class decorator for classes that users import from `p0f_middleware`."""
-    # pydantic and FastAPI look the names in annotations up in the module that the class says it is
-    # of, so the names are replaced by the types while it says the one that knows them.
-    hints = get_type_hints(cls, vars(sys.modules[cls.__module__]))
-    if hints:
-        cls.__annotations__ = hints
+    """A class decorator: pickles, tracebacks and reprs say `p0f_middleware.P0fInfo`, a name that
+    stays, and not the module in which the class is written."""
+    # `typing.get_type_hints`, which FastAPI and pydantic call, would look names up over there.
+    hints = get_type_hints(cls)
+    cls.__annotations__ = {name: hints[name] for name in vars(cls).get("__annotations__", ())}
     cls.__module__ = "p0f_middleware"
     return cls
+
+
+def logger() -> Logger:
+    """The logger named `p0f_middleware`. A line names its cause and its remedy, and comes once."""
+    import logging  # only when there is something to log
+
+    return logging.getLogger("p0f_middleware")
+
+
+def seconds(option: str, value: object, *, zero: bool = False) -> float:
+    """The value of an option that is a number of seconds, above 0 or, with `zero`, also 0.
+
+    Raises:
+        ValueError: it is something else, such as text from the process's environment.
+    """
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and (0 < value <= sys.float_info.max or (zero and value == 0))
+    ):
+        return value
+    least = "0 or more" if zero else "above 0"
+    raise ValueError(f"{option} is a number of seconds, {least}, not {value!r}")

@@ -4,8 +4,7 @@
     if result.info is not None:
         print(result.address, result.info.os_name, result.claim)
 
-Frameworks have one typed attribute at most for what middleware leaves in a request, a dict of
-anything. So one function reads it for all of them, and what it returns has a type for each value.
+What middleware leaves in a request has no types in any framework, so one function reads it for all.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 """The Visitor: what a source may know about a request; and the interface of sources.
 
-`_request` and the sources share this module: `_request` makes a visitor from environ or scope, and
-a source takes it. A source does not see environ or scope, WSGI or ASGI.
-
-The fact a reader would get wrong: a visitor computes each property only when a source asks for it,
-so that a request pays for nothing that its source does not need.
+`_request` makes a visitor from environ or scope, and computes each property only when a source asks
+for it. A source does not see environ or scope, WSGI or ASGI.
 """
 
 from __future__ import annotations
@@ -37,20 +34,19 @@ class Visitor(Protocol):
 
     @property
     def peer_address(self) -> str | None:
-        """The address of the TCP peer as the server reports it; None if it reports none."""
+        """The address of the TCP peer as the server reports it."""
 
     @property
     def peer_port(self) -> int | None:
-        """The TCP peer's port as the server reports it; None if it reports none, or 0."""
+        """Its port; None if the server reports none, 0 if it reports something else."""
 
     @property
     def address(self) -> str | None:
-        """The client's address: the peer's or, if the peer is a trusted proxy, the one it names.
-        None if there is none."""
+        """The client's: the peer's or, if the peer is a trusted proxy, the one it names."""
 
     @property
     def port(self) -> int | None:
-        """The client's port; None if a trusted proxy does not name it."""
+        """The client's TCP port; None if a trusted proxy does not name it."""
 
     @property
     def behind_proxy(self) -> bool:
@@ -87,11 +83,7 @@ class VisitorSource(Protocol):
     """
 
     def fingerprint(self, visitor: Visitor, deadline: float, /) -> Outcome:
-        """The outcome of a lookup for a visitor.
-
-        Args:
-            visitor: the sender of the request.
-            deadline: `time.monotonic()` at which to stop waiting.
+        """The outcome of a lookup, which may wait until `deadline` (`time.monotonic()`).
 
         Raises:
             P0fError: the source could not be asked. It logs its outages itself, once.
@@ -101,8 +93,7 @@ class VisitorSource(Protocol):
 class AsyncVisitorSource(Protocol):
     """A source that is awaited."""
 
-    async def fingerprint(self, visitor: Visitor, deadline: float, /) -> Outcome:
-        """As `VisitorSource.fingerprint`."""
+    async def fingerprint(self, visitor: Visitor, deadline: float, /) -> Outcome: ...
 
 
 class Source(Protocol):
@@ -115,5 +106,4 @@ class Source(Protocol):
 class AsyncSource(Protocol):
     """A user's own source for ASGI."""
 
-    async def lookup(self, ip_address: str, /) -> P0fInfo | None:
-        """The fingerprint of an address; None if there is none. May raise any exception."""
+    async def lookup(self, ip_address: str, /) -> P0fInfo | None: ...

@@ -2,11 +2,8 @@
 'p0f_middleware'.
 
 Django imports the classes of MIDDLEWARE only when it serves, so middleware cannot register a check
-in time; an entry of INSTALLED_APPS can. P0fMiddleware itself works without that entry.
-
-The fact a reader would get wrong: a check must not start anything that only a server should. It
-does not call a callable that makes a source, and touches no listener; it only connects to p0f's
-socket.
+in time; an entry of INSTALLED_APPS can. A check starts nothing that only a server should: it calls
+no callable that makes a source, and touches no listener.
 """
 
 from __future__ import annotations
@@ -33,10 +30,7 @@ class P0fConfig(AppConfig):
 
 
 def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
-    """An error if P0fMiddleware would refuse its settings, a warning if p0f cannot be reached.
-
-    Connects to p0f, if that is the source, and sends nothing.
-    """
+    """An error if P0fMiddleware would refuse its settings, a warning if p0f cannot be reached."""
     try:
         socket_path = _socket_path(read_settings())
     except MiddlewareNotUsed:
@@ -50,13 +44,8 @@ def check_p0f(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
 
 
 def _socket_path(options: dict[str, Any]) -> str | None:
-    """The path of the socket to try; None if the source has none, or is not made yet.
-
-    Settings do not say whether Django will serve sync or async, so a source for either is valid.
-
-    Raises:
-        TypeError, ValueError: a setting is invalid.
-    """
+    """The path of the socket to try; None if the source has none, or is not made yet."""
+    # Settings do not say whether Django will serve sync or async: a source for either is valid.
     options, is_made = checkable(options)
     try:
         source = make_lookup(options, awaited=False).source

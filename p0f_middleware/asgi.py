@@ -104,8 +104,7 @@ _SEQUENCES_OR_NONE = tuple, list, type(None)
 
 
 def _readable(scope: Scope) -> Scope:
-    """The scope with client and headers that can be read more than once: the specification allows
-    any iterables, also ones that reading uses up."""
+    # The specification allows any iterables, also ones that reading uses up.
     readable = dict(scope)
     # What raises here raises where the application reads it, too.
     with contextlib.suppress(Exception):

@@ -32,7 +32,7 @@ from ._request.grace import GRACE
 from ._request.hold import HOLD
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import CLIENT_HEADER, ProxyRules
-from ._request.source_option import SYN, default_text, is_awaited, make_source, resolve
+from ._request.source_option import COLOURED, SYN, default_text, is_awaited, make_source, resolve
 from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
 from .syn import Syn
 
@@ -172,7 +172,7 @@ def make_lookup(options: dict[str, Any], *, awaited: bool) -> Lookup | AsyncLook
     source = options["source"]
     if _makes_a_source(source):
         source = _source_of(source)
-    if type(source).__name__ in _COLOURED and is_awaited(source) != awaited:
+    if type(source).__name__ in COLOURED and is_awaited(source) != awaited:
         source = _twin_of(source)
     grace = options["grace"]
     asked = resolve(
@@ -220,9 +220,6 @@ _source_of_text = cache(make_source)
 @cache
 def _source_of(make: Callable[[], Any]) -> Any:
     return make()
-
-
-_COLOURED = "P0f", "AsyncP0f", "SharedSyn", "AsyncSharedSyn"
 
 
 @cache

@@ -65,8 +65,8 @@ MAY_IMPORT = {
     "hall": {"ground", "fingerprint", "sources", "_request", "adapters", "hall"},
     "commands": {"ground", "fingerprint", "sources", "_request", "adapters", "hall", "commands"},
 }
-DOORS = {("edge", "shared.keys")}
-"""What a source may import of another: the edge writes the keys that the shared sources read."""
+DOORS = {("edge", "shared.keys"), ("edge", "shared.store")}
+"""What a source may import of another: the edge writes what the shared sources read."""
 
 
 def _layer(module: Module) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware._options import seconds
+from p0f_middleware._public import seconds
 
 
 @pytest.mark.parametrize("value", [0.001, 1, 30.0, 1e9])

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import traceback
+import typing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -175,3 +176,11 @@ def test_a_traceback_names_the_root_package() -> None:
     shown = traceback.format_exception_only(p0f_middleware.P0fTimeout("too slow"))
 
     assert shown == ["p0f_middleware.P0fTimeout: too slow\n"]
+
+
+@pytest.mark.parametrize("name", sorted(n for n in p0f_middleware.__all__ if n[0].isupper()))
+def test_the_types_of_a_public_class_can_be_read(name: str) -> None:
+    """FastAPI and pydantic read them, for a route that returns one."""
+    kind = getattr(p0f_middleware, name)
+
+    assert typing.get_type_hints(kind).keys() >= vars(kind).get("__annotations__", {}).keys()

@@ -14,7 +14,7 @@ import sys
 from contextlib import closing
 from functools import partial
 
-from .._log import logger
+from .._public import logger
 from ..edge.agent import TTL, Edge, notify
 from ..edge.tap import Tap
 from ..shared.store import Store

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .._log import logger
+from .._public import logger
 
 SIGNATURES = Path(__file__).parents[1] / "fingerprint" / "signatures.fp"
 """The package's signature file, for p0f's -f."""

@@ -32,8 +32,6 @@ from .protocol import Reader, ReadT, make_query, read_answer, read_raw_answer
 from .rules import Answer
 from .stats import ending
 
-__all__ = ["AsyncP0f"]
-
 _AFTERTHOUGHT = 0.01
 """Seconds on top of the timeout, in which a thread can still report what went wrong."""
 
@@ -46,9 +44,8 @@ class AsyncP0f(BaseClient):
     """
 
     def __init__(self, socket_path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> None:
-        self._first_loops: dict[int, LoopConnection] = {}  # by process id
-        self._turns = Turns()
         super().__init__(socket_path, timeout=timeout)
+        self._turns = Turns()
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
         """As `P0f.lookup`."""
@@ -80,7 +77,7 @@ class AsyncP0f(BaseClient):
 
     async def close(self) -> None:
         """Close all connections, as `P0f.close`."""
-        first = self._first_loops.get(os.getpid())
+        first: LoopConnection | None = self._here().loops.get("first")
         try:
             if first is not None and first.loop is running_loop():
                 await first.close()
@@ -99,8 +96,7 @@ class AsyncP0f(BaseClient):
         await self.close()
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        first = self._first_loops.get(os.getpid())
-        if first is not None and not is_finalizing():
+        if not is_finalizing() and (first := self._here().loops.get("first")) is not None:
             first.shut_from_outside()
         super().__del__()
 
@@ -109,7 +105,7 @@ class AsyncP0f(BaseClient):
     ) -> ReadT | None:
         try:
             loop = running_loop()
-            first = self._first_loops.get(os.getpid())
+            first: LoopConnection | None = self._here().loops.get("first")
             if first is None or first.loop is not loop:
                 first = self._as_first(loop)
             if first is not None:
@@ -123,34 +119,32 @@ class AsyncP0f(BaseClient):
 
     def _as_first(self, loop: asyncio.AbstractEventLoop | None) -> LoopConnection | None:
         """The connection of `loop`, if it is the first of this process or can take its place."""
-        pid = os.getpid()
-        first = self._first_loops.get(pid)
+        loops = self._here().loops
+        first: LoopConnection | None = loops.get("first")
         if first is not None and first.loop.is_closed():
-            self._first_loops.pop(pid, None)
+            loops.pop("first", None)
             first.shut()
             first = None
         if first is None and loop is not None:
             # setdefault is atomic: of loops that ask at the same moment, one is the first.
-            first = self._first_loops.setdefault(pid, LoopConnection(loop, self._rules))
+            first = loops.setdefault("first", LoopConnection(loop, self._rules))
         return first if first is not None and first.loop is loop else None
 
     async def _wait_in_thread(self, query: bytes, deadline: float) -> Answer:
         turn, refuse_early = self._turns.here(), self._rules.outage.refuse_early
-        asked = time.monotonic()
-        refuse_early(asked)
-        deadline = min(deadline, asked + self._rules.timeout)
-        patience = max(deadline - asked, 0.0) + _AFTERTHOUGHT
+        now = time.monotonic()
+        refuse_early(now)
+        patience = max(min(deadline - now, self._rules.timeout), 0.0)
+        ask = functools.partial(self._wait_for_answer, query, now + patience)
 
         async def in_turn() -> Answer:
             async with turn:
                 refuse_early(time.monotonic())
-                ask = functools.partial(self._wait_for_answer, query, deadline)
-                return await in_thread(ask, patience)
+                return await in_thread(ask, patience + _AFTERTHOUGHT)
 
         try:
-            return await wait_at_most(in_turn(), patience)
+            return await wait_at_most(in_turn(), patience + _AFTERTHOUGHT)
         except Expired:
-            text = f"other lookups kept p0f busy for {deadline - asked:.3g} s"
-            raise P0fTimeout(text) from None
+            raise P0fTimeout(f"other lookups kept p0f busy for {patience:.3g} s") from None
         except RuntimeError as error:
             raise P0fUnavailable(f"no thread to ask p0f in: {error}") from error

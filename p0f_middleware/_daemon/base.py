@@ -22,8 +22,8 @@ from typing import Any
 
 from .._errors import P0fNoMatch, P0fTimeout
 from .._info import P0fInfo
-from .._options import seconds
 from .._outcome import Outcome, P0fStatus
+from .._public import seconds
 from .._waiting import acquire
 from .connection import CLOSE_TIMEOUT, Connection
 from .protocol import ReadT
@@ -41,6 +41,8 @@ class _Process:
         self.lock = threading.Lock()
         self.taken = time.monotonic()
         self.connection: Connection[object] | None = None
+        self.loops: dict[str, Any] = {}
+        """At "first": the connection of the first event loop. A dict: its operations are atomic."""
 
 
 class BaseClient:
@@ -59,8 +61,7 @@ class BaseClient:
 
     @property
     def connection(self) -> Connection[object] | None:
-        """The connection of this process's threads, for diagnosis (do not send on it); None if none
-        is open."""
+        """The open connection of this process's threads, for diagnosis: do not send on it."""
         connection = self._here().connection
         return connection if connection and connection.open else None
 

@@ -13,8 +13,6 @@ from .base import BaseClient, outcome, require_match
 from .protocol import Reader, ReadT, make_query, read_answer, read_raw_answer
 from .stats import ending
 
-__all__ = ["P0f"]
-
 
 @public
 class P0f(BaseClient):

@@ -199,19 +199,15 @@ class Pipeline(Generic[TicketT]):
             self._buffer = data
             return []
         size = dialect.size
-        whole = len(data) // size
         if len(data) > size * len(self.pending):
             raise P0fProtocolError(f"it sent more than the {len(self.pending)} answers asked for")
-        end = whole * size
-        for offset, byte in enumerate(_MAGIC_BYTES):  # of all answers together
-            if data[offset:end:size].count(byte) != whole:
-                heads = (data[start : start + 4] for start in range(0, end, size))
-                wrong = next(head for head in heads if head != _MAGIC_BYTES)
-                raise P0fProtocolError(f"not an answer of p0f: it begins with {wrong!r}")
-        next_ticket = self.pending.popleft
-        answers = [(next_ticket(), data[start : start + size]) for start in range(0, end, size)]
+        end = len(data) // size * size
+        answers = [data[start : start + size] for start in range(0, end, size)]
+        for answer in answers:
+            if not answer.startswith(_MAGIC_BYTES):
+                raise P0fProtocolError(f"not an answer of p0f: it begins with {answer[:4]!r}")
         self._buffer = data[end:]
-        return answers
+        return [(self.pending.popleft(), answer) for answer in answers]
 
     def _recognise(self, data: bytes) -> Dialect | None:
         if not _MAGIC_BYTES.startswith(data[:4]):

@@ -11,8 +11,8 @@ import math
 from typing import Any, TypeAlias
 
 from .._errors import P0fError, P0fProtocolError, P0fUnavailable
-from .._log import logger
 from .._outage import Outage
+from .._public import logger
 from . import diagnosis
 from .connection import Connection
 from .protocol import Dialect, Reader, ReadT, TicketT

@@ -1,4 +1,4 @@
-"""Grace: a second chance for clients that p0f has not heard of yet. No I/O, no clock.
+"""Grace: a second chance for clients that p0f has not heard of yet.
 
 libpcap hands packets to p0f in blocks of some 5 ms, so on a fast network the first request of a new
 client comes before p0f knows its SYN. After a 'no match', p0f is therefore asked again for a few
@@ -8,9 +8,10 @@ address's traffic, and each request would wait for nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
-from .._options import seconds as seconds_option
+from .._public import seconds as seconds_option
 
 GRACE = 0.01
 """Seconds of grace unless told otherwise."""
@@ -33,29 +34,26 @@ class Grace:
         self._unknown_before: set[str] = set()
         self._began = 0.0
 
-    def pauses(self, address: str, now: float) -> Iterator[float]:
-        """Seconds to wait before each further question; none if `address` stayed unknown."""
-        self._forget(now)
+    def pauses(self, address: str, deadline: float) -> Iterator[float]:
+        """Seconds to wait before each further question. If they end, the address stayed unknown:
+        for a while, no request waits for it."""
+        self._forget(time.monotonic())
         if address in self._unknown or address in self._unknown_before or not self.seconds:
             return
         pause, left = FIRST_PAUSE, self.seconds
-        while left > 0:
-            yield min(pause, left)
+        while left > 0 and (time_left := deadline - time.monotonic()) > 0:
+            yield min(pause, left, time_left)
             left -= pause
             pause *= 1.5
+        self._unknown.add(address)
 
-    def once(self, address: str, now: float) -> float:
+    def once(self, address: str) -> float:
         """Seconds to wait for p0f to see more of `address`; 0 if a request has waited recently."""
-        self._forget(now)
+        self._forget(time.monotonic())
         if address in self._unknown or address in self._unknown_before:
             return 0.0
         self._unknown.add(address)
         return self.seconds
-
-    def stayed_unknown(self, address: str, now: float) -> None:
-        """For a while, no request waits for this address."""
-        self._forget(now)
-        self._unknown.add(address)
 
     def _forget(self, now: float) -> None:
         # A new generation, if the present one is old or full.

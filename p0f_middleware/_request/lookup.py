@@ -12,14 +12,13 @@ question gets the same deadline.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any, TypeAlias
 
 from .._errors import P0fError, P0fTimeout
 from .._info import P0fInfo
-from .._log import logger
-from .._options import seconds
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
+from .._public import logger, seconds
 from .._user_agent import LONGEST
 from ..claim import ClaimVerdict, check_request, read_headers
 from .grace import Grace
@@ -59,6 +58,8 @@ class BaseLookup:
         self.rules = rules
         self._fingerprint = asked.fingerprint
         self._waits = asked.waits
+        # Whose SYN a proxy sends along says itself who the client is.
+        self._reads_syns = getattr(asked.source, "header", None) is not None
         self._grace = Grace(grace if asked.waits else 0)
         self._budget = asked.timeout + self._grace.seconds
         self._holds = seconds("hold", hold, zero=True) > 0
@@ -86,7 +87,7 @@ class BaseLookup:
         """The lookup of a request for which nothing is `held`. Raises nothing of ours."""
         try:
             deadline = time.monotonic() + self._budget
-            if visitor.address is None:
+            if visitor.address is None and not (self._reads_syns and visitor.behind_proxy):
                 outcome = _no_address(visitor)
             else:
                 outcome = yield from self._ask(visitor, deadline)
@@ -112,7 +113,7 @@ class BaseLookup:
             outcome = yield True, deadline
             if not self._waits or not _is_too_early(visitor, outcome):
                 return outcome
-            for pause in self._pauses(visitor, deadline):
+            for pause in self._grace.pauses(visitor.address or "", deadline):
                 yield False, pause
                 try:
                     outcome = yield True, deadline
@@ -126,18 +127,6 @@ class BaseLookup:
         except Exception as error:
             return _failed(error)
 
-    def _pauses(self, visitor: BaseVisitor, deadline: float) -> Iterator[float]:
-        """Seconds to wait before each further question."""
-        address = visitor.address
-        if address is None or not self._grace.seconds:
-            return
-        for pause in self._grace.pauses(address, time.monotonic()):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            yield min(pause, left)
-        self._grace.stayed_unknown(address, time.monotonic())
-
     def _pause_before_accusing(self, visitor: BaseVisitor, keys: Keys) -> float:
         """Seconds to wait before p0f is asked once more; 0 unless its answer makes a mismatch.
 
@@ -150,7 +139,7 @@ class BaseLookup:
         info, address = keys["p0f.info"], visitor.address
         if not isinstance(info, P0fInfo) or info.source != "p0f" or address is None:
             return 0.0
-        return self._grace.once(address, time.monotonic())
+        return self._grace.once(address)
 
     def _keep(
         self, visitor: BaseVisitor, outcome: Outcome, claims: ClientClaims | None, keys: Keys

@@ -15,7 +15,7 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from .._address import CACHED
-from .._log import logger
+from .._public import logger
 from .proxies import CLIENT_HEADER, ProxyRules
 from .visitor import BaseVisitor
 

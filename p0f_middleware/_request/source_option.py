@@ -21,13 +21,24 @@ from .._visitor import AsyncSource, AsyncVisitorSource, Source, Visitor, Visitor
 from .grace import GRACE
 from .proxies import ProxyRules
 
-__all__ = ["SYN", "AnySource", "Asked", "default_text", "is_awaited", "make_source", "resolve"]
+__all__ = [
+    "COLOURED",
+    "SYN",
+    "AnySource",
+    "Asked",
+    "default_text",
+    "is_awaited",
+    "make_source",
+    "resolve",
+]
 
 AnySource = (
     str | os.PathLike[str] | Source | AsyncSource | VisitorSource | AsyncVisitorSource | None
 )
 SYN = "syn"
 """The text that stands for `Syn()`."""
+COLOURED = "P0f", "AsyncP0f", "SharedSyn", "AsyncSharedSyn"
+"""The sources that there are for each colour, blocking and awaited."""
 _STORE_SCHEMES = ("redis://", "rediss://", "unix://")
 _NOT_SEEN = Outcome(None, P0fStatus.NO_MATCH, "the source has not seen this client")
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; `inspect` takes milliseconds to import
@@ -87,18 +98,27 @@ def resolve(
         made = make(text, awaited=awaited, timeout=timeout)
         return Asked(made, made.fingerprint, made.timeout, waits=True)
     method = _method(source)
-    if method is not None and isinstance(source, type):
+    if method is None:
+        raise TypeError(
+            "source is the path of p0f's socket, 'syn', the URL of a store, a client such as P0f or"
+            f" AsyncP0f, or an object with a method lookup(ip_address); not {_shown(source)}"
+        )
+    if isinstance(source, type):
         raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
-    if method == "fingerprint":
-        if getattr(source, "answers_at_once", False):
-            return _at_once(source, rules, timeout, grace)
-        return _waiting(source, timeout, awaited)
+    fingerprint: Any = getattr(source, method)
+    if method == "fingerprint" and getattr(source, "answers_at_once", False):
+        _refuse_ignored(source, rules, timeout, grace)
+        return Asked(source, fingerprint, TIMEOUT, waits=False)
+    if timeout is not TIMEOUT:  # as in `_refuse_ignored`
+        raise ValueError(
+            f"timeout is an option of {type(source).__name__} itself; the middleware's is for a"
+            " source that is text"
+        )
+    _require_colour(source, fingerprint, method, awaited)
     if method == "lookup":
-        return _users_own(source, timeout, awaited)
-    raise TypeError(
-        "source is the path of p0f's socket, 'syn', the URL of a store, a client such as P0f or"
-        f" AsyncP0f, or an object with a method lookup(ip_address); not {_shown(source)}"
-    )
+        look_up: Any = _look_up_async if awaited else _look_up
+        return Asked(source, partial(look_up, source), TIMEOUT, waits=True)
+    return Asked(source, fingerprint, getattr(source, "timeout", TIMEOUT), waits=True)
 
 
 def default_text() -> tuple[str, str]:
@@ -141,15 +161,14 @@ def _method(source: object) -> str | None:
     return None
 
 
-def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> Asked:
+def _refuse_ignored(source: Any, rules: ProxyRules, timeout: float, grace: float) -> None:
     name = type(source).__name__
     # The default is recognised by its identity, so that an equal number, when given, is refused.
-    options = (
+    for option, is_default in (
         ("timeout", timeout is TIMEOUT),
         ("grace", grace is GRACE or grace == 0),
-    )
-    for option, left_out in options:
-        if not left_out:
+    ):
+        if not is_default:
             raise ValueError(
                 f"{option} is for sources that wait, and {name} answers at once: leave it out"
             )
@@ -158,52 +177,20 @@ def _at_once(source: Any, rules: ProxyRules, timeout: float, grace: float) -> As
             f"{name}(header=...) is read from trusted_proxies alone, and there are none: name the"
             " proxy that writes it, trusted_proxies=[...]"
         )
-    return Asked(source, source.fingerprint, TIMEOUT, waits=False)
 
 
-def _waiting(source: Any, timeout: float, awaited: bool) -> Asked:
-    _refuse_timeout(timeout, source)
-    _require_kind(source, "fingerprint", awaited)
-    patience = getattr(source, "timeout", TIMEOUT)
-    return Asked(source, source.fingerprint, patience, waits=True)
-
-
-def _users_own(source: Any, timeout: float, awaited: bool) -> Asked:
-    _refuse_timeout(timeout, source)
-    _require_kind(source, "lookup", awaited)
-    look_up: Any = _look_up_async if awaited else _look_up
-    return Asked(source, partial(look_up, source), TIMEOUT, waits=True)
-
-
-def _refuse_timeout(timeout: float, source: object) -> None:
-    if timeout is not TIMEOUT:  # as in `_at_once`
-        raise ValueError(
-            f"timeout is an option of {type(source).__name__} itself; the middleware's is for a"
-            " source that is text"
-        )
-
-
-_OTHER_KIND = {
-    "P0f": "AsyncP0f",
-    "SharedSyn": "AsyncSharedSyn",
-    "AsyncP0f": "P0f",
-    "AsyncSharedSyn": "SharedSyn",
-}
-
-
-def _require_kind(source: object, method: str, awaited: bool) -> None:
-    is_async = _is_coroutine_function(getattr(source, method))
-    name = type(source).__name__
-    if is_async == awaited:
+def _require_colour(source: object, function: Any, method: str, awaited: bool) -> None:
+    if _is_coroutine_function(function) == awaited:
         return
-    other = _OTHER_KIND.get(name)
+    name = type(source).__name__
+    other = name.removeprefix("Async") if name.startswith("Async") else f"Async{name}"
+    if name not in COLOURED:
+        other = f"an object whose {method} is {'a' if awaited else 'no'} coroutine function"
     if awaited:
-        other = other or f"an object whose {method} is a coroutine function"
         raise TypeError(
-            f"source is a blocking {name}, which would hold up the event loop: for ASGI use {other}"
+            f"source is a blocking {name}, which would hold up the event loop: for ASGI give {other}"
         )
-    other = other or f"an object whose {method} is no coroutine function"
-    raise TypeError(f"source is an {name}, which has to be awaited: for WSGI use {other}")
+    raise TypeError(f"source is an {name}, which has to be awaited: for WSGI give {other}")
 
 
 def is_awaited(source: Any) -> bool:

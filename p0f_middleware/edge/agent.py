@@ -16,12 +16,14 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from .._errors import P0fError, P0fUnavailable
-from .._log import logger
+from .._errors import P0fUnavailable
 from .._outage import Outage
+from .._public import logger
 from ..shared.keys import EDGE_KEY, address_key, connection_key, merged, sender
+from ..shared.store import Store
+from .tap import Tap
 
 BATCH = 4096
 """SYNs to write together."""
@@ -38,27 +40,8 @@ SIGN_TTL = 180
 """Seconds after which the store deletes a sign of life (`EDGE_KEY`)."""
 
 
-_Command: TypeAlias = "tuple[str | bytes | int, ...]"
-
-
-class SynSource(Protocol):
-    """Where SYNs come from: a `Tap`, or a test's stand-in."""
-
-    interface: str
-
-    def fileno(self) -> int: ...
-    def read(self, most: int) -> list[bytes]: ...
-    def lost(self) -> int: ...
-    def check(self) -> None: ...
-
-
-class StoreServer(Protocol):
-    """Where SYNs go: a `Store`, or a test's stand-in."""
-
-    name: str
-
-    def client(self, step_timeout: float) -> Any: ...
-    def explain(self, error: Exception) -> P0fError: ...
+_Command: TypeAlias = tuple[bytes, ...]
+"""All words are bytes: redis-py packs these in half the time."""
 
 
 class Rate:
@@ -110,8 +93,8 @@ class Edge:
 
     def __init__(
         self,
-        tap: SynSource,
-        store: StoreServer,
+        tap: Tap,
+        store: Store,
         *,
         ttl: int = TTL,
         addresses: bool = True,
@@ -120,7 +103,7 @@ class Edge:
         self._tap = tap
         self._store = store
         self._client = store.client(WRITE_TIMEOUT)
-        self._ttl = ttl
+        self._ttl = b"%d" % ttl
         self._addresses = addresses
         self._rate = Rate(max_rate)
         self._outage = Outage(
@@ -179,14 +162,14 @@ class Edge:
         connections, addresses = self._entries(syns[:allowed])
         if not connections:
             return
-        ttl = "EX", self._ttl
+        ttl = b"EX", self._ttl
         # GET: the value before, of a machine behind the same NAT that connects to another port.
-        commands: list[_Command] = [("SET", k, v, *ttl, "GET") for k, v in connections.items()]
-        commands += [("SET", k, v, *ttl) for k, v in addresses.items()]
+        commands: list[_Command] = [(b"SET", k, v, *ttl, b"GET") for k, v in connections.items()]
+        commands += [(b"SET", k, v, *ttl) for k, v in addresses.items()]
         replies = self._write(commands)
         self._count(**{"dropped" if replies is None else "written": allowed})
         again: list[_Command] = [
-            ("SET", key, both, *ttl)
+            (b"SET", key, both, *ttl)
             for (key, value), before in zip(connections.items(), replies or (), strict=False)
             if isinstance(before, bytes) and (both := merged(value, before)) != value
         ]
@@ -202,7 +185,7 @@ class Edge:
             "last_syn": self._last_syn,
             "written": self._counts.written,
         }
-        self._write([("SET", EDGE_KEY, json.dumps(sign).encode(), "EX", SIGN_TTL)])
+        self._write([(b"SET", EDGE_KEY, json.dumps(sign).encode(), b"EX", b"%d" % SIGN_TTL)])
 
     def close(self) -> None:
         """Close the connection to the store."""
@@ -230,7 +213,7 @@ class Edge:
             return None
         pipeline = self._client.pipeline(transaction=False)
         for words in commands:
-            pipeline.execute_command(*words, get=words[-1] == "GET")
+            pipeline.execute_command(*words)
         try:
             replies: list[Any] = pipeline.execute(raise_on_error=False)
             for reply in replies:

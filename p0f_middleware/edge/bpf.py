@@ -32,7 +32,7 @@ AND, ADD, TO_X, TO_A, RETURN = 0x54, 0x04, 0x07, 0x87, 0x06
 
 # <linux/filter.h>: facts beside the packet, at addresses from -0x1000 on
 _PROTOCOL, _PACKET_TYPE = 0xFFFFF000, 0xFFFFF004
-_TO_THIS_HOST = 0  # PACKET_HOST. Others are to other hosts, or outgoing (on lo, each once more)
+_OTHER_HOST, _OUTGOING = 3, 4  # on lo each packet appears twice, once as an outgoing one
 
 _IPV4, _IPV6, _VLAN, _SERVICE_VLAN = 0x0800, 0x86DD, 0x8100, 0x88A8
 _TCP = 6
@@ -99,7 +99,8 @@ def syn_filter(ports: Iterable[int]) -> bytes:
         raise ValueError(f"at most {MOST_PORTS} ports, not {len(wanted)}")
     add = Assembler()
     add(LD_WORD_ABS, _PACKET_TYPE)
-    add(JUMP_EQUAL, _TO_THIS_HOST, otherwise="no")
+    for kind in (_OTHER_HOST, _OUTGOING):
+        add(JUMP_EQUAL, kind, then="no")
     add(LD_HALF_ABS, _PROTOCOL)
     for base in (0, 4, 8):
         _find_tcp(add, base)

@@ -1,18 +1,18 @@
 """Flights: the round trips to a store, each for all lookups that wait when it starts.
 
-Theory of operation. A lookup never talks to the store itself. It joins a queue, and waits until its
-own deadline for its values. One flight at a time asks for all lookups in the queue; those that come
-meanwhile go together in the next. So a lookup waits for two round trips at most, the store gets
-request at a time, and a process has one connection, however many threads, greenlets and event loops
-ask. Nothing that is slow in redis-py (a name server, TLS, AUTH, a reply that comes byte by byte)
-can hold a lookup past its deadline: the flight goes on without it.
+Theory of operation. A lookup never talks to the store itself. It joins a queue, and waits for its
+values until its own deadline. One flight at a time asks for all lookups in the queue; those that
+come meanwhile go together in the next. So a lookup waits for two round trips at most, and a process
+has one connection, however many threads, greenlets and event loops ask. Nothing that is slow in
+redis-py (a name server, TLS, AUTH, a reply that comes byte by byte) can hold a lookup past its
+deadline: the flight goes on without it.
 
-With a blocking client the flights are made in a thread, which starts with the first lookup, ends
-when no lookup has come for `LINGER` seconds, and starts again with the next. With an asyncio client
-that the user has made they are made in a task of the running loop.
+A thread makes the flights. It starts with the first lookup, ends when none has come for `LINGER`
+seconds, and starts again with the next. Only that thread calls the client; one for asyncio, which a
+user has made, it calls in the loop of the lookups.
 
-Only that thread or task touches the client. A lookup may be abandoned at any point (a deadline, a
-cancelled task, a signal handler that raises): its values come, and nobody reads them.
+A lookup may be abandoned at any point (a deadline, a cancelled task, a signal handler that raises):
+its values come, and nobody reads them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 from .._errors import P0fError, P0fUnavailable
 from .._waiting import acquire
-from .store import Keys, Store, Values, request, values_in
+from .store import STEP_TIMEOUT, Keys, Store, Values, request, values_in
 
 LINGER = 1.0
 """Seconds for which the thread waits for another lookup: starting one takes 0.1 ms or more."""
@@ -63,39 +63,85 @@ class Lookup:
 
 
 class Flights:
-    """The queue of a store, and what flights in threads and in loops have in common."""
+    """The queue of a process, and the thread that makes its flights.
+
+    `_running` is locked while there is a thread. The thread unlocks it before it ends, and looks at
+    the queue after that; `join` fills the queue before it tries the lock. So one of the two sees
+    the other, and no lookup is forgotten.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._client = store.client()
         self._queue: deque[Lookup] = deque()
+        self._thread: threading.Thread | None = None
+        self._running = threading.Lock()
+        self._more = threading.Lock()
+        self._more.acquire()
 
     def join(self, lookup: Lookup) -> None:
         """Put a lookup into the queue, and see to it that there is a flight."""
-        raise NotImplementedError
+        self._queue.append(lookup)
+        if not self._running.acquire(False):
+            _release(self._more)
+            return
+        self._thread = threading.Thread(target=self._run, name="p0f_middleware", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the interpreter is ending, or may have no such threads
+            if lookup.loop is None:
+                self._run(linger=0.0)
+            else:
+                self._running.release()
+                lookup.result = P0fUnavailable(f"the SYN store cannot be asked: {error}")
+                _wake([lookup.waiter])
 
     def abandon(self) -> None:
         """End a flight that has not come back, so that the next lookup gets one."""
-        raise NotImplementedError
+        thread = self._thread
+        if self._running.locked() and (thread is None or not thread.is_alive()):
+            _release(self._running)  # a signal handler raised while the thread was started
+        self.close()
 
     def close(self) -> None:
         """Close our own connection; the next flight opens another."""
-        raise NotImplementedError
+        if not self._store.is_given:
+            self._client.connection_pool.disconnect()
+
+    def _run(self, linger: float = LINGER) -> None:
+        while True:
+            while together := self._take():
+                self._deliver(together, self._ask(together))
+            if not self._more.acquire(True, linger):
+                self._running.release()
+                if not self._queue or not self._running.acquire(False):
+                    return
 
     def _take(self) -> list[Lookup]:
-        """The lookups of the next flight."""
-        queue = self._queue
-        return [queue.popleft() for _ in range(min(len(queue), MOST_TOGETHER))]
+        """The lookups of the next flight; for an asyncio client they are those of one loop."""
+        queue, together = self._queue, list[Lookup]()
+        while queue and len(together) < MOST_TOGETHER:
+            if together and self._store.asynchronous and queue[0].loop is not together[0].loop:
+                break
+            together.append(queue.popleft())
+        return together
 
-    def _deliver(self, together: list[Lookup], reply: Any) -> None:
-        """Give lookups their values, or the exception if `reply` is one, and wake who waits."""
-        result: list[Values] | P0fError
+    def _ask(self, together: list[Lookup]) -> list[Values] | P0fError:
+        """The values of each lookup; or the exception that explains why there are none."""
+        lookups = [lookup.keys for lookup in together]
+        loop = together[0].loop
         try:
-            if isinstance(reply, Exception):
-                raise reply
-            result = values_in(self._client, reply, [lookup.keys for lookup in together])
+            if self._store.asynchronous and loop is not None:
+                asked = asyncio.run_coroutine_threadsafe(_awaited(self._client, lookups), loop)
+                reply = asked.result(STEP_TIMEOUT)
+            else:
+                reply = request(self._client, lookups)
+            return values_in(self._client, reply, lookups)
         except Exception as error:
-            result = self._store.explain(error)
+            return self._store.explain(error)
+
+    def _deliver(self, together: list[Lookup], result: list[Values] | P0fError) -> None:
+        """Give lookups their values, or the exception, and wake who waits."""
         loops: dict[asyncio.AbstractEventLoop, list[Any]] = {}
         for n, lookup in enumerate(together):
             lookup.result = result if isinstance(result, P0fError) else result[n]
@@ -110,97 +156,8 @@ class Flights:
                 continue
 
 
-class ThreadFlights(Flights):
-    """Flights of a process, with a blocking client.
-
-    `_running` is locked while there is a thread. The thread unlocks it before it ends, and looks at
-    the queue after that; `join` fills the queue before it tries the lock. So one of the two sees
-    the other, and no lookup is forgotten.
-    """
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._running = threading.Lock()
-        self._more = threading.Lock()
-        self._more.acquire()
-        self._thread: threading.Thread | None = None
-
-    def join(self, lookup: Lookup) -> None:
-        self._queue.append(lookup)
-        if not self._running.acquire(False):
-            _unlock(self._more)
-            return
-        self._thread = threading.Thread(target=self._run, name="p0f_middleware", daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError as error:  # the interpreter is ending, or may have no such threads
-            if lookup.loop is None:
-                self._run(0.0)
-            else:
-                self._running.release()
-                lookup.result = P0fUnavailable(f"the SYN store cannot be asked: {error}")
-                _wake([lookup.waiter])
-
-    def abandon(self) -> None:
-        thread = self._thread
-        if self._running.locked() and (thread is None or not thread.is_alive()):
-            _unlock(self._running)  # a signal handler raised while the thread was started
-        self.close()
-
-    def close(self) -> None:
-        if not self._store.is_given:
-            self._client.connection_pool.disconnect()
-
-    def _run(self, linger: float = LINGER) -> None:
-        while True:
-            self._fly()
-            if not self._more.acquire(True, linger):
-                self._running.release()
-                if not self._queue or not self._running.acquire(False):
-                    return
-
-    def _fly(self) -> None:
-        while together := self._take():
-            try:
-                reply = request(self._client, [lookup.keys for lookup in together])
-            except Exception as error:
-                reply = error
-            self._deliver(together, reply)
-
-
-class LoopFlights(Flights):
-    """Flights of an event loop, with an asyncio client that the user has made."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._task: asyncio.Task[None] | None = None
-        self._flight: object = None
-        """Stands for the present task, also while that is being made."""
-
-    def join(self, lookup: Lookup) -> None:
-        assert lookup.loop is not None
-        self._queue.append(lookup)
-        if self._flight is None:
-            self._flight = object()
-            self._task = lookup.loop.create_task(self._run(self._flight))
-
-    def abandon(self) -> None:
-        self._flight = None
-        if self._task is not None:
-            self._task.cancel()
-
-    def close(self) -> None:
-        """Nothing: the connection is the user's."""
-
-    async def _run(self, flight: object) -> None:
-        while self._flight is flight and (together := self._take()):
-            try:
-                reply = await request(self._client, [lookup.keys for lookup in together])
-            except Exception as error:
-                reply = error
-            self._deliver(together, reply)
-        if self._flight is flight:
-            self._flight = self._task = None  # a task would keep its loop alive
+async def _awaited(client: Any, lookups: list[Keys]) -> Any:
+    return await request(client, lookups)
 
 
 def _wake(waiters: list[asyncio.Future[None]]) -> None:
@@ -209,7 +166,7 @@ def _wake(waiters: list[asyncio.Future[None]]) -> None:
             waiter.set_result(None)
 
 
-def _unlock(lock: threading.Lock) -> None:
+def _release(lock: threading.Lock) -> None:
     """Release a lock that may be released already."""
     try:
         lock.release()

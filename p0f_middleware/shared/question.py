@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from .._address import endpoint, port_number
 from .._info import by_address
-from .._log import logger
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
+from .._public import logger
 from .._visitor import NoConnection, Visitor
 from ..fingerprint.fingerprinter import Fingerprinter
 from .keys import End, address_key, connection_key, ends, pack, sender, syns_in

@@ -6,21 +6,18 @@ A lookup is a question (`question`), the wait for its values (`flights`), and wh
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-import weakref
 from functools import partial
 
 from .._async_library import Expired, in_thread, running_loop
 from .._errors import P0fError, P0fTimeout, P0fUnavailable
-from .._options import seconds
 from .._outage import Outage
 from .._outcome import Outcome
-from .._public import public
+from .._public import public, seconds
 from .._visitor import Visitor
 from ..fingerprint.fingerprinter import SignatureFile, fingerprinter
-from .flights import Flights, Lookup, LoopFlights, ThreadFlights
+from .flights import Flights, Lookup
 from .question import Reader, question
 from .store import Keys, Store, Values
 
@@ -47,9 +44,7 @@ class BaseSharedSyn:
         self._reader = Reader(fingerprinter(database), self.store_name, destination_header)
         self._outage = Outage("the SYN store", self.store_name)
         # By process, and never emptied: to free the parent's in a child may touch its connection.
-        self._by_process: dict[int, ThreadFlights] = {}
-        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopFlights]
-        self._by_loop = weakref.WeakKeyDictionary()
+        self._by_process: dict[int, Flights] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
@@ -64,25 +59,26 @@ class BaseSharedSyn:
         kind = SharedSyn if self._asynchronous else AsyncSharedSyn
         return kind(store, timeout=timeout, database=database, destination_header=header)
 
-    def _flights(self) -> ThreadFlights:
+    def _flights(self) -> Flights:
         """This process's flights, made when it first asks."""
         pid = os.getpid()
         flights = self._by_process.get(pid)
         if flights is None:
-            flights = self._by_process.setdefault(pid, ThreadFlights(self._store))
+            flights = self._by_process.setdefault(pid, Flights(self._store))
         return flights
 
     def _wait(self, keys: Keys, deadline: float) -> Values:
         """The values of keys, for a thread or a greenlet. Raises P0fError."""
         began = time.monotonic()
         deadline = min(deadline, began + self.timeout)
-        lookup = self._join(self._flights(), Lookup(keys), began, deadline)
+        lookup = self._join(Lookup(keys), began, deadline)
         lookup.wait(deadline)
         return self._values(lookup, deadline - began)
 
-    def _join(self, flights: Flights, lookup: Lookup, now: float, deadline: float) -> Lookup:
+    def _join(self, lookup: Lookup, now: float, deadline: float) -> Lookup:
         if deadline <= now:
             raise P0fTimeout("no time is left to ask the SYN store")
+        flights = self._flights()
         if self._outage.admit(now):
             flights.abandon()
         flights.join(lookup)
@@ -158,40 +154,22 @@ class AsyncSharedSyn(BaseSharedSyn):
     _asynchronous = True
 
     async def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
-        """The fingerprint of the visitor's shared SYN.
-
-        Args:
-            visitor: the sender of a request.
-            deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
-
-        Raises:
-            P0fUnavailable: the store cannot be asked (P0fTimeout: it did not answer in time).
-            P0fProtocolError: the server is neither Redis nor Valkey.
-        """
+        """As `SharedSyn.fingerprint`."""
         asked = question(visitor)
         if isinstance(asked, Outcome):
             return asked
         loop = running_loop()
         if loop is None:
             return self._reader.outcome(asked, await self._wait_under_trio(asked.keys, deadline))
-        flights = self._of_loop(loop) if self._store.is_given else self._flights()
         began = time.monotonic()
         deadline = min(deadline, began + self.timeout)
-        lookup = self._join(flights, Lookup(asked.keys, loop), began, deadline)
+        lookup = self._join(Lookup(asked.keys, loop), began, deadline)
         await lookup.wait_in_loop(deadline)
         return self._reader.outcome(asked, self._values(lookup, deadline - began))
 
     async def close(self) -> None:
-        """Close the connection; the next lookup opens another. A client that was given as `store`
-        stays open."""
-        if not self._store.is_given:
-            self._flights().close()
-
-    def _of_loop(self, loop: asyncio.AbstractEventLoop) -> LoopFlights:
-        flights = self._by_loop.get(loop)
-        if flights is None:
-            flights = self._by_loop[loop] = LoopFlights(self._store)
-        return flights
+        """As `SharedSyn.close`."""
+        self._flights().close()
 
     async def _wait_under_trio(self, keys: Keys, deadline: float) -> Values:
         if self._store.is_given:

@@ -40,6 +40,8 @@ class Store:
     def __init__(self, store: object, *, asynchronous: bool = False) -> None:
         self._secrets: list[str] = []
         self._given: Any = None
+        self.asynchronous: bool = asynchronous and not isinstance(store, str)
+        """Whether the client is one for asyncio."""
         if isinstance(store, str):
             self.name: str = name_of(store)
             self._secrets = _secrets_in(store)

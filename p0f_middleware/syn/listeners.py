@@ -57,8 +57,8 @@ def _start_thread(seconds: float) -> bool:
     """Search in a thread, if none does yet; False if this process can start none."""
     global _thread
     if _thread is None or not _thread.is_alive():
-        thread = threading.Thread(target=_search_for, args=(seconds,), daemon=True)
         try:
+            thread = threading.Thread(target=_search_for, args=(seconds,), daemon=True)
             thread.start()
         except RuntimeError:  # as in an isolated sub-interpreter
             return False

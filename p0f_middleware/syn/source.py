@@ -28,9 +28,8 @@ from threading import Lock
 from typing import Any, TypeAlias
 from weakref import ref
 
-from .._log import logger
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
-from .._public import public
+from .._public import logger, public
 from .._visitor import NoConnection, Visitor
 from ..fingerprint.fingerprinter import LONGEST_TEXT, SignatureFile, fingerprinter
 from . import listeners
@@ -205,7 +204,7 @@ class Syn:
         sender = str(ip_address(found.address))
         if sender == client and (replaced or visitor.port in (None, found.port)):
             return found.outcome
-        if not replaced and client == visitor.peer_address:
+        if not replaced and client is None:
             # No header names a client, so the SYN alone says who it is.
             if not visitor.is_trusted(sender):
                 return found.outcome
@@ -214,7 +213,7 @@ class Syn:
                 "proxy before proxy",
             )
         return self._unavailable(
-            f"the SYN in {header} is from {sender}, but the client is {client or 'unknown'}",
+            f"the SYN in {header} is from {sender}, but the client is {client}",
             "somebody else",
         )
 

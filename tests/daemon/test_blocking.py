@@ -16,7 +16,7 @@ import pytest
 from p0f_middleware import P0f, P0fException, P0fTimeout
 from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import Pipeline
-from p0f_middleware._log import logger
+from p0f_middleware._public import logger
 from p0f_middleware.testing import FakeP0f
 
 from .clients import named_after

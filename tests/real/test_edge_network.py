@@ -81,8 +81,11 @@ def test_syns_with_any_vlan_tags_are_seen(
     options = ("--interface", f"to{CLIENT[-6:]}", "--port", "443", "--store", store.unix_url)
     try:
         with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
-            send = (*inside(CLIENT), sys.executable, str(script), f"to{EDGE[-6:]}", address)
-            run(*send, *map(str, tags))
+            to = subprocess.check_output(
+                [*inside(EDGE), "cat", f"/sys/class/net/to{CLIENT[-6:]}/address"], text=True
+            )
+            send = (*inside(CLIENT), sys.executable, str(script), f"to{EDGE[-6:]}")
+            run(*send, to.strip(), address, *map(str, tags))
             agent.counts_once("1 SYNs seen, 1 written")
         with redis.Redis(port=store.port) as client:
             written: Any = client.get(f"p0f:{{{address}}}:1024")
@@ -93,18 +96,61 @@ def test_syns_with_any_vlan_tags_are_seen(
     assert len(written) == (80 if ":" in address else 60)
 
 
+def test_an_interface_that_is_made_again_ends_the_edge(tmp_path: Path) -> None:
+    again = ["add p0f0 type veth peer name p0f1", "set p0f0 up"]
+    with namespaces(EDGE):
+        for words in again:
+            run("ip", "-n", EDGE, "link", *words.split())
+        options = ("--interface", "p0f0", "--port", "443", "--store", "redis://127.0.0.1:1/0")
+        with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
+            for words in ("del p0f0", *again):
+                run("ip", "-n", EDGE, "link", *words.split())
+            agent.wait_for("p0f-middleware: the")  # "... interface p0f0 was", or "there is no ..."
+
+
+@pytest.mark.usefixtures("machines")
+def test_a_length_that_lies_puts_nobodys_address_into_the_store(tmp_path: Path) -> None:
+    """Read as a VLAN tag, bytes 0 to 3 of this IPv6 header would be one, and the rest IPv4's."""
+    store = RealStore(tmp_path).start()
+    script = tmp_path / "lie.py"
+    script.write_text(_LIE)
+    options = ("--interface", f"to{CLIENT[-6:]}", "--port", "443", "--store", store.unix_url)
+    try:
+        with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
+            run(*inside(CLIENT), sys.executable, str(script), f"to{EDGE[-6:]}")
+            agent.counts_once("1 SYNs seen, 1 written")
+        with redis.Redis(port=store.port) as client:
+            written: Any = client.keys("p0f:{*")
+    finally:
+        store.kill()
+
+    assert {key.partition(b"}")[0] for key in written} == {b"p0f:{2001:db8::7"}
+
+
+_LIE = f"""
+import socket, struct, sys
+sys.path.insert(0, {str(ROOT)!r})
+from tests.shared.syns import syn
+honest = syn("2001:db8::7", 1024)
+lie = struct.pack("!HHH", 0x6000, 0x0800, 0x4500) + honest[6:]
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+    sock.bind((sys.argv[1], 0))
+    for packet in (lie, honest):
+        sock.send(b"\\xff" * 6 + b"\\x02" * 6 + struct.pack("!H", 0x86DD) + packet)
+"""
+
 _SEND = f"""
 import socket, struct, sys
 sys.path.insert(0, {str(ROOT)!r})
 from tests.shared.syns import syn
-interface, address, *tags = sys.argv[1:]
+interface, to, address, *tags = sys.argv[1:]
 kind = 0x86DD if ":" in address else 0x0800
 frame = struct.pack("!H", kind) + syn(address, 1024) + b"data of TCP Fast Open"
 for number, tag in enumerate(tags):
     frame = struct.pack("!HH", 0x8100 if number == 0 else 0x88A8, int(tag)) + frame
 with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
     sock.bind((interface, 0))
-    sock.send(b"\\xff" * 6 + b"\\x02" * 6 + frame)
+    sock.send(bytes.fromhex(to.replace(":", "")) + b"\\x02" * 6 + frame)
 """
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware._request import async_lookup, lookup
+from p0f_middleware._request import async_lookup, grace, lookup
 
 from .middlewares import ASGI, WSGI, Middleware
 
@@ -41,6 +41,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(lookup, "time", clock)
+    monkeypatch.setattr(grace, "time", clock)
     monkeypatch.setattr(async_lookup, "sleep", clock.sleep_async)
     return clock
 

@@ -153,7 +153,7 @@ def test_wsgi_refuses_what_has_to_be_awaited(source: Any) -> None:
     said = wsgi_error(source)
 
     assert said.startswith(f"TypeError: source is an {type(source).__name__}, which has to be")
-    assert "for WSGI use " in said
+    assert "for WSGI give " in said
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_asgi_refuses_what_blocks(source: Any) -> None:
     said = asgi_error(source)
 
     assert said.startswith(f"TypeError: source is a blocking {type(source).__name__}, which would")
-    assert "for ASGI use " in said
+    assert "for ASGI give " in said
 
 
 def test_a_source_of_the_wrong_colour_names_its_twin() -> None:
-    assert wsgi_error(AsyncP0f("/run/p0f.sock")).endswith("for WSGI use P0f")
-    assert asgi_error(P0f("/run/p0f.sock")).endswith("for ASGI use AsyncP0f")
+    assert wsgi_error(AsyncP0f("/run/p0f.sock")).endswith("for WSGI give P0f")
+    assert asgi_error(P0f("/run/p0f.sock")).endswith("for ASGI give AsyncP0f")
 
 
 # Options that the source would ignore

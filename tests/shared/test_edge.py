@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from p0f_middleware import P0fError, P0fUnavailable, _outage
 from p0f_middleware.edge import agent
 from p0f_middleware.edge.agent import BATCH, Counts, Edge, Rate, notify, read_sign
+from p0f_middleware.edge.tap import Tap
+from p0f_middleware.shared.store import Store
 
 from .syns import LINUX, WINDOWS, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
 
 
-class FakeTap:
+class FakeTap(Tap):
     """A tap with SYNs in it."""
 
     interface = "test0"
@@ -46,7 +48,7 @@ class FakeTap:
         """Nothing is wrong."""
 
 
-class FakeStore:
+class FakeStore(Store):
     """A store that keeps what is written, or does not, and its own client."""
 
     name = "redis://cache/0"
@@ -59,7 +61,7 @@ class FakeStore:
         self.connection_pool = self
         self.connections = 1
 
-    def client(self, step_timeout: float) -> FakeStore:
+    def client(self, step_timeout: float = 1.0) -> FakeStore:
         return self
 
     def pipeline(self, *, transaction: bool) -> FakePipeline:
@@ -77,8 +79,7 @@ class FakePipeline:
         self.store = store
         self.commands: list[tuple[Any, ...]] = []
 
-    def execute_command(self, *words: Any, get: bool) -> None:
-        assert get == (words[5:] == ("GET",))
+    def execute_command(self, *words: Any) -> None:
         self.commands.append(words)
 
     def execute(self, *, raise_on_error: bool) -> list[Any]:
@@ -89,10 +90,10 @@ class FakePipeline:
             return [RuntimeError(self.store.refusal)] * len(self.commands)
         replies = []
         for name, key, value, ex, ttl, *get in self.commands:
-            assert (name, ex) == ("SET", "EX")
+            assert (name, ex) == (b"SET", b"EX")
             before = self.store.written.get(key.decode(), (None,))[0]
             replies.append(before if get else True)
-            self.store.written[key.decode()] = value, ttl
+            self.store.written[key.decode()] = value, int(ttl)
         return replies
 
 
@@ -330,13 +331,13 @@ def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
 ) -> None:
     ready, write = os.pipe()
 
-    class Tap(FakeTap):
+    class ReadyTap(FakeTap):
         def fileno(self) -> int:
             return ready
 
     wake, waker = socket.socketpair()
     ended = threading.Event()
-    tap = Tap()
+    tap = ReadyTap()
     tap.syns += [syn(CLIENT, port % 65000 + 1) for port in range(2 * BATCH)]
     edge = Edge(tap, store)
     thread = threading.Thread(target=edge.run, args=(wake.fileno(), ended.is_set))

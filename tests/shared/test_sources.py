@@ -29,7 +29,7 @@ from .stores import RealStore, needs_store, slow_store, stand_in
 from .syns import LINUX, WINDOWS, FakeVisitor, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
-CONNECTION, ADDRESS = f"p0f:{{{CLIENT}}}:{PORT}", f"p0f:{{{CLIENT}}}"
+CONNECTION = f"p0f:{{{CLIENT}}}:{PORT}"
 SHORT, LONG = 0.1, 60.0
 """Timeouts: of sources that are to use it up, and of those that a busy machine must not fail."""
 ROUND_TRIP = 0.2
@@ -121,246 +121,25 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 visitor = FakeVisitor(CLIENT, PORT)
 
 
-# Whose SYN is told
-
-
 @needs_store
 @pytest.mark.parametrize("client", [CLIENT, "2001:db8::1"])
-def test_the_connections_syn_is_told(
+def test_the_syn_in_the_store_is_told(
     connect: Connect, store: RealStore, contents: redis.Redis, client: str
 ) -> None:
     contents.set(f"p0f:{{{client}}}:{PORT}", syn(client, PORT, WINDOWS))
     contents.set(f"p0f:{{{client}}}", syn(client, 1, LINUX))
-
-    outcome = connect(store.url).ask(FakeVisitor(client, PORT))
-
-    assert outcome.info is not None
-    assert (outcome.status, outcome.reason) == (P0fStatus.OK, None)
-    assert (outcome.info.os_name, outcome.info.source) == ("Windows", "syn")
-
-
-@needs_store
-def test_without_it_the_addresss_is_told_and_says_so(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
-    contents.set(ADDRESS, syn(CLIENT, 1, WINDOWS))
-
-    outcome = connect(store.url).ask(visitor)
-
-    assert outcome.info is not None
-    assert (outcome.status, outcome.reason) == (P0fStatus.OK, None)
-    assert (outcome.info.os_name, outcome.info.source) == ("Windows", "address")
-
-
-@needs_store
-def test_without_a_port_only_the_address_is_asked_about(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
-    contents.set(CONNECTION, syn(CLIENT, PORT))
-    contents.set(ADDRESS, syn(CLIENT, 1, WINDOWS))
-
-    outcome = connect(store.url).ask(FakeVisitor(CLIENT, None))
-
-    assert outcome.info is not None
-    assert (outcome.info.os_name, outcome.info.source) == ("Windows", "address")
-
-
-@needs_store
-@pytest.mark.parametrize("port", [PORT, None])
-def test_a_client_of_whom_there_is_nothing_is_no_match(
-    connect: Connect, store: RealStore, contents: redis.Redis, port: int | None
-) -> None:
-    outcome = connect(store.url).ask(FakeVisitor(CLIENT, port))
-
-    assert (outcome.info, outcome.status) == (None, P0fStatus.NO_MATCH)
-    assert outcome.reason is not None
-    assert outcome.reason.startswith(f"no edge has shared a SYN of {CLIENT}")
-
-
-@needs_store
-def test_a_request_without_address_is_not_asked_about(connect: Connect, store: RealStore) -> None:
-    assert connect(store.url).ask(FakeVisitor(None)).status is P0fStatus.NO_ADDRESS
-
-
-WRONG = {
-    "another address": syn("198.51.100.7", PORT),
-    "no SYN": b"hello",
-    "empty": b"",
-    "cut short": syn(CLIENT, PORT)[:30],
-    "a SYN with ACK": syn(CLIENT, PORT)[:33] + b"\x12" + syn(CLIENT, PORT)[34:],
-}
-
-
-@needs_store
-@pytest.mark.parametrize("key", [CONNECTION, ADDRESS])
-@pytest.mark.parametrize("value", WRONG.values(), ids=WRONG)
-def test_what_is_not_the_clients_syn_is_never_told(
-    connect: Connect, store: RealStore, contents: redis.Redis, key: str, value: bytes
-) -> None:
-    contents.set(key, value)
-
-    outcome = connect(store.url).ask(visitor)
-
-    assert (outcome.info, outcome.status) == (None, P0fStatus.UNAVAILABLE)
-    assert outcome.reason == f"what the store has for {CLIENT} is not a SYN of that client"
-
-
-@needs_store
-def test_a_syn_from_another_port_is_not_told_as_the_connections(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
-    contents.set(CONNECTION, syn(CLIENT, PORT + 1))
-
-    assert connect(store.url).ask(visitor).info is None
-
-
-@needs_store
-def test_a_wrong_value_does_not_hide_the_addresss(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
-    contents.set(CONNECTION, syn("198.51.100.7", PORT))
-    contents.set(ADDRESS, syn(CLIENT, 1))
-
-    outcome = connect(store.url).ask(visitor)
-
-    assert outcome.info is not None
-    assert outcome.info.source == "address"
-
-
-def unlike(address: str, port: int) -> bytes:
-    """A SYN that p0f does not fingerprint: a probe of p0f-sendsyn has this MSS and window."""
-    return syn(address, port, (bytes.fromhex("02040533"), 1337, 64))
-
-
-@needs_store
-@pytest.mark.parametrize("key", [CONNECTION, ADDRESS])
-def test_a_syn_that_p0f_does_not_fingerprint_is_nobodys_fault(
-    connect: Connect, store: RealStore, contents: redis.Redis, key: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
-    contents.set(key, unlike(CLIENT, PORT))
-
-    outcome = connect(store.url).ask(visitor)
-
-    assert (outcome.info, outcome.status) == (None, P0fStatus.NO_MATCH)
-    assert outcome.reason == "the visitor's SYN is not one that p0f fingerprints"
-    assert not caplog.records
-
-
-TWINS = syn(CLIENT, PORT, WINDOWS, to=80, at="10.0.0.1") + syn(CLIENT, PORT, LINUX, at="10.0.0.2")
-ENDS = {"80": "Windows", "443": "Linux", "10.0.0.1": "Windows", "10.0.0.2:443": "Linux"}
-"""What the visitor connected to, and who of the two machines behind his address did."""
-
-
-def system(outcome: Outcome) -> tuple[str | None, str] | None:
-    info = outcome.info
-    return None if info is None else (info.os_name, info.source)
-
-
-@needs_store
-@pytest.mark.parametrize("named", [*ENDS, None, "", "81", "10.0.0.9", "no end", "80, 443"])
-def test_of_two_machines_with_one_port_nobody_is_told_the_others_syn(
-    connect: Connect, store: RealStore, contents: redis.Redis, named: str | None
-) -> None:
-    contents.set(CONNECTION, TWINS)
-    headers = {} if named is None else {"X-Destination": named}
-
-    outcome = connect(store.url, destination_header="X-Destination").ask(
-        FakeVisitor(CLIENT, PORT, headers)
-    )
-
-    assert system(outcome) == ((ENDS[named], "syn") if named in ENDS else None)
-
-
-@needs_store
-@pytest.mark.parametrize(
-    ("end", "told"),
-    [(("10.0.0.1", 80), ("Windows", "syn")), (("172.17.0.2", 80), None), (None, None)],
-)
-def test_who_is_directly_connected_is_known_by_his_socket(
-    connect: Connect, store: RealStore, contents: redis.Redis,
-    end: tuple[str, int] | None, told: tuple[str, str] | None,
-) -> None:  # fmt: skip
-    contents.set(CONNECTION, TWINS)
-
-    assert system(connect(store.url).ask(FakeVisitor(CLIENT, PORT, own_end=end))) == told
-
-
-@needs_store
-def test_without_the_header_the_address_is_told(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
-    contents.set(CONNECTION, TWINS)
-    contents.set(ADDRESS, syn(CLIENT, PORT, LINUX))
-
-    outcome = connect(store.url).ask(FakeVisitor(CLIENT, PORT, {}))
-
-    assert system(outcome) == ("Linux", "address")
-
-
-@needs_store
-def test_a_syn_to_another_end_than_the_proxys_is_not_believed(
-    connect: Connect, store: RealStore, contents: redis.Redis, caplog: pytest.LogCaptureFixture
-) -> None:
-    contents.set(CONNECTION, syn(CLIENT, PORT, to=80))
     source = connect(store.url, destination_header="X-Destination")
+    seen = [
+        FakeVisitor(client, PORT),
+        FakeVisitor(client, 1),
+        FakeVisitor(client, PORT, {"X-Destination": "1"}),
+    ]
 
-    assert system(source.ask(FakeVisitor(CLIENT, PORT, {"X-Destination": "80"}))) is not None
-    assert system(source.ask(FakeVisitor(CLIENT, PORT, {"X-Destination": "443"}))) is None
-    assert not caplog.records
+    infos = [outcome.info for outcome in source.together(seen)]
 
-
-@needs_store
-def test_over_http3_a_udp_port_is_not_looked_up(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
-    contents.set(CONNECTION, syn(CLIENT, PORT))
-
-    outcome = connect(store.url).ask(FakeVisitor(CLIENT, PORT, {}, http_version="3"))
-
-    assert (outcome.info, outcome.status) == (None, P0fStatus.UNAVAILABLE)
-    assert "HTTP/3" in str(outcome.reason)
-
-
-@needs_store
-def test_a_port_that_is_not_known_is_said_once(
-    connect: Connect, store: RealStore, contents: redis.Redis, caplog: pytest.LogCaptureFixture
-) -> None:
-    contents.set(ADDRESS, syn(CLIENT, 1))
-    source = connect(store.url)
-    for _ in range(3):
-        source.ask(FakeVisitor(CLIENT))
-
-    assert [record.getMessage().count("client_port_header") for record in caplog.records] == [1]
-
-
-@needs_store
-def test_a_wrong_value_is_logged_once(
-    connect: Connect, store: RealStore, contents: redis.Redis, caplog: pytest.LogCaptureFixture
-) -> None:
-    contents.set(ADDRESS, b"hello")
-    source = connect(store.url)
-    for _ in range(3):
-        source.ask(visitor)
-
-    assert len(caplog.records) == 1
-
-
-@needs_store
-def test_signatures_of_ones_own_may_be_used(
-    connect: Connect, store: RealStore, contents: redis.Redis, tmp_path: Path
-) -> None:
-    database = tmp_path / "own.fp"
-    database.write_text(
-        "classes = other\n[tcp:request]\nlabel = s:other:Mine:\n"
-        "sig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0\n"
-    )
-    contents.set(CONNECTION, syn(CLIENT, PORT))
-
-    outcome = connect(store.url, database=database).ask(visitor)
-
-    assert outcome.info is not None
-    assert outcome.info.os_name == "Mine"
+    assert [info and (info.os_name, info.source) for info in infos] == [
+        ("Windows", "syn"), ("Linux", "address"), ("Linux", "address"),
+    ]  # fmt: skip
 
 
 # Many at once
@@ -407,6 +186,49 @@ def test_lookups_wait_for_two_round_trips_at_most_and_for_nobody_elses(connect: 
     assert took < 3 * ROUND_TRIP + SLACK
 
 
+@needs_store
+def test_where_no_thread_can_be_had_a_thread_asks_itself_and_a_task_is_told(
+    store: RealStore, contents: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents.set(CONNECTION, syn(CLIENT, PORT))
+    blocking, awaited = Blocking(store.url, timeout=LONG), InALoop(store.url, timeout=LONG)
+    monkeypatch.setattr(threading, "Thread", NoThread)
+    try:
+        assert blocking.ask(visitor).status is P0fStatus.OK
+        with pytest.raises(P0fUnavailable, match="no thread today"):
+            awaited.ask(visitor)
+    finally:
+        blocking.close()
+        awaited.close()
+
+
+class NoThread(threading.Thread):
+    def start(self) -> None:
+        raise RuntimeError("no thread today")
+
+
+@needs_store
+@pytest.mark.usefixtures("retry_at_once")
+def test_a_signal_handler_that_raises_while_a_thread_is_started_is_got_over(
+    store: RealStore, contents: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Blocking(store.url, timeout=SHORT)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "Thread", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            source.ask(visitor)
+    with pytest.raises(P0fTimeout):
+        source.ask(visitor)
+
+    assert _eventually(source).status is P0fStatus.NO_MATCH
+    source.close()
+
+
+class Interrupted(threading.Thread):
+    def start(self) -> None:
+        raise KeyboardInterrupt
+
+
 # The store away, slow, full, and something else
 
 
@@ -419,11 +241,13 @@ def test_a_store_that_is_not_there_is_unavailable_at_once(connect: Connect, plac
 
 
 @needs_store
+@pytest.mark.parametrize("connected", [True, False])
 def test_a_stopped_store_costs_the_timeout_once(
-    connect: Connect, store: RealStore, contents: redis.Redis
+    connect: Connect, store: RealStore, contents: redis.Redis, connected: bool
 ) -> None:
     source = connect(store.url, timeout=SHORT)
-    source.ask(visitor)
+    if connected:
+        source.ask(visitor)
     store.stop()
     try:
         began = time.monotonic()
@@ -436,23 +260,6 @@ def test_a_stopped_store_costs_the_timeout_once(
         store.resume()
 
     assert 0.9 * SHORT <= took < SHORT + SLACK
-
-
-@needs_store
-def test_a_stopped_store_costs_a_new_source_the_timeout_once(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
-    source = connect(store.url, timeout=SHORT)
-    store.stop()
-    try:
-        began = time.monotonic()
-        with pytest.raises(P0fTimeout):
-            source.ask(visitor)
-        took = time.monotonic() - began
-    finally:
-        store.resume()
-
-    assert took < SHORT + SLACK
 
 
 @needs_store

@@ -351,12 +351,11 @@ def test_a_clients_port_has_to_be_the_syns(
     assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
 
 
-@pytest.mark.parametrize(("client", "shown"), [("127.0.0.3", "127.0.0.3"), (None, "unknown")])
 def test_a_syn_of_somebody_else_than_the_client_is_not_told(
-    with_header: Syn, proxied: FakeVisitor, client: str | None, shown: str
+    with_header: Syn, proxied: FakeVisitor
 ) -> None:
-    assert unavailable(ask(with_header, replace(proxied, address=client))) == (
-        f"the SYN in {HEADER} is from 127.0.0.2, but the client is {shown}"
+    assert unavailable(ask(with_header, replace(proxied, address="127.0.0.3"))) == (
+        f"the SYN in {HEADER} is from 127.0.0.2, but the client is 127.0.0.3"
     )
 
 
@@ -364,14 +363,14 @@ def test_a_syn_of_somebody_else_than_the_client_is_not_told(
 def test_where_no_header_names_the_client_the_syn_does(
     with_header: Syn, proxied: FakeVisitor, peer: str | None
 ) -> None:
-    alone = replace(proxied, peer_address=peer, address=peer)
+    alone = replace(proxied, peer_address=peer, address=None)
     assert ask(with_header, alone).status is P0fStatus.OK
 
 
 def test_the_syn_of_a_proxy_before_the_proxy_is_not_told(
     with_header: Syn, proxied: FakeVisitor
 ) -> None:
-    alone = replace(proxied, address="127.0.0.1", trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
+    alone = replace(proxied, address=None, trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
     assert unavailable(ask(with_header, alone)) == (
         f"the SYN in {HEADER} is from 127.0.0.2, but that is a trusted proxy too"
     )

@@ -1,0 +1,182 @@
+"""Whose SYN is told: what the store has, who asks, and what he is told. No server, no waiting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p0f_middleware import P0fStatus
+from p0f_middleware._outcome import Outcome
+from p0f_middleware.fingerprint.fingerprinter import fingerprinter
+from p0f_middleware.shared.keys import connection_key, merged, pack
+from p0f_middleware.shared.question import Reader, question
+
+from .syns import LINUX, WINDOWS, FakeVisitor, syn
+
+CLIENT, PORT = "192.0.2.1", 54321
+HEADER = "X-Destination"
+ODD = bytes.fromhex("02040533"), 1337, 64
+"""A probe of p0f-sendsyn has this MSS and window, and p0f does not fingerprint it."""
+TWINS = syn(CLIENT, PORT, WINDOWS, to=80, at="10.0.0.1") + syn(CLIENT, PORT, LINUX, at="10.0.0.2")
+"""SYNs of two machines behind one address, to two ends of the site."""
+OWN_SIX = syn("2001:db8::1", PORT, WINDOWS)
+ACK = syn(CLIENT, PORT)[:33] + b"\x12" + syn(CLIENT, PORT)[34:]
+direct, no_port = FakeVisitor(CLIENT, PORT), FakeVisitor(CLIENT)
+NOTHING, FOREIGN, NOT_FINGERPRINTED = (
+    f"no edge has shared a SYN of {CLIENT}",
+    f"what the store has for {CLIENT} is not a SYN of that client",
+    "the visitor's SYN is not one that p0f fingerprints",
+)
+
+
+def behind(destination: str | None) -> FakeVisitor:
+    """A visitor behind a proxy that names what he connected to."""
+    return FakeVisitor(CLIENT, PORT, {} if destination is None else {HEADER: destination})
+
+
+def ask(visitor: FakeVisitor, values: dict[bytes, bytes], reader: Reader | None = None) -> Outcome:
+    """What a visitor is told if the store has these values by key."""
+    asked: Any = question(visitor)  # type: ignore[arg-type]
+    if isinstance(asked, Outcome):
+        return asked
+    reader = reader or Reader(fingerprinter(), "redis://cache/0", HEADER)
+    return reader.outcome(asked, [values.get(key) for key in asked.keys])
+
+
+def stored(connection: bytes | None, address: bytes | None, of: str = CLIENT) -> dict[bytes, bytes]:
+    keys = f"p0f:{{{of}}}:{PORT}".encode(), f"p0f:{{{of}}}".encode()
+    return {key: value for key, value in zip(keys, (connection, address), strict=True) if value}
+
+
+class Case(NamedTuple):
+    visitor: FakeVisitor
+    connection: bytes | None
+    address: bytes | None
+    told: tuple[str, str] | str
+    """The system and its source; or how the reason begins."""
+
+
+win, lin, last = syn(CLIENT, PORT, WINDOWS), syn(CLIENT, PORT), syn(CLIENT, 1, WINDOWS)
+six, quic = FakeVisitor("2001:db8::1", PORT), FakeVisitor(CLIENT, PORT, {}, None, "3")
+at_end, in_container = (
+    FakeVisitor(CLIENT, PORT, None, (at, 80)) for at in ("10.0.0.1", "172.17.0.2")
+)
+WINDOWS_IS_TOLD, LINUX_IS_TOLD = ("Windows", "syn"), ("Linux", "syn")
+CASES = {
+    "his own": Case(direct, win, lin, WINDOWS_IS_TOLD),
+    "his own, IPv6": Case(six, OWN_SIX, None, WINDOWS_IS_TOLD),
+    "only the address's": Case(direct, None, last, ("Windows", "address")),
+    "his port is not known": Case(no_port, lin, last, ("Windows", "address")),
+    "nothing": Case(direct, None, None, NOTHING),
+    "nothing, no port": Case(no_port, lin, None, NOTHING),
+    "no address": Case(FakeVisitor(None), None, None, "the request has no client address"),
+    "HTTP/3": Case(quic, lin, lin, "over HTTP/3"),
+    "another port's": Case(direct, last, None, FOREIGN),
+    "another port's, and the address's": Case(direct, last, last, ("Windows", "address")),
+    "not fingerprinted": Case(direct, syn(CLIENT, PORT, ODD), lin, NOT_FINGERPRINTED),
+    "the address's not fingerprinted": Case(direct, None, syn(CLIENT, 1, ODD), NOT_FINGERPRINTED),
+    "twins, direct": Case(direct, TWINS, None, NOTHING),
+    "twins, socket": Case(at_end, TWINS, None, WINDOWS_IS_TOLD),
+    "twins, a container's socket": Case(in_container, TWINS, None, NOTHING),
+    "one, a container's socket": Case(in_container, win, None, WINDOWS_IS_TOLD),
+    "twins, and the address's": Case(behind(None), TWINS, lin, ("Linux", "address")),
+    "one to another end": Case(behind("80"), lin, None, NOTHING),
+    "one to this end": Case(behind("443"), lin, None, LINUX_IS_TOLD),
+}
+for end in ("80", "10.0.0.1", "[::ffff:10.0.0.1]:80"):
+    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, WINDOWS_IS_TOLD)
+for end in ("443", "10.0.0.2:443"):
+    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, LINUX_IS_TOLD)
+for end in ("", "81", "10.0.0.9", "no end", "80, 443", "10.0.0.1:443"):
+    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, NOTHING)
+for value in (syn("198.51.100.7", PORT), b"hello", lin[:30], ACK):
+    CASES[f"{value!r}, connection"] = Case(direct, value, None, FOREIGN)
+    CASES[f"{value!r}, address"] = Case(direct, None, value, FOREIGN)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_who_is_told_what(case: Case) -> None:
+    of = case.visitor.address or CLIENT
+    outcome = ask(case.visitor, stored(case.connection, case.address, of))
+
+    if isinstance(case.told, tuple):
+        assert outcome.info is not None
+        assert (outcome.info.os_name, outcome.info.source) == case.told
+        assert (outcome.status, outcome.reason) == (P0fStatus.OK, None)
+    else:
+        assert outcome.info is None
+        assert str(outcome.reason).startswith(case.told)
+        assert (outcome.status is P0fStatus.UNAVAILABLE) == (case.told in (FOREIGN, "over HTTP/3"))
+
+
+@pytest.mark.parametrize(
+    ("visitor", "address", "words"),
+    [(direct, b"hello", ["find out what else does"]), (no_port, lin, ["client_port_header"]),
+     (direct, lin, []), (direct, syn(CLIENT, 1, ODD), [])],
+)  # fmt: skip
+def test_what_an_administrator_can_mend_is_logged_once(
+    visitor: FakeVisitor, address: bytes, words: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = Reader(fingerprinter(), "redis://cache/0", None)
+    for _ in range(3):
+        ask(visitor, stored(None, address), reader)
+
+    assert len(caplog.records) == len(words)
+    assert all(word in caplog.text for word in words)
+
+
+def test_signatures_of_ones_own_may_be_used(tmp_path: Path) -> None:
+    database = tmp_path / "own.fp"
+    database.write_text(
+        "classes = other\n[tcp:request]\nlabel = s:other:Mine:\n"
+        "sig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0\n"
+    )
+    info = ask(direct, stored(lin, None), Reader(fingerprinter(database), "", None)).info
+
+    assert info is not None
+    assert info.os_name == "Mine"
+
+
+class Connection(NamedTuple):
+    """One of many through the NATs of two addresses, which give ports again at once."""
+
+    client: str
+    port: int
+    end: tuple[str, int]
+    windows: bool
+
+
+connections = st.builds(
+    Connection,
+    st.sampled_from([CLIENT, "198.51.100.7"]),
+    st.integers(1, 2),
+    st.tuples(st.sampled_from(["10.0.0.1", "10.0.0.2"]), st.sampled_from([80, 443])),
+    st.booleans(),
+)
+
+
+@given(st.lists(connections, max_size=30), st.data())
+def test_nobody_is_ever_told_anothers_syn(arrivals: list[Connection], data: st.DataObject) -> None:
+    store: dict[bytes, bytes] = {}
+    alive: dict[tuple[str, int, tuple[str, int]], Connection] = {}
+    for one in arrivals:
+        system = WINDOWS if one.windows else LINUX
+        key = connection_key(pack(one.client), one.port)
+        whole = syn(one.client, one.port, system, one.end[1], one.end[0])
+        store[key] = merged(whole, store.get(key, b""))
+        alive[one[:3]] = (
+            one  # a NAT gives a port again only if its connection to that end has ended
+        )
+
+        asks = data.draw(st.sampled_from([*alive.values()]))
+        named = data.draw(st.sampled_from([None, "{0}", "{1}", "{0}:{1}"]))
+        headers = {} if named is None else {HEADER: named.format(*asks.end)}
+        info = ask(FakeVisitor(asks.client, asks.port, headers), store).info
+
+        same = [other for other in alive.values() if other[:2] == asks[:2]]
+        assert info is None or info.os_name == ("Windows" if asks.windows else "Linux")
+        assert info is not None or (len(same) > 1 and named != "{0}:{1}")
