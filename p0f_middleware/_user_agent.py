@@ -140,17 +140,18 @@ _OTHERS = re.compile(
     r"like (?:iphone|ipad|android|linux|windows)\b|^linux upnp/[\d.]+ sonos"
 ).sub
 
-_PROGRAMS = (
+_SAID_BY_PROGRAMS = (
     # Robots, test drives and monitors say so, or give the address of somebody to ask. "bot" itself
     # is a word of _BOT.
-    *":// www. mailto: crawl spider slurp preview scrap capture monitor check scan inspect".split(),
-    *"survey synthetic agent optimiz favicon headless selenium playwright puppeteer".split(),
-    *"lighthouse ptst/ gtmetrix statuscake pingdom observatory securityheaders httrack".split(),
-    *"sitesucker acunetix nikto siteimprove manus-user appinsights watchtowr hotjar".split(),
-    *"cookiehub datanyze readable/ newsai/ newsnow/ marketgoo/ turingos".split(),
+    "://|www.|mailto:|crawl|spider|slurp|preview|scrap|capture|monitor|check|scan|inspect|survey"
+    "|synthetic|agent|optimiz|favicon|headless|selenium|playwright|puppeteer|lighthouse|ptst/"
+    "|gtmetrix|statuscake|pingdom|observatory|securityheaders|httrack|sitesucker|acunetix|nikto"
+    "|siteimprove|manus-user|appinsights|watchtowr|hotjar|cookiehub|datanyze|readable/|newsai/"
+    "|newsnow/|marketgoo/|turingos"
     # Servers that fetch pages for a browser: the SYN is theirs. Google's say "(via HOST ...)".
-    *("(via ", "opera mini", "ucweb", "puffin", "silk-accelerated"),
+    "|(via |opera mini|ucweb|puffin|silk-accelerated"
 )
+_PROGRAMS = _SAID_BY_PROGRAMS.split("|")
 _BOT = re.compile(
     # Cubot makes phones. Also a host's name, a remark behind WebKit's own, and a bare name at the
     # end of Chrome's (DareBoost, LinkTiger), where of systems only two have one.

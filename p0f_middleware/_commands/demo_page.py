@@ -100,7 +100,11 @@ def _fingerprint(visit: Visit, info: P0fInfo, lying: bool) -> Html:
 def _comparison(visit: Visit, info: P0fInfo, claim: Claim, lying: bool) -> Html:
     """The browser's claim beside the fingerprint, and the verdict."""
     system = " ".join(filter(None, (info.os_name, info.os_flavor)))
-    kind, headline, meaning = _CONTRADICTORY if claim.contradictory else _VERDICTS[claim.verdict]
+    kind, headline, meaning = _VERDICTS[claim.verdict]
+    if claim.contradictory:
+        kind, headline, meaning = _CONTRADICTORY
+    elif claim.verdict is ClaimVerdict.MISMATCH and claim.relay_possible:
+        kind, headline, meaning = _MAYBE_RELAYED
     return _fill(
         _COMPARISON,
         speaker="A lying browser says" if lying else "Your browser says",
@@ -148,8 +152,8 @@ _VERDICTS = {
     ClaimVerdict.MISMATCH: (
         "bad",
         "They disagree.",
-        "Either the User-Agent is not true, or another machine opened the connection: a company's"
-        " proxy, a VPN, a virtual machine.",
+        "No proxy explains it: the User-Agent is not true, or the browser runs in a virtual machine"
+        " whose host opened the connection.",
     ),
     ClaimVerdict.RELAY: (
         "mild",
@@ -167,6 +171,12 @@ _VERDICTS = {
         "That alone is no reason for suspicion.",
     ),
 }
+_MAYBE_RELAYED = (
+    "bad",
+    "They disagree.",
+    "Either the User-Agent is not true, or the visitor is honest and a proxy opened the connection:"
+    " a VPN's exit or a company's gateway, which run Linux.",
+)
 _CONTRADICTORY = (
     "bad",
     "The browser contradicts itself.",
