@@ -147,7 +147,8 @@ _SAID_BY_PROGRAMS = (
     "|synthetic|agent|optimiz|favicon|headless|selenium|playwright|puppeteer|lighthouse|ptst/"
     "|gtmetrix|statuscake|pingdom|observatory|securityheaders|httrack|sitesucker|acunetix|nikto"
     "|siteimprove|manus-user|appinsights|watchtowr|hotjar|cookiehub|datanyze|readable/|newsai/"
-    "|newsnow/|marketgoo/|turingos"
+    "|newsnow/|marketgoo/|turingos|validat|uptime|audit|fetch|extract|analy|index|verif|diagnos"
+    "|measur|transcod|-google|google-|nutch|catchpoint|iplabel"
     # Servers that fetch pages for a browser: the SYN is theirs. Google's say "(via HOST ...)".
     "|(via |opera mini|ucweb|puffin|silk-accelerated"
 )
