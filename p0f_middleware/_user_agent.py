@@ -79,19 +79,24 @@ def read_headers(
 
 def read_user_agent(header: object) -> UserAgent:
     """What a User-Agent claims. Of a long one the first `LONGEST` characters are read."""
-    return _read((header if isinstance(header, (str, bytes)) else header_text(header))[:LONGEST])
+    if not isinstance(header, (str, bytes)):
+        header = header_text(header)
+    return _read(header if len(header) <= LONGEST else header[:LONGEST])
 
 
-_PLATFORMS: dict[str, Family] = {
-    **dict.fromkeys(('"Windows"',), WINDOWS),
-    **dict.fromkeys(('"macOS"', '"iOS"'), APPLE),
-    **dict.fromkeys(('"Linux"', '"Android"', '"Chrome OS"', '"Chromium OS"'), LINUX),
+_PLATFORMS: dict[str | bytes, Family] = {
+    **dict.fromkeys(('"Windows"', b'"Windows"'), WINDOWS),
+    **dict.fromkeys(('"macOS"', b'"macOS"', '"iOS"', b'"iOS"'), APPLE),
+    **dict.fromkeys(('"Linux"', b'"Linux"', '"Android"', b'"Android"'), LINUX),
+    **dict.fromkeys(('"Chrome OS"', b'"Chrome OS"', '"Chromium OS"', b'"Chromium OS"'), LINUX),
 }
 
 
 def platform_family(header: object) -> Family | None:
     """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
-    return _PLATFORMS.get(header_text(header))
+    if header is None:
+        return None
+    return _PLATFORMS.get(header if isinstance(header, (str, bytes)) else header_text(header))
 
 
 def header_text(header: object) -> str:

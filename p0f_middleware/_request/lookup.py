@@ -20,13 +20,13 @@ from .._info import P0fInfo
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._public import logger, seconds
 from .._user_agent import LONGEST
-from ..claim import ClaimVerdict, check_request, read_headers
+from ..claim import ClaimVerdict, check_claim, check_request, read_headers
 from .grace import Grace
 from .hold import HeldAnswer, Hold
 from .proxies import ProxyRules
 from .proxy_warnings import ProxyWarnings
 from .source_option import Asked
-from .visitor import BaseVisitor, ClientClaims
+from .visitor import BaseVisitor
 
 __all__ = ["BaseLookup", "Keys", "Lookup", "Steps", "lookup_counts"]
 
@@ -36,7 +36,8 @@ Steps: TypeAlias = "Generator[tuple[bool, float], Outcome, Keys]"
 """A lookup. It yields (True, DEADLINE) for the outcome of its source, to be sent into it, and
 (False, SECONDS) for a pause. It returns the keys."""
 
-_NOTHING_SENT = ClientClaims()
+_SETTLED = ClaimVerdict.AGREE, ClaimVerdict.NO_CLAIM
+"""Verdicts that depend on User-Agent and Sec-CH-UA-Platform alone."""
 _MOST_CLAIMS = 16
 _TOO_LONG = object()
 """Stands for claims that are too long to be kept, and equals none."""
@@ -91,15 +92,14 @@ class BaseLookup:
                 outcome = _no_address(visitor)
             else:
                 outcome = yield from self._ask(visitor, deadline)
-            claims = visitor.claims() if self._claims else None
-            keys = keys_of(outcome, visitor.address, claims)
+            keys = self._keys_of(outcome, visitor)
             pause = self._pause_before_accusing(visitor, keys)
             if pause:
                 yield False, min(pause, max(deadline - time.monotonic(), 0.0))
                 outcome = yield from self._ask(visitor, deadline)
-                keys = keys_of(outcome, visitor.address, claims)
+                keys = self._keys_of(outcome, visitor)
             self._warnings.check(visitor)
-            keys = self._keep(visitor, outcome, claims, keys)
+            keys = self._keep(visitor, outcome, keys)
             _count(keys)
             return keys
         except Exception as error:
@@ -141,9 +141,11 @@ class BaseLookup:
             return 0.0
         return self._grace.once(address)
 
-    def _keep(
-        self, visitor: BaseVisitor, outcome: Outcome, claims: ClientClaims | None, keys: Keys
-    ) -> Keys:
+    def _keys_of(self, outcome: Outcome, visitor: BaseVisitor) -> Keys:
+        keys = keys_of(outcome, visitor.address)
+        return with_claim(keys, visitor) if self._claims else keys
+
+    def _keep(self, visitor: BaseVisitor, outcome: Outcome, keys: Keys) -> Keys:
         """Keep what a connection gets, by the rules of `hold`; returns this request's keys."""
         if not self._holds or outcome.status is not P0fStatus.OK or not visitor.port:
             return keys
@@ -166,7 +168,9 @@ class BaseLookup:
             address = visitor.address
         except Exception:  # this may be what has failed
             address = None
-        keys = keys_of(outcome, address, _NOTHING_SENT if self._claims else None)
+        keys = keys_of(outcome, address)
+        if self._claims:
+            keys["p0f.claim"] = check_claim(None, None)
         _count(keys)
         return keys
 
@@ -195,16 +199,18 @@ class Lookup(BaseLookup):
             return keys
 
 
-def keys_of(outcome: Outcome, address: str | None, claims: ClientClaims | None) -> Keys:
+def keys_of(outcome: Outcome, address: str | None) -> Keys:
     info, status, reason = outcome
-    keys: Keys = {
-        "p0f.info": info,
-        "p0f.status": status,
-        "p0f.reason": reason,
-        "p0f.address": address,
-    }
-    if claims is not None:
-        keys["p0f.claim"], keys["p0f.info"] = check_request(info, read_headers(*claims))
+    return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason, "p0f.address": address}
+
+
+def with_claim(keys: Keys, visitor: BaseVisitor) -> Keys:
+    """Keys of an outcome, completed by what it makes of this request's claims."""
+    info = keys["p0f.info"]
+    claim, marked = check_request(info, read_headers(*visitor.named_systems()))
+    if claim.verdict not in _SETTLED:
+        claim, marked = check_request(info, read_headers(*visitor.claims()))
+    keys["p0f.claim"], keys["p0f.info"] = claim, marked
     return keys
 
 
@@ -236,9 +242,9 @@ def _is_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
 
 def _keys_for(answer: HeldAnswer, visitor: BaseVisitor) -> Keys:
     settled, raw, keys = answer.last
-    if raw == visitor.raw_claims(settled):
+    if raw == (visitor.named_systems() if settled else visitor.raw_claims()):
         return keys
-    keys = keys_of(answer.outcome, keys["p0f.address"], visitor.claims())
+    keys = with_claim(keys_of(answer.outcome, keys["p0f.address"]), visitor)
     answer.last = _to_keep(visitor, keys)
     return keys
 
@@ -248,8 +254,8 @@ def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
     claim = keys.get("p0f.claim")
     if claim is None:
         return True, None, keys
-    settled = claim.verdict in (ClaimVerdict.AGREE, ClaimVerdict.NO_CLAIM)
-    raw = visitor.raw_claims(settled)
+    settled = claim.verdict in _SETTLED
+    raw = visitor.named_systems() if settled else visitor.raw_claims()
     return settled, raw if _is_short(raw) else _TOO_LONG, keys
 
 

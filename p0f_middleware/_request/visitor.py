@@ -48,12 +48,15 @@ _PLACES = {
 }
 """Where `_claims` has a header's value."""
 _ENVIRON_KEYS = (
-    "HTTP_VIA",
     "HTTP_X_FORWARDED_FOR",
     "HTTP_FORWARDED",
     "HTTP_X_REAL_IP",
+    "HTTP_USER_AGENT",
+    "HTTP_SEC_CH_UA_PLATFORM",
+    "HTTP_VIA",
     "HTTP_SEC_PURPOSE",
     "HTTP_X_FORWARDED_PROTO",
+    "wsgi.url_scheme",
 )
 
 
@@ -156,9 +159,13 @@ class BaseVisitor(Visitor):
         value = self.header("Connection")
         return value is not None and value.strip().lower() == "close"
 
-    def raw_claims(self, settled: bool) -> object:
-        """What `claims` are made of and may differ between the requests of a connection, for a
-        comparison. If `settled`, the verdict depends on User-Agent and Sec-CH-UA-Platform alone."""
+    def named_systems(self) -> tuple[Any, Any]:
+        """User-Agent and Sec-CH-UA-Platform, on which alone most verdicts depend."""
+        raise NotImplementedError
+
+    def raw_claims(self) -> object:
+        """What `claims` are made of and may differ between the requests of a connection, to be
+        compared with those of another."""
         raise NotImplementedError
 
     def claims(self) -> ClientClaims:
@@ -235,17 +242,18 @@ class WSGIVisitor(BaseVisitor):
     def server_object(self) -> object | None:
         return servers.wsgi_object(self._environ)
 
-    def raw_claims(self, settled: bool) -> object:
-        get = self._environ.get
-        named = get("HTTP_USER_AGENT"), get("HTTP_SEC_CH_UA_PLATFORM")
-        return named if settled else (*named, *map(get, _ENVIRON_KEYS))
+    def named_systems(self) -> tuple[Any, Any]:
+        environ = self._environ
+        return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
+
+    def raw_claims(self) -> object:
+        return [*map(self._environ.get, _ENVIRON_KEYS)]
 
     def _claims(self) -> Sequence[Any]:
-        user_agent, platform, via, listed, forwarded, real_ip, *rest = map(
-            self._environ.get,
-            ("HTTP_USER_AGENT", "HTTP_SEC_CH_UA_PLATFORM", *_ENVIRON_KEYS, "wsgi.url_scheme"),
-        )
-        return user_agent, platform, via, listed or forwarded or real_ip, *rest
+        listed, forwarded, real_ip, *rest = map(self._environ.get, _ENVIRON_KEYS)
+        user_agent, platform, via, purpose, proxy_scheme, scheme = rest
+        forwarded = listed or forwarded or real_ip
+        return user_agent, platform, via, forwarded, purpose, proxy_scheme, scheme
 
     def _is_sent_without_hints(self) -> bool:
         environ = self._environ
@@ -304,8 +312,17 @@ class ASGIVisitor(BaseVisitor):
     def server_object(self) -> object | None:
         return servers.asgi_object(self._receive, self._send)
 
-    def raw_claims(self, settled: bool) -> object:
-        return [(name, value) for name, value in self._headers() if name in _PLACES]
+    def named_systems(self) -> tuple[Any, Any]:
+        user_agent = platform = None
+        for name, value in self._headers():
+            if name == b"user-agent":
+                user_agent = value
+            elif name == b"sec-ch-ua-platform":
+                platform = value
+        return user_agent, platform
+
+    def raw_claims(self) -> object:
+        return [pair for pair in self._headers() if pair[0] in _PLACES]
 
     def _claims(self) -> Sequence[Any]:
         found = [None, None, None, None, None, None, self._scope.get("scheme")]
