@@ -1,8 +1,7 @@
 """What a request's headers claim: the family of systems, and how the request may have come.
 
 The User-Agent is searched for a list of words that name systems. The result is a family and not a
-system, because browsers are honest about no more than that: an iPad says Macintosh, an Android
-phone in desktop mode says Linux. This module knows no fingerprint.
+system, because browsers are honest about no more than that: an iPad says Macintosh.
 
 The fact a reader would get wrong: None is a good answer. It means that nothing is claimed, so
 nothing can be false, whereas a wrong guess calls an honest visitor a liar. So a User-Agent that
@@ -36,8 +35,7 @@ class UserAgent(NamedTuple):
     """What a User-Agent claims.
 
     Attributes:
-        family: the family of the system it names; None if it names none or several, or is that of a
-            program, or of a server that fetches pages for somebody.
+        family: the family it names; None if none or several, or if it is a program's that says so.
         relays: whether the browser comes with a relay or VPN of its own.
         http_relays: whether iCloud Private Relay carries its plain HTTP.
         hints: whether it is of Chromium, and always sends Sec-CH-UA-Platform over HTTPS.
@@ -114,10 +112,9 @@ _REDUCED_SYSTEMS: dict[str, Family] = {
     "Linux; Android 10; K": LINUX,
 }
 _REDUCED = re.compile(
-    # The User-Agent that Chrome, Edge and Opera have sent since version 101, with nothing added
-    # (chromium.org/updates/ua-reduction). They send Sec-CH-UA-Platform with each request over HTTPS
-    # (from 89 on, by MDN's table). WebViews, Electron, Qt and headless browsers, which may not,
-    # have other User-Agents.
+    # What Chrome, Edge and Opera have sent since version 101 (chromium.org/updates/ua-reduction);
+    # over HTTPS, they have sent Sec-CH-UA-Platform since 89 (MDN). WebViews, Electron, Qt and
+    # headless browsers, which may not, have other User-Agents.
     rf"Mozilla/5\.0 \(({'|'.join(map(re.escape, _REDUCED_SYSTEMS))})\) AppleWebKit/537\.36"
     r" \(KHTML, like Gecko\) Chrome/\d{3}\.0\.0\.0 (?:Mobile )?Safari/537\.36"
     r"( (?:EdgA?|OPR)/[\d.]+)?\Z"
@@ -170,16 +167,10 @@ def _read(header: str | bytes) -> UserAgent:
     if ("bot" in words and _BOT(words)) or _HOST(words) or _TAIL(words):
         return NO_CLAIM
     family = _family(words)
-    if family is None:
-        return NO_CLAIM
-    apple = family == APPLE
-    return UserAgent(
-        family,
-        relays=any(name in words for name in _WITH_VPN) or (apple and bool(_SAFARI(words))),
-        # Private Relay carries what apps and web views send through Apple's own libraries, which
-        # Chrome on a Mac does not use.
-        http_relays=apple and "chrome/" not in words,
-    )
+    # Private Relay carries the plain HTTP of what uses Apple's own libraries: not Chrome on a Mac.
+    apples = family == APPLE and "chrome/" not in words
+    relays = any(name in words for name in _WITH_VPN) or _SAFARI(words) is not None
+    return UserAgent(family, relays=relays, http_relays=apples)
 
 
 def _family(words: str) -> Family | None:

@@ -1,15 +1,11 @@
 """Compares what a request's headers claim with its fingerprint: `check_claim` and its `Claim`.
 
-`check_claim` is a pure function: it makes no lookup, reads no request and knows no source.
 `_user_agent` reads what headers claim. The comparison is between families of systems (Windows;
 Apple; Linux with Android and ChromeOS), because neither headers nor SYNs are reliable beyond that.
 
 The fact a reader would get wrong: in doubt, the verdict is not MISMATCH. AGREE needs any match, but
 MISMATCH needs a fingerprint that honest visitors of another family hardly ever have. Missing a lie
 costs a site less than calling an honest visitor a liar.
-
-Theory of operation: threads share the two dictionaries of results and copies without a lock. Each
-step is one operation, which is atomic; what another thread has just cleared is computed once more.
 """
 
 from __future__ import annotations
@@ -35,13 +31,11 @@ class ClaimVerdict(str, Enum):
     MISMATCH = "mismatch"
     """They are of different families, and the fingerprint is one that rarely misleads."""
     RELAY = "relay"
-    """The connection comes from a proxy, VPN or relay, or may do with such a browser; it hides the
-    visitor's system."""
+    """The visitor's system is hidden by a proxy, VPN or relay, or may be with such a browser."""
     UNSURE = "unsure"
     """There is no fingerprint, or it is not reliable enough for a verdict."""
     NO_CLAIM = "no_claim"
-    """The User-Agent names no system (curl) or several, says that it is a program's (a robot's, a
-    monitor's), or was not sent."""
+    """The User-Agent was not sent, names no system or several, or is a robot's that says so."""
 
     def __str__(self) -> str:
         return self.value
@@ -55,12 +49,10 @@ class Claim(NamedTuple):
 
     Attributes:
         verdict: whether they agree.
-        claimed: the family of systems that the User-Agent names ("Windows", "Apple", "Linux"); None
-            if there is no claim.
+        claimed: the family that the User-Agent names ("Windows", "Apple", "Linux"); None if none.
         seen: the family of the fingerprint; for other systems and relays their name ("FreeBSD",
             "Proxy or VPN"); None if there is no fingerprint or no signature matches it.
-        platform: the family that Sec-CH-UA-Platform names beside `claimed`; None if it names none,
-            was not sent, or `claimed` is None.
+        platform: the family that Sec-CH-UA-Platform names; None if none, or if `claimed` is None.
         relay_possible: whether a mismatch may come of a proxy, VPN or gateway in front of an honest
             visitor, since those run Linux. Always so for a relay, and never for other verdicts.
     """
@@ -124,8 +116,8 @@ _AMBIGUOUS: dict[str, re.Pattern[str]] = {
 
 _Result = tuple[Claim, BadSoftware | None]
 _REMEMBERED = 1024
-"""How many results to cache, and how many changed copies of fingerprints. There are few of both: a
-result for each signature and pair of families, a copy for each connection with a false header."""
+"""How many results to cache, one for each signature and `Headers`, and how many changed copies.
+Threads share both without a lock: each step is one operation of a dict, which is atomic."""
 _results: dict[tuple[object, Headers], _Result] = {}
 _copies: dict[tuple[int, BadSoftware], tuple[P0fInfo, P0fInfo]] = {}
 
@@ -147,22 +139,20 @@ def check_claim(
 
     Args:
         info: the request's fingerprint; None if there is none.
-        user_agent, platform, purpose: the headers User-Agent, Sec-CH-UA-Platform (with its quotes)
-            and Sec-Purpose.
+        user_agent, platform, purpose: User-Agent, Sec-CH-UA-Platform (with its quotes) and
+            Sec-Purpose.
         scheme: "https" or "http"; None for a CORS preflight and a WebSocket, for which no browser
             sends Sec-CH-UA-Platform.
         via, forwarded: Via, and X-Forwarded-For or another header that names a client, unless your
             own proxy may have written them.
     """
-    headers = read_headers(user_agent, platform, scheme, via, forwarded, purpose)
-    return _check(info, headers)[0]
+    return _check(info, read_headers(user_agent, platform, scheme, via, forwarded, purpose))[0]
 
 
 def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInfo | None]:
     """The claim, as `check_claim` returns it, and `info` with the `bad_sw` that follows from it.
 
-    If nothing follows, or p0f has set `bad_sw` already, `info` is returned unchanged. The changed
-    copy is cached, so that the same `info` gives the same copy.
+    Where p0f has set `bad_sw` already, it stays. The same `info` gives the same changed copy.
     """
     claim, bad_sw = _check(info, headers)
     if bad_sw is None or info is None:
