@@ -1,6 +1,6 @@
 """What people and CI both run: `nox` for all checks, `nox -s NAME` for one, `nox -l` for a list.
 
-    python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'
+    .venv/bin/pip install -e '.[tests]' --group dev     # in a .venv with pip 25.1 or newer
     .venv/bin/nox -s tests -- tests/fingerprint -k matcher      # what follows -- goes to pytest
 
 The sessions use the environment that nox itself is installed in, so nothing is installed twice.
@@ -97,7 +97,7 @@ def free_threaded(session: nox.Session) -> None:
     folder = Path(".nox", "free_threaded")
     session.run(interpreter, "-m", "venv", "--clear", str(folder))
     python = str(folder / "bin" / "python")
-    session.run(python, "-m", "pip", "install", "-q", ".[fast]")
+    session.run(python, "-m", "pip", "install", "-q", "--prefer-binary", ".[fast]")
     env = {"PYTHON_GIL": "0"}  # also where an extension asks for the lock
     session.run(python, "-m", "pytest", "--ignore=tests/real", *session.posargs, env=env)
 

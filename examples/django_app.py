@@ -1,11 +1,11 @@
 """Django in one file: visitors see their own fingerprint, as a page at / and as JSON at /json.
 
 It needs no p0f: on Linux it reads the SYN of each connection. With P0F_SOCKET it asks the p0f that
-listens there (its -s). Run it as WSGI or as ASGI:
+listens there (its -s). Run it as WSGI or as ASGI, in a copy of the repository:
 
-    pip install p0f-middleware django uvicorn
-    python django_app.py
-    P0F_SOCKET=/run/p0f/p0f.sock uvicorn --no-proxy-headers django_app:asgi_app
+    pip install . django uvicorn
+    python examples/django_app.py
+    P0F_SOCKET=/run/p0f/p0f.sock uvicorn --no-proxy-headers --app-dir examples django_app:asgi_app
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import Context, Template
 from django.urls import path
 
-from p0f_middleware import Syn
+from p0f_middleware import Syn, p0f_of
 
 SOCKET = os.environ.get("P0F_SOCKET")
 ORIGIN = f"p0f at {SOCKET}" if SOCKET else "the SYN of each connection: P0F_SOCKET is not set"
@@ -64,13 +64,15 @@ settings.configure(
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    info, status = request.p0f, request.p0f_status
+    visit = p0f_of(request)
+    info, status = visit.info, visit.status
     context = {"info": info, "rows": info and info.describe(), "status": status, "origin": ORIGIN}
     return HttpResponse(Template(PAGE).render(Context(context)))
 
 
 async def as_json(request: HttpRequest) -> JsonResponse:
-    info, status = request.p0f, request.p0f_status
+    visit = p0f_of(request)
+    info, status = visit.info, visit.status
     return JsonResponse({"status": status, "info": info and info.as_dict()})
 
 

@@ -1,10 +1,10 @@
-"""A complete Django model of what p0f says of a host, with its admin.
+"""A Django model of a visitor's fingerprint and of what the User-Agent said, with its admin.
 
 Copy it into an app as its models.py, run `makemigrations` and `migrate`, and keep what
 P0fMiddleware found:
 
     if request.p0f is not None:
-        Fingerprint.from_info(request.p0f, request.META["REMOTE_ADDR"]).save()
+        Fingerprint.from_request(request).save()
 
 Columns have the names and units of p0f's API. Where p0f has nothing to say there is NULL, in text
 too: not known is not the same as empty.
@@ -19,9 +19,10 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import models
+from django.http import HttpRequest
 from django.utils import timezone
 
-from p0f_middleware import BadSoftware, MatchQuality, P0fInfo
+from p0f_middleware import BadSoftware, ClaimVerdict, MatchQuality, P0fInfo, p0f_of
 
 TEXT: dict[str, Any] = {"max_length": 128, "null": True, "blank": True}
 """p0f sends 32 bytes at most; a byte that is no text is written out in four characters."""
@@ -46,8 +47,16 @@ class SourceChoices(models.TextChoices):
     ADDRESS = "address", "a SYN of another connection from the address"
 
 
+class VerdictChoices(models.TextChoices):
+    AGREE = ClaimVerdict.AGREE.value, "agrees"
+    MISMATCH = ClaimVerdict.MISMATCH.value, "names another system"
+    RELAY = ClaimVerdict.RELAY.value, "came through a proxy, VPN or relay"
+    UNSURE = ClaimVerdict.UNSURE.value, "cannot be compared"
+    NO_CLAIM = ClaimVerdict.NO_CLAIM.value, "names no system"
+
+
 class Fingerprint(models.Model):
-    """One host as p0f described it at one moment."""
+    """One visitor as the source described it at one moment."""
 
     address = models.GenericIPAddressField(
         unpack_ipv4=True, db_index=True, help_text="The host's IP address."
@@ -60,6 +69,15 @@ class Fingerprint(models.Model):
         choices=SourceChoices.choices,
         default=SourceChoices.P0F,
         help_text="Who says so.",
+    )
+    verdict = models.CharField(
+        **{**TEXT, "max_length": 8},
+        choices=VerdictChoices.choices,
+        db_index=True,
+        help_text="Whether the User-Agent agrees with the fingerprint.",
+    )
+    user_agent = models.CharField(
+        **{**TEXT, "max_length": 320}, help_text="The User-Agent of the request."
     )
 
     first_seen = models.DateTimeField(
@@ -158,6 +176,17 @@ class Fingerprint(models.Model):
         return f"{self.address}: {self.os_name or 'unknown'} {self.os_flavor or ''}".rstrip()
 
     @classmethod
+    def from_request(cls, request: HttpRequest) -> Fingerprint:
+        """The visitor of a request that has a fingerprint. It is not saved yet."""
+        visit = p0f_of(request)
+        if visit.info is None or visit.address is None:
+            raise ValueError(f"the request has no fingerprint: {visit.reason}")
+        row = cls.from_info(visit.info, visit.address)
+        row.user_agent = request.headers.get("User-Agent", "")[:320]
+        row.verdict = visit.claim and visit.claim.verdict.value
+        return row
+
+    @classmethod
     def from_info(cls, info: P0fInfo, address: str) -> Fingerprint:
         """The host `address` as `info` describes it now. It is not saved yet."""
         described = {field.name for field in cls._meta.get_fields()} & info.keys()
@@ -178,6 +207,6 @@ if apps.is_installed("django.contrib.admin"):
     @admin.register(Fingerprint)
     class FingerprintAdmin(admin.ModelAdmin):
         date_hierarchy = "observed"
-        list_display = ("address", "os_name", "os_flavor", "distance", "link_type", "observed")
-        list_filter = ("os_name", "os_match_q", "bad_sw", "link_type")
-        search_fields = ("address", "os_name", "os_flavor")
+        list_display = ("address", "os_name", "os_flavor", "verdict", "user_agent", "observed")
+        list_filter = ("verdict", "os_name", "os_match_q", "link_type", "source")
+        search_fields = ("address", "os_name", "os_flavor", "user_agent")

@@ -1,11 +1,11 @@
 """Flask: visitors see their own fingerprint, as a page at / and as JSON at /json.
 
 It needs no p0f: on Linux it reads the SYN of each connection. With P0F_SOCKET it asks the p0f that
-listens there (its -s):
+listens there (its -s). In a copy of the repository:
 
-    pip install p0f-middleware flask
-    python flask_app.py
-    P0F_SOCKET=/run/p0f/p0f.sock python flask_app.py
+    pip install . flask
+    python examples/flask_app.py
+    P0F_SOCKET=/run/p0f/p0f.sock python examples/flask_app.py
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 
 from flask import Flask, Response, jsonify, render_template_string, request
 
-from p0f_middleware import P0fWSGIMiddleware, Syn
+from p0f_middleware import P0fWSGIMiddleware, Syn, p0f_of
 
 SOCKET = os.environ.get("P0F_SOCKET")
 ORIGIN = f"p0f at {SOCKET}" if SOCKET else "the SYN of each connection: P0F_SOCKET is not set"
@@ -50,13 +50,15 @@ app.wsgi_app = P0fWSGIMiddleware(app.wsgi_app, SOCKET or Syn())  # type: ignore[
 
 @app.get("/")
 def page() -> str:
-    info, status = request.environ["p0f.info"], request.environ["p0f.status"]
+    visit = p0f_of(request)
+    info, status = visit.info, visit.status
     return render_template_string(PAGE, info=info, status=status, origin=ORIGIN)
 
 
 @app.get("/json")
 def as_json() -> Response:
-    info, status = request.environ["p0f.info"], request.environ["p0f.status"]
+    visit = p0f_of(request)
+    info, status = visit.info, visit.status
     return jsonify(status=status, info=info and info.as_dict())
 
 

@@ -1,11 +1,11 @@
 """Pyramid: visitors see their own fingerprint, as a page at / and as JSON at /json.
 
 It needs no p0f: on Linux it reads the SYN of each connection. With P0F_SOCKET it asks the p0f that
-listens there (its -s):
+listens there (its -s). In a copy of the repository:
 
-    pip install p0f-middleware pyramid waitress
-    python pyramid_app.py
-    P0F_SOCKET=/run/p0f/p0f.sock python pyramid_app.py
+    pip install . pyramid waitress
+    python examples/pyramid_app.py
+    P0F_SOCKET=/run/p0f/p0f.sock python examples/pyramid_app.py
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from waitress import serve
 
-from p0f_middleware import P0fWSGIMiddleware, Syn
+from p0f_middleware import P0fWSGIMiddleware, Syn, p0f_of
 
 SOCKET = os.environ.get("P0F_SOCKET")
 ORIGIN = f"p0f at {SOCKET}" if SOCKET else "the SYN of each connection: P0F_SOCKET is not set"
@@ -42,7 +42,8 @@ PAGE = """<!doctype html>
 
 
 def page(request: Request) -> Response:
-    info, status = request.environ["p0f.info"], request.environ["p0f.status"]
+    visit = p0f_of(request)
+    info, status = visit.info, visit.status
     if info is None:
         title, content = "No fingerprint", f"<p>{escape(status.describe())}</p>"
     else:
@@ -56,7 +57,8 @@ def page(request: Request) -> Response:
 
 
 def as_json(request: Request) -> dict[str, Any]:
-    info, status = request.environ["p0f.info"], request.environ["p0f.status"]
+    visit = p0f_of(request)
+    info, status = visit.info, visit.status
     return {"status": status, "info": info and info.as_dict()}
 
 

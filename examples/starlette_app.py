@@ -1,11 +1,11 @@
 """Starlette: visitors see their own fingerprint, as a page at / and as JSON at /json.
 
 It needs no p0f: on Linux it reads the SYN of each connection. With P0F_SOCKET it asks the p0f that
-listens there (its -s):
+listens there (its -s). In a copy of the repository:
 
-    pip install p0f-middleware starlette uvicorn
-    python starlette_app.py
-    P0F_SOCKET=/run/p0f/p0f.sock python starlette_app.py
+    pip install . starlette uvicorn
+    python examples/starlette_app.py
+    P0F_SOCKET=/run/p0f/p0f.sock python examples/starlette_app.py
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
-from p0f_middleware import P0fASGIMiddleware, Syn
+from p0f_middleware import P0fASGIMiddleware, Syn, p0f_of
 
 SOCKET = os.environ.get("P0F_SOCKET")
 ORIGIN = f"p0f at {SOCKET}" if SOCKET else "the SYN of each connection: P0F_SOCKET is not set"
@@ -43,7 +43,8 @@ PAGE = """<!doctype html>
 
 
 async def page(request: Request) -> HTMLResponse:
-    info, status = request.scope["p0f.info"], request.scope["p0f.status"]
+    visit = p0f_of(request)
+    info, status = visit.info, visit.status
     if info is None:
         title, content = "No fingerprint", f"<p>{escape(status.describe())}</p>"
     else:
@@ -57,7 +58,8 @@ async def page(request: Request) -> HTMLResponse:
 
 
 async def as_json(request: Request) -> JSONResponse:
-    info, status = request.scope["p0f.info"], request.scope["p0f.status"]
+    visit = p0f_of(request)
+    info, status = visit.info, visit.status
     return JSONResponse({"status": status, "info": info and info.as_dict()})
 
 

@@ -72,7 +72,7 @@ __all__ = [
     "save_syn",
 ]
 
-__version__ = "1.0.0"
+__version__ = "1.0.0.dev0"
 
 _LATER = {
     "AsyncP0f": "._daemon.aio",

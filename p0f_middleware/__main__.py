@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
 
 from . import __version__
 
@@ -25,18 +24,18 @@ COMMANDS = {
     "edge": "share the SYNs that arrive here through Redis or Valkey",
     "watch": "show the SYNs that arrive here",
 }
-"""The commands and what they do, as --help lists them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own); returns the exit status."""
-    parser = make_parser()
+    argv = sys.argv[1:] if argv is None else argv
+    parser = make_parser(argv)
     options = parser.parse_args(argv)
     if options.command is None:
         parser.print_help()
         return 0
     try:
-        status: int = _module(options.command).run(options)
+        status: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone, as after `| head -n 1`. Python flushes stdout once more when it
@@ -46,36 +45,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of a command line, with the arguments of the command in it alone."""
     parser = argparse.ArgumentParser(
         prog="p0f-middleware",
         description="Passive TCP/IP fingerprints of visitors, in WSGI and ASGI requests.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(
-        dest="command", metavar="command", title="commands", parser_class=_CommandParser
-    )
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
     for command, what_it_does in COMMANDS.items():
-        commands.add_parser(command, help=what_it_does).command = command
+        command_parser = commands.add_parser(command, help=what_it_does)
+        if command in argv[:1]:
+            module = import_module(f"._commands.{command}", __package__)
+            module.add_arguments(command_parser)
+            command_parser.set_defaults(run=module.run)
     return parser
-
-
-class _CommandParser(argparse.ArgumentParser):
-    """A command's own parser. It gets its arguments when the command is typed."""
-
-    command: str | None = None
-
-    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
-        command, self.command = self.command, None
-        if command is not None:
-            _module(command).add_arguments(self)
-        return super().parse_known_args(*args, **kwargs)
-
-
-def _module(command: str) -> Any:
-    """A module with `add_arguments(parser)` and `run(options)`, which returns the exit status."""
-    return import_module(f"._commands.{command}", __package__)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,7 @@
         p0f.hosts["192.0.2.1"] = P0fInfo(os_name="Linux", distance=3)
         app = P0fWSGIMiddleware(app, p0f.socket_path)
 
-In pytest it is a fixture, in every project where p0f_middleware is installed:
-
-    def test_linux_gets_the_penguin(fake_p0f):
-        fake_p0f.hosts["192.0.2.1"] = P0fInfo(os_name="Linux")
-        app = P0fWSGIMiddleware(app, fake_p0f.socket_path)
-
-FakeP0f speaks p0f's API as the real p0f does, and a test can put it into the states of a real one
-(stopped, full, restarted). It captures no packets: it knows the hosts that a test gives it.
+A test can put it into the states of a real p0f (stopped, full, restarted).
 
 Theory of operation: one thread serves all connections with a selector. The test's thread changes
 plain attributes, which the serving thread reads once for each query. Methods that change which
@@ -27,6 +20,7 @@ import os
 import selectors
 import shutil
 import socket
+import tempfile
 import threading
 from collections import UserDict
 from collections.abc import Callable, Mapping, MutableMapping
@@ -35,7 +29,6 @@ from typing import Any
 from ._address import client_address
 from ._daemon.protocol import DIALECTS, P0F_3, QUERY_SIZE, write_answer
 from ._info import P0fInfo
-from ._socket_folder import SOCKET_NAME, make_socket_folder
 
 __all__ = ["SAMPLE", "FakeP0f"]
 
@@ -53,34 +46,38 @@ SAMPLE = P0fInfo(
     link_type="Ethernet or modem",
     language="English",
 )
-"""A fingerprint such as p0f returns for many hosts."""
 
-_WAKE, _STOP = b"w", b"s"
-"""Orders to the serving thread: check the state again, or end."""
-# A client may close before its answer is written; then SIGPIPE must not kill the test's process.
-_NO_SIGNAL: int = getattr(socket, "MSG_NOSIGNAL", 0)
+_WAKE, _STOP = b"w", b"s"  # orders to the serving thread: check the state again, or end
+
+
+def _make_folder() -> str:
+    # The path of a Unix socket has at most 103 bytes on some systems, and TMPDIR may be longer.
+    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        if len(os.fsencode(f"{parent}/fake-p0f-12345678/p0f.sock")) <= 103:
+            with contextlib.suppress(OSError):
+                return tempfile.mkdtemp(prefix="fake-p0f-", dir=parent)
+    raise OSError("no folder for a Unix socket can be made: set TMPDIR to a shorter folder")
 
 
 class _Hosts(UserDict[Any, P0fInfo]):
-    """Hosts by IP address, however that is written: "::1" is "0:0::1" and IPv6Address("::1")."""
+    def __setitem__(self, address: object, info: P0fInfo) -> None:
+        self.data[self._key(address)] = info
 
-    def __setitem__(self, key: Any, info: P0fInfo) -> None:
-        if client_address(str(key)) is None:
-            raise ValueError(f"hosts has IP addresses of hosts as keys; {key!r} is not one")
-        super().__setitem__(_canonical(key), info)
+    def __getitem__(self, address: object) -> P0fInfo:
+        return self.data[self._key(address)]
 
-    def __getitem__(self, key: Any) -> P0fInfo:
-        return super().__getitem__(_canonical(key))
+    def __delitem__(self, address: object) -> None:
+        del self.data[self._key(address)]
 
-    def __delitem__(self, key: Any) -> None:
-        super().__delitem__(_canonical(key))
+    def __contains__(self, address: object) -> bool:
+        return client_address(str(address)) in self.data
 
-    def __contains__(self, key: object) -> bool:
-        return super().__contains__(_canonical(key))
-
-
-def _canonical(key: object) -> str:
-    return client_address(str(key)) or str(key)
+    @staticmethod
+    def _key(address: object) -> str:
+        canonical = client_address(str(address))
+        if canonical is None:
+            raise ValueError(f"hosts has IP addresses of hosts as keys; {address!r} is not one")
+        return canonical
 
 
 class FakeP0f:
@@ -90,9 +87,6 @@ class FakeP0f:
         socket_path: where to listen; None for a temporary folder, which `stop` removes.
         dialect: the daemon to imitate: "p0f 3.0x", "p0f-mtu" or "p0f-v3-api2".
         default: the answer for hosts that are not in `hosts`; None for "no match".
-
-    Raises:
-        OSError: no folder for a socket can be made.
     """
 
     def __init__(
@@ -102,8 +96,8 @@ class FakeP0f:
         dialect: str = P0F_3.name,
         default: P0fInfo | None = None,
     ) -> None:
-        self._folder = None if socket_path else make_socket_folder("fake-p0f-")
-        self.socket_path: str = os.fspath(socket_path or f"{self._folder}/{SOCKET_NAME}")
+        self._folder = None if socket_path else _make_folder()
+        self.socket_path: str = os.fspath(socket_path or f"{self._folder}/p0f.sock")
         self._hosts = _Hosts()
         self.default = default
         self.queries: list[str] = []
@@ -118,7 +112,11 @@ class FakeP0f:
     @property
     def hosts(self) -> MutableMapping[Any, P0fInfo]:
         """The hosts it knows, by IP address: text in any spelling, or an object of `ipaddress`. It
-        can be set to another mapping. A key that is not a host's address raises ValueError."""
+        can be set to another mapping.
+
+        Raises:
+            ValueError: a key is not the IP address of a host.
+        """
         return self._hosts
 
     @hosts.setter
@@ -126,11 +124,7 @@ class FakeP0f:
         self._hosts = _Hosts(hosts)
 
     def start(self) -> FakeP0f:
-        """Listen. Replaces the socket file, as p0f does.
-
-        Raises:
-            OSError: it cannot listen on `socket_path`, or Python has no Unix sockets (Windows).
-        """
+        """Listen. Replaces the socket file, as p0f does."""
         if not hasattr(socket, "AF_UNIX"):
             raise OSError("FakeP0f needs Unix sockets, which Python does not have on this system")
         if self._folder:
@@ -181,12 +175,8 @@ class FakeP0f:
         self._notify()
 
     def answer_with(self, respond: Callable[[str], bytes] | bytes | None) -> None:
-        """Answer every query with the given bytes instead of p0f's answer.
-
-        Args:
-            respond: the bytes, or a function that takes the query's address and returns them. Empty
-                bytes close the connection. None to send p0f's answers again.
-        """
+        """Answer every query with these bytes, or with what this function of the query's address
+        returns. Empty bytes close the connection. None: send p0f's answers again."""
         self._respond = (lambda _: respond) if isinstance(respond, bytes) else respond
 
     def __enter__(self) -> FakeP0f:
@@ -196,7 +186,6 @@ class FakeP0f:
         self.stop()
 
     def _notify(self) -> None:
-        """Make the serving thread check the state again, and wait until it has done so."""
         if self._thread is not None:
             self._waker.send(_WAKE)
             self._waker.recv(1)
@@ -221,7 +210,7 @@ class FakeP0f:
                 sock.close()
 
     def _ready(self, connections: set[socket.socket]) -> list[socket.socket]:
-        """Wait for the sockets that p0f serves in its present state; returns the readable ones."""
+        """Those of the sockets that p0f serves in its present state which can be read."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake, selectors.EVENT_READ)
             if not self._stalled:
@@ -230,12 +219,12 @@ class FakeP0f:
             return [key.fileobj for key, _ in selector.select()]  # type: ignore[misc]
 
     def _answer(self, sock: socket.socket) -> bool:
-        """Answer one query; returns False if the connection must be closed."""
+        """Answer one query; whether the connection stays open."""
         try:
             query = sock.recv(QUERY_SIZE)
             answer = self._make_answer(query) if len(query) == QUERY_SIZE else b""
             if answer:
-                sock.sendall(answer, _NO_SIGNAL)
+                sock.sendall(answer)
         except OSError:
             return False
         return bool(answer)
@@ -246,4 +235,4 @@ class FakeP0f:
         self.queries.append(ip_address)
         if self._respond is not None:
             return self._respond(ip_address)
-        return write_answer(self.hosts.get(ip_address, self.default), self._dialect)
+        return write_answer(self._hosts.get(ip_address, self.default), self._dialect)

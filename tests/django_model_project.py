@@ -14,10 +14,14 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.core.management import call_command
+from django.http import HttpResponse
+from django.test import RequestFactory
 from django.utils import timezone
 
 from p0f_middleware import P0fInfo
+from p0f_middleware.django import P0fMiddleware
 
+USER_AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/141.0.0.0"
 TIMES = ("first_seen", "last_seen", "last_nat", "last_chg")
 STRINGS = ("os_name", "os_flavor", "http_name", "http_flavor", "link_type", "language")
 DERIVED = {"uptime", "uptime_sec"}
@@ -97,6 +101,27 @@ def main() -> None:
         assert kept.address == "192.0.2.1"
         for name in info.keys() - DERIVED:
             assert getattr(kept, name) == as_column(info[name]), name
+    keep_what_a_request_carries()
+
+
+class OnLinux:
+    def lookup(self, _ip_address: str) -> P0fInfo:
+        return P0fInfo(os_name="Linux", source="syn", signature="s:unix:Linux:4.20 or newer")
+
+
+def keep_what_a_request_carries() -> None:
+    """A visitor on Linux whose User-Agent says Windows, behind a proxy."""
+    model = apps.get_model("visitors", "Fingerprint")
+    settings.P0F = {"SOURCE": OnLinux(), "TRUSTED_PROXIES": ["127.0.0.1"]}
+    headers = {"User-Agent": USER_AGENT, "X-Forwarded-For": "192.0.2.7"}
+    request = RequestFactory(headers=headers).get("/")
+    P0fMiddleware(lambda _request: HttpResponse())(request)
+    record = model.from_request(request)
+    record.full_clean()
+    record.save()
+    kept = model.objects.get(pk=record.pk)
+    assert (kept.address, kept.os_name, kept.source) == ("192.0.2.7", "Linux", "syn")
+    assert (kept.verdict, kept.user_agent) == ("mismatch", USER_AGENT)
 
 
 if __name__ == "__main__":

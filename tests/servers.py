@@ -138,7 +138,7 @@ def fetch(
 
 
 def exchange(
-    place: Place,
+    place: Place | socket.socket,
     path: str = "/",
     *,
     host: str = "127.0.0.1",
@@ -147,15 +147,21 @@ def exchange(
     method: str = "GET",
     body: bytes | None = None,
 ) -> Response:
-    """Send one request over a new connection; returns the whole response."""
+    """Send one request; returns the whole response.
+
+    Args:
+        place: where to connect to, or a connection, which is left open.
+    """
     connection = http.client.HTTPConnection(host, place if isinstance(place, int) else 80)
-    connection.sock = _connect(place, host, source)
+    kept = isinstance(place, socket.socket)
+    connection.sock = place if isinstance(place, socket.socket) else _connect(place, host, source)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
         return Response(response.status, response.getheaders(), response.read())
     finally:
-        connection.close()
+        if not kept:
+            connection.close()
 
 
 def _connect(place: Place, host: str, source: str | None) -> socket.socket:

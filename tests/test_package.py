@@ -6,12 +6,15 @@ import ast
 import importlib
 import json
 import pickle
+import re
+import runpy
 import subprocess
 import sys
 import traceback
 import typing
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -81,8 +84,42 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         p0f_middleware.P0g  # noqa: B018
 
 
-def test_the_version_is_that_of_the_distribution() -> None:
+ROOT = PACKAGE.parent
+
+
+def test_version_classifier_and_changelog_agree_on_what_is_released() -> None:
+    status = next(
+        c for c in metadata("p0f-middleware").get_all("Classifier") or () if "Status" in c
+    )
+    newest = re.search(r"^## (\S+) \((.*)\)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest is not None
+    released = newest[2] != "not released yet"
     assert p0f_middleware.__version__ == version("p0f-middleware")
+    assert p0f_middleware.__version__ == newest[1] + ("" if released else ".dev0")
+    assert ("Production/Stable" in status) <= released
+
+
+def test_readmes_links_get_the_repositorys_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    interface = ModuleType("hatchling.metadata.plugin.interface")
+    interface.MetadataHookInterface = object  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, interface.__name__, interface)
+    build = runpy.run_path(str(ROOT / "hatch_build.py"))
+    text = "[a](docs/a.md#b) ![b](docs/b.svg) [c](https://c.example/) [d](#d)"
+    assert build["absolute"](text, "") == text
+    assert build["absolute"](text, "https://h/o/n") == (
+        "[a](https://h/o/n/blob/main/docs/a.md#b) ![b](https://h/o/n/raw/main/docs/b.svg)"
+        " [c](https://c.example/) [d](#d)"
+    )
+
+
+def test_the_workflow_runs_what_ci_runs_and_each_python_of_the_classifiers() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    readme = (ROOT / "README.md").read_text()
+    classifiers = metadata("p0f-middleware").get_all("Classifier") or []
+    pythons = [match[1] for c in classifiers if (match := re.search(r":: (3\.\d+)$", c))]
+    assert "- run: .ci/run\n" in workflow
+    assert re.search(r"^python3 -m venv .*pytest$", readme, re.M)[0] in workflow  # type: ignore[index]
+    assert f"python: {json.dumps(pythons)}" in workflow
 
 
 def test_it_tells_type_checkers_that_it_is_typed() -> None:
@@ -105,7 +142,7 @@ def test_the_core_needs_the_standard_library_and_asgiref_alone(path: Path) -> No
     "name",
     [
         *("_address", "_errors", "_info", "_outcome", "_user_agent", "claim"),
-        *("_daemon/protocol", "_request/hops", "_request/proxies", "shared/keys"),
+        *("_daemon/protocol", "_request/hops", "_request/proxies"),
         *("fingerprint/matcher", "fingerprint/packet", "fingerprint/raw_sig"),
     ],
 )

@@ -9,20 +9,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import json
 import logging
+import signal
 import socket
 import socketserver
 import threading
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from ..claim import check_claim
 from ..syn import Syn, save_syn
 from ..wsgi import P0fWSGIMiddleware
-from .demo_app import make_app
-from .terminal import Signals, add_source_options, fail, printable, source_option
+from .demo_page import render
+from .terminal import add_source_options, fail, printable, source_option
 
-PORT = 8000
-"""The port to serve on if the user names none and this one is free."""
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_BROWSER = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
+WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_BROWSER}"
+MACOS = f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_BROWSER}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,17 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the address to serve on (default: %(default)s); 0.0.0.0 lets other devices visit",
     )
     parser.add_argument(
-        "--port",
-        type=int,
-        help=f"the port to serve on (default: {PORT}, or any free one if it is taken)",
+        "--port", type=int, default=8000, help="the port to serve on (default: %(default)s)"
     )
 
 
 def run(options: argparse.Namespace) -> int:
+    place = f"port {options.port} of {options.host}"
     try:
-        server = make_server(options.host, options.port)
+        server = DemoServer(options.host, options.port)
     except (OSError, OverflowError) as error:
-        return fail(_cannot_serve(error, options.host, options.port))
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            return fail(f"{place} is in use: name another with --port, or 0 for a free one")
+        return fail(f"cannot serve on {place}: {error}")
     with server:
         try:
             source, origin = make_source(source_option(options), server.socket)
@@ -56,26 +65,20 @@ def run(options: argparse.Namespace) -> int:
         logging.basicConfig(level=logging.INFO, format="%(message)s")  # p0f is down, or back
         server.set_app(P0fWSGIMiddleware(make_app(origin), source))
         serving = threading.Thread(target=server.serve_forever)
-        with contextlib.closing(Signals("SIGINT", "SIGTERM", "SIGHUP")) as signals:
-            serving.start()
-            print(f"Fingerprints come from {printable(origin)}.")
-            print(f"Open {url_of(server, options.host)} Ctrl-C ends it.", flush=True)
-            signals.reader.recv(1)
-            server.shutdown()
-            serving.join()
+        # Blocked, in the threads that start now too, signals wait and interrupt no cleanup
+        signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        serving.start()
+        print(f"Fingerprints come from {printable(origin)}.")
+        print(f"Open {url_of(server, options.host)} Ctrl-C ends it.", flush=True)
+        signal.sigwait(signals)
+        server.shutdown()
+        serving.join()
     return 0
 
 
 def make_source(named: str | None, listener: socket.socket) -> tuple[Any, str]:
-    """The middleware's source for the visitors of `listener`, and where its fingerprints come from.
-
-    Args:
-        named: a path, "syn", or the URL of a store; None for "syn".
-
-    Raises:
-        OSError: this system does not keep SYNs.
-        ValueError, ImportError: the store cannot be used.
-    """
+    """The middleware's source for the visitors of `listener`, and its name in words."""
     if named is None or named == "syn":
         save_syn(listener)
         return Syn(arm=False), "the SYN that opened this connection, without p0f"
@@ -97,7 +100,7 @@ class DemoServer(socketserver.ThreadingMixIn, WSGIServer):
         super().__init__((host, port), _QuietHandler)
 
     def server_bind(self) -> None:
-        """Bind as HTTPServer does, without asking the DNS for the name of `host`."""
+        # HTTPServer's own would ask the DNS for the name of the host
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
         self.setup_environ()
@@ -106,20 +109,6 @@ class DemoServer(socketserver.ThreadingMixIn, WSGIServer):
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, *_: object) -> None:
         """Do not log requests."""
-
-
-def make_server(host: str, port: int | None) -> DemoServer:
-    """A bound server without an application.
-
-    Raises:
-        OSError, OverflowError: the server cannot bind to `host` and `port`.
-    """
-    try:
-        return DemoServer(host, PORT if port is None else port)
-    except OSError as error:
-        if port is not None or error.errno != errno.EADDRINUSE:
-            raise
-    return DemoServer(host, 0)
 
 
 def url_of(server: DemoServer, host: str) -> str:
@@ -137,7 +126,32 @@ def url_of(server: DemoServer, host: str) -> str:
     return f"http://{shown}:{server.server_port}/ in a browser{hint}."
 
 
-def _cannot_serve(error: Exception, host: str, port: int | None) -> str:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use: name another with --port, or 0 for a free one"
-    return f"cannot serve on port {PORT if port is None else port} of {host}: {error}"
+def make_app(origin: str) -> WSGIApplication:
+    """The application inside the middleware; `origin` is its source in words."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path, status, kind = environ.get("PATH_INFO") or "/", "200 OK", "text/html"
+        if path == "/":
+            body = render(environ, origin)
+        elif path == "/lie":
+            body = render(_lying(environ), origin, lie=True)
+        elif path == "/json":
+            info, claim = environ["p0f.info"], environ["p0f.claim"]
+            answer = {"status": environ["p0f.status"], "reason": environ["p0f.reason"]}
+            answer |= {"claim": claim.as_dict(), "info": info and info.as_dict()}
+            kind, body = "application/json", json.dumps(answer, indent=2) + "\n"
+        else:
+            status, kind = "404 Not Found", "text/plain"
+            body = "There is only /, /lie and /json here.\n"
+        headers = [("Content-Type", f"{kind}; charset=utf-8"), ("Cache-Control", "no-store")]
+        start_response(status, headers)
+        return [body.encode()]
+
+    return app
+
+
+def _lying(environ: WSGIEnvironment) -> WSGIEnvironment:
+    """The same request with the User-Agent of another system, which the visitor did not send."""
+    lie = MACOS if environ["p0f.claim"].seen == "Windows" else WINDOWS
+    claim = check_claim(environ["p0f.info"], lie)
+    return environ | {"HTTP_USER_AGENT": lie, "HTTP_SEC_CH_UA_PLATFORM": "", "p0f.claim": claim}

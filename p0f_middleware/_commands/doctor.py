@@ -8,24 +8,28 @@ with a question mark, and does not count them as faults.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
-from .doctor_p0f import examine_p0f
-from .doctor_store import examine_store
-from .doctor_syn import examine_syn
+from .._address import client_address
+from ..edge.agent import Sign, read_sign
+from ..fingerprint import fingerprint_syn
+from ..shared.keys import EDGE_KEY, address_key, pack, sender
+from ..shared.source import TIMEOUT
+from ..shared.store import Store
+from ..syn import save_syn
+from . import doctor_p0f
+from .doctor_p0f import Finding, daemons, examine_p0f, text_of, timed
 from .edge import port
-from .p0f_process import daemons
-from .terminal import (
-    CANNOT_RUN,
-    NO_SOCKET,
-    add_source_options,
-    fail,
-    print_findings,
-    silence_log,
-    source_option,
-)
+from .terminal import add_source_options, fail, printable, silence_log, source_option
 
-WELL, FAULT = 0, 1
-"""Exit statuses, with `CANNOT_RUN`."""
+_FRESH = 300.0  # seconds; only a human can tell whether an older last SYN is normal
+_TCP_SAVED_SYN = 28  # <linux/tcp.h>
+_LISTEN = "0A"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " is the one p0f that runs here or, if there is none, Syn(). Run it as the web server's"
         " user, and then as root, who can see more."
     )
-    parser.epilog = (
-        f"Exit status: {WELL} no fault, {FAULT} a fault, {CANNOT_RUN} it is not clear what to"
-        " check."
-    )
+    parser.epilog = "Exit status: 0 no fault, 1 a fault, 2 it is not clear what to check."
     parser.add_argument("ip", metavar="IP", nargs="?", help="a client that should be known")
     parser.add_argument("--port", type=port, help="the port that your site's visitors connect to")
     add_source_options(parser)
@@ -45,18 +46,149 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     silence_log()
+    address = None if options.ip is None else client_address(options.ip)
+    if address is None and options.ip is not None:
+        return fail(f"{options.ip} is not an IP address that a client can have")
     running = sorted({path for path in (daemon.socket_path for daemon in daemons()) if path})
     try:
         source = source_option(options)
     except (OSError, ValueError) as error:
         return fail(str(error))
     if source is None and len(running) > 1:
-        return fail(f"{NO_SOCKET}. Several p0f run here: {', '.join(running)}")
+        return fail(f"several p0f run here: name one of {', '.join(running)} with --socket")
     source = source or (running[0] if running else "syn")
     if source == "syn":
         findings = examine_syn(options.port)
     elif "://" in source:
-        findings = examine_store(source, options.ip)
+        findings = examine_store(source, address)
     else:
-        findings = examine_p0f(source, options.ip, options.port)
-    return FAULT if print_findings(findings) else WELL
+        findings = examine_p0f(source, address, options.port)
+    status = 0
+    for ok, text in findings:
+        mark = {True: "ok", False: "FAULT", None: "?"}[ok]
+        print(f"{mark:6}{printable(text)}", flush=True)
+        status = 1 if ok is False else status
+    return status
+
+
+# Syn, the source that needs no daemon
+
+
+def examine_syn(port: int | None) -> Iterator[Finding]:
+    """Can this system keep SYNs, and does the visitors' own connection reach the application?"""
+    found = check_kernel()
+    yield found
+    if found.ok and port is not None:
+        yield check_listener(port)
+    elif found.ok:
+        yield Finding(None, "who listens for visitors? Name your site's port with --port")
+
+
+def check_kernel() -> Finding:
+    """Does the kernel keep the SYN of a connection? Tries it with one of its own."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            save_syn(server)
+            with socket.create_connection(server.getsockname()), server.accept()[0] as accepted:
+                syn = accepted.getsockopt(socket.IPPROTO_TCP, _TCP_SAVED_SYN, 256)
+    except OSError as error:
+        return Finding(False, f"Syn() does not work here: {error.strerror or error}. Use p0f")
+    if fingerprint_syn(syn) is None:
+        return Finding(
+            False,
+            "this system has kept no SYN of a connection to itself. If net.ipv4.tcp_syncookies is"
+            " 2, it answers each SYN with a cookie: set it to 1. Otherwise use p0f",
+        )
+    return Finding(True, "this system keeps the SYN of a connection, as Syn() needs it")
+
+
+def check_listener(port: int) -> Finding:
+    """Does a program listen for the visitors, and which one must it be?"""
+    rows = []
+    for table in ("net/tcp", "net/tcp6"):
+        with contextlib.suppress(OSError):
+            rows += text_of(doctor_p0f.PROC / table).splitlines()[1:]
+    for _, own_end, _, state, *_ in map(str.split, rows):
+        if state == _LISTEN and int(own_end.rpartition(":")[2], 16) == port:
+            return Finding(
+                None,
+                f"a program listens on port {port}: is it the application's own server? nginx,"
+                " another proxy or Docker's opens connections of its own to the application, of"
+                " which Syn() sees the SYNs: use SharedSyn or p0f there, or with HAProxy"
+                ' Syn(header="X-Client-SYN"). If p0f.reason says that the server does not expose'
+                " the request's socket, use p0f",
+            )
+    return Finding(
+        False,
+        f"nothing listens on port {port} here: start your server, or run this where it runs"
+        " (inside its container)",
+    )
+
+
+# SharedSyn. The doctor has only the application's rights (GET, MGET, PING on p0f:*), so it cannot
+# list the store's keys; instead, edges write a sign of life for it.
+
+
+def examine_store(url: str, address: str | None) -> Iterator[Finding]:
+    """Does the server answer, does an edge write, and has it written this address's SYN?"""
+    try:
+        store = Store(url)
+        client = store.client()
+    except (ValueError, TypeError, ImportError) as error:
+        yield Finding(False, str(error))
+        return
+    try:
+        client.ping()
+        yield Finding(True, f"the server at {store.name} answers")
+        key = address_key(pack("127.0.0.1"))
+        found = timed(lambda: client.mget([key + b":1", key]), TIMEOUT)
+        yield Finding(found.ok, f"a lookup takes {found.text}")
+        sign = read_sign(client.get(EDGE_KEY))
+        yield check_edge(sign)
+        if sign is not None and address is not None:
+            yield check_syn(client, address)
+    except Exception as error:  # redis-py's, whose classes are not imported here
+        text = str(store.explain(error))
+        remedy = ": grant its user %R~p0f:* +get +mget +ping" if " refuses: " in text else ""
+        yield Finding(False, text + remedy)
+    finally:
+        client.close()
+
+
+def check_edge(sign: Sign | None) -> Finding:
+    """Does an edge write, and has it seen a SYN lately?"""
+    if sign is None:
+        return Finding(
+            False,
+            "no edge has written in the last 3 minutes: is p0f-middleware edge running, and does it"
+            " write to this server and database?",
+        )
+    who = f"the edge on {sign.host} ({sign.interface})"
+    if sign.last_syn is None:
+        hint = "If it stays so, check its --interface and --port"
+        return Finding(None, f"{who} runs, and had seen no SYN when it last reported. {hint}")
+    when = datetime.fromtimestamp(sign.last_syn)
+    text = f"{who} has written {sign.written} SYNs, the last at {when:%Y-%m-%d %H:%M:%S}"
+    return Finding(time.time() - sign.last_syn < _FRESH or None, text)
+
+
+def check_syn(client: Any, address: str) -> Finding:
+    """Does the store have the last SYN of an address, and did that address send it?"""
+    key = address_key(pack(address))
+    syn = client.get(key)
+    shown = key.decode()
+    if syn is None:
+        return Finding(
+            False,
+            f"the store has no {shown}: has {address} connected to the edge's interface and port in"
+            " the last ten minutes? If a proxy stands in front of the edge, the store has only the"
+            " proxy's SYN. With edge --no-address, it has only the SYNs of connections",
+        )
+    whose, info = sender(syn), fingerprint_syn(syn)
+    if whose is None or whose.address != pack(address) or info is None:
+        return Finding(
+            False,
+            f"the value of {shown} is not a SYN of {address}: find out which program wrote it",
+        )
+    system = info.describe().get("Operating system", "no signature matches")
+    return Finding(True, f"the store has a SYN of {address}: {system} ({info.raw_sig})")

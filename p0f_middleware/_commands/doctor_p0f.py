@@ -1,44 +1,113 @@
-"""The doctor's checks of a p0f: the process, its answers, and what it sees.
+"""The doctor's checks of a p0f: the process as /proc shows it, its answers, and what it sees.
 
 The client's own errors say what is wrong with the socket's file. The checks of the process come
-before the first connection, since one client too many makes p0f use a whole CPU.
+before the first connection, since one client too many makes p0f use a whole CPU. Any user can run
+a process that looks like p0f, so what /proc says is printed through `printable`, and not trusted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import getopt
+import os
 import random
+import re
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from .._address import client_address
 from .._daemon.base import TIMEOUT
 from .._daemon.blocking import P0f
 from .._errors import P0fError
-from .p0f_process import Daemon, daemon_of, daemons
-from .terminal import Finding
 
-ANSWER_TIMEOUT = 1.0
-"""Seconds to wait for an answer. Few, since p0f keeps a CPU busy while too many clients wait."""
-QUERIES = 20
-"""How many queries to time."""
-CAPTURE_TIMEOUT = 1.0
-"""Seconds to wait until p0f notices a connection; libpcap delivers packets after about 5 ms."""
+PROC = Path("/proc")
+ANSWER_TIMEOUT = 1.0  # seconds; few, since p0f keeps a CPU busy while too many clients wait
+CAPTURE_TIMEOUT = 1.0  # seconds until p0f must notice a connection; libpcap takes about 5 ms
+_QUERIES = 20
+_OPTIONS = "f:i:r:o:s:u:S:m:t:dpL"
+_LISTENING = "00010000"
 
 
-def examine_p0f(
-    socket_path: str, ip_address: str | None = None, port: int | None = None
-) -> Iterator[Finding]:
-    """Run one check after the other, up to the first fault that makes the others pointless.
+class Finding(NamedTuple):
+    """The result of one check: True is well, False a fault, None for a human to judge.
 
-    Args:
-        ip_address: a client to ask p0f about.
-        port: the port that the site's visitors connect to.
+    The text says what the check has found and, unless all is well, what to do.
     """
-    daemon = daemon_of(socket_path)
+
+    ok: bool | None
+    text: str
+
+
+class Daemon(NamedTuple):
+    """A running p0f, and what its command line says."""
+
+    pid: int
+    command: str
+    options: dict[str, str]
+    packet_filter: str
+
+    @property
+    def socket_path(self) -> str | None:
+        """The real path of its API socket."""
+        path = self.options.get("-s")  # a relative one begins in p0f's own folder
+        return path and os.path.realpath(PROC / str(self.pid) / "cwd" / path)
+
+    def clients(self) -> int | None:
+        """How many API connections it has, with those that it has not accepted yet."""
+        paths = {self.options.get("-s"), self.socket_path}
+        with contextlib.suppress(OSError):
+            rows = (row.split(maxsplit=7) for row in text_of(PROC / "net/unix").splitlines())
+            flags = [row[3] for row in rows if len(row) == 8 and row[7] in paths]
+            if _LISTENING in flags:
+                return sum(flag != _LISTENING for flag in flags)
+        return None
+
+    def stopped(self) -> bool:
+        """Whether a signal or a debugger has stopped it."""
+        with contextlib.suppress(OSError):
+            state = text_of(PROC / str(self.pid) / "stat").rpartition(")")[2]
+            return state.lstrip().lower().startswith("t")
+        return False
+
+
+def daemons() -> Iterator[Daemon]:
+    """The processes named p0f whose command line can be read."""
+    for folder in PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError, getopt.GetoptError):
+            if text_of(folder / "comm").startswith("p0f"):
+                words = text_of(folder / "cmdline").removesuffix("\0").split("\0")[1:]
+                options, rest = getopt.gnu_getopt(words, _OPTIONS)
+                command = " ".join(("p0f", *words))
+                yield Daemon(int(folder.name), command, dict(options), " ".join(rest))
+
+
+def text_of(path: Path) -> str:
+    """The text of a file in /proc. Other users may put bytes into it that are not UTF-8."""
+    return os.fsdecode(path.read_bytes())
+
+
+def timed(ask: Callable[[], object], limit: float) -> Finding:
+    """How long it takes to ask: well if no request would wait for the `limit`, in seconds."""
+    times = []
+    for _ in range(_QUERIES):
+        began = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - began)
+    typical, worst = statistics.median(times), max(times)
+    return Finding(
+        True if worst < limit else None if typical < limit else False,
+        f"{typical * 1000:.2f} ms (at most {worst * 1000:.2f} ms; a request waits"
+        f" {limit * 1000:g} ms)",
+    )
+
+
+def examine_p0f(socket_path: str, address: str | None, port: int | None) -> Iterator[Finding]:
+    """Check p0f, that it knows the client `address`, and that it sees the site's port."""
+    real_path = os.path.realpath(socket_path)
+    daemon = next((daemon for daemon in daemons() if daemon.socket_path == real_path), None)
     for found in check_process(daemon) if daemon is not None else ():
         yield found
         if found.ok is False:
@@ -46,54 +115,43 @@ def examine_p0f(
     with P0f(socket_path, timeout=ANSWER_TIMEOUT) as client:
         found = check_answers(client, daemon)
         yield found
-        if found.ok is False:
-            return
-        yield check_capture(client, daemon, port)
-        if ip_address is not None:
-            yield check_address(client, daemon, ip_address)
+        if found.ok is not False:
+            yield check_capture(client, daemon, port)
+            if address is not None:
+                yield check_address(client, daemon, address)
 
 
 def check_process(daemon: Daemon) -> Iterator[Finding]:
-    """Does p0f run, with which signatures, and can it take one more client?"""
-    if daemon.stopped:
+    """With which signatures does p0f run, and can it take one more client?"""
+    if daemon.stopped():
         yield Finding(False, f"p0f is stopped: continue it with kill -CONT {daemon.pid}")
         return
-    command = " ".join(("p0f", *daemon.arguments))
-    yield Finding(True, f"p0f (process {daemon.pid}) runs: {command}")
+    yield Finding(True, f"p0f (process {daemon.pid}) runs: {daemon.command}")
     if "-f" not in daemon.options:
         yield Finding(
             None,
             "p0f runs without -f: its own signatures are of 2012; start it with"
             ' -f "$(p0f-middleware signatures)"',
         )
-    clients, most = daemon.clients(), daemon.most_clients
+    clients, given = daemon.clients(), daemon.options.get("-S", "")
+    most = int(given) if re.fullmatch("[0-9]{1,4}", given) else 20
     if clients is not None:
+        remedy = ": start it with a higher -S (at most 100)" if clients >= most else ""
         used = f"{clients} of p0f's {most} API connections are in use"
-        full = clients >= most
-        remedy = ": start it with a higher -S (at most 100)" if full else ""
-        yield Finding(not full, used + remedy)
+        yield Finding(clients < most, used + remedy)
 
 
 def check_answers(client: P0f, daemon: Daemon | None) -> Finding:
     """Does p0f answer, in which dialect, and how fast?"""
-    times = []
     try:
-        for _ in range(QUERIES):
-            began = time.perf_counter()
-            client.lookup("127.0.0.1")
-            times.append(time.perf_counter() - began)
+        found = timed(lambda: client.lookup("127.0.0.1"), TIMEOUT)
     except P0fError as error:
         return Finding(False, f"{error}{_possible_cause(client.socket_path, daemon, error)}")
     connection = client.connection
     dialect = connection and connection.pipeline.dialect
-    text = (
-        f"{dialect.name if dialect else 'p0f'} answers in {statistics.median(times) * 1000:.2f} ms"
-        f" (at most {max(times) * 1000:.2f} ms; a request waits {TIMEOUT * 1000:g} ms)"
-    )
-    if max(times) < TIMEOUT:
-        return Finding(True, text)
-    busy = "p0f or this machine is too busy: give p0f a filter, such as 'tcp port 443'"
-    return Finding(None if statistics.median(times) < TIMEOUT else False, f"{text}; {busy}")
+    busy = "; p0f or this machine is too busy: give p0f a filter, such as 'tcp port 443'"
+    hint = "" if found.ok else busy
+    return Finding(found.ok, f"{dialect.name if dialect else 'p0f'} answers in {found.text}{hint}")
 
 
 def _possible_cause(socket_path: str, daemon: Daemon | None, error: P0fError) -> str:
@@ -114,35 +172,25 @@ def _possible_cause(socket_path: str, daemon: Daemon | None, error: P0fError) ->
     return f". The p0f that runs here has {', '.join(others)}" if others else ""
 
 
-def check_capture(client: P0f, daemon: Daemon | None, port: int | None = None) -> Finding:
+def check_capture(client: P0f, daemon: Daemon | None, port: int | None) -> Finding:
     """Does p0f see connections, those to the site's port above all?"""
-    ports = daemon.ports if daemon is not None else []
-    if daemon is not None and port is not None and ports and not any(port in p for p in ports):
-        return Finding(
-            False,
-            f"p0f's filter ({daemon.packet_filter}) leaves out port {port}: start p0f with"
-            f" 'tcp port {port}'",
-        )
-    tried = port or (ports[0].start if ports else None)
-    whose = f"this machine's connections to {f'its port {tried}' if tried else 'itself'}"
-    if _sees_loopback(client, tried):
+    whose = f"this machine's connections to {f'its port {port}' if port else 'itself'}"
+    if _sees_loopback(client, port):
         hint = "" if port else " (--port checks your site's)"
         return Finding(True, f"p0f sees {whose}{hint}")
     if daemon is None:
         return Finding(
             None, f"p0f does not see {whose}; to see why, run this as root, where p0f runs"
         )
-    interface = daemon.options.get("-i")
-    if interface in ("lo", "any"):
-        return Finding(
-            False,
-            f"p0f captures on {interface} but does not see {whose}: does its filter leave them out"
-            f" ({daemon.packet_filter or 'it has none'}), or has its container another network?",
-        )
+    packet_filter, interface = daemon.packet_filter, daemon.options.get("-i")
+    if packet_filter and not port:
+        return Finding(None, f"p0f's filter is {packet_filter}: name your site's port with --port")
     where = interface or "an interface that it chose (name yours with -i)"
-    return Finding(
-        None, f"p0f captures on {where}: do your visitors come in there, and only there?"
-    )
+    seen = f"p0f captures on {where} but does not see {whose}: "
+    if interface not in ("lo", "any"):
+        return Finding(None, f"{seen}do your visitors come in there, and only there?")
+    causes = f"does its filter leave them out ({packet_filter or 'it has none'}), or has its"
+    return Finding(False, f"{seen}{causes} container another network?")
 
 
 def _sees_loopback(client: P0f, port: int | None) -> bool:
@@ -164,19 +212,16 @@ def _sees_loopback(client: P0f, port: int | None) -> bool:
     return False
 
 
-def check_address(client: P0f, daemon: Daemon | None, ip_address: str) -> Finding:
+def check_address(client: P0f, daemon: Daemon | None, address: str) -> Finding:
     """Does p0f know this client? If not: can it?"""
-    address = client_address(ip_address)
-    if address is None:
-        return Finding(False, f"{ip_address} is not an IP address that a client can have")
     try:
         info = client.lookup(address)
     except P0fError as error:
         return Finding(False, str(error))
     if info is not None:
-        system = " ".join(filter(None, (info.os_name, info.os_flavor)))
-        return Finding(True, f"p0f knows {address}: {system or 'no signature matches its SYN'}")
-    interface = daemon.options.get("-i") if daemon else None
+        system = info.describe().get("Operating system", "no signature matches its SYN")
+        return Finding(True, f"p0f knows {address}: {system}")
+    interface = daemon and daemon.options.get("-i")
     return Finding(
         False,
         f"p0f has not seen {address}. Either it has not connected to this machine directly since"

@@ -10,19 +10,18 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sys
 from contextlib import closing
-from functools import partial
 
 from .._public import logger
 from ..edge.agent import TTL, Edge, notify
 from ..edge.tap import Tap
 from ..shared.store import Store
-from .terminal import Signals, add_store_options, fail, store_option
+from .terminal import add_store_options, fail, store_option
 
 
 def add_tap_options(parser: argparse.ArgumentParser, *, require_port: bool) -> None:
-    """Add the options that say which SYNs to read."""
     parser.add_argument("--interface", required=True, help="its name, such as eth0; any: all")
     parser.add_argument(
         "--port",
@@ -49,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(option, type=positive, default=default, help=f"{what} (%(default)s)")
     parser.add_argument(
         "--no-address",
-        action="store_true",
+        dest="addresses",
+        action="store_false",
         help="do not write the last SYN of each address, only that of each connection",
     )
 
@@ -64,20 +64,13 @@ def run(options: argparse.Namespace) -> int:
         tap = Tap(options.interface, options.port)
     except (OSError, ValueError, ImportError) as error:
         return fail(why_no_tap(error))
-    edge = Edge(
-        tap,
-        store,
-        ttl=options.ttl,
-        addresses=not options.no_address,
-        max_rate=options.max_rate,
-    )
-    signals = Signals("SIGTERM", "SIGINT", "SIGUSR1")
-    with closing(tap), closing(edge), closing(signals):
+    ttl, addresses = options.ttl, options.addresses
+    edge = Edge(tap, store, ttl=ttl, addresses=addresses, max_rate=options.max_rate)
+    with closing(tap), closing(edge):
         ports = ", ".join(map(str, sorted(set(options.port))))
         logger().info("SYNs to port %s of %s go to %s", ports, options.interface, store.name)
-        notify("READY=1")
         try:
-            edge.run(signals.reader.fileno(), partial(_ended, signals, edge))
+            _run_until_a_signal(edge)
         except OSError as error:
             return fail(why_no_tap(error))
         finally:
@@ -86,35 +79,47 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _ended(signals: Signals, edge: Edge) -> bool:
-    arrived = signals.take()
-    if signal.SIGUSR1 in arrived:
-        logger().info("%s", edge.counts())
-    return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(arrived)
+def _run_until_a_signal(edge: Edge) -> None:
+    # Handlers only note the signal, so that none interrupts a write or the cleanup; Python also
+    # writes a byte to the socket, which wakes the edge.
+    arrived: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, lambda number, _: arrived.append(number))
+
+    def ended() -> bool:
+        while arrived:
+            if arrived.pop(0) != signal.SIGUSR1:
+                return True
+            logger().info("%s", edge.counts())
+        return False
+
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        notify("READY=1")
+        try:
+            edge.run(reader.fileno(), ended)
+        finally:
+            signal.set_wakeup_fd(-1)
 
 
 def why_no_tap(error: Exception) -> str:
     """Why packets cannot be read, or the store cannot be used, in words."""
     if isinstance(error, PermissionError) and error.filename is None:
-        return (
-            "reading packets needs CAP_NET_RAW: run it as root, or as a service that has it"
-            f" ({error})"
-        )
+        needs = "reading packets needs CAP_NET_RAW: run it as root, or as a service that has it"
+        return f"{needs} ({error})"
     where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
     return where + (getattr(error, "strerror", None) or str(error))
 
 
 def port(text: str) -> int:
-    """A TCP port."""
-    number = int(text)
-    if not 0 < number < 65536:
+    if not 0 < (number := int(text)) < 65536:
         raise argparse.ArgumentTypeError(f"{text} is not a TCP port")
     return number
 
 
 def positive(text: str) -> int:
-    """A number above 0."""
-    number = int(text)
-    if number <= 0:
+    if (number := int(text)) <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return number

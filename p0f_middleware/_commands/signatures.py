@@ -1,7 +1,4 @@
-"""`p0f-middleware signatures`: the path of our signature file, for p0f itself.
-
-p0f -f "$(p0f-middleware signatures)" ...
-"""
+"""`p0f-middleware signatures`: the path of our signature file, for p0f's -f."""
 
 from __future__ import annotations
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import sys
 import sysconfig
 from importlib.resources import files
 from pathlib import Path
 
-from .terminal import SIGNATURES, printable
+from .terminal import SIGNATURES, fail
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +37,8 @@ def run(options: argparse.Namespace) -> int:
         text = text.replace(example, path)
     print(text, end="")
     if any(path.startswith(("/home/", "/root/")) and path in text for path in paths.values()):
-        print(
-            printable(
-                "p0f-middleware: the service cannot read /home and /root (ProtectHome=yes):"
-                " install the package in a virtual environment elsewhere, such as /opt/p0f"
-            ),
-            file=sys.stderr,
+        fail(
+            "the service cannot read /home and /root (ProtectHome=yes): install the package in a"
+            " virtual environment elsewhere, such as /opt/p0f"
         )
     return 0

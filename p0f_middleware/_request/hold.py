@@ -70,13 +70,7 @@ class Hold:
         return len(self._by_connection) + len(self._by_pair)
 
     def get(self, connection: object | None, peer: object, now: float) -> HeldAnswer | None:
-        """The answer of a connection, if it has not expired.
-
-        Args:
-            connection: the server's object of the connection; None if the server shows none.
-            peer: address and port in whatever form the server gives them, or a proxy names them.
-            now: `time.monotonic()`.
-        """
+        """The answer of a connection, if it has not expired."""
         answer = self._find(connection, peer)
         return answer if answer is not None and answer.until >= now else None
 

@@ -46,17 +46,13 @@ _logged: set[type[Exception]] = set()
 
 
 class BaseLookup:
-    """A middleware's lookups, but for how they wait. P0fWSGIMiddleware documents the options.
-
-    Raises:
-        ValueError: an option has an invalid value.
-    """
+    """A middleware's lookups, but for how they wait. P0fWSGIMiddleware documents the options."""
 
     def __init__(
         self, asked: Asked, rules: ProxyRules, *, grace: float, hold: float, claims: bool
     ) -> None:
-        self.source = asked.source
-        self.rules = rules
+        self.source: Any = asked.source
+        self.rules: ProxyRules = rules
         self._fingerprint = asked.fingerprint
         self._waits = asked.waits
         # Whose SYN a proxy sends along says itself who the client is.

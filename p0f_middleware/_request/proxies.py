@@ -32,15 +32,11 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section
 
 class TrustedProxies:
     """The peers whose forwarding header is believed: addresses and networks, as text or as objects
-    of `ipaddress`, and `UNIX` for peers on a Unix socket. False if there are none.
-
-    Raises:
-        ValueError: an entry is something else, or `trusted` is not a collection.
-    """
+    of `ipaddress`, and `UNIX` for peers on a Unix socket. False if there are none."""
 
     def __init__(self, trusted: Trusted | Iterable[Trusted]) -> None:
         entries = _entries(trusted)
-        self.unix = UNIX in entries
+        self.unix: bool = UNIX in entries
         self._networks = [_network(entry) for entry in entries if entry != UNIX]
         self._trusts = lru_cache(CACHED)(self._is_in_a_network)
 
@@ -57,27 +53,16 @@ class TrustedProxies:
 
 
 class Client(NamedTuple):
-    """Whose request it is.
-
-    Attributes:
-        address: the client's IP address; None if it is not known.
-        port: the client's TCP port; None if it is not known.
-        behind_proxy: whether the peer is a trusted proxy, so that the connection is the proxy's.
-        http3: whether the proxy says that the client's connection is one of HTTP/3.
-    """
+    """Whose request it is; None for what is not known."""
 
     address: str | None
     port: int | None
-    behind_proxy: bool = False
-    http3: bool = False
+    behind_proxy: bool = False  # then the connection is the proxy's
+    http3: bool = False  # as the proxy says
 
 
 class ProxyRules:
-    """The middleware's options on proxies, checked once and applied to each request.
-
-    Raises:
-        ValueError: an option has an invalid value.
-    """
+    """The middleware's options on proxies, checked once and applied to each request."""
 
     def __init__(
         self,
@@ -85,9 +70,9 @@ class ProxyRules:
         client_header: str = CLIENT_HEADER,
         client_port_header: str | None = None,
     ) -> None:
-        self.trusted = TrustedProxies(trusted_proxies)
-        self.active = bool(self.trusted)
-        self.client_header = header_name("client_header", client_header)
+        self.trusted: TrustedProxies = TrustedProxies(trusted_proxies)
+        self.active: bool = bool(self.trusted)
+        self.client_header: str = header_name("client_header", client_header)
         self._hops = hops_reader(client_header)
         self.client_port_header = client_port_header
         if client_port_header is not None:

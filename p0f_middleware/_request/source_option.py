@@ -82,12 +82,8 @@ def resolve(
     awaited: bool,
     make: Callable[..., Any] = make_source,
 ) -> Asked:
-    """The source to ask. P0fWSGIMiddleware documents the options, and what is raised.
-
-    Args:
-        awaited: whether the source is for ASGI.
-        make: makes the source that a text stands for.
-    """
+    """The source to ask, `awaited` for ASGI. P0fWSGIMiddleware documents the options, and what is
+    raised; `make` makes the source that a text stands for."""
     option = "source"
     if source is None:
         option, source = default_text()
@@ -188,7 +184,8 @@ def _require_colour(source: object, function: Any, method: str, awaited: bool) -
         other = f"an object whose {method} is {'a' if awaited else 'no'} coroutine function"
     if awaited:
         raise TypeError(
-            f"source is a blocking {name}, which would hold up the event loop: for ASGI give {other}"
+            f"source is a blocking {name}, which would hold up the event loop:"
+            f" for ASGI give {other}"
         )
     raise TypeError(f"source is an {name}, which has to be awaited: for WSGI give {other}")
 

@@ -1,8 +1,4 @@
-"""Turns a SYN into a P0fInfo: loads signature files, and converts verdicts.
-
-`fingerprint_syn` is the public function for a packet or a text; the sources use the same
-`Fingerprinter`.
-"""
+"""Turns a SYN into a P0fInfo: loads signature files, and converts verdicts."""
 
 from __future__ import annotations
 
@@ -20,17 +16,14 @@ from .signatures import load, own_signatures, parse
 SignatureFile: TypeAlias = "str | os.PathLike[str] | None"
 """The path of a signature file in p0f's format; None for the package's own."""
 
-_REMEMBERED = 4096
-"""How many shapes of SYNs, texts and outcomes to cache."""
-LONGEST_TEXT = 1024
-"""Longer texts are not read; the longest SYN takes 268 characters in hexadecimal."""
+_REMEMBERED = 4096  # shapes of SYNs, and texts
+LONGEST_TEXT = 1024  # the longest SYN takes 268 characters in hexadecimal
 _LONGEST_LABEL = 200
 
 
 def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInfo | None:
-    """The fingerprint of a SYN from elsewhere: from a capture, a log or another program::
+    """The fingerprint of a SYN from a capture, a log or another program::
 
-        fingerprint_syn(packet)
         fingerprint_syn("4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0")
 
     Args:
@@ -40,8 +33,8 @@ def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInf
         database: the path of a signature file in p0f's format; None for the package's own.
 
     Returns:
-        the fingerprint, with os_name None if no signature matches; None if `data` is not a SYN
-        that p0f fingerprints. The fingerprint's times are None.
+        the fingerprint, without times, with os_name None if no signature matches; None if `data`
+        is not a SYN that p0f fingerprints.
 
     Raises:
         TypeError: `data` is neither bytes nor text.
@@ -70,8 +63,8 @@ class Fingerprint(NamedTuple):
 class Fingerprinter:
     """Fingerprints SYNs with one database; threads may share it. It never raises.
 
-    Both methods return None for what is not a SYN that p0f fingerprints. They take when the SYN
-    arrived, in seconds since 1970, or 0 if that is not known.
+    Both methods return None for what is not a SYN that p0f fingerprints. `seconds` is when the SYN
+    arrived, since 1970; 0 if that is not known.
     """
 
     def __init__(self, matcher: Matcher) -> None:
@@ -96,16 +89,13 @@ class Fingerprinter:
     def _read_text(self, text: str, seconds: int) -> Fingerprint | None:
         if ":" in text:
             verdict = self._matcher.match_text(text)
-            if verdict is None:
-                return None
-            return Fingerprint(None, 0, _seen(_to_info(verdict), seconds))
+            return verdict and Fingerprint(None, 0, _seen(_to_info(verdict), seconds))
         try:
             return self.read(bytes.fromhex(text), seconds)
         except ValueError:
             return None
 
     def _outcome(self, shape: Shape, seconds: int) -> Outcome | None:
-        """The outcome for a shape and a second; all connections that have both share it."""
         info = self._of_shape(shape)
         return None if info is None else _seen(info, seconds)
 
@@ -121,29 +111,21 @@ def _seen(info: P0fInfo, seconds: int) -> Outcome:
 def fingerprinter(database: SignatureFile = None) -> Fingerprinter:
     """The Fingerprinter of a signature file, which is read again if it has changed.
 
-    Raises:
-        ValueError: the file has an error.
-        OSError: the file cannot be read.
+    Raises ValueError for an error in the file, OSError if it cannot be read.
     """
     if database is None:
-        return _own_fingerprinter()
-    path = os.fspath(database)
-    stat = os.stat(path)
-    return _read_file(path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(1)
-def _own_fingerprinter() -> Fingerprinter:
-    return Fingerprinter(Matcher(parse(own_signatures(), "signatures.fp")))
+        return _load(None, 0, 0)
+    stat = os.stat(database)
+    return _load(os.fspath(database), stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(8)
-def _read_file(path: str, _modified: int, _size: int) -> Fingerprinter:
-    return Fingerprinter(Matcher(load(path)))
+def _load(path: str | None, _modified: int, _size: int) -> Fingerprinter:
+    own = parse(own_signatures(), "signatures.fp") if path is None else load(path)
+    return Fingerprinter(Matcher(own))
 
 
 def _to_info(verdict: Verdict) -> P0fInfo:
-    """A verdict as a P0fInfo, without times."""
     label, mtu = verdict.label, verdict.link_mtu
     system = None if label is None or label.userland else label
     exact_distance = not verdict.random_ttl and not verdict.excess_distance

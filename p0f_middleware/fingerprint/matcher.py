@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .packet import DISTANCES, MAX_DISTANCE, QUIRKS, Shape, read_options
+from .packet import DISTANCES, MAX_DISTANCE, QUIRKS, Shape
 from .raw_sig import Traits, Window, raw_sig, read_raw_sig, traits_of
 from .signatures import Database, Label, Signature
 
@@ -21,37 +21,25 @@ _MAY_APPEAR = QUIRKS["id-"] | QUIRKS["ecn"]
 
 
 class Verdict(NamedTuple):
-    """What SYNs of one shape show, whether or not a signature matches.
-
-    `raw_sig` is the SYN in p0f's notation. `label` is the matching signature's; None for no match.
-    `fuzzy` means that TTL, df, id or ecn differ from that signature's. `distance` counts hops from
-    the matching signature's initial TTL or, without a match, from a guessed one; None if the TTL on
-    arrival is not known. `random_ttl` means that the sending tool chooses TTLs at random, so that
-    `distance` is only an upper bound. `link_mtu` is the MTU that the MSS implies, and `link` the
-    database's name for it. Both are None if the MSS does not depend on the link (the SYN has no
-    MSS, or a tool made the SYN); `link` is also None if the MTU has no name. `seen` is the matching
-    signature's evidence, pairs of a family and a count; None if it has none, and for a fuzzy match,
-    which is of another shape.
-    """
+    """What SYNs of one shape show, whether or not a signature matches."""
 
     raw_sig: str
-    label: Label | None
-    fuzzy: bool
-    distance: int | None
-    random_ttl: bool
+    label: Label | None  # the matching signature's
+    fuzzy: bool  # TTL, df, id or ecn differ from that signature's
+    distance: int | None  # hops; None if the TTL on arrival is not known
+    random_ttl: bool  # the tool chooses TTLs at random: `distance` is only an upper bound
     link: str | None
-    link_mtu: int | None
-    seen: tuple[tuple[str, int], ...] | None = None
+    link_mtu: int | None  # None if the MSS does not depend on the link: there is none, or a tool's
+    seen: tuple[tuple[str, int], ...] | None = None  # the evidence, unless fuzzy: another shape
 
     @property
     def generic(self) -> bool:
-        """Whether the matching signature is a generic, last-resort one."""
+        """The matching signature is a last resort."""
         return self.label is not None and self.label.generic
 
     @property
     def excess_distance(self) -> bool:
-        """Whether `distance` is longer than any path: the initial TTL was unusual, or guessed
-        wrong."""
+        """No path is so long: the initial TTL was unusual, or guessed wrong."""
         return self.distance is not None and self.distance > MAX_DISTANCE
 
 
@@ -72,14 +60,13 @@ class Matcher:
 
     def match(self, shape: Shape) -> Verdict | None:
         """The verdict on a SYN of that shape; None for a probe of p0f-sendsyn."""
-        traits = traits_of(shape, read_options(shape[-1]))
+        traits = traits_of(shape)
         return self._decide(traits, raw_sig(traits))
 
     def match_text(self, text: str) -> Verdict | None:
-        """The verdict on the SYN that a text in p0f's notation describes.
+        """The verdict on the SYN that a text describes; None if it is not in p0f's notation.
 
-        The SYN itself would get the same verdict. A text may describe several windows; then a
-        signature fits if it fits one of them. None for a text that is not in p0f's notation.
+        A text may describe several windows; then a signature fits if it fits one of them.
         """
         traits = read_raw_sig(text)
         return None if traits is None else self._decide(traits, text)
@@ -92,20 +79,17 @@ class Matcher:
         if fuzzy and found and found.label.userland:
             # p0f 3.09b counts this as no match, and then does not compute the distance.
             found, fuzzy, distance = None, False, 0
+        if not traits.hops_known:
+            distance = None
         link_mtu = None if found and found.label.userland else _link_mtu(traits)
-        return Verdict(
-            text,
-            found.label if found else None,
-            fuzzy,
-            distance if traits.hops_known else None,
-            found is not None and found.any_lower_ttl,
-            self._links.get(link_mtu) if link_mtu else None,
-            link_mtu,
-            found.seen if found and not fuzzy else None,
-        )
+        link = self._links.get(link_mtu) if link_mtu else None
+        if found is None:
+            return Verdict(text, None, False, distance, False, link, link_mtu)
+        seen = None if fuzzy else found.seen
+        any_ttl = found.any_lower_ttl
+        return Verdict(text, found.label, fuzzy, distance, any_ttl, link, link_mtu, seen)
 
     def _find(self, traits: Traits, window: Window) -> _Found:
-        """The best signature if the window is this one, and whether it fits only fuzzily."""
         quirks, ttl = traits.quirks, traits.ttl
         if quirks is None:
             return None, False
@@ -128,12 +112,11 @@ class Matcher:
         return generic or similar, generic is None and similar is not None
 
 
-_Found = tuple[Signature | None, bool]
-"""A signature, and whether it fits only fuzzily."""
+_Found = tuple[Signature | None, bool]  # and whether it fits only fuzzily
 
 
 def _may_fit(signature: Signature, traits: Traits, divisor: int) -> bool:
-    """Whether a signature fits a SYN, but for quirks and distance, and a window by its number."""
+    """Whether a signature fits but for its quirks, its distance and a window that is no modulus."""
     return (
         signature.mss in (None, traits.mss)
         and signature.ip_options == traits.ip_options
@@ -153,15 +136,13 @@ def _is_similar(quirks: int, wanted: int) -> bool:
 
 
 def _rank(found: _Found) -> tuple[int, int]:
-    """The rank of a match; p0f prefers the lowest: a specific signature, then a generic one, then a
-    fuzzy match; of two with the same rank, the one that comes first in the file."""
     signature, fuzzy = found
     if signature is None:
         return 3, 0
     return (2 if fuzzy else int(signature.label.generic)), signature.line
 
 
-def _distance(found: Signature | None, ttl: int) -> int:
+def _distance(found: Signature | None, ttl: int) -> int | None:
     if found and (found.any_lower_ttl or 0 <= found.ttl - ttl <= MAX_DISTANCE):
         return found.ttl - ttl
     return DISTANCES[ttl]

@@ -1,29 +1,24 @@
 """Reads the bytes of a SYN: its sender, its shape and its options, in p0f's words.
 
 The bytes are as Linux's TCP_SAVED_SYN returns them: IP header, TCP header with options, no data.
-Where p0f's README and p0f 3.09b differ, this follows the program: every rule was checked SYN by SYN
-against p0f's log. An attacker may choose the bytes: a SYN with broken options completes a handshake
-and is saved like any other, so reading must end soon, whatever the bytes.
+Where p0f's README and p0f 3.09b differ, this follows the program. An attacker may choose the bytes,
+so reading must end soon, whatever they are.
 """
 
 from __future__ import annotations
 
 import re
 from struct import Struct
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 _QUIRK_NAMES = (
     *("df", "id+", "id-", "ecn", "0+", "flow"),  # IP
     *("seq-", "ack+", "ack-", "uptr+", "urgf+", "pushf+"),  # TCP
     *("ts1-", "ts2+", "opt+", "exws", "bad"),  # TCP options
 )
-QUIRKS = {name: 1 << bit for bit, name in enumerate(_QUIRK_NAMES)}
-"""Each quirk's bit in a set of quirks, in the order in which p0f writes quirks."""
+QUIRKS = {name: 1 << bit for bit, name in enumerate(_QUIRK_NAMES)}  # in the order p0f writes them
 OPTION_NAMES = {1: "nop", 2: "mss", 3: "ws", 4: "sok", 5: "sack", 8: "ts"}
-"""TCP option kinds that have a name in a layout; kind 0 is ``eol+n``, any other ``?kind``."""
-MAX_OPTIONS = 24
-"""How many TCP options p0f reads in a SYN, and allows in a signature."""
-
+MAX_OPTIONS = 24  # that p0f reads in a SYN, and allows in a signature
 MAX_DISTANCE = 35  # hops; with more, p0f assumes an unusual initial TTL, or a wrong guess of it
 
 # version and header length, TOS, total length, id, flags and fragment offset, TTL, protocol, source
@@ -47,42 +42,31 @@ _UP_TO_TIMESTAMP = re.compile(
     rb"(?:\x01|\x02\x04..|\x03\x03.|\x04\x02)*\x08\x0a(?=.{8})", re.DOTALL
 )
 _TWO_VALUES = Struct("!II")
-_REDUCED = {
-    (own, peer): _TWO_VALUES.pack(own, peer) for own in (False, True) for peer in (False, True)
-}
 _ZERO = bytes(4)
 _ETHERNET = 14
 _ETHER_TYPES = {b"\x08\x00": 4, b"\x86\xdd": 6}
 
-_DF, _ID_NONZERO, _ID_ZERO = QUIRKS["df"], QUIRKS["id+"], QUIRKS["id-"]
-_ECN, _MUST_BE_ZERO, _FLOW = QUIRKS["ecn"], QUIRKS["0+"], QUIRKS["flow"]
+_DF, _ID_NONZERO, _ID_ZERO, _ECN, _MUST_BE_ZERO, _FLOW = list(QUIRKS.values())[:6]
 
 
 Shape: TypeAlias = tuple[int, int, int, int, int, bool, bytes]
 """The parts of a SYN on which its verdict depends: no ports, sequence number or addresses.
 
 IP version, TTL, length of the IPv4 options, window, quirks of the fields at fixed places, whether
-the IP length includes data, and the bytes of the TCP options, with timestamps reduced to 0 or 1. A
-plain tuple, which costs a third of a named one: most are only keys of a cache.
+the IP length includes data, and the bytes of the TCP options, with timestamps reduced to 0 or 1.
 """
 
 
-class Options(NamedTuple):
-    """TCP options as p0f sees them: absent MSS and scale are 0, `layout` is in p0f's notation."""
-
-    mss: int
-    scale: int
-    timestamp: bool
-    layout: str
-    quirks: int
+Options: TypeAlias = tuple[int, int, bool, str, int]
+"""MSS and scale (0 if absent), whether there is a timestamp, layout, quirks."""
 
 
 def read_syn(packet: bytes) -> tuple[bytes, int, Shape] | None:
     """Packed source address, source port and shape of the SYN in *packet*.
 
-    None if p0f would not fingerprint it: not TCP, IPv6 extension headers, a fragment, not a SYN, a
-    SYN with ACK, FIN or RST, headers that are cut short or have impossible lengths. An IP length
-    beyond the end of *packet* is possible: Linux does not save the data of TCP Fast Open.
+    None if p0f would not fingerprint it: not a lone SYN, a fragment, IPv6 extension headers,
+    impossible lengths. But an IP length beyond the end of *packet* is possible: Linux does not save
+    the data of TCP Fast Open.
     """
     size = len(packet)
     version = packet[0] >> 4 if size >= 40 else 0
@@ -106,12 +90,13 @@ def read_syn(packet: bytes) -> tuple[bytes, int, Shape] | None:
     if found := _UP_TO_TIMESTAMP.match(options):
         values = found.end()
         own, peer = _TWO_VALUES.unpack_from(options, values)
-        options = options[:values] + _REDUCED[own > 0, peer > 0] + options[values + 8 :]
+        reduced = _TWO_VALUES.pack(own > 0, peer > 0)
+        options = options[:values] + reduced + options[values + 8 :]
     return source, port, (version, ttl, ip_options, window, quirks, total > end, options)
 
 
+# Source, TTL, where the TCP header begins (0: nowhere), total length, protocol, quirks
 _IPHeader: TypeAlias = tuple[bytes, int, int, int, int, int]
-"""Source, TTL, where the TCP header begins (0: nowhere), total length, protocol, quirks."""
 
 
 def _read_ipv4(packet: bytes) -> _IPHeader:
@@ -163,7 +148,7 @@ def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
 
 
 def read_options(options: bytes) -> Options:  # noqa: C901  one option after the other, as p0f does
-    """The TCP options that p0f reads: it stops at an option that ends beyond the header."""
+    """The TCP options as p0f reads them: it stops at an option that ends beyond the header."""
     names: list[str] = []
     mss = scale = quirks = at = 0
     timestamp = False
@@ -202,14 +187,11 @@ def read_options(options: bytes) -> Options:  # noqa: C901  one option after the
             if options[at + 6 : at + 10] != _ZERO:
                 quirks |= QUIRKS["ts2+"]
         at += size
-    return Options(mss, scale, timestamp, ",".join(names), quirks)
+    return mss, scale, timestamp, ",".join(names), quirks
 
 
 def _option_size(kind: int, declared: int) -> tuple[int, bool]:
-    """The size that p0f assumes for an option (0: p0f stops), and whether *declared* is right.
-
-    p0f assumes the fixed size of an option that has one, whatever its length byte says.
-    """
+    """The size that p0f assumes for an option (0: p0f stops), and whether *declared* is right."""
     if fixed := _FIXED_SIZE.get(kind):
         return fixed, declared == fixed
     least, most = (10, 34) if kind == _SACK else (2, 40)

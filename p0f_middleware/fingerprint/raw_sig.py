@@ -1,8 +1,7 @@
 """Writes and reads a SYN in p0f's notation, the `raw_sig` of p0f's log.
 
-Section 5 of p0f's README describes the notation. A text does not have the window itself: `mss*44`
-is 44 times one of several numbers, because p0f allows for an MSS that was changed on the way. So
-reading a text yields every window that p0f would write that way.
+A text does not have the window itself: `mss*44` is 44 times one of several numbers, because p0f
+allows for an MSS that was changed on the way. So a text yields every window that p0f writes so.
 """
 
 from __future__ import annotations
@@ -13,67 +12,49 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from .packet import DISTANCES, MAX_DISTANCE, MAX_OPTIONS, OPTION_NAMES, QUIRKS, Options, Shape
+from .packet import DISTANCES, MAX_DISTANCE, QUIRKS, Shape, read_options
+from .signatures import layout_of, quirk_set
 
-_LEAST_MSS = 100
-"""p0f does not write the window as a multiple of a smaller MSS."""
+_LEAST_MSS = 100  # p0f does not write the window as a multiple of a smaller one
 _LONGEST_TEXT = 512
 _MOST_OPTION_BYTES = 40
 _LONGEST_OPTION = 10
-_OPTION_BYTES = {"nop": 1, "mss": 4, "ws": 3, "sok": 2, "ts": 10}
-"""Options whose name determines their size."""
+_OPTION_BYTES = {"nop": 1, "mss": 4, "ws": 3, "sok": 2, "ts": 10}  # others vary
 
 
 class Window(NamedTuple):
-    """What is known of a SYN's window.
+    """What is known of a SYN's window."""
 
-    `size` is the window in bytes. `multiple` is how p0f writes a window that is a multiple of the
-    MSS or MTU, such as `mss*44`. Each is None if not known. The window is a multiple of `divisor`.
-    """
-
-    size: int | None
-    multiple: str | None
-    divisor: int
+    size: int | None  # in bytes
+    multiple: str | None  # as p0f writes one of the MSS or MTU, such as `mss*44`
+    divisor: int  # the window is a multiple of it
 
 
 class Traits(NamedTuple):
-    """The properties of a SYN that are compared with signatures, read from a packet or a text.
-
-    `windows` are the windows that a text may describe, in the order in which p0f tries them.
-    `ttl_known` is False if `ttl` is only an upper bound. `hops_known` tells whether `ttl` is the
-    TTL on arrival. `quirks` is None for a text without quirks. An absent MSS or scale is 0.
-    """
+    """What is compared with signatures, read from a packet or a text."""
 
     version: int
     ttl: int
-    ttl_known: bool
-    hops_known: bool
+    ttl_known: bool  # not only an upper bound
+    hops_known: bool  # `ttl` is that on arrival
     ip_options: int
-    mss: int
-    windows: tuple[Window, ...]
+    mss: int  # 0 if absent, like the scale
+    windows: tuple[Window, ...]  # that a text may describe, in the order in which p0f tries them
     scale: int
     layout: str
-    quirks: int | None
+    quirks: int | None  # None for a text without
     payload: bool
 
 
-def traits_of(shape: Shape, options: Options) -> Traits:
-    """A SYN's traits."""
+def traits_of(shape: Shape) -> Traits:
+    """The traits of a SYN itself, whose window is known."""
     version, ttl, ip_options, size, quirks, payload, option_bytes = shape
+    mss, scale, timestamp, layout, option_quirks = read_options(option_bytes)
     headers = 40 + len(option_bytes) + (20 if version == 6 else ip_options)
-    multiple = _multiple(size, version, options.mss, options.timestamp, headers)
+    multiple = _multiple(size, version, mss, timestamp, headers)
+    windows, quirks = (Window(size, multiple, size),), quirks | option_quirks
     return Traits(
-        version,
-        ttl,
-        True,
-        True,
-        ip_options,
-        options.mss,
-        (Window(size, multiple, size),),
-        options.scale,
-        options.layout,
-        quirks | options.quirks,
-        payload,
+        version, ttl, True, True, ip_options, mss, windows, scale, layout, quirks, payload
     )
 
 
@@ -99,8 +80,7 @@ def _divisors(
 ) -> Iterator[tuple[str, int]]:
     """The numbers by which p0f divides a window, in p0f's order, each after the multiple's unit.
 
-    `timestamp` tells whether the sender's own timestamp is not 0. `headers` is the length of the IP
-    and TCP headers; None if not known.
+    `timestamp`: the sender's own is not 0. `headers`: their bytes, IP and TCP; None if not known.
     """
     yield "mss", mss
     if timestamp:
@@ -118,7 +98,6 @@ def _divisors(
 def _multiple(
     size: int, version: int, mss: int, timestamp: bool, headers: int | None
 ) -> str | None:
-    """The window as p0f writes a multiple, by the first divisor that fits; None if none does."""
     if not size or mss < _LEAST_MSS:
         return None
     for unit, divisor in _divisors(version, mss, timestamp, headers):
@@ -139,77 +118,56 @@ _TEXT = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-_UNNAMED_OPTION = re.compile(r"\?([0-9]{1,3})", re.ASCII)
-_END_OF_OPTIONS = re.compile(r"eol\+([0-9]{1,2})", re.ASCII)
 
 
 def read_raw_sig(text: str) -> Traits | None:
     """The traits of the SYN that a text in p0f's notation describes; None for any other text.
 
-    huginn-proxy writes some fields with less information: a window of `%4096` is some multiple of
-    4096; a TTL without `+` does not contain the hops; `64-` means only that the initial TTL was at
-    most 64. Its first versions wrote neither quirks nor payload. `*` stands for an MSS or scale
-    that was not sent.
+    huginn-proxy tells less: a window of `%4096` is some multiple of 4096, a TTL without `+` has no
+    hops, `64-` is the most that the initial TTL was, and `*` is an MSS or scale that was not sent.
+    Its first versions wrote neither quirks nor payload.
     """
     found = _TEXT.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     if found is None:
         return None
-    version, ttl, hops, ip_options, mss, unit, window, scale, layout, quirks, payload = (
+    version, ttl, hops, ip_options, mss, unit, window, scale, options, quirks, payload = (
         found.groups("")
     )
-    names = layout.split(",") if layout else []
-    quirk_names = [name for name in quirks.split(",") if name]
-    if not _is_layout(names) or not QUIRKS.keys() >= set(quirk_names):
+    ttl_number, ip_option_bytes, size, factor = map(_number, (ttl, ip_options, mss, scale))
+    if max(ttl_number, ip_option_bytes, factor) > 255 or size > 0xFFFF:
         return None
-    sent = _Sent(int(version), int(ip_options), _number(mss), tuple(names), frozenset(quirk_names))
-    windows = _windows(sent, unit, int(window))
-    if max(int(ttl), sent.ip_options, _number(scale)) > 255 or sent.mss > 0xFFFF or not windows:
+    try:
+        layout, marks = layout_of(options), quirk_set(quirks, int(version))
+    except ValueError:
         return None
-    return Traits(
-        version=sent.version,
-        ttl=int(ttl),
+    traits = Traits(
+        version=int(version),
+        ttl=ttl_number,
         ttl_known=hops != "-",
         hops_known=hops.startswith("+"),
-        ip_options=sent.ip_options,
-        mss=sent.mss,
-        windows=windows,
-        scale=_number(scale),
+        ip_options=ip_option_bytes,
+        mss=size,
+        windows=(),
+        scale=factor,
         layout=layout,
-        quirks=sum(QUIRKS[name] for name in sent.quirks) if payload else None,
+        quirks=marks,
         payload=payload == "+",
     )
-
-
-class _Sent(NamedTuple):
-    """The parts of a text on which the meaning of its window depends."""
-
-    version: int
-    ip_options: int
-    mss: int
-    options: tuple[str, ...]
-    quirks: frozenset[str]
+    windows = _windows(traits, unit, int(window))
+    return traits._replace(windows=windows, quirks=marks if payload else None) if windows else None
 
 
 def _number(text: str) -> int:
     return 0 if text == "*" else int(text)
 
 
-def _is_layout(names: list[str]) -> bool:
-    last = len(names) - 1
-    return len(names) <= MAX_OPTIONS and all(
-        name in OPTION_NAMES.values()
-        or _UNNAMED_OPTION.fullmatch(name) is not None
-        or (place == last and _END_OF_OPTIONS.fullmatch(name) is not None)
-        for place, name in enumerate(names)
-    )
-
-
-def _windows(sent: _Sent, unit: str, number: int) -> tuple[Window, ...]:
+def _windows(sent: Traits, unit: str, number: int) -> tuple[Window, ...]:
     """The windows that p0f would write as `number` times `unit`; empty if there can be none."""
     if unit == "%":
         return (Window(None, None, number),) if number else ()
-    timestamps = ["ts" in sent.options and "ts1-" not in sent.quirks]
-    if timestamps[0] and "bad" in sent.quirks:
+    quirks = sent.quirks or 0
+    timestamps = ["ts" in sent.layout.split(",") and not quirks & QUIRKS["ts1-"]]
+    if timestamps[0] and quirks & QUIRKS["bad"]:
         timestamps.append(False)  # the timestamp may be the option that is cut off
     headers: list[int | None] = [*_header_bytes(sent)] or [None]
     if not unit:
@@ -228,19 +186,17 @@ def _windows(sent: _Sent, unit: str, number: int) -> tuple[Window, ...]:
     return tuple(Window(size, text, size) for size in sizes) or (Window(None, text, 1),)
 
 
-def _header_bytes(sent: _Sent) -> list[int]:
+def _header_bytes(sent: Traits) -> list[int]:
     """The possible lengths of IP and TCP headers; empty if the options cannot fill a header."""
     least = 0
-    exact = "bad" not in sent.quirks
-    for name in sent.options:
-        if name in _OPTION_BYTES:
-            least += _OPTION_BYTES[name]
-        elif end := _END_OF_OPTIONS.fullmatch(name):
-            least += 1 + int(end[1])
+    exact = not (sent.quirks or 0) & QUIRKS["bad"]
+    for name in filter(None, sent.layout.split(",")):
+        if name.startswith("eol+"):
+            least += 1 + int(name[4:])
         else:
-            exact = False
-            least += 2
-    if "bad" in sent.quirks:
+            exact = exact and name in _OPTION_BYTES
+            least += _OPTION_BYTES.get(name, 2)
+    if (sent.quirks or 0) & QUIRKS["bad"]:
         least -= _LONGEST_OPTION  # an option that is cut off may be present in part
     possible = range(0, _MOST_OPTION_BYTES + 1, 4)
     others = 40 + (20 if sent.version == 6 else sent.ip_options)

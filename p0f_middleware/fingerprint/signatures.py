@@ -1,45 +1,35 @@
 """Reads p0f's signature files: what they say of SYNs, as a :class:`Database`.
 
 The format is that of section 5 of p0f's README, as p0f 3.09b accepts it. Only ``[mtu]`` and
-``[tcp:request]`` are read, the sections that apply to a lone SYN. A line ends only at "\\n", and
-blanks are only spaces and tabs (and, unlike p0f's, a carriage return before the end): Python's
-``splitlines`` and ``strip`` know more of both, and would turn comments into statements.
+``[tcp:request]`` are read, the sections that apply to a lone SYN.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from .packet import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 
+# Only these are blank, and only "\n" ends a line: `strip` and `splitlines` know more of both, and
+# would turn comments into statements.
 _BLANKS = " \t\r"
-_READ_SECTIONS = ("mtu", "tcp:request")
 _SECTION = re.compile(r"\[(mtu|[a-z]+:(?:request|response))\]")
 _SEEN = ";; seen"
 _EVIDENCE = re.compile(r";; seen((?: [^\s=]+=[0-9]{1,9})+)")
 _USERLAND = "!"  # the class of labels that name an application, not an operating system
 
-_IPV4_QUIRKS = QUIRKS["df"] | QUIRKS["id+"] | QUIRKS["id-"] | QUIRKS["0+"]
-"""Quirks that a signature for IPv6 cannot require."""
-_IPV6_QUIRKS = QUIRKS["flow"]
-"""Quirks that a signature for IPv4 cannot require."""
 _DF_AND_ID = QUIRKS["df"] | QUIRKS["id+"] | QUIRKS["id-"]
-
-
-class SignatureError(ValueError):
-    """A signature file has a malformed line; the message begins with ``file:line:``."""
+_IPV4_QUIRKS, _IPV6_QUIRKS = _DF_AND_ID | QUIRKS["0+"], QUIRKS["flow"]  # of that version alone
 
 
 class Label(NamedTuple):
     """What a group of signatures identifies.
 
-    ``generic`` is true for p0f's last-resort labels (type ``g``). ``os_class`` is the architecture
-    family (``unix``, ``win``, ``other``), or ``!`` for an application, which has the systems (or
-    ``@classes``) that it runs on. ``flavor`` may be empty.
+    ``generic`` is p0f's type ``g``, a last resort. ``os_class`` is ``unix``, ``win``, ``other`` or,
+    for an application, ``!``; ``systems`` (or ``@classes``) are those it runs on.
     """
 
     generic: bool
@@ -50,7 +40,7 @@ class Label(NamedTuple):
 
     @property
     def userland(self) -> bool:
-        """Whether this names an application, not an operating system."""
+        """It names an application, not an operating system."""
         return self.os_class == _USERLAND
 
     @property
@@ -62,12 +52,10 @@ class Label(NamedTuple):
 class Signature(NamedTuple):
     """One ``sig`` line of ``[tcp:request]``; None stands for the notation's ``*``.
 
-    ``window`` is a number, or ``mss*4``, ``mtu*4`` or ``%8192`` as written. ``line`` is the number
-    of its line in the file. ``seen`` is the evidence below that line: how often SYNs that match it
-    exactly came with a User-Agent of each family; None if there is none.
+    ``window`` is a number, or ``mss*4``, ``mtu*4`` or ``%8192`` as written. ``seen`` is the
+    evidence below the line: User-Agents of SYNs that match it exactly, by family.
 
-    A signature for IPv4 may match IPv6 packets, and one for IPv6 IPv4 packets: p0f 3.09b never
-    compares the version. Only ``*`` treats the two differently.
+    p0f 3.09b never compares ``version``: a signature for IPv4 may match IPv6 packets.
     """
 
     label: Label
@@ -108,7 +96,7 @@ def own_signatures() -> str:
 
 
 def load(path: str | Path) -> Database:
-    """Read the signature file at *path*. Raises OSError or :class:`SignatureError`."""
+    """Read the signature file at *path*. Raises OSError, and ValueError as `parse` does."""
     return parse(read_text(path), str(path))
 
 
@@ -121,36 +109,14 @@ def read_text(path: str | Path) -> str:
         return data.decode("latin-1")
 
 
-def merge(ours: str, theirs: str, source: str = "<signatures>") -> str:
-    """One signature file of two: our links and SYN signatures, and all other sections of theirs.
-
-    p0f refuses a file in which an earlier signature covers a later one, so a section is taken as a
-    whole. *source* names the second file in errors. Raises :class:`SignatureError`.
-    """
-    classes = dict.fromkeys((*parse(ours).classes, *parse(theirs, source).classes))
-    sections = [piece for name, piece in _sections(ours) if name in _READ_SECTIONS]
-    sections += [piece for name, piece in _sections(theirs) if name and name not in _READ_SECTIONS]
-    return f"classes = {','.join(classes)}\n\n" + "".join(sections)
-
-
-def _sections(text: str) -> Iterator[tuple[str, str]]:
-    """The name of each section and its lines, heading included; '' is what stands before all."""
-    name, lines = "", list[str]()
-    for line in text.removesuffix("\n").split("\n"):
-        if heading := _SECTION.fullmatch(line.strip(_BLANKS)):
-            yield name, "".join(lines)
-            name, lines = heading[1], []
-        lines.append(line + "\n")
-    yield name, "".join(lines)
-
-
 def parse(text: str, source: str = "<signatures>") -> Database:
-    """Read the *text* of a signature file; *source* names it in errors.
+    """Read the *text* of a signature file.
 
-    Raises :class:`SignatureError` for a malformed line, except in sections that are not read.
+    Raises ValueError for a malformed line, except in sections that are not read; the message begins
+    with ``source:line:``.
     """
     if text.startswith(("\ufeff", "\xff\xfe", "\xfe\xff")):  # UTF-8's, and UTF-16's in Latin-1
-        raise SignatureError(
+        raise ValueError(
             f"{source}:1: the file begins with a byte order mark (BOM), which p0f refuses: save it"
             " as UTF-8 without one"
         )
@@ -160,7 +126,7 @@ def parse(text: str, source: str = "<signatures>") -> Database:
             # After a NUL, the rest of the line is ignored; p0f ignores the rest of the file.
             reader.read(line.partition("\0")[0].strip(_BLANKS), number)
         except ValueError as error:
-            raise SignatureError(f"{source}:{number}: {error}") from None
+            raise ValueError(f"{source}:{number}: {error}") from None
     return Database(tuple(reader.classes), reader.links, tuple(reader.requests))
 
 
@@ -174,18 +140,8 @@ class _Reader:
         self._section = ""
         self._link: str | None = None
         self._label: Label | None = None
-        self._line = 0
-        self._readers: dict[tuple[str, str], Callable[[str], None]] = {
-            ("", "classes"): self._read_classes,
-            ("mtu", "label"): self._read_link,
-            ("mtu", "sig"): self._read_mtu,
-            ("tcp:request", "label"): self._read_label,
-            ("tcp:request", "sys"): self._read_systems,
-            ("tcp:request", "sig"): self._read_signature,
-        }
 
     def read(self, line: str, number: int) -> None:
-        self._line = number
         if line.startswith("["):
             heading = _SECTION.fullmatch(line)
             if heading is None:
@@ -194,28 +150,36 @@ class _Reader:
                 self._section, self._link, self._label = heading[1], None, None
         elif line.startswith(_SEEN) and self._section == "tcp:request":
             self._read_evidence(line)
-        elif line and not line.startswith(";") and self._section in ("", *_READ_SECTIONS):
+        elif line and not line.startswith(";") and self._section in ("", "mtu", "tcp:request"):
             key, equals, value = line.partition("=")
             if not equals:
                 raise ValueError(f"expected 'key = value', got {line!r}")
-            reader = self._readers.get((self._section, key.rstrip(_BLANKS)))
-            if reader is None:
-                raise ValueError(f"{key.rstrip()!r} has no meaning in section [{self._section}]")
-            reader(value.lstrip(_BLANKS))
+            self._read_value(key.rstrip(_BLANKS), value.lstrip(_BLANKS), number)
+
+    def _read_value(self, key: str, value: str, number: int) -> None:
+        match self._section, key:
+            case "", "classes":
+                self._read_classes(value)
+            case "mtu", "label":
+                self._link = value
+            case "mtu", "sig":
+                if self._link is None:
+                    raise ValueError("'sig' without a 'label' above it")
+                self.links.setdefault(_number(value, "MTU", 1, 0xFFFF), self._link)
+            case "tcp:request", "label":
+                self._read_label(value)
+            case "tcp:request", "sys":
+                self._read_systems(value)
+            case "tcp:request", "sig":
+                self._read_signature(value, number)
+            case section, _:
+                raise ValueError(f"{key!r} has no meaning in section [{section}]")
 
     def _read_classes(self, value: str) -> None:
         names = [name.lstrip(_BLANKS) for name in value.split(",")]
         if not names[-1] or not all(name.isascii() and name.isalnum() for name in names if name):
             raise ValueError(f"malformed class in {value!r}")
         self.classes += [name for name in names if name and name not in self.classes]
-
-    def _read_link(self, value: str) -> None:
-        self._link = value
-
-    def _read_mtu(self, value: str) -> None:
-        if self._link is None:
-            raise ValueError("'sig' without a 'label' above it")
-        self.links.setdefault(_number(value, "MTU", 1, 0xFFFF), self._link)
 
     def _read_label(self, value: str) -> None:
         fields = value.split(":", 3)
@@ -235,12 +199,12 @@ class _Reader:
                 self._check_class(system[1:])
         self._label = self._label._replace(systems=systems)
 
-    def _read_signature(self, value: str) -> None:
+    def _read_signature(self, value: str, number: int) -> None:
         if self._label is None:
             raise ValueError("'sig' without a 'label' above it")
         if self._label.userland and not self._label.systems:
             raise ValueError("an application's 'label' must be followed by 'sys' before any 'sig'")
-        self.requests.append(_signature(value, self._label, self._line))
+        self.requests.append(_signature(value, self._label, number))
 
     def _read_evidence(self, line: str) -> None:
         found = _EVIDENCE.fullmatch(line)
@@ -274,8 +238,8 @@ def _signature(text: str, label: Label, line: int) -> Signature:
         mss=None if mss == "*" else _number(mss, "MSS", 0, 0xFFFF),
         window=_window(window),
         scale=None if scale == "*" else _number(scale, "window scale", 0, 255),
-        layout=_layout(layout),
-        quirks=_quirk_set(quirks, scoped),
+        layout=layout_of(layout),
+        quirks=quirk_set(quirks, scoped),
         payload=None if payload == "*" else payload == "+",
         line=line,
     )
@@ -288,7 +252,7 @@ def _number(text: str, what: str, least: int, most: int) -> int:
 
 
 def _initial_ttl(text: str) -> int:
-    """The initial TTL of ``64``, ``64-`` (any lower one, too) or ``54+10`` (observed+distance)."""
+    # 64, 64- (any lower one, too) or 54+10 (observed and distance)
     observed, plus, distance = text.partition("+")
     hops = _number(distance, "distance", 0, 255) if plus else 0
     return _number(str(_number(observed.removesuffix("-"), "TTL", 0, 255) + hops), "TTL", 1, 255)
@@ -305,7 +269,8 @@ def _window(text: str) -> int | str | None:
 
 
 @lru_cache(maxsize=256)
-def _layout(text: str) -> str:
+def layout_of(text: str) -> str:
+    """TCP options by their names. Raises ValueError for what a SYN cannot have."""
     options = _names(text)
     if len(options) > MAX_OPTIONS:
         raise ValueError(f"more than {MAX_OPTIONS} TCP options")
@@ -313,8 +278,7 @@ def _layout(text: str) -> str:
     return ",".join(_option(option, place == last) for place, option in enumerate(options))
 
 
-def _names(text: str) -> list[str]:
-    """The parts of a comma-separated list, which may be empty or end with a comma."""
+def _names(text: str) -> list[str]:  # of a list that may end with a comma
     return text.removesuffix(",").split(",") if text else []
 
 
@@ -330,7 +294,8 @@ def _option(text: str, last: bool) -> str:
 
 
 @lru_cache(maxsize=256)
-def _quirk_set(text: str, version: int | None) -> int:
+def quirk_set(text: str, version: int | None) -> int:
+    """A set of quirks. Raises ValueError for one that an IP *version* cannot have."""
     quirks = 0
     for name in _names(text):
         if name not in QUIRKS:

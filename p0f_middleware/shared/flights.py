@@ -38,8 +38,8 @@ class Lookup:
     __slots__ = ("keys", "loop", "result", "waiter")
 
     def __init__(self, keys: Keys, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self.keys = keys
-        self.loop = loop
+        self.keys: Keys = keys
+        self.loop: asyncio.AbstractEventLoop | None = loop
         self.result: Values | P0fError | None = None
         self.waiter: Any
         if loop is None:

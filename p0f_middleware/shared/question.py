@@ -107,7 +107,7 @@ class Reader:
     def _by_address(self, question: Question, syn: bytes) -> Outcome:
         if not question.who.port:
             self._log_once(
-                "SharedSyn is not told the port of %s, so it takes the last SYN of that address,"
+                "SharedSyn does not know the port of %s, so it takes the last SYN of that address,"
                 " which may be another machine's: if a proxy is in front, let it send the port,"
                 " and name the header in client_port_header (logged once)",
                 question.visitor.address,

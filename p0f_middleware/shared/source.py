@@ -115,7 +115,7 @@ class SharedSyn(BaseSharedSyn):
         destination_header: the header in which a trusted proxy names what the visitor connected
             to: an address, a port, or `address:port`. Two machines behind one NAT may have the same
             port, if they connect to different addresses or ports of the site; without the header
-            they are then told by their address.
+            their fingerprints are then by address.
 
     Raises:
         ImportError: redis-py is not installed (`pip install 'p0f-middleware[redis]'`).

@@ -2,10 +2,6 @@
 
 A listener with TCP_SAVE_SYN keeps the IP and TCP headers of the SYN of every connection that it
 accepts from then on; TCP_SAVED_SYN on the connection hands them out, once. No privilege is needed.
-
-A socket here is the object that a server has for it: `socket.socket`, the sockets of `ssl` and
-gevent, asyncio's TransportSocket, uvloop's PseudoSocket. Their `getsockopt` raises OSError where
-the socket is closed, or has no such option.
 """
 
 from __future__ import annotations
@@ -15,13 +11,13 @@ import os
 import stat
 import sys
 from _socket import socket  # never gevent's
+from functools import partialmethod
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, SOL_SOCKET, getdefaulttimeout
 from typing import Any, Protocol, TypeAlias
 
 from .._address import Endpoint, client_address, port_number
 
-LINUX = sys.platform.startswith("linux")
-"""Only Linux keeps SYNs. Elsewhere the numbers below mean something else, or nothing."""
+LINUX = sys.platform.startswith("linux")  # elsewhere the numbers below mean something else
 
 # Linux's include/uapi/linux/tcp.h (`socket` has the first two from Python 3.12 on) and
 # include/uapi/asm-generic/socket.h.
@@ -32,7 +28,7 @@ _LARGEST_SYN = 512  # bytes; the headers of a SYN have at most 120
 
 
 Socket: TypeAlias = Any
-"""Has `fileno`, `getsockopt` and `getpeername`."""
+"""A server's own object: of `socket`, `ssl`, gevent, asyncio (TransportSocket) or uvloop."""
 # What an object raises that is none. Not every Exception: a timeout of the application's own may be
 # raised while it is asked, too.
 NOT_A_SOCKET = (AttributeError, LookupError, TypeError, ValueError, OSError, RuntimeError)
@@ -47,8 +43,7 @@ class HasFileno(Protocol):
 def save_syn(listener: HasFileno | int) -> None:
     """Have Linux keep the SYN of each connection that `listener` accepts from now on.
 
-    Call it before `bind` and `listen` or after, also in another process that shares the socket.
-    Connections whose SYN came before have none.
+    Call it before `listen` or after, also in another process that shares the socket.
 
     Args:
         listener: a TCP socket, or the file descriptor of one.
@@ -63,20 +58,17 @@ def save_syn(listener: HasFileno | int) -> None:
 
 
 def read_saved_syn(sock: Socket) -> bytes:
-    """The connection's SYN, from the IP header to the end of the TCP header; empty if the kernel
-    has kept none, or if it was read before."""
+    """The headers of the connection's SYN; empty if none was kept, or if it was read before."""
     syn: bytes = sock.getsockopt(IPPROTO_TCP, TCP_SAVED_SYN, _LARGEST_SYN)
     return syn
 
 
 def keeps_syns(sock: Socket) -> bool:
-    """Whether `save_syn` was called for this listener, or for the one that accepted this
-    connection."""
+    """Whether `save_syn` was called for this listener, or for this connection's."""
     return bool(sock.getsockopt(IPPROTO_TCP, TCP_SAVE_SYN))
 
 
 def is_tcp_listener(sock: Socket) -> bool:
-    """Whether this is a TCP socket, of IPv4 or IPv6, that listens."""
     return (
         sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN) != 0
         and sock.getsockopt(SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP
@@ -93,8 +85,8 @@ def is_unix(sock: Socket) -> bool | None:
 
 
 def peer_of(sock: Socket) -> Endpoint:
-    """The canonical address and the port at the other end of a TCP connection; both None for
-    anything that is not a connection over IPv4 or IPv6. Raises nothing."""
+    """The canonical address and the port at the other end; both None for anything but a connection
+    over IPv4 or IPv6. Raises nothing."""
     try:
         address, port = sock.getpeername()[:2]
     except NOT_A_SOCKET:  # or closed, or its name is a path
@@ -106,11 +98,8 @@ class Descriptor:
     """A socket by its bare descriptor, which is somebody else's.
 
     The owner may close it at any moment, and its number may be another connection's at once. So
-    each question goes to a duplicate: that stays what it was, and closing it closes nothing of the
-    owner's. Questions raise OSError where the descriptor is closed, or no socket.
-
-    Args:
-        inode: the number of the socket's inode, if questions are about this socket alone.
+    each question goes to a duplicate, which stays what it was; with `inode`, only if it is of that
+    socket. Questions raise OSError where the descriptor is closed, or no socket.
     """
 
     def __init__(self, fd: int, inode: int | None = None) -> None:
@@ -119,15 +108,6 @@ class Descriptor:
 
     def fileno(self) -> int:
         return self._fd
-
-    def getsockopt(self, *arguments: int) -> Any:
-        return self._ask("getsockopt", *arguments)
-
-    def setsockopt(self, *arguments: int) -> None:
-        self._ask("setsockopt", *arguments)
-
-    def getpeername(self) -> Any:
-        return self._ask("getpeername")
 
     def _ask(self, method: str, *arguments: int) -> Any:
         # Closing a duplicate of a file would release the locks that this process has on the file.
@@ -149,3 +129,7 @@ class Descriptor:
             return getattr(sock, method)(*arguments)
         finally:
             sock.close()
+
+    getsockopt = partialmethod(_ask, "getsockopt")
+    setsockopt = partialmethod(_ask, "setsockopt")
+    getpeername = partialmethod(_ask, "getpeername")

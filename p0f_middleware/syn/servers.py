@@ -1,13 +1,11 @@
 """Each server's way to a request's connection: the object that it keeps for it, and its socket.
 
-Neither WSGI nor ASGI has a place for the socket, so this module reads the servers' own attributes,
-each found by reading and running the server. The object of a connection lives as long as the
-connection: its requests have the same one, and another connection has another, even from the same
-address and port. (Its `id` alone tells less, for a new object may get that of one that is gone.)
+Neither WSGI nor ASGI has a place for the socket, so this module reads the servers' own attributes.
+The object of a connection lives as long as the connection: its requests have the same one, and
+another connection has another, even from the same address and port.
 
-This module never guesses. If a server shows only the client's address, it does not search for the
-connection, because another one may have the same address. Granian shows nothing but the address and
-port of the connection itself, so for Granian alone descriptors are compared.
+This module never guesses: it does not search for a connection by its address, which another one may
+have. Granian alone shows nothing but the address and port of the connection itself.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from operator import attrgetter
 from socket import SocketIO
 from types import FunctionType, MethodType
@@ -26,19 +24,15 @@ from .._address import Endpoint, client_address, port_number
 from .._visitor import NoConnection
 from .kernel import NOT_A_SOCKET, Descriptor, Socket, peer_of
 
-__all__ = ["asgi_object", "asgi_socket", "wsgi_object", "wsgi_socket"]
-
+# From what a server hands over to its object of the connection; may raise `NOT_A_SOCKET`.
 Getter: TypeAlias = Callable[[Any], Any]
-"""From what a server hands over to its object of the connection; may raise `NOT_A_SOCKET`."""
 
 
 def _socket_behind(stream: Any) -> Any:
-    """The socket that a buffered file reads; None if it reads something else."""
     return vars(stream.raw)["_sock"] if isinstance(stream.raw, SocketIO) else None
 
 
 def _hypercorn(stream: Any) -> Any:
-    """The stream's `send` is a method of the protocol, whose `send` is one of the server."""
     server = stream.send.__self__.send.__self__
     # Over HTTP/3 all connections have the same server, and that has neither.
     return server if hasattr(server, "writer") or hasattr(server, "stream") else None
@@ -48,24 +42,21 @@ def _gunicorn(owner: Any) -> Any:
     return (owner.protocol if hasattr(owner, "protocol") else owner).transport
 
 
-_BY_INPUT_PACKAGE: dict[str, Getter] = {
+_BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
     "_io": _socket_behind,  # wsgiref
     "cheroot": lambda stream: _socket_behind(stream.rfile),
     "gevent": lambda stream: _socket_behind(stream.rfile),
     "django": lambda stream: _socket_behind(stream._read.__self__),  # noqa: SLF001  # runserver
 }
-"""By the package of wsgi.input, which the getter takes."""
-_BY_OWNER_PACKAGE: dict[str, Getter] = {
+_BY_OWNER_PACKAGE: dict[str, Getter] = {  # of the object that `receive` or `send` is a method of
     "uvicorn": attrgetter("transport"),
     "gunicorn": _gunicorn,
     "hypercorn": _hypercorn,
     "daphne": attrgetter("transport"),
 }
-"""By the package of the object that `receive` or `send` is a method of, which the getter takes."""
 
 
 def _socket_of(connection: Any) -> Any:
-    """The socket of an ASGI server's object of a connection."""
     if hasattr(connection, "stream"):  # Hypercorn on trio, with TLS or without
         return getattr(connection.stream, "transport_stream", connection.stream).socket
     transport = getattr(connection, "writer", connection)  # Hypercorn has asyncio's in `writer`
@@ -80,27 +71,21 @@ def _socket_of(connection: Any) -> Any:
 def wsgi_object(environ: Mapping[str, Any]) -> object | None:
     """The object of a WSGI request's connection, its socket; None if the server shows none."""
     sock: object = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
-    if sock is not None:
-        return sock
-    try:
-        method = environ.get("waitress.client_disconnected")
-        if method is not None:
-            sock = method.__self__.socket
-        else:
-            stream = environ.get("wsgi.input")
-            getter = _input_getter(stream.__class__)
-            sock = None if getter is None else getter(stream)
-    except NOT_A_SOCKET:
-        return None
-    return sock
+    return _found(_wsgi_socket, environ) if sock is None else sock
+
+
+def _wsgi_socket(environ: Mapping[str, Any]) -> Any:
+    method = environ.get("waitress.client_disconnected")
+    if method is not None:
+        return method.__self__.socket
+    stream = environ.get("wsgi.input")
+    getter = _BY_INPUT_PACKAGE.get(_package(stream.__class__))
+    return getter and getter(stream)
 
 
 def wsgi_socket(environ: Mapping[str, Any]) -> Socket:
-    """The server's own socket object of a WSGI request.
-
-    Raises:
-        NoConnection: the server does not show it, or the connection is closed.
-    """
+    """The server's own socket object of a WSGI request. Raises NoConnection if it shows none, or if
+    the connection is closed."""
     is_uwsgi = "uwsgi.version" in environ
     sock = _found(_uwsgi, environ) if is_uwsgi else wsgi_object(environ)
     if not _is_socket(sock):
@@ -116,24 +101,19 @@ def wsgi_socket(environ: Mapping[str, Any]) -> Socket:
 def asgi_object(receive: object, send: object) -> object | None:
     """The object of an ASGI request's connection; None if the server shows none, or middleware
     stands between it and this one."""
-    try:
-        owner = getattr(receive, "__self__", None)
-        getter = _owner_getter(owner.__class__)
-        if getter is None:
-            owner = getattr(send, "__self__", None)
-            getter = _owner_getter(owner.__class__)
-        connection: object = None if getter is None else getter(owner)
-    except NOT_A_SOCKET:
-        return None
-    return connection
+    with suppress(*NOT_A_SOCKET):
+        for callback in (receive, send):
+            owner: Any = getattr(callback, "__self__", None)
+            getter = _BY_OWNER_PACKAGE.get(_package(owner.__class__))
+            if getter is not None:
+                found: object = getter(owner)
+                return found
+    return None
 
 
 def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Socket:
-    """The server's own socket object of an ASGI request, also from inside of middleware.
-
-    Raises:
-        NoConnection: the server does not show it, or the connection is closed.
-    """
+    """The server's own socket object of an ASGI request, also from inside of middleware. Raises
+    NoConnection if the server shows none, or if the connection is closed."""
     if _package(type(_found(attrgetter("__self__"), receive))) == "granian":
         return _granian(scope.get("client"))
     for owner, getter in _owners_behind(receive, send):
@@ -149,12 +129,10 @@ def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Sock
 
 
 def _found(getter: Getter, clue: object) -> object | None:
-    """What a getter finds; None if it is another version of the server, or something else."""
-    try:
+    with suppress(*NOT_A_SOCKET):  # another version of the server, or something else
         found: object = getter(clue)
-    except NOT_A_SOCKET:
-        return None
-    return found
+        return found
+    return None
 
 
 def _is_socket(sock: Any) -> bool:
@@ -170,33 +148,19 @@ def _package(kind: Any) -> str:
     return str(kind.__module__).partition(".")[0]
 
 
-_input_getter: Callable[[Any], Getter | None] = lru_cache(32)(
-    lambda kind: _BY_INPUT_PACKAGE.get(_package(kind))
-)
-_owner_getter: Callable[[Any], Getter | None] = lru_cache(32)(
-    lambda kind: _BY_OWNER_PACKAGE.get(_package(kind))
-)
-
-
-_MOST_OBJECTS = 64
-"""Objects to look at behind `receive` and `send`: middleware nests a few functions deep."""
-_WRAPPED = "receive", "send", "_receive", "_send"
-"""Attributes in which middleware objects keep the callables that they wrap."""
+_MOST_OBJECTS = 64  # to look at behind `receive` and `send`: middleware nests a few functions deep
+_WRAPPED = "receive", "send", "_receive", "_send"  # where middleware keeps what it wraps
 
 
 def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
-    """The servers' objects behind `receive` and `send`, the nearest first.
-
-    Middleware wraps `receive` and `send` in functions, partials and objects. What these refer to
-    belongs to this request.
-    """
+    """The servers' objects behind `receive` and `send`, which middleware may have wrapped."""
     waiting: list[Any] = list(callbacks)
     seen: set[int] = set()
     for thing in waiting:  # the loop itself adds to the list
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        getter = _owner_getter(type(thing))
+        getter = _BY_OWNER_PACKAGE.get(_package(type(thing)))
         if getter is not None:
             yield thing, getter
         if len(waiting) < _MOST_OBJECTS:
@@ -205,7 +169,6 @@ def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
 
 
 def _held_by(thing: Any) -> Iterator[object]:
-    """The objects that a wrapper may have wrapped."""
     kind = type(thing)  # not isinstance, which would call into the object
     if issubclass(kind, partial):
         yield from (thing.func, *thing.args, *thing.keywords.values())
@@ -220,9 +183,6 @@ def _held_by(thing: Any) -> Iterator[object]:
         yield from (thing.__dict__[name] for name in _WRAPPED if name in thing.__dict__)
 
 
-# Servers that show no object of a connection: uWSGI, its descriptor; Granian, its address and port.
-
-
 def _uwsgi(_: object) -> Descriptor:
     uwsgi = sys.modules["uwsgi"]
     if uwsgi.opt.keys() & {"http", "https", "http-to"}:
@@ -231,19 +191,12 @@ def _uwsgi(_: object) -> Descriptor:
     return Descriptor(fd, os.fstat(fd).st_ino)
 
 
-MOST_DESCRIPTORS = 256
-"""Descriptors to compare for Granian, which takes a quarter of a millisecond. Connections beyond
-these get no fingerprint."""
-_peers: dict[int, tuple[int, Endpoint]] = {}
-"""By descriptor, the inode number of its socket, and its peer, which a socket keeps."""
+MOST_DESCRIPTORS = 256  # to compare for Granian; connections beyond these get no fingerprint
+_peers: dict[int, tuple[int, Endpoint]] = {}  # by descriptor, its socket's inode number and peer
 
 
 def _granian(client: object) -> Descriptor:
-    """The connection whose peer is the client that Granian itself has put into the scope.
-
-    Granian's port is text. Middleware that replaces the client writes a number; there is no
-    connection to find for such a client.
-    """
+    # Granian's port is text. Middleware that replaces the client writes a number.
     if not (isinstance(client, tuple) and len(client) == 2 and isinstance(client[1], str)):
         raise NoConnection(
             "middleware between Granian and this one has replaced the client in the scope; make"
@@ -265,7 +218,6 @@ def _granian(client: object) -> Descriptor:
 
 
 def _peer(fd: int) -> Endpoint:
-    """The canonical address and the port of a descriptor's peer; both None if it has none."""
     try:
         inode = os.fstat(fd).st_ino
         known = _peers.get(fd)

@@ -7,10 +7,8 @@ names the kernel's own peer, for TCP keeps it with the connection that it opens.
 Theory of operation. The kernel hands out a SYN once, so what was read is kept for all sources of
 the process: with the server's object of the connection, and gone when that goes; or, where there
 is none, by the descriptor, for as long as it has the same socket. Two requests of one connection
-may ask in two threads at once, and only one of them gets the SYN from the kernel. So a lock is held
-from the look at what is kept until the SYN is. Nothing in between waits, nor lets another greenlet
-run. A lock that is not to be had soon has lost its owner, to a fork or to an exception of a signal
-handler, and is replaced.
+may ask in two threads at once, so a lock is held from the look at what is kept until the SYN is.
+Nothing in between waits, nor lets another greenlet run.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6, inet_pton
@@ -39,27 +37,21 @@ __all__ = ["Syn", "when_ready"]
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TEXTS_REMEMBERED = 4096
-_MOST_KINDS = 20
-"""Kinds of failures to log, each once."""
-_LOCK_IS_LOST = 0.1
-"""Seconds; it is held for some microseconds."""
+_MOST_KINDS = 20  # of failures to log, each once
+_LOCK_IS_LOST = 0.1  # seconds: its owner is gone, with a fork or an exception of a signal handler
 _NOT_A_SYN = Outcome(None, P0fStatus.NO_MATCH, "this is not a SYN that p0f fingerprints")
 
-SavedSyn: TypeAlias = "tuple[int, bytes]"
-"""When a SYN was read (seconds since 1970), and the SYN."""
+SavedSyn: TypeAlias = "tuple[int, bytes]"  # when it was read (seconds since 1970), and the SYN
 
+# By `id` of the server's object, a weak reference to it, and the SYN. By descriptor, as a negative
+# number, the inode number of its socket, and the SYN.
 _kept: dict[int, tuple[Any, SavedSyn]] = {}
-"""By `id` of the server's object, a weak reference to the object, and the SYN. By descriptor, as a
-negative number, the inode number of its socket, and the SYN: no more than there are descriptors."""
 _lock = Lock()
 
 
 def when_ready(server: Any) -> None:
-    """Enable TCP_SAVE_SYN on gunicorn's listeners before it starts workers, so that no connection
-    comes too early.
-
-    For gunicorn.conf.py: `from p0f_middleware.syn import when_ready`.
-    """
+    """gunicorn's hook: enables TCP_SAVE_SYN before there are workers, so that no connection comes
+    too early. For gunicorn.conf.py: `from p0f_middleware.syn import when_ready`."""
     for listener in server.LISTENERS:
         try:
             save_syn(listener.sock)
@@ -71,18 +63,15 @@ def when_ready(server: Any) -> None:
 class Syn:
     """A source of fingerprints that reads the SYN Linux keeps of each connection::
 
-        app = P0fWSGIMiddleware(app, Syn())
         app = P0fASGIMiddleware(app, Syn(header="X-Client-SYN"), trusted_proxies=["10.0.0.1"])
 
     Args:
-        database: the path of a signature file in p0f's format; None for the package's own. A file
-            that has changed is read again when the next `Syn` is made.
-        arm: turn TCP_SAVE_SYN on for all listeners of this process: at start, during the next 10
-            seconds if there is none yet, and again if a connection has no SYN. False: call
-            `save_syn` yourself.
-        header: the name of a header in which a trusted proxy sends its client's SYN: IP and TCP
+        database: the path of a signature file in p0f's format; None for the package's own.
+        arm: turn TCP_SAVE_SYN on for all listeners of this process, also those it makes later, by a
+            thread of at most 10 seconds. False: call `save_syn` yourself.
+        header: the header in which one of the `trusted_proxies` sends its client's SYN: IP and TCP
             headers in hexadecimal, as HAProxy's fc_saved_syn gives them, or p0f's text of a SYN, as
-            huginn-proxy does. Only the middleware's `trusted_proxies` are believed.
+            huginn-proxy does.
 
     Raises:
         ValueError: `header` is not the name of a header, or the signature file has an error.
@@ -97,7 +86,7 @@ class Syn:
     ) -> None:
         if header is not None and not (isinstance(header, str) and _HEADER_NAME.fullmatch(header)):
             raise ValueError(f"header is the name of an HTTP header or None, not {header!r}")
-        self._header = header
+        self.header = header
         reader = fingerprinter(database)
         self._read, self._read_text = reader.read, reader.read_text
         self._arm = arm
@@ -105,14 +94,9 @@ class Syn:
         if arm:
             listeners.search()
 
-    @property
-    def header(self) -> str | None:
-        """The header in which a trusted proxy sends its client's SYN; None if none does."""
-        return self._header
-
     def fingerprint(self, visitor: Visitor, _deadline: float, /) -> Outcome:
         """What the SYN of the visitor's connection tells. Never waits."""
-        header = self._header
+        header = self.header
         try:
             if visitor.http_version == "3":
                 return self._unavailable("HTTP/3 runs over QUIC, not TCP, so there is no SYN")
@@ -157,7 +141,6 @@ class Syn:
         )
 
     def _missing(self, visitor: Visitor) -> Outcome:
-        """The outcome for a connection without SYN, which it will not get any more."""
         if keeps_syns(visitor.socket()):
             return self._unavailable(
                 "the kernel kept no SYN: the connection came just as TCP_SAVE_SYN was enabled, or"
@@ -170,19 +153,13 @@ class Syn:
         return self._unavailable(reason, level=logging.INFO)
 
     def _comes_through_proxy(self, visitor: Visitor, header: str) -> bool:
-        """Whether the connection is a trusted proxy's although the server reports its client as
-        the peer: the PROXY protocol, or uvicorn's proxy headers."""
+        # The server may report the proxy's client as the peer: the PROXY protocol, or uvicorn's
+        # proxy headers.
         return visitor.header(header) is not None and visitor.is_trusted(
             peer_of(visitor.socket())[0]
         )
 
     def _from_proxy(self, visitor: Visitor, header: str) -> Outcome:
-        """What a trusted proxy says of its client.
-
-        A SYN in hexadecimal names its sender, who has to be the client by all else that is known: a
-        SYN that came to this proxy from another proxy is not the client's. p0f's text names nobody
-        and is taken at the proxy's word.
-        """
         client = visitor.address
         # The server may have put the client in the proxy's place, with the port of either.
         replaced = not visitor.behind_proxy
@@ -199,7 +176,7 @@ class Syn:
         found = self._read_text(text, int(time.time()) if ":" in text else _first_time(text))
         if found is None:
             return _NOT_A_SYN
-        if found.address is None:
+        if found.address is None:  # p0f's text names nobody: it is taken at the proxy's word
             return found.outcome
         sender = str(ip_address(found.address))
         if sender == client and (replaced or visitor.port in (None, found.port)):
@@ -220,7 +197,6 @@ class Syn:
     def _unavailable(
         self, reason: str, kind: str | None = None, level: int = logging.WARNING
     ) -> Outcome:
-        """The outcome of a lookup that failed; the first of its kind is logged."""
         kind = kind or reason
         if kind not in self._logged and len(self._logged) < _MOST_KINDS:
             self._logged.add(kind)
@@ -229,13 +205,7 @@ class Syn:
 
 
 def _saved_syn(visitor: Visitor) -> SavedSyn | None:
-    """The SYN of the visitor's connection, however often it is asked for in this process; None if
-    the kernel has none.
-
-    Raises:
-        NoConnection: the server does not show the connection, or it is closed.
-        OSError: it is not a TCP connection, or the system is not Linux.
-    """
+    """The SYN of the visitor's connection, however often it is asked for; None if there is none."""
     connection = visitor.server_object()
     kept = _kept.get(id(connection))
     if kept is not None and kept[0]() is connection:
@@ -275,15 +245,12 @@ def _lock_held() -> Iterator[None]:
 
 
 def _packed(address: str) -> bytes | None:
-    """An address as a SYN has it; None for text that is not an address."""
-    try:
+    with suppress(OSError, ValueError):  # not an address
         return inet_pton(AF_INET6 if ":" in address else AF_INET, address)
-    except (OSError, ValueError):
-        return None
+    return None
 
 
 @lru_cache(_TEXTS_REMEMBERED)
 def _first_time(_text: str) -> int:
-    """When a text was met first. One in hexadecimal belongs to one connection, whose requests all
-    get the same time."""
+    # One in hexadecimal belongs to one connection, whose requests all get the same time.
     return int(time.time())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware._commands import p0f_process
+from p0f_middleware._commands import doctor_p0f
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty /proc."""
     folder = tmp_path / "proc"
     (folder / "net").mkdir(parents=True)
-    monkeypatch.setattr(p0f_process, "PROC", folder)
+    monkeypatch.setattr(doctor_p0f, "PROC", folder)
     return folder
 
 
@@ -29,8 +29,7 @@ def add_process(proc: Path, pid: int, *arguments: str, name: str = "p0f") -> Pat
     """Add a process with a command line; returns its folder."""
     process = proc / str(pid)
     process.mkdir()
-    (process / "comm").write_text(f"{name}\n")
+    (process / "comm").write_bytes(os.fsencode(f"{name}\n"))
     (process / "cmdline").write_bytes(os.fsencode("\0".join([name, *arguments, ""])))
-    stat = ["S", "1", *["0"] * 17, "4200", "0"]
-    (process / "stat").write_text(f"{pid} (p0f) (x)) {' '.join(stat)}")
+    (process / "stat").write_text(f"{pid} (p0f) (x)) S 1 0 0")
     return process

@@ -1,48 +1,52 @@
-"""The demo's server, its source and its command line. tests/real runs it as a user does."""
+"""The demo's command line, and its application on a p0f that is imitated.
+
+tests/real runs it as a user does.
+"""
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
 
+from p0f_middleware import P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import demo
-from p0f_middleware._commands.demo import PORT, make_server, make_source, url_of
+from p0f_middleware._commands.demo import MACOS, WINDOWS, DemoServer, make_app, make_source, url_of
 from p0f_middleware.shared.source import SharedSyn
 from p0f_middleware.syn import Syn
+from p0f_middleware.testing import SAMPLE, FakeP0f
+
+KNOWN = "192.0.2.1"
+LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
-def test_it_says_when_the_port_it_was_given_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    with make_server("127.0.0.1", 0) as other:
-        assert main(["demo", "--port", str(other.server_port)]) == 2
-        assert f"port {other.server_port} of 127.0.0.1 is in use" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--host", "192.0.2.1"]])
-def test_it_says_when_it_cannot_serve_there(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port", "70000"], "cannot serve on port 70000"),
+        (["--host", "192.0.2.1"], "cannot serve on port"),
+        (["--store-file", "/none/url"], "/none/url"),
+        (["--port", "{taken}"], "of 127.0.0.1 is in use: name another with --port"),
+    ],
+)
+def test_it_says_why_it_cannot_serve(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["demo", *arguments]) == 2
-    assert "cannot serve on port" in capsys.readouterr().err
-
-
-def test_it_takes_a_free_port_where_none_was_asked_for_and_its_own_is_taken() -> None:
-    with make_server("127.0.0.1", None) as first, make_server("127.0.0.1", None) as second:
-        assert second.server_port not in (first.server_port, PORT)
+    with DemoServer("127.0.0.1", 0) as other:
+        given = [word.format(taken=other.server_port) for word in arguments]
+        assert main(["demo", "--port", "0", *given]) == 2
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
-@pytest.mark.parametrize("named", [None, "syn"])
-def test_it_reads_syns_where_no_other_source_is_named(named: str | None) -> None:
+def test_its_source_is_syn_a_path_or_a_stores_url() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert isinstance(make_source(named, listener)[0], Syn)
-
-
-def test_a_path_and_a_stores_url_are_sources() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert isinstance(make_source(None, listener)[0], Syn)
+        assert isinstance(make_source("syn", listener)[0], Syn)
         assert make_source("/a.sock", listener) == ("/a.sock", "p0f at /a.sock")
         source, origin = make_source("redis://a:secret@cache", listener)
     assert isinstance(source, SharedSyn)
@@ -71,24 +75,69 @@ def test_sources_that_exclude_each_other_are_refused(
     assert "not allowed with argument --source" in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_read_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["demo", "--port", "0", "--store-file", str(tmp_path / "none")]) == 2
-    assert str(tmp_path / "none") in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("host", "start"), [("127.0.0.1", "http://127.0.0.1:"), ("::1", "http://[::1]:")]
 )
 def test_its_url_has_its_host(host: str, start: str) -> None:
-    with make_server(host, 0) as server:
+    with DemoServer(host, 0) as server:
         assert url_of(server, host).startswith(f"{start}{server.server_port}/ in a browser")
 
 
 def test_the_url_of_every_interface_has_an_address_that_a_phone_can_open() -> None:
-    with make_server("0.0.0.0", 0) as server:
+    with DemoServer("0.0.0.0", 0) as server:
         url = url_of(server, "0.0.0.0")
     host = url.removeprefix("http://").partition(":")[0]
     assert host not in ("0.0.0.0", "127.0.0.1")
     assert "from a phone too" in url
+
+
+@pytest.fixture
+def p0f(fake_p0f: FakeP0f) -> FakeP0f:
+    fake_p0f.hosts[KNOWN] = SAMPLE
+    return fake_p0f
+
+
+def get(path: str, source: Any, **headers: str) -> tuple[str, str]:
+    """Status and body of the answer to a request from `KNOWN`, through the middleware."""
+    started: list[Any] = []
+    environ = {"PATH_INFO": path, "REMOTE_ADDR": KNOWN, "wsgi.url_scheme": "http", **headers}
+    app = P0fWSGIMiddleware(make_app("a test"), source)
+    body = app(environ, lambda *arguments: started.append(arguments))  # type: ignore[arg-type]
+    return started[0][0], b"".join(body).decode()
+
+
+def test_the_page_shows_the_visitors_system(p0f: FakeP0f) -> None:
+    status, page = get("/", p0f.socket_path)
+    assert status == "200 OK"
+    assert "<h1>Linux</h1>" in page
+    assert f"Your fingerprint, {KNOWN}" in page
+    assert get("/favicon.ico", p0f.socket_path)[0] == "404 Not Found"
+
+
+@pytest.mark.parametrize(("system", "lie"), [("Linux", WINDOWS), ("Windows", MACOS)])
+def test_the_page_of_a_lie_shows_what_the_visitor_would_get(
+    p0f: FakeP0f, system: str, lie: str
+) -> None:
+    p0f.hosts[KNOWN] = P0fInfo(os_name=system)
+    status, page = get("/lie", p0f.socket_path, HTTP_USER_AGENT=LINUX)
+    assert status == "200 OK"
+    assert "Your browser did not send this User-Agent." in page
+    assert "They disagree." in page
+    assert lie in page
+    assert LINUX not in page
+
+
+def test_the_json_has_status_claim_and_fingerprint(p0f: FakeP0f) -> None:
+    _, body = get("/json", p0f.socket_path, HTTP_USER_AGENT=LINUX)
+    answer = json.loads(body)
+    assert answer.pop("claim").items() >= {"verdict": "agree", "claimed": "Linux"}.items()
+    assert answer == {"status": "ok", "reason": None, "info": SAMPLE.as_dict()}
+
+
+@pytest.mark.parametrize("path", ["/", "/lie", "/json"])
+def test_headers_of_any_bytes_break_no_page(p0f: FakeP0f, path: str) -> None:
+    hostile = "\x00\xff<script>{0}{style}%s$title" + "x" * 10_000
+    headers = {"HTTP_USER_AGENT": hostile, "HTTP_SEC_CH_UA_PLATFORM": hostile}
+    status, page = get(path, p0f.socket_path, **headers)
+    assert status == "200 OK"
+    assert "<script>" not in page or path == "/json"

@@ -1,18 +1,23 @@
-"""The doctor's command line: what it checks, and that its output is safe."""
+"""The doctor's command line, its checks of Syn, and that its output is safe."""
 
 from __future__ import annotations
 
 import logging
+import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import doctor
-from p0f_middleware._commands.terminal import Finding
+from p0f_middleware._commands.doctor import check_kernel, check_listener, examine_syn
+from p0f_middleware._commands.doctor_p0f import Finding
 from p0f_middleware.testing import FakeP0f
 
 from .conftest import add_process
+
+needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         (["--socket", "/a.sock"], {}, ("examine_p0f", "/a.sock", None, None)),
         (["--source", "/a", "::1", "--port", "8"], {}, ("examine_p0f", "/a", "::1", 8)),
         (["--store", "redis://a"], {}, ("examine_store", "redis://a", None)),
-        (["--source", "unix:///a", "::1"], {}, ("examine_store", "unix:///a", "::1")),
+        (["--source", "unix:///a", "0::1"], {}, ("examine_store", "unix:///a", "::1")),
         ([], {"P0F_SOCKET": "/a"}, ("examine_p0f", "/a", None, None)),
         ([], {"P0F_STORE": "redis://a"}, ("examine_store", "redis://a", None)),
         (["--source", "syn"], {"P0F_SOCKET": "/a"}, ("examine_syn", None)),
@@ -60,36 +65,35 @@ def test_it_checks_the_source_that_is_named(
 def test_it_checks_the_only_p0f_that_runs(
     proc: Path, examined: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_process(proc, 7, "-s", "/run/a.sock")
+    add_process(proc, 7, "-s", "/no/a.sock")
     assert main(["doctor"]) == 0
-    assert examined == [("examine_p0f", "/run/a.sock", None, None)]
-    add_process(proc, 8, "-s", "/run/b.sock")
+    assert examined == [("examine_p0f", "/no/a.sock", None, None)]
+    add_process(proc, 8, "-s", "/no/b.sock")
     assert main(["doctor"]) == 2
-    assert "use --socket PATH or set P0F_SOCKET" in (said := capsys.readouterr().err)
-    assert "/run/a.sock, /run/b.sock" in said
+    assert "name one of /no/a.sock, /no/b.sock with --socket" in capsys.readouterr().err
 
 
-def test_sources_that_exclude_each_other_are_refused() -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["doctor", "--socket", "/a", "--store", "redis://a"])
-
-
-def test_a_fault_is_printed_once_and_not_logged_as_well(
-    fake_p0f: FakeP0f, proc: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("address", ["localhost", "0.0.0.0", "", "\x1b[2J"])
+def test_text_that_is_no_clients_address_is_refused(
+    address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fake_p0f.refuse()
-    assert main(["doctor", "--socket", fake_p0f.socket_path]) == 1
-    output = capfd.readouterr()
-    assert output.out.count("p0f has ended") == 1
-    assert output.err == ""
+    assert main(["doctor", address]) == 2
+    assert "is not an IP address that a client can have" in capsys.readouterr().err
 
 
-def test_its_log_is_there_for_who_set_up_logging(
-    fake_p0f: FakeP0f, proc: Path, caplog: pytest.LogCaptureFixture
+def test_a_fault_is_printed_once_and_logged_only_for_who_set_up_logging(
+    fake_p0f: FakeP0f,
+    proc: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fake_p0f.refuse()
     with caplog.at_level(logging.WARNING, "p0f_middleware"):
-        main(["doctor", "--socket", fake_p0f.socket_path])
+        assert main(["doctor", "--socket", fake_p0f.socket_path]) == 1
+    output = capfd.readouterr()
+    assert output.out.count("p0f has ended") == 1
+    assert "bind mount of an earlier p0f's socket: mount the folder" in output.out
+    assert output.err == ""
     assert "p0f is down" in caplog.text
 
 
@@ -102,3 +106,39 @@ def test_other_processes_and_paths_write_nothing_to_the_terminal(
     assert main(["doctor", "--socket", f"/run/{quoted}.sock"]) == 1
     output = capsys.readouterr()
     assert all(line.isprintable() for line in (output.out + output.err).split("\n"))
+
+
+@needs_linux
+def test_this_system_keeps_syns() -> None:
+    found, question = examine_syn(None)
+    assert found.ok
+    assert (question.ok, "--port" in question.text) == (None, True)
+
+
+def test_a_system_that_keeps_none_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise OSError("only Linux keeps SYNs")
+
+    monkeypatch.setattr(doctor, "save_syn", refuse)
+    (found,) = examine_syn(80)
+    assert found == (False, "Syn() does not work here: only Linux keeps SYNs. Use p0f")
+
+
+@needs_linux
+def test_a_syn_that_was_not_kept_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "save_syn", lambda _: None)
+    found = check_kernel()
+    assert found.ok is False
+    assert "net.ipv4.tcp_syncookies" in found.text
+
+
+@needs_linux
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_which_program_listens_is_a_question_and_that_none_does_a_fault(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as server:
+        port = server.getsockname()[1]
+        found = check_listener(port)
+        assert found.ok is None
+        assert "use SharedSyn or p0f there" in found.text
+    assert check_listener(port).ok is False

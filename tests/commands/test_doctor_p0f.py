@@ -1,4 +1,4 @@
-"""The doctor's checks of a p0f, on one that is imitated."""
+"""The doctor's checks of a p0f, on one that is imitated; tests/real has those of a real one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import pytest
 
 from p0f_middleware import P0f
 from p0f_middleware._commands import doctor_p0f
-from p0f_middleware._commands.doctor_p0f import check_address, check_capture, examine_p0f
-from p0f_middleware._commands.p0f_process import Daemon
-from p0f_middleware._commands.terminal import Finding
+from p0f_middleware._commands.doctor_p0f import (
+    Daemon,
+    Finding,
+    check_address,
+    check_capture,
+    daemons,
+    examine_p0f,
+)
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .conftest import add_process
@@ -30,33 +35,57 @@ def client(fake_p0f: FakeP0f) -> Iterator[P0f]:
 
 
 def a_daemon(interface: str | None = None, packet_filter: str = "") -> Daemon:
-    options = {"-i": interface} if interface else {}
-    return Daemon(os.getpid(), [], options, packet_filter)
+    return Daemon(os.getpid(), "p0f", {"-i": interface} if interface else {}, packet_filter)
 
 
-def last(socket_path: str, *arguments: object) -> Finding:
-    return list(examine_p0f(socket_path, *arguments))[-1]  # type: ignore[arg-type]
+def last(socket_path: str) -> Finding:
+    return list(examine_p0f(socket_path, None, None))[-1]
+
+
+def test_a_daemon_is_read_from_its_command_line(proc: Path, tmp_path: Path) -> None:
+    add_process(
+        proc, 7, "-i", "eth0", "-d", "-s", "/\udcff/p0f.sock", "tcp port 80", name="p0f\udcff"
+    )
+    (add_process(proc, 8, "-s", "../p0f.sock") / "cwd").symlink_to(tmp_path / "run")
+    add_process(proc, 9)
+    add_process(proc, 10, "-s", "/run/p0f.sock", name="nginx\udcff")
+    add_process(proc, 11, "--what")
+    first, second, third = sorted(daemons())
+    assert (first.options["-i"], first.packet_filter) == ("eth0", "tcp port 80")
+    assert first.socket_path == "/\udcff/p0f.sock"
+    assert second.socket_path == str(tmp_path / "p0f.sock")
+    assert (third.socket_path, third.packet_filter, third.stopped()) == (None, "", False)
+    assert third.clients() is None
 
 
 def test_a_process_that_cannot_be_found_leaves_a_question(fake_p0f: FakeP0f, proc: Path) -> None:
-    assert [finding.ok for finding in examine_p0f(fake_p0f.socket_path)] == [True, None]
+    proc.rename(proc.with_name("none"))
+    found = examine_p0f(fake_p0f.socket_path, None, None)
+    assert [finding.ok for finding in found] == [True, None]
 
 
-def test_a_p0f_without_signatures_of_its_own_is_a_question(fake_p0f: FakeP0f, proc: Path) -> None:
+def test_a_p0f_without_signatures_of_its_own_is_a_question(
+    fake_p0f: FakeP0f, proc: Path, tmp_path: Path
+) -> None:
     fake_p0f.default = SAMPLE
+    (tmp_path / "link").symlink_to(Path(fake_p0f.socket_path).parent)
     add_process(proc, 7, "-s", fake_p0f.socket_path)
-    old = [found.text for found in examine_p0f(fake_p0f.socket_path) if found.ok is None]
-    assert len(old) == 1
-    assert 'start it with -f "$(p0f-middleware signatures)"' in old[0]
+    found = examine_p0f(str(tmp_path / "link/p0f.sock"), None, None)
+    (old,) = [finding.text for finding in found if finding.ok is None]
+    assert 'start it with -f "$(p0f-middleware signatures)"' in old
 
 
-def test_a_full_p0f_is_not_asked(fake_p0f: FakeP0f, proc: Path) -> None:
-    add_process(proc, 7, "-s", fake_p0f.socket_path, "-S", "1", "-f", "x")
+@pytest.mark.parametrize("most", ["1", "many", "9" * 5000, "²"])
+def test_a_full_p0f_is_not_asked(fake_p0f: FakeP0f, proc: Path, most: str) -> None:
+    add_process(proc, 7, "-s", fake_p0f.socket_path, "-S", most, "-f", "x")
     row = f"0: 2 0 {{}} 1 1 9 {fake_p0f.socket_path}\n"
-    (proc / "net/unix").write_text("head\n" + row.format("00010000") + row.format("0"))
-    assert last(fake_p0f.socket_path) == Finding(
-        False, "1 of p0f's 1 API connections are in use: start it with a higher -S (at most 100)"
-    )
+    limit = 1 if most == "1" else 20
+    others = "0: 2 0 0 1 1 9 @\udcff\n0: 2 0 0 1 1 9\n"
+    table = "head\n" + row.format("00010000") + others + row.format("0") * limit
+    (proc / "net/unix").write_bytes(os.fsencode(table))
+    full = f"{limit} of p0f's {limit} API connections are in use: start it with a higher -S"
+    assert last(fake_p0f.socket_path) == (False, f"{full} (at most 100)")
+    assert not fake_p0f.connections
 
 
 @pytest.mark.parametrize("runs", [False, True])
@@ -70,14 +99,6 @@ def test_a_missing_file_comes_with_a_cause(proc: Path, tmp_path: Path, runs: boo
     assert ("The p0f that runs here has /run/b.sock" in found.text) is not runs
 
 
-def test_a_refusal_may_be_the_mount_of_an_old_file(fake_p0f: FakeP0f, proc: Path) -> None:
-    fake_p0f.refuse()
-    found = last(fake_p0f.socket_path)
-    assert found.ok is False
-    assert f"nothing listens on {fake_p0f.socket_path}" in found.text
-    assert "bind mount of an earlier p0f's socket: mount the folder" in found.text
-
-
 def test_a_server_that_is_not_p0f_is_a_fault(fake_p0f: FakeP0f, proc: Path) -> None:
     fake_p0f.answer_with(b"SSH-2.0-OpenSSH")
     found = last(fake_p0f.socket_path)
@@ -85,54 +106,23 @@ def test_a_server_that_is_not_p0f_is_a_fault(fake_p0f: FakeP0f, proc: Path) -> N
     assert fake_p0f.socket_path in found.text
 
 
-def test_a_p0f_that_sees_connections_is_well(fake_p0f: FakeP0f, client: P0f) -> None:
-    fake_p0f.default = SAMPLE
-    for port, words in ((None, "to itself (--port checks"), (8000, "to its port 8000")):
-        found = check_capture(client, None, port)
-        assert found.ok
-        assert words in found.text
-
-
-def test_a_filter_without_the_sites_port_is_a_fault(fake_p0f: FakeP0f, client: P0f) -> None:
-    fake_p0f.default = SAMPLE
-    daemon = a_daemon("lo", "tcp port 443 or portrange 1-100")
-    assert check_capture(client, daemon, 8000) == Finding(
-        False,
-        "p0f's filter (tcp port 443 or portrange 1-100) leaves out port 8000: start p0f with"
-        " 'tcp port 8000'",
-    )
-    assert check_capture(client, daemon, 80).ok
-
-
 @pytest.mark.parametrize(
-    ("daemon", "ok", "words"),
+    ("daemon", "port", "ok", "words"),
     [
-        (None, None, "run this as root, where p0f runs"),
-        (a_daemon(), None, "name yours with -i"),
-        (a_daemon("lo", "tcp port 9"), False, "does its filter leave them out (tcp port 9)"),
-        (a_daemon("any"), False, "does its filter leave them out (it has none)"),
-        (a_daemon("eth7"), None, "captures on eth7: do your visitors come in there"),
+        (None, None, None, "run this as root, where p0f runs"),
+        (a_daemon(), None, None, "name yours with -i"),
+        (a_daemon("lo", "tcp port 9"), None, None, "name your site's port with --port"),
+        (a_daemon("lo", "tcp port 9"), 80, False, "its filter leave them out (tcp port 9)"),
+        (a_daemon("any"), None, False, "does its filter leave them out (it has none)"),
+        (a_daemon("eth7"), None, None, "captures on eth7 but does not see"),
     ],
 )
 def test_a_p0f_that_sees_no_connection_is_explained_by_its_interface(
-    client: P0f, daemon: Daemon | None, ok: bool | None, words: str
+    client: P0f, daemon: Daemon | None, port: int | None, ok: bool | None, words: str
 ) -> None:
-    found = check_capture(client, daemon)
+    found = check_capture(client, daemon, port)
     assert found.ok is ok
     assert words in found.text
-
-
-def test_a_known_client_is_well_and_is_described(fake_p0f: FakeP0f, client: P0f) -> None:
-    fake_p0f.hosts["192.0.2.1"] = SAMPLE
-    found = check_address(client, None, "192.0.2.1")
-    assert found == (True, "p0f knows 192.0.2.1: Linux 3.11 and newer")
-
-
-@pytest.mark.parametrize("address", ["localhost", "0.0.0.0", "", "\x1b[2J"])
-def test_text_that_is_no_clients_address_is_a_fault(client: P0f, address: str) -> None:
-    found = check_address(client, None, address)
-    assert found.ok is False
-    assert "not an IP address" in found.text
 
 
 def test_an_unknown_client_comes_with_the_possible_causes(client: P0f) -> None:

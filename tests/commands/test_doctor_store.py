@@ -59,27 +59,20 @@ def test_all_is_well(
     assert lines[3].startswith(f"ok    the store has a SYN of {CLIENT}: Windows 10 or 11")
 
 
-def test_a_store_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_that_is_not_there_or_something_else(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"redis://app:hunter2@127.0.0.1:{server.getsockname()[1]}/0"
     status, lines = doctor(capsys, url)
-
     assert status == 1
     assert lines[0].startswith("FAULT no connection to the SYN store at redis://127.0.0.1:")
     assert "hunter2" not in lines[0]
 
-
-def test_a_server_that_is_something_else(capsys: pytest.CaptureFixture[str]) -> None:
     with stand_in(lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
         status, lines = doctor(capsys, url)
-
     assert status == 1
     assert "does not answer as Redis or Valkey do" in lines[0]
 
-
-def test_an_invalid_url(capsys: pytest.CaptureFixture[str]) -> None:
     status, lines = doctor(capsys, "http://app:hunter2@cache")
-
     assert status == 1
     assert lines == ["FAULT the URL of a store begins with redis://, rediss://, unix://"]
 
@@ -103,79 +96,54 @@ def test_missing_rights_are_named(
     assert lines[-1].endswith("grant its user %R~p0f:* +get +mget +ping")
 
 
-ODD = {"host": "a", "interface": "b", "written": 1, "last_syn": "now", "time": 1}
-
-
-@pytest.mark.parametrize(
-    "value", [None, "garbage", "[]", "{}", '{"host": 1}', json.dumps(ODD), "[" * 100_000]
-)
 def test_no_edge_that_writes_or_an_odd_sign_of_life(
-    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str], value: str | None
-) -> None:
-    if value is not None:
-        contents.set("p0f:edge", value)
-    status, lines = doctor(capsys, store.url)
-
-    assert status == 1
-    assert lines[-1].startswith("FAULT no edge has written in the last 3 minutes")
-
-
-def test_an_edge_that_sees_nobody_is_a_question_unless_the_visitor_is_there(
     store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sign(contents, last_syn=None)
-    status, lines = doctor(capsys, store.url)
-    assert status == 0
-    assert lines[-1].startswith("?     the edge on edge1 (eth0) runs, and had seen no SYN")
-    assert "check its --interface and --port" in lines[-1]
-
-    contents.set(f"p0f:{{{CLIENT}}}", syn(CLIENT, 1, WINDOWS))
-    status, lines = doctor(capsys, store.url, CLIENT)
-    assert status == 0
-    assert (
-        lines[2] == "ok    the edge on edge1 (eth0) runs, and had seen no SYN when it last reported"
-    )
-
-
-def test_keys_that_are_old_are_for_a_human_to_judge(
-    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sign(contents, last_syn=int(time.time()) - 7200)
-    status, lines = doctor(capsys, store.url)
-
-    assert status == 0
-    assert lines[-1].startswith("?     ")
-    assert lines[-1].endswith("the last about 2 hours ago")
+    for _ in range(2):
+        status, lines = doctor(capsys, store.url, CLIENT)
+        assert status == 1
+        assert lines[-1].startswith("FAULT no edge has written in the last 3 minutes")
+        contents.set("p0f:edge", "garbage")
 
 
 @pytest.mark.parametrize(
-    ("address", "text"),
-    [
-        (CLIENT, f"the store has no p0f:{{{CLIENT}}}: has {CLIENT} connected"),
-        ("nobody", "nobody is not the IP address of a client"),
-    ],
+    ("last_syn", "words"),
+    [(None, "runs, and had seen no SYN"), (946728000, "the last at 2000-01-01 ")],
 )
-def test_an_address_that_is_not_there(
+def test_an_edge_that_sees_nobody_or_has_for_long_is_a_question(
     store: RealStore,
     contents: redis.Redis,
     capsys: pytest.CaptureFixture[str],
-    address: str,
+    last_syn: int | None,
+    words: str,
+) -> None:
+    sign(contents, last_syn=last_syn)
+    status, lines = doctor(capsys, store.url)
+
+    assert status == 0
+    assert lines[-1].startswith("?     the edge on edge1 (eth0) ")
+    assert words in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, f"the store has no p0f:{{{CLIENT}}}: has {CLIENT} connected"),
+        (syn("198.51.100.7", 1), f"the value of p0f:{{{CLIENT}}} is not a SYN of {CLIENT}: find"),
+        (b"no SYN", f"the value of p0f:{{{CLIENT}}} is not a SYN of {CLIENT}: find"),
+    ],
+)
+def test_an_address_without_a_syn_of_its_own(
+    store: RealStore,
+    contents: redis.Redis,
+    capsys: pytest.CaptureFixture[str],
+    value: bytes | None,
     text: str,
 ) -> None:
     sign(contents)
-    status, lines = doctor(capsys, store.url, address)
-
-    assert status == 1
-    assert lines[-1].startswith(f"FAULT {text}")
-
-
-@pytest.mark.parametrize("value", [syn("198.51.100.7", 1), b"no SYN"])
-def test_an_address_with_what_is_not_its_syn(
-    store: RealStore, contents: redis.Redis, capsys: pytest.CaptureFixture[str], value: bytes
-) -> None:
-    sign(contents)
-    contents.set(f"p0f:{{{CLIENT}}}", value)
+    if value is not None:
+        contents.set(f"p0f:{{{CLIENT}}}", value)
     status, lines = doctor(capsys, store.url, CLIENT)
 
     assert status == 1
-    assert "is not a SYN of 192.0.2.1: find out which program wrote it" in lines[-1]
+    assert lines[-1].startswith(f"FAULT {text}")

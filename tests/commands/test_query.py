@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,10 +13,9 @@ KNOWN, UNKNOWN = "192.0.2.1", "192.0.2.2"
 
 
 @pytest.fixture
-def p0f() -> Iterator[FakeP0f]:
-    with FakeP0f() as fake:
-        fake.hosts[KNOWN] = SAMPLE
-        yield fake
+def p0f(fake_p0f: FakeP0f) -> FakeP0f:
+    fake_p0f.hosts[KNOWN] = SAMPLE
+    return fake_p0f
 
 
 def test_it_prints_a_known_host_in_words(p0f: FakeP0f, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,16 +25,12 @@ def test_it_prints_a_known_host_in_words(p0f: FakeP0f, capsys: pytest.CaptureFix
     assert len(lines) == len(SAMPLE.describe())
 
 
-def test_it_prints_a_known_host_as_json(p0f: FakeP0f, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["query", KNOWN, "--socket", p0f.socket_path, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == SAMPLE.as_dict()
-
-
-def test_it_finds_the_socket_in_the_environment(
-    p0f: FakeP0f, monkeypatch: pytest.MonkeyPatch
+def test_it_prints_json_and_finds_the_socket_in_the_environment(
+    p0f: FakeP0f, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("P0F_SOCKET", p0f.socket_path)
-    assert main(["query", KNOWN]) == 0
+    assert main(["query", KNOWN, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == SAMPLE.as_dict()
 
 
 @pytest.mark.parametrize(("options", "printed"), [((), ""), (("--json",), "null\n")])

@@ -1,4 +1,4 @@
-"""`p0f-middleware unit`: the units of examples/, with this installation's paths."""
+"""`unit`: the units of examples/, with this installation's paths; `signatures`: one of these."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import unit
 from p0f_middleware._commands.terminal import SIGNATURES
+from p0f_middleware.fingerprint.signatures import load
 
 SERVICES = ["p0f", "edge"]
 PROGRAM = Path(sysconfig.get_path("scripts"), "p0f-middleware")
@@ -54,3 +55,8 @@ def test_paths_that_the_service_cannot_read_are_reported(
     monkeypatch.setattr(unit, "SIGNATURES", Path("/home/me/signatures.fp"))
     assert main(["unit", "p0f"]) == 0
     assert "cannot read /home and /root" in capsys.readouterr().err
+
+
+def test_signatures_prints_where_the_file_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["signatures"]) == 0
+    assert load(Path(capsys.readouterr().out.strip())).requests

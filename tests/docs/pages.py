@@ -51,7 +51,7 @@ def code_on(page: str, heading: str, language: str = "python") -> list[str]:
 
 
 SOURCES = re.compile(
-    r"""\b(?:Async)?(?:Shared)?Syn\((?:header=)?(?:"[^"]*")?\)"""  # Syn(), SharedSyn("redis://...")
+    r"""\b(?:Async)?(?:Shared)?Syn\((?:header=)?(?:"[^"]*")?(?:, \w+="[^"]*")*\)"""  # Syn(), SharedSyn("redis://...")
     r"""|(?<=: ")syn(?=")|(?<=")(?:redis|rediss)://[^"]+(?=")"""
     r"""|(?<=")/run/p0f/p0f\.sock(?=")"""
 )

@@ -183,11 +183,11 @@ def test_sentry_has_the_visit_in_each_event(sentry: Any) -> None:
     names = program("logging.md", "Sentry")
     sentry.init(dsn="http://key@127.0.0.1:1/1", before_send=lambda event, _: events.append(event))
 
-    @names["app"].get("/bug")
     def bug() -> dict[str, str]:
         sentry.capture_message("a bug")
         return {}
 
+    names["app"].add_url_rule("/bug", view_func=bug)
     get_by_flask(names, "/bug")
     assert events[0]["tags"]["p0f.verdict"] == "mismatch"
     assert events[0]["contexts"]["p0f"]["os_name"] == "Linux"
@@ -221,7 +221,7 @@ def test_the_view_asks_for_a_second_factor(
 
     transfer = program("act-on-it.md", "A second factor")["transfer"]
     request = RequestFactory(HTTP_USER_AGENT=user_agent).get("/transfer")
-    request.session = session  # type: ignore[assignment]
+    request.session = session
 
     with override_settings(P0F={"SOURCE": OnLinux()}):
         response = P0fMiddleware(transfer)(request)

@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import json
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -22,6 +21,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 
 from p0f_middleware import P0fInfo, P0fWSGIMiddleware, p0f_of
+from tests import needs
 from tests.servers import free_port, serve
 
 from .pages import SNIPPETS, code_on, text_of
@@ -174,9 +174,7 @@ def proxy(
 ) -> Iterator[tuple[int, Recipe]]:
     """The port of a proxy that is set up as the manual says."""
     recipe = RECIPES[request.param]
-    program = shutil.which(recipe.program) or shutil.which(recipe.program, path="/usr/sbin:/sbin")
-    if program is None:
-        pytest.skip(f"{recipe.program} is not installed")
+    program = needs.find(recipe.program)
     folder, port = tmp_path_factory.mktemp("proxy"), free_port()
     text = re.sub(r"(127\.0\.0\.1|app):8000", f"127.0.0.1:{backend}", recipe.text)
     configuration, *options = _set_up(recipe.program, text, port, folder)
@@ -264,9 +262,7 @@ def test_every_recipe_deletes_names_with_underscores() -> None:
 
 
 def test_caddy_takes_the_option_against_http3(tmp_path: Path) -> None:
-    caddy = shutil.which("caddy")
-    if caddy is None:
-        pytest.skip("caddy is not installed")
+    caddy = needs.find("caddy")
     (configuration,) = code_on("behind-a-proxy.md", "HTTP/3", "caddyfile")
     (tmp_path / "Caddyfile").write_text(configuration + ":80 {\n}\n")
     command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]

@@ -195,7 +195,14 @@ def packages_in(code: str) -> set[str]:
 
 @pytest.mark.parametrize("words", [words for _, words in COMMANDS], ids=[n for n, _ in COMMANDS])
 def test_a_command_takes_the_options_it_is_given(words: str) -> None:
-    assert make_parser().parse_args(shlex.split(words)).command
+    argv = shlex.split(words)
+    assert make_parser(argv).parse_args(argv).command
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
+def test_a_line_fits_the_page(snippet: Snippet) -> None:
+    longest = max(snippet.code.splitlines(), key=len)
+    assert len(longest) <= (110 if snippet.language == "text" else 90), longest
 
 
 P0F_COMMANDS = [
@@ -226,7 +233,7 @@ def test_yaml_is_what_it_says(snippet: Snippet) -> None:
         (container,) = document["spec"]["template"]["spec"]["containers"]
         program, *arguments = container["command"]
         assert program == "p0f-middleware"
-        assert make_parser().parse_args(arguments).command == "edge"
+        assert make_parser(arguments).parse_args(arguments).command == "edge"
 
 
 def test_the_compose_files_parts_name_each_other() -> None:

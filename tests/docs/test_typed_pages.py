@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,13 +21,7 @@ MACHINE = f"p0f-{os.getpid()}-typed"
 TRY_IT = "Try it on one machine"
 MADE_UP = "192.0.2.66"
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs namespaces"),
-    *(
-        pytest.mark.skipif(shutil.which(program, path=PATH) is None, reason=f"{program} is missing")
-        for program in ("ip", "redis-server", "curl", "openssl")
-    ),
-]
+pytestmark = pytest.mark.needs("root", "ip", "redis-server", "curl")
 
 
 @pytest.fixture
@@ -39,13 +30,8 @@ def machine() -> Iterator[None]:
         yield
 
 
-def program_is_there(name: str) -> None:
-    if shutil.which(name, path=PATH) is None:
-        pytest.skip(f"{name} is missing")
-
-
+@pytest.mark.needs("haproxy")
 def test_two_machines_on_one(machine: None, tmp_path: Path) -> None:
-    program_is_there("haproxy")
     (tmp_path / "app.py").write_text(code_on("shared.md", TRY_IT)[0])
     (tmp_path / "haproxy.cfg").write_text(code_on("shared.md", TRY_IT, "haproxy")[0])
     _, _, *commands, question = code_on("shared.md", TRY_IT, "sh")
@@ -57,8 +43,8 @@ def test_two_machines_on_one(machine: None, tmp_path: Path) -> None:
     assert "It answers `Linux, by its syn`." in text_of("shared.md")
 
 
+@pytest.mark.needs("nginx", "openssl")
 def test_nginx_in_ten_minutes(machine: None, tmp_path: Path) -> None:
-    program_is_there("nginx")
     certificate, check = code_on("nginx.md", "3. nginx", "sh")
     commands = code_on("nginx.md", "4. The edge and the application", "sh")
     question, hostile, doctor = code_on("nginx.md", "5. Check that it works", "sh")
@@ -121,7 +107,7 @@ def done(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _there(command: str) -> list[str]:
-    return ["ip", "netns", "exec", MACHINE, *shlex.split(command)]
+    return ["ip", "netns", "exec", MACHINE, "sh", "-c", f"exec {command}"]
 
 
 def _env() -> dict[str, str]:

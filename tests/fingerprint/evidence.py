@@ -1,10 +1,6 @@
 """The evidence beside each signature: `;; seen` lines, counted from a table and never by hand.
 
-What lives here writes them; that they are comments which p0f skips, and how they are read, is
-the business of `syn._signatures`.
-
-The fact a reader would get wrong: only SYNs that match a signature exactly count for it. A fuzzy
-match is with a shape that is almost another's, and would blur what is known of that one.
+Only SYNs that match a signature exactly count for it: a fuzzy match is of another shape.
 """
 
 from __future__ import annotations

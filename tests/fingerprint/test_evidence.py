@@ -28,21 +28,13 @@ sig = *:64:0:*:*,0:mss::0
 SEEN = ONE + ";; seen Windows=75 Apple=0 Linux=42\n"
 
 
-def test_evidence_below_a_signature_is_its_counts_by_family() -> None:
-    (signature,) = parse(SEEN).requests
-    assert signature.seen == (("Windows", 75), ("Apple", 0), ("Linux", 42))
-
-
 @pytest.mark.parametrize(
     "comment",
     [
         "; seen Windows=1",
         ";; seen",
-        ";; seen it work",
         ";; seen Windows=",
         ";; seen Windows=-1",
-        ";; seen a=b=1",
-        ";; seen Windows=1,Linux=2",
         ";; seen Windows=\u0663",
         ";; seen Windows=" + "9" * 5000,
     ],
@@ -90,12 +82,9 @@ def test_evidence_of_a_shape_that_fits_only_fuzzily_is_not_counted() -> None:
     ("windows", "apple", "linux", "expected"),
     [
         (9, 0, 1, "Windows"),
-        (3, 0, 0, "Windows"),
         (2, 0, 0, None),
         (0, 0, 3, None),
-        (0, 0, 4, "Linux"),
         (5, 7, 10, RELAY),
-        (1, 1, 3, RELAY),
         (1, 0, 3, None),
     ],
 )

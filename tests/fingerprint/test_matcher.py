@@ -9,15 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import p0f_middleware
 from p0f_middleware.fingerprint.matcher import Verdict
 from p0f_middleware.fingerprint.packet import read_syn
 from p0f_middleware.fingerprint.signatures import load, parse
 
-from .matching import PacketMatcher, SynMatch
+from .matching import PacketMatcher
 from .oracle import as_p0f_logs
 from .syns import ACK, CWR, ECE, FIN, RST, SYN, ipv4, ipv6, options, tcp
 
@@ -97,13 +95,6 @@ def test_a_fuzzy_match_has_no_evidence_because_its_shape_is_another() -> None:
     assert (fuzzy.fuzzy, fuzzy.seen) == (True, None)
 
 
-def test_no_match_still_tells_raw_signature_distance_and_link() -> None:
-    found = verdict(ipv4(tcp(options("ts,mss,nop,nop")), ttl=120))
-    assert found == Verdict(
-        "4:120+8:0:1460:mss*44,0:ts,mss,nop,nop:df,id+:0", None, False, 8, False, "Ethernet", 1500
-    )
-
-
 @pytest.mark.parametrize(
     ("packet", "expected_name"),
     [
@@ -126,9 +117,6 @@ def test_systems_and_scanners_are_named(packet: bytes, expected_name: str) -> No
         (1460, ipv4, "Ethernet"),
         (1440, ipv6, "Ethernet"),
         (1452, ipv4, "PPPoE or DSL"),
-        (1380, ipv4, "WireGuard"),
-        (1436, ipv4, "GRE"),
-        (1369, ipv4, "OpenVPN"),
         (65495, ipv4, "loopback"),
         (1234, ipv4, None),
     ],
@@ -185,12 +173,10 @@ def test_a_fuzzy_match_with_a_tool_is_none_even_if_a_system_would_come_next() ->
     [
         ({"ident": 0}, True),
         ({"fragment": 0}, True),
-        ({"fragment": 0, "ident": 0}, True),
         ({"tos": 1}, True),
         ({"ttl": 29}, False),
         ({"ttl": 28}, True),
         ({"ttl": 65}, True),
-        ({"ttl": 255}, True),
     ],
     ids=str,
 )
@@ -230,9 +216,7 @@ def test_a_signature_scoped_to_ipv4_matches_ipv6_too() -> None:
     ("window", "mss", "notation"),
     [
         (14600, 1460, "mss*10"),
-        (13880, 1400, "mss*10"),
         (14600, 1400, "mss*10"),
-        (14480, 1380, "mss*10"),
         (14400, 1400, "mtu*10"),
         (15000, 1400, "mtu*10"),
         (1000, 99, "1000"),
@@ -245,11 +229,6 @@ def test_the_window_is_told_as_a_multiple_where_it_is_one(
 ) -> None:
     raw = verdict(ipv4(tcp(options("mss,sok,ts,nop,ws", mss=mss), window=window))).raw_sig
     assert raw.split(":")[4] == f"{notation},7"
-
-
-def test_data_the_length_counts_but_the_kernel_did_not_save_is_a_payload() -> None:
-    packet = ipv4(tcp(LINUX), total=len(ipv4(tcp(LINUX))) + 18)
-    assert verdict(packet).raw_sig.endswith(":+")
 
 
 @pytest.mark.parametrize(
@@ -277,35 +256,6 @@ def test_data_the_length_counts_but_the_kernel_did_not_save_is_a_payload() -> No
 )
 def test_what_p0f_does_not_fingerprint_gives_none(packet: bytes) -> None:
     assert matcher.packet(packet) is None
-
-
-@pytest.mark.parametrize("kind", [2, 3, 4, 5, 8, 30, 255])
-def test_every_option_length_gives_a_verdict(kind: int) -> None:
-    for length in range(256):
-        found = verdict(ipv4(tcp(bytes((kind, length)) + bytes(38))))
-        assert found.raw_sig.startswith("4:64+0:0:")
-
-
-@given(st.binary(max_size=40))
-def test_any_option_bytes_give_a_verdict(option_bytes: bytes) -> None:
-    found = verdict(ipv4(tcp(option_bytes)))
-    assert len(found.raw_sig) < 250
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes_give_a_verdict_or_none(packet: bytes) -> None:
-    assert isinstance(matcher.packet(packet), SynMatch | None)
-
-
-@given(
-    st.sampled_from([ipv4(tcp(LINUX)), ipv6(tcp(LINUX))]),
-    st.integers(0, 79),
-    st.binary(min_size=1, max_size=20),
-)
-def test_any_overwritten_bytes_give_a_verdict_or_none(packet: bytes, at: int, junk: bytes) -> None:
-    assert isinstance(
-        matcher.packet(packet[:at] + junk + packet[at + len(junk) :]), SynMatch | None
-    )
 
 
 @pytest.mark.parametrize(

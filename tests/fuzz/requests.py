@@ -1,320 +1,212 @@
-"""Requests as servers could hand them over, as strategies of hypothesis; oddities included.
+"""The invariant of whole requests; see `__main__`. `strategies` has what servers could hand over.
 
-What each server gives was measured; here those are the seeds, beside anything of any type.
+The application is called once with the keys, they fit one another, nothing is raised, and what the
+server handed over reaches the application as it was.
 """
 
 from __future__ import annotations
 
-import io
-import socket
-import struct
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ..fingerprint import syns
-
-PROXY, CLIENT = "10.0.0.1", "198.51.100.7"
-SYN_HEADER = "X-Client-SYN"
-
-ADDRESSES = [
-    "127.0.0.1",
-    "::1",
-    "::ffff:127.0.0.1",
-    CLIENT,
-    PROXY,
-    f"{CLIENT}:51008",
-    "[2001:db8::7]:51008",
-    "",
-    "0.0.0.0",
-    "::",
-    "localhost",
-    "None",
-    "testclient",
-    "unix:",
-    "::58cb:75d7:0:0%3611",
-    "fe80::1%eth0",
-    "/run/app.sock",
-    "\ud800",
-    "1" * 70,
-]
-PORTS: list[Any] = [
-    50000,
-    "50000",
-    0,
-    "0",
-    "",
-    "None",
-    None,
-    65536,
-    -1,
-    "9" * 5000,
-    1.5,
-    True,
-    "\u0661",
-]
-
-junk: st.SearchStrategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=20)
-    | st.binary(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.tuples(inner, inner)
-        | st.dictionaries(st.text(max_size=5), inner, max_size=2)
-    ),
-    max_leaves=5,
+from p0f_middleware import (
+    AsyncP0f,
+    Claim,
+    P0f,
+    P0fASGIMiddleware,
+    P0fInfo,
+    P0fStatus,
+    P0fUnavailable,
+    P0fWSGIMiddleware,
+    Syn,
+    _outage,
 )
-addresses: st.SearchStrategy[Any] = st.one_of(
-    st.sampled_from(ADDRESSES), st.just(PROXY), st.just(CLIENT), st.ip_addresses().map(str), junk
-)
-ports: st.SearchStrategy[Any] = st.sampled_from(PORTS) | st.integers(0, 65535) | junk
+from p0f_middleware._outcome import Outcome
+from p0f_middleware._visitor import Visitor
+from p0f_middleware.testing import SAMPLE, FakeP0f
 
-# Headers that clients and proxies write
+from .strategies import PROXY, SYN_HEADER, answers, environs, scopes
 
-
-def _syn(version: int, layout: str, mss: int, window: int, sport: int, ttl: int) -> bytes:
-    segment = syns.tcp(syns.options(layout, mss=mss), window=window, sport=sport)
-    if version == 4:
-        return syns.ipv4(segment, ttl=ttl, source=CLIENT)
-    return syns.ipv6(segment, ttl=ttl)
-
-
-def _changed(packet: bytes, changes: list[tuple[int, int]], length: int | None) -> bytes:
-    data = bytearray(packet)
-    for place, byte in changes:
-        data[place % len(data)] = byte
-    return bytes(data[:length])
+LEAST = {"p0f.info", "p0f.status", "p0f.reason", "p0f.address"}
+KEYS = LEAST | {"p0f.claim"}
+PROXIES: dict[str, Any] = {
+    "trusted_proxies": [PROXY, "127.0.0.0/8", "unix:"],
+    "client_port_header": "X-Client-Port",
+}
 
 
-packets = st.builds(
-    _syn,
-    st.sampled_from([4, 6]),
-    st.sampled_from(["mss,sok,ts,nop,ws", "mss,nop,ws,nop,nop,sok", "mss", "", "ws,eol+1", "?77"]),
-    st.integers(0, 65535) | st.sampled_from([1460, 65476, 65495]),
-    st.integers(0, 65535),
-    st.integers(0, 65535),
-    st.integers(0, 255),
-)
-changes = st.lists(st.tuples(st.integers(0, 120), st.integers(0, 255)), max_size=4)
-hex_syns = st.builds(_changed, packets, changes, st.none() | st.integers(0, 120)).map(bytes.hex)
-SYN_TEXTS = [
-    "4:64+0:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0",
-    "4:64+0:0:1460:%4096,7:mss,sok:df:0",
-    "6:64-:0:*:65535,*:mss,nop,ws:flow:+",
-    "*:255:0:0:0,0::exws,bad:*",
-]
-syn_texts = st.sampled_from(SYN_TEXTS) | st.builds(
-    lambda text, place, insert: text[: place % len(text)] + insert + text[place % len(text) :],
-    st.sampled_from(SYN_TEXTS),
-    st.integers(0, 100),
-    st.text(":+*,-%?0123456789msoktnwdfie", max_size=6),
-)
-hops = st.sampled_from(
+class Stub:
+    """A source that asks the visitor for all it has, and answers with what stands in `outcome`."""
+
+    outcome: Any = None
+
+    def fingerprint(self, visitor: Visitor, deadline: float) -> Any:
+        shown = (visitor.peer_address, visitor.peer_port, visitor.address, visitor.port)
+        for address in shown[::2]:
+            assert address is None or isinstance(address, str)
+        for port in shown[1::2]:
+            assert port is None or (isinstance(port, int) and 0 <= port <= 65535)
+        for name in ("User-Agent", "X-Forwarded-For", "Host", SYN_HEADER):
+            value = visitor.header(name)
+            assert value is None or isinstance(value, str)
+        assert visitor.is_trusted(visitor.address) in (True, False)
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome
+
+
+class AwaitedStub:
+    def __init__(self, stub: Stub) -> None:
+        self.stub = stub
+
+    async def fingerprint(self, visitor: Visitor, deadline: float) -> Any:
+        return self.stub.fingerprint(visitor, deadline)
+
+
+outcomes: st.SearchStrategy[Any] = st.sampled_from(
     [
-        CLIENT,
-        PROXY,
-        f"{CLIENT}:51008",
-        "unix:",
-        "unknown",
-        "for=1.2.3.4",
-        'for="[::1]:1"',
-        "",
-        '"',
-        ";",
-    ]
-) | st.text(max_size=10)
-forwarded = st.lists(hops, max_size=5).map(",".join) | st.text(max_size=60)
-agents = st.sampled_from(
-    [
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0",
-        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17.5 Safari/605.1.15",
-        "Mozilla/5.0 (X11; Linux x86_64)",
-        "curl/8.0",
-    ]
-) | st.text(max_size=60)
-
-header_pairs = st.one_of(
-    st.tuples(st.sampled_from(["X-Forwarded-For", "Forwarded", "x_forwarded_for"]), forwarded),
-    st.tuples(st.just("X-Client-Port"), ports.map(str)),
-    st.tuples(st.just(SYN_HEADER), hex_syns | syn_texts | st.text(max_size=30)),
-    st.tuples(st.sampled_from(["User-Agent", "Sec-CH-UA-Platform"]), agents),
-    st.tuples(st.text(max_size=15), st.text(max_size=15)),
-)
-header_lists = st.lists(header_pairs, max_size=6)
-
-# Objects of servers
-
-
-class Trouble(Exception):
-    """Raised by an object of the server's."""
-
-
-class Raising:
-    """Raises whatever is done with it."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise Trouble(name)
-
-    def __iter__(self) -> Any:
-        raise Trouble
-
-    def __len__(self) -> int:
-        raise Trouble
-
-    def __eq__(self, other: object) -> bool:
-        raise Trouble
-
-    def __hash__(self) -> int:
-        raise Trouble
-
-
-def raising_after(values: list[Any]) -> Any:
-    yield from values
-    raise Trouble
-
-
-class WithDescriptor:
-    def __init__(self, fd: Any) -> None:
-        self.fd = fd
-
-    def fileno(self) -> Any:
-        if isinstance(self.fd, Exception):
-            raise self.fd
-        return self.fd
-
-
-_PIPE_LIKE = socket.socketpair()
-descriptors = st.sampled_from(
-    [
-        -1,
-        0,
-        1,
-        2,
-        99999,
-        2**31,
-        2**70,
+        Outcome(SAMPLE, P0fStatus.OK, None),
+        Outcome(P0fInfo(), P0fStatus.OK, None),
+        Outcome(None, P0fStatus.NO_MATCH, "not seen"),
+        P0fUnavailable("no socket"),
+        RuntimeError("bug"),
+        RecursionError(),
         None,
-        "3",
-        OSError(9, "Bad"),
-        Trouble(),
-        _PIPE_LIKE[0].fileno(),
+        (),
     ]
 )
-sockets = st.builds(WithDescriptor, descriptors) | st.builds(Raising) | junk
 
 
-def _environ(
-    address: Any, port: Any, headers: list[tuple[str, str]], more: dict[str, Any], missing: set[str]
-) -> dict[str, Any]:
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": "GET",
-        "wsgi.input": io.BytesIO(),
-        "REMOTE_ADDR": address,
-        "REMOTE_PORT": port,
-    }
-    for name, value in headers:
-        key = f"HTTP_{name.upper().replace('-', '_')}"
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
-    environ |= more
-    return {key: value for key, value in environ.items() if key not in missing}
+class Sources:
+    """What both kinds of requests are tried with: each source with and without proxies."""
+
+    def __init__(self) -> None:
+        _outage.FIRST_DELAY = 0.0  # an outage would hide all but one answer
+        self.stub = Stub()
+        self.p0f = FakeP0f().start()
+        self.loop = asyncio.new_event_loop()
+        self.syn, self.syn_header = Syn(arm=False), Syn(arm=False, header=SYN_HEADER)
+        self.blocking = P0f(self.p0f.socket_path, timeout=0.02)
+        self.awaited = AsyncP0f(self.p0f.socket_path, timeout=0.02)
+
+    def wsgi(self, app: Any) -> list[P0fWSGIMiddleware]:
+        return list(self._both(P0fWSGIMiddleware, app, self.blocking, self.stub))
+
+    def asgi(self, app: Any) -> list[P0fASGIMiddleware]:
+        return list(self._both(P0fASGIMiddleware, app, self.awaited, AwaitedStub(self.stub)))
+
+    def _both(self, kind: Any, app: Any, client: Any, stub: Any) -> Iterator[Any]:
+        for options in ({}, PROXIES):
+            yield kind(app, stub, grace=0, **options)
+            yield kind(app, client, grace=0.001, hold=0.001, **options)
+            yield kind(app, self.syn, claims=False, **options)
+        yield kind(app, stub, grace=0, client_header="Forwarded", trusted_proxies=[PROXY])
+        yield kind(app, self.syn_header, **PROXIES)
+
+    def close(self) -> None:
+        self.blocking.close()
+        self.loop.run_until_complete(self.awaited.close())
+        self.loop.close()
+        self.p0f.stop()
+        # A connection with an answer pending is kept until p0f closes it, which the next one sees.
+        with FakeP0f() as p0f, P0f(p0f.socket_path) as client:
+            client.lookup(PROXY)
 
 
-_METHOD = WithDescriptor(3).fileno
-environs = st.builds(
-    _environ,
-    addresses,
-    ports,
-    header_lists,
-    st.dictionaries(
-        st.sampled_from(
-            [
-                "gunicorn.socket",
-                "werkzeug.socket",
-                "waitress.client_disconnected",
-                "wsgi.input",
-                "SERVER_SOFTWARE",
-                "HTTP_USER_AGENT",
-                "HTTP_X_FORWARDED_FOR",
-                "headers_raw",
-            ]
-        ),
-        sockets | st.just(_METHOD) | header_lists,
-        max_size=2,
-    ),
-    st.sets(st.sampled_from(["REMOTE_ADDR", "REMOTE_PORT", "wsgi.input"])),
-)
+def fits(given: Any) -> None:
+    """The keys are there, and of one story."""
+    keys = {key for key in given if isinstance(key, str) and key.startswith("p0f.")}
+    assert keys in (KEYS, LEAST), keys
+    info, status, reason = given["p0f.info"], given["p0f.status"], given["p0f.reason"]
+    assert info is None or isinstance(info, P0fInfo)
+    assert isinstance(status, P0fStatus)
+    assert (status is P0fStatus.OK) == (info is not None) == (reason is None)
+    assert reason is None or (isinstance(reason, str) and reason)
+    assert isinstance(given.get("p0f.claim"), (Claim, type(None)))
+    assert isinstance(given["p0f.address"], (str, type(None)))
+    if info is not None:
+        assert dict(info)
+        assert info.as_dict()
+        assert repr(info)
 
 
-def _raw(pairs: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [
-        (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-        for name, value in pairs
-    ]
+def start_response(*_: Any) -> Any:
+    raise AssertionError("the middleware started a response")
 
 
-raw_headers = header_lists.map(_raw) | st.lists(
-    st.tuples(st.binary(max_size=9), st.binary(max_size=9))
-)
-any_headers: st.SearchStrategy[Any] = st.one_of(
-    raw_headers,
-    raw_headers.map(tuple),
-    raw_headers.map(lambda pairs: [list(pair) for pair in pairs]),
-    raw_headers.map(lambda pairs: [tuple(map(bytearray, pair)) for pair in pairs]),
-    raw_headers.map(iter),
-    raw_headers.map(lambda pairs: (pair for pair in pairs)),
-    raw_headers.map(dict),
-    raw_headers.map(lambda pairs: dict(pairs).items()),
-    raw_headers.map(raising_after),
-    st.builds(Raising),
-    junk,
-)
-clients: st.SearchStrategy[Any] = st.one_of(
-    st.tuples(addresses, ports),
-    st.tuples(addresses, ports).map(list),
-    st.tuples(addresses),
-    st.tuples(addresses, ports, st.just(0), st.just(0)),
-    st.tuples(addresses, ports).map(iter),
-    st.tuples(addresses, ports).map(list).map(raising_after),
-    st.builds(Raising),
-    st.none(),
-    junk,
-)
-servers = st.sampled_from(
-    [("192.0.2.9", 80), ("/run/app.sock", None), ("/", "t"), None, (), ("", None), "x", 7]
-) | st.tuples(junk, junk)
+def wsgi_check(sources: Sources) -> Callable[..., None]:
+    """Tries one environ with each source, and each answer p0f could give."""
+    calls: list[tuple[Any, Any]] = []
+    body: list[bytes] = []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        calls.append((environ, start_response))
+        return body
+
+    middlewares = sources.wsgi(app)
+
+    def check(environ: dict[str, Any], answer: bytes, outcome: Any) -> None:
+        sources.p0f.answer_with(answer)
+        sources.stub.outcome = outcome
+        for middleware in middlewares:
+            calls.clear()
+            given = dict(environ)
+            assert middleware(given, start_response) is body
+            [(seen, handed_on)] = calls
+            assert seen is given
+            assert handed_on is start_response
+            fits(seen)
+            assert all(seen[key] is value for key, value in environ.items())
+
+    return check
 
 
-def _scope(kind: str, client: Any, headers: Any, server: Any, missing: set[str]) -> dict[str, Any]:
-    scope = {"type": kind, "client": client, "headers": headers, "server": server, "state": {}}
-    return {key: value for key, value in scope.items() if key not in missing}
+def asgi_check(sources: Sources) -> Callable[..., None]:
+    """Tries one scope with each source, and each answer p0f could give.
+
+    A scope with iterators can be tried with one middleware, since the application exhausts them.
+    """
+    calls: list[tuple[Any, Any, Any]] = []
+    result = object()
+
+    async def receive() -> Any:
+        raise AssertionError("the middleware received a message")
+
+    async def send(_: Any) -> None:
+        raise AssertionError("the middleware sent a message")
+
+    async def app(scope: Any, receive: Any, send: Any) -> object:
+        calls.append((scope, receive, send))
+        return result
+
+    middlewares = sources.asgi(app)
+
+    def check(scope: dict[str, Any], answer: bytes, outcome: Any, which: int) -> None:
+        sources.p0f.answer_with(answer)
+        sources.stub.outcome = outcome
+        one_shot = any(isinstance(scope.get(name), Iterator) for name in ("client", "headers"))
+        which %= len(middlewares)
+        for middleware in [middlewares[which]] if one_shot else middlewares:
+            calls.clear()
+            before = dict(scope)
+            assert sources.loop.run_until_complete(middleware(scope, receive, send)) is result
+            [(seen, *handed_on)] = calls
+            assert handed_on == [receive, send]
+            assert scope.keys() == before.keys()
+            fits(seen)
+            for key, value in before.items():
+                assert scope[key] is value
+                assert seen[key] is value or key in ("client", "headers")  # read, and read again
+
+    return check
 
 
-scopes = st.builds(
-    _scope,
-    st.sampled_from(["http", "websocket"]),
-    clients,
-    any_headers,
-    servers,
-    st.sets(st.sampled_from(["client", "headers", "server"])),
-)
-
-# Answers of p0f
-
-
-def _answer(status: int, body: bytes, size: int) -> bytes:
-    return (struct.pack("=II", 0x50304602, status) + body).ljust(size, b"\0")[:size]
-
-
-answers = st.one_of(
-    st.builds(
-        _answer,
-        st.sampled_from([0x10, 0x10, 0x20, 0x00, 0x99]),
-        st.binary(max_size=224),
-        st.sampled_from([232, 232, 232, 234, 243, 231, 8]),
-    ),
-    st.binary(min_size=1, max_size=300),
-)
+def prop(kind: str, sources: Sources) -> Any:
+    """The property, as hypothesis and atheris take it."""
+    if kind == "wsgi":
+        return given(environs, answers, outcomes)(wsgi_check(sources))
+    return given(scopes, answers, outcomes, st.integers(0, 99))(asgi_check(sources))

@@ -19,13 +19,11 @@ import asyncio
 import itertools
 import json
 import logging
-import multiprocessing
 import os
 import random
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -99,20 +97,12 @@ def threads(socket_path: str, lookups: int) -> Tally:
 
 
 def _in_threads(client: P0f, lookups: float, count: int = 16) -> Tally:
-    tallies = [Tally() for _ in range(count)]
-    workers = [
-        threading.Thread(target=ask, args=(client, tally, _done(tally, lookups / count)))
-        for tally in tallies
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return _sum(tallies)
+    def work(tally: Tally) -> Tally:
+        ask(client, tally, lambda: tally.lookups >= lookups / count)
+        return tally
 
-
-def _done(tally: Tally, lookups: float) -> Callable[[], bool]:
-    return lambda: tally.lookups >= lookups
+    with ThreadPoolExecutor(count) as workers:
+        return _sum(workers.map(work, [Tally() for _ in range(count)]))
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
@@ -187,38 +177,18 @@ def greenlets(socket_path: str, lookups: int) -> Tally:
 
 
 def forks(socket_path: str, lookups: int) -> Tally:
-    """A client in use by 4 threads; os.fork and multiprocessing while they ask; all go on."""
+    """A client in use by 4 threads; the process forks while they ask; all go on."""
     client = P0f(socket_path, timeout=TIMEOUT)
     rounds = 5
-    share = lookups / (6 * rounds)
+    share = lookups / (5 * rounds)
     whole = Tally()
     for _ in range(rounds):
-        parents = Tally()
-        parent = threading.Thread(
-            target=lambda tally=parents: tally.add(_in_threads(client, 2 * share, 4))
-        )
-        parent.start()
-        forked = [_fork(client, share) for _ in range(2)]
-        context = multiprocessing.get_context("fork")
-        receiver, sender = context.Pipe(duplex=False)
-        children = [
-            context.Process(target=_send_tally, args=(client, share, sender)) for _ in range(2)
-        ]
-        for child in children:
-            child.start()
-        sender.close()
-        whole.add(_sum(Tally.from_json(receiver.recv()) for _ in children))
-        for child in children:
-            child.join()
-        whole.add(_sum(map(_tally_of_fork, forked)))
-        parent.join()
-        whole.add(parents)
+        with ThreadPoolExecutor(1) as parent:
+            asking = parent.submit(_in_threads, client, 2 * share, 4)
+            children = [_fork(client, share) for _ in range(3)]
+            whole = _sum([whole, asking.result(), *map(_tally_of_fork, children)])
     client.close()
     return whole
-
-
-def _send_tally(client: P0f, lookups: float, sender: multiprocessing.connection.Connection) -> None:
-    sender.send(_in_threads(client, lookups, 2).as_json())
 
 
 def _fork(client: P0f, lookups: float) -> tuple[int, int]:
@@ -257,19 +227,12 @@ def loops(socket_path: str, lookups: int) -> Tally:
         loop.run_until_complete(client.close())
         loop.run_until_complete(asyncio.sleep(2 * TIMEOUT))
         loop.close()
-    tallies: list[Tally] = []
-    at_once = [
-        threading.Thread(
-            target=lambda: tallies.append(asyncio.run(_in_tasks(client, lookups / 4, 8)))
-        )
-        for _ in range(2)
-    ]
-    for thread in at_once:
-        thread.start()
-    for thread in at_once:
-        thread.join()
+    with ThreadPoolExecutor(2) as at_once:
+        asked = [
+            at_once.submit(lambda: asyncio.run(_in_tasks(client, lookups / 4, 8))) for _ in range(2)
+        ]
     asyncio.run(client.close())
-    return _sum([whole, *tallies])
+    return _sum([whole, *(tally.result() for tally in asked)])
 
 
 _left: set[asyncio.Future[P0fInfo | None]] = set()
@@ -297,5 +260,4 @@ WAYS = {way.__name__: way for way in (threads, tasks, greenlets, forks, loops)}
 
 if __name__ == "__main__":
     retry_at_once()
-    began = time.monotonic()
     print(WAYS[sys.argv[1]](sys.argv[2], int(sys.argv[3])).as_json())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,12 @@ import pytest
 
 from .daemon import RealP0f
 
+if importlib.util.find_spec("gunicorn") is None:
+    collect_ignore_glob = ["test_*"]  # they need the servers of the extra "tests"
+
 
 @pytest.fixture
 def real_p0f(tmp_path: Path) -> Iterator[RealP0f]:
     """A p0f for one test; it ends with the test."""
-    p0f = RealP0f(tmp_path)
-    try:
-        yield p0f.start()
-    finally:
-        p0f.kill()
+    with RealP0f(tmp_path) as p0f:
+        yield p0f

@@ -48,12 +48,7 @@ class RealP0f:
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [
-                    *self._runner,
-                    find("p0f"),
-                    "-i",
-                    self._interface,
-                    "-s",
-                    self.socket_path,
+                    *(*self._runner, find("p0f"), "-i", self._interface, "-s", self.socket_path),
                     *self._options,
                 ],
                 stdin=subprocess.DEVNULL,
@@ -68,6 +63,12 @@ class RealP0f:
                 unavailable(f"p0f may not capture here: {self._output.read_text()[-300:]}")
             time.sleep(0.01)
         return self
+
+    def __enter__(self) -> RealP0f:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def kill(self) -> None:
         """End it and leave its socket file behind."""

@@ -15,93 +15,87 @@ from tests.servers import BIN
 
 ROOT = Path(__file__).parents[2]
 
-_HAPROXY = """
+PROXIES = {
+    "haproxy": """
 defaults
     mode http
     timeout connect 5s
     timeout client 60s
     timeout server 60s
 frontend edge
-    bind {bind}
+    bind BIND
     option forwardfor
     http-request set-header X-Client-Port %[src_port]
     default_backend app
 backend app
-    server app {app}
-"""
-_NGINX = """
+    server app APP
+""",
+    "nginx": """
 daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-events {{}}
-http {{
+pid FOLDER/nginx.pid;
+error_log FOLDER/nginx.log;
+events {}
+http {
     access_log off;
-    client_body_temp_path {folder};
-    proxy_temp_path {folder};
-    fastcgi_temp_path {folder};
-    uwsgi_temp_path {folder};
-    scgi_temp_path {folder};
-    server {{
-        listen {bind};
-        location / {{
-            proxy_pass http://{app};
+    client_body_temp_path FOLDER;
+    proxy_temp_path FOLDER;
+    fastcgi_temp_path FOLDER;
+    uwsgi_temp_path FOLDER;
+    scgi_temp_path FOLDER;
+    server {
+        listen BIND;
+        location / {
+            proxy_pass http://APP;
             proxy_set_header X-Forwarded-For $remote_addr;
             proxy_set_header X-Client-Port $remote_port;
-        }}
-    }}
-}}
-"""
-
-_CADDY = """
-{{
+        }
+    }
+}
+""",
+    "caddy": """
+{
     admin off
-    storage file_system {folder}
-}}
-http://{bind} {{
-    reverse_proxy {app} {{
-        header_up X-Client-Port {{http.request.remote.port}}
-    }}
-}}
-"""
+    storage file_system FOLDER
+}
+http://BIND {
+    reverse_proxy APP {
+        header_up X-Client-Port {http.request.remote.port}
+    }
+}
+""",
+}
+"""Configurations that name the client in two headers."""
+_COMMANDS = {
+    "haproxy": "haproxy -f {}",
+    "nginx": "nginx -e stderr -c {}",
+    "caddy": "caddy run --adapter caddyfile --config {}",
+}
 
 
-def haproxy(folder: Path, bind: str, app: str) -> list[str]:
-    """The command line of a HAProxy that names its clients in a header."""
-    path = folder / "haproxy.cfg"
-    path.write_text(_HAPROXY.format(bind=bind, app=app))
-    return ["haproxy", "-f", str(path)]
-
-
-def nginx(folder: Path, bind: str, app: str) -> list[str]:
-    """The command line of an nginx that does the same."""
-    path = folder / "nginx.conf"
-    path.write_text(_NGINX.format(folder=folder, bind=bind, app=app))
-    return ["nginx", "-e", str(folder / "nginx.log"), "-c", str(path)]
-
-
-def caddy(folder: Path, bind: str, app: str) -> list[str]:
-    """The command line of a Caddy that does the same."""
-    path = folder / "Caddyfile"
-    path.write_text(_CADDY.format(folder=folder, bind=bind, app=app))
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(path)]
+def proxy(name: str, folder: Path, bind: str, app: str) -> list[str]:
+    """The command line of one of PROXIES."""
+    path = folder / f"{name}.conf"
+    text = PROXIES[name].replace("FOLDER", str(folder)).replace("BIND", bind)
+    path.write_text(text.replace("APP", app))
+    return _COMMANDS[name].format(path).split()
 
 
 def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:
     """The command lines of gunicorn (two threads) and uvicorn, on places of the loopback."""
     return (
-        [*_program("gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.edge_app:wsgi"],
-        [*_program("uvicorn"), "--port", str(uvicorn), "--no-proxy-headers",
-         "tests.real.edge_app:asgi"],
+        [str(BIN / "gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.app:wsgi"],
+        [str(BIN / "uvicorn"), "--port", str(uvicorn), "--no-proxy-headers",
+         "tests.real.app:asgi"],
     )  # fmt: skip
 
 
 def environment(store: str, **options: object) -> dict[str, str]:
     """The applications' environment."""
-    return {"PYTHONPATH": str(ROOT), "P0F_TEST_SHARED": json.dumps({"store": store, **options})}
-
-
-def _program(name: str) -> list[str]:
-    return [str(BIN / name)]
+    return {
+        "PYTHONPATH": str(ROOT),
+        "P0F_TEST_SOURCE": store,
+        "P0F_TEST_MIDDLEWARE": json.dumps(options),
+    }
 
 
 class Agent:

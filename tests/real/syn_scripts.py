@@ -11,7 +11,7 @@ import sys
 
 from p0f_middleware import save_syn
 
-from .syn_app import asgi, wsgi
+from .app import asgi, wsgi
 
 
 def listener(port: int) -> socket.socket:

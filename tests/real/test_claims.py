@@ -1,33 +1,160 @@
-"""The daemon answers for an address: who shares it is not accused for the systems of others."""
+"""The daemon answers for an address: who shares it is not accused for the systems of others.
+
+Run in a network namespace as ``python -m tests.real.test_claims FOLDER`` this is also the program
+that the tests read: it prints how often each verdict came, as JSON. The machines are sockets of
+one process: what differs between the stacks of Linux and of Windows (without scaling) is set
+before each connects, by sysctl for the namespace and by socket options.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import itertools
 import json
+import random
+import socket
 import subprocess
 import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from waitress.server import create_server
+
+from p0f_middleware import P0fWSGIMiddleware
+from p0f_middleware._commands.terminal import SIGNATURES
 
 from .. import own_network
-from .shared_address import CHANGED, OTHERS
+from .daemon import RealP0f
 
 pytestmark = pytest.mark.needs("root", "p0f")
 
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36"
+ADDRESSES = 15  # for each number of machines
+REQUESTS = 12  # of each machine, about
+RECONNECT = 0.1  # how often a machine opens a new connection instead of using the one it has
+OTHERS = "another machine's answer"
+CHANGED = "another answer than before on the same connection"
 Tallies = dict[str, dict[str, int]]
+
+
+class Stack(NamedTuple):
+    """How a system opens connections, and the User-Agent of its browsers."""
+
+    options: str
+    ttl: int
+    user_agent: str
+
+
+LINUX = Stack("1", 64, f"Mozilla/5.0 (X11; Linux x86_64) {CHROME}")
+WINDOWS = Stack("0", 128, f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}")
+
+
+def connect(stack: Stack, address: str, port: int) -> http.client.HTTPConnection:
+    """A connection from *address* with the SYN of *stack*."""
+    for option in ("tcp_timestamps", "tcp_window_scaling"):
+        Path("/proc/sys/net/ipv4", option).write_text(stack.options)
+    client = socket.socket()
+    client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, stack.ttl)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)  # Ethernet's, not loopback's
+    client.bind((address, 0))
+    client.connect(("127.0.0.1", port))
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.sock = client
+    return connection
+
+
+def ask(connection: http.client.HTTPConnection, user_agent: str) -> Any:
+    """What the site answers: the verdict, and the system claimed and seen."""
+    connection.request("GET", "/", headers={"User-Agent": user_agent})
+    return json.loads(connection.getresponse().read())
+
+
+def share(address: str, stacks: list[Stack], port: int, draw: random.Random) -> Iterator[Any]:
+    """Answers to honest machines that come to *address* one after another and stay, each with
+    whether it differs from the one before it on the same connection."""
+    waiting = list(stacks)
+    machines: list[tuple[Stack, http.client.HTTPConnection]] = []
+    before: dict[http.client.HTTPConnection, Any] = {}
+    for _ in range(REQUESTS * len(stacks)):
+        if waiting and (not machines or draw.random() < 0.25):
+            stack = waiting.pop()
+            machines.append((stack, connect(stack, address, port)))
+        place = draw.randrange(len(machines))
+        stack, connection = machines[place]
+        if draw.random() < RECONNECT:
+            connection.close()
+            connection = connect(stack, address, port)
+            machines[place] = stack, connection
+        answer = ask(connection, stack.user_agent)
+        yield *answer, before.setdefault(connection, answer) != answer
+    for _, connection in machines:
+        connection.close()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    claim = environ["p0f.claim"]
+    body = json.dumps([claim.verdict.value, claim.claimed, claim.seen]).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+@contextlib.contextmanager
+def site(app: P0fWSGIMiddleware) -> Iterator[int]:
+    """A server for *app*; gives its port."""
+    server: Any = create_server(app, host="127.0.0.1", port=0, threads=8, connection_limit=500)
+    threading.Thread(target=server.run, daemon=True).start()
+    try:
+        yield int(server.effective_port)
+    finally:
+        server.close()
+
+
+def honest(port: int, network: int, draw: random.Random) -> Counter[str]:
+    """Verdicts on two, three and four machines of both systems behind one address."""
+    tally: Counter[str] = Counter()
+    for count, number in itertools.product((2, 3, 4), range(1, ADDRESSES + 1)):
+        stacks = [LINUX, WINDOWS, *draw.choices((LINUX, WINDOWS), k=count - 2)]
+        draw.shuffle(stacks)
+        address = f"127.{network}.{count}.{number}"
+        for verdict, claimed, seen, changed in share(address, stacks, port, draw):
+            tally.update({verdict: 1, OTHERS: seen != claimed, CHANGED: changed})
+    return tally
+
+
+def lying(port: int, network: int) -> Counter[str]:
+    """Verdicts on machines that have an address of their own and another system's User-Agent."""
+    tally: Counter[str] = Counter()
+    pairs = ((5, LINUX, WINDOWS), (6, WINDOWS, LINUX))
+    for (third, stack, other), number in itertools.product(pairs, range(1, ADDRESSES + 1)):
+        with contextlib.closing(connect(stack, f"127.{network}.{third}.{number}", port)) as liar:
+            tally[ask(liar, other.user_agent)[0]] += 1
+    return tally
+
+
+def main(folder: Path) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    with RealP0f(folder, "-f", str(SIGNATURES)) as p0f:
+        for network, hold in ((1, 10), (2, 0)):
+            with site(P0fWSGIMiddleware(application, p0f.socket_path, hold=hold)) as port:
+                found[f"hold={hold}, honest"] = honest(port, network, random.Random(1))
+                found[f"hold={hold}, lying"] = lying(port, network)
+    return found
 
 
 @pytest.fixture(scope="module")
 def tallies(tmp_path_factory: pytest.TempPathFactory) -> Tallies:
-    """How often each verdict came; see `shared_address`."""
-    folder: Path = tmp_path_factory.mktemp("p0f")
-    program = [sys.executable, "-m", "tests.real.shared_address", str(folder)]
-    done = subprocess.run(
-        [*own_network.COMMAND, *program], capture_output=True, text=True, timeout=300, check=False
-    )
+    """How often each verdict came."""
+    folder = tmp_path_factory.mktemp("p0f")
+    program = [*own_network.COMMAND, sys.executable, "-m", "tests.real.test_claims", str(folder)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
+    print("", done.stdout, sep="\n")
     result: Tallies = json.loads(done.stdout)
-    print("", *(f"{name}: {tally}" for name, tally in result.items()), sep="\n")
     return result
 
 
@@ -35,13 +162,13 @@ def tallies(tmp_path_factory: pytest.TempPathFactory) -> Tallies:
 def test_honest_machines_behind_one_address_are_hardly_ever_accused(
     hold: int, tallies: Tallies
 ) -> None:
-    honest = dict(tallies[f"hold={hold}, honest"])
-    others, _ = honest.pop(OTHERS), honest.pop(CHANGED)
-    requests = sum(honest.values())
+    tally = dict(tallies[f"hold={hold}, honest"])
+    others, _ = tally.pop(OTHERS), tally.pop(CHANGED)
+    requests = sum(tally.values())
 
     assert requests > 1000
     assert others > requests / 20, "p0f told them apart all the time: nothing was tried"
-    assert honest.get("mismatch", 0) <= requests * 0.005
+    assert tally.get("mismatch", 0) <= requests * 0.005
 
 
 def test_requests_of_one_connection_all_say_the_same(tallies: Tallies) -> None:
@@ -53,6 +180,10 @@ def test_requests_of_one_connection_all_say_the_same(tallies: Tallies) -> None:
 
 @pytest.mark.parametrize("hold", [10, 0])
 def test_a_liar_alone_behind_an_address_is_accused(hold: int, tallies: Tallies) -> None:
-    lying = tallies[f"hold={hold}, lying"]
+    tally = tallies[f"hold={hold}, lying"]
 
-    assert lying["mismatch"] >= 0.9 * sum(lying.values())
+    assert tally["mismatch"] >= 0.9 * sum(tally.values())
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1]))))

@@ -10,35 +10,22 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
-from p0f_middleware._commands.demo_app import WINDOWS
+from p0f_middleware._commands.demo import WINDOWS
 from tests.servers import BIN, fetch, free_port
 
 from .daemon import RealP0f
 
-DEMO = [str(BIN / "p0f-middleware"), "demo"]
 
-
-class Demo:
-    """The demo's process."""
-
-    def __init__(self, *options: str) -> None:
-        self.port = free_port()
-        environ = {name: value for name, value in os.environ.items() if name != "P0F_SOCKET"}
-        self.process = subprocess.Popen(
-            [*DEMO, *options, "--port", str(self.port)],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.says = self.process.stdout.readline()
-        """Where its fingerprints come from."""
-        self.invites = self.process.stdout.readline()
+class Demo(NamedTuple):
+    process: subprocess.Popen[str]
+    port: int
+    says: str
+    """Where its fingerprints come from."""
+    invites: str
 
     def stop(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
@@ -47,14 +34,16 @@ class Demo:
 
 @contextlib.contextmanager
 def running(*options: str) -> Iterator[Demo]:
-    demo = Demo(*options)
-    try:
-        yield demo
-    finally:
-        if demo.process.poll() is None:
-            demo.stop(signal.SIGTERM)
-        assert demo.process.stdout is not None
-        demo.process.stdout.close()
+    port = free_port()
+    command = [str(BIN / "p0f-middleware"), "demo", *options, "--port", str(port)]
+    environ = {name: value for name, value in os.environ.items() if name != "P0F_SOCKET"}
+    pipe, same = subprocess.PIPE, subprocess.STDOUT
+    with subprocess.Popen(command, env=environ, text=True, stdout=pipe, stderr=same) as process:
+        assert process.stdout is not None
+        try:
+            yield Demo(process, port, process.stdout.readline(), process.stdout.readline())
+        finally:
+            process.terminate()
 
 
 @pytest.fixture
@@ -106,7 +95,10 @@ def test_it_shows_how_often_which_families_sent_such_a_syn(demo: Demo) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it(demo: Demo, number: signal.Signals) -> None:
+    fetch(demo.port)
     assert demo.stop(number) == 0
+    assert demo.process.stdout is not None
+    assert demo.process.stdout.read() == "", "it logs requests, or its end"
 
 
 def test_ctrl_c_over_and_over_interrupts_no_tidying_up(demo: Demo) -> None:
@@ -115,20 +107,9 @@ def test_ctrl_c_over_and_over_interrupts_no_tidying_up(demo: Demo) -> None:
     assert demo.process.returncode == 0
 
 
-def test_it_does_not_log_requests_nor_its_end(demo: Demo) -> None:
-    fetch(demo.port)
-    demo.stop()
-    assert demo.process.stdout is not None
-    assert demo.process.stdout.read() == ""
-
-
-def test_it_asks_the_p0f_it_is_given(real_p0f: RealP0f) -> None:
+def test_it_asks_the_p0f_it_is_given_and_says_when_it_has_ended(real_p0f: RealP0f) -> None:
     with running("--source", real_p0f.socket_path) as demo:
         assert real_p0f.socket_path in demo.says
         assert "<h1>Linux</h1>" in fetch(demo.port)[1]
-
-
-def test_the_page_says_that_p0f_has_ended(real_p0f: RealP0f) -> None:
-    with running("--source", real_p0f.socket_path) as demo:
         real_p0f.kill()
         assert f"listens on {real_p0f.socket_path}" in fetch(demo.port)[1]

@@ -16,7 +16,7 @@ import redis
 
 from tests.shared.stores import SERVER, RealStore
 
-from .edges import ROOT, Agent, cable, environment, haproxy, namespaces, run, servers
+from .edges import ROOT, Agent, cable, environment, namespaces, proxy, run, servers
 
 pytestmark = pytest.mark.needs("root", "ip", SERVER)
 CLIENT, EDGE, APP = (f"p0f-{os.getpid()}-{name}" for name in ("cl", "ed", "ap"))
@@ -50,7 +50,7 @@ def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Pat
     gunicorn, _ = servers(tmp_path, "10.9.2.2:8000", 1)
     store = [SERVER, "--bind", "10.9.2.2", "--protected-mode", "no", "--save", "", "--dir",
              str(tmp_path)]  # fmt: skip
-    edge = haproxy(tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
+    edge = proxy("haproxy", tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
     agent = ("--interface", "any", "--port", "8080", "--store", store_url)
     with (
         _running(tmp_path, "store", [*inside(APP), *store]),

@@ -43,12 +43,12 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     folder = tmp_path_factory.mktemp("proxy")
     places = Backends(free_port(), str(folder / "http.sock"), free_port("::1"))
     (folder / "gunicorn.conf.py").write_text("from p0f_middleware.syn import when_ready\n")
-    gunicorn = [str(BIN / "gunicorn"), "tests.real.syn_app:wsgi", "-b"]
+    gunicorn = [str(BIN / "gunicorn"), "tests.real.app:wsgi", "-b"]
     commands: dict[Place, list[str]] = {
         places.gunicorn: [*gunicorn, f"127.0.0.1:{places.gunicorn}"],
         places.gunicorn_unix: [*gunicorn, f"unix:{places.gunicorn_unix}"],
         places.uvicorn: [
-            *(str(BIN / "uvicorn"), "tests.real.syn_app:asgi"),
+            *(str(BIN / "uvicorn"), "tests.real.app:asgi"),
             *("--port", str(places.uvicorn)),
         ],
     }

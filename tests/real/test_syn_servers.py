@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import importlib.util
 import itertools
 import json
 import socket
@@ -19,7 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
+import trustme
+from websockets.asyncio.client import connect
 
 from p0f_middleware.syn.listeners import POLL
 from tests.servers import BIN, free_port, serve_all
@@ -30,24 +32,6 @@ ROOT = Path(__file__).parents[2]
 TCP_MAXSEG = 2
 _mss = itertools.count(600)
 """Each client of these tests has another MSS, which makes its SYN unlike all others."""
-
-
-class Server(NamedTuple):
-    """How to start a server, and where it listens.
-
-    `command` has {v4}, {dual}, {tls} for ports and {cert} for a certificate with its key. `doors`
-    are those of DOORS that it has. `keeps` is whether it takes a second request on a connection.
-    """
-
-    name: str
-    package: str
-    command: str
-    doors: str
-    keeps: bool = True
-    websocket: bool = False
-    arm: bool = True
-
-
 DOORS = {
     "ipv4": ("v4", "127.0.0.1"),
     "mapped": ("dual", "127.0.0.1"),
@@ -56,196 +40,145 @@ DOORS = {
 }
 """Which port and host to connect to. `mapped` is an IPv4 client of a listener for IPv6."""
 
-WSGI, ASGI = "tests.real.syn_app:wsgi", "tests.real.syn_app:asgi"
-_GUNICORN = "gunicorn -b 127.0.0.1:{v4} -b [::]:{dual}"
-_GUNICORN_TLS = "gunicorn -b 127.0.0.1:{tls} --certfile {cert} --keyfile {cert}"
-_HYPERCORN = (
-    "hypercorn -b 127.0.0.1:{tls} --certfile {cert} --keyfile {cert}"
-    " --insecure-bind 127.0.0.1:{v4} --insecure-bind [::]:{dual}"
-)
-_DAPHNE = (
-    r"daphne -e tcp:{v4}:interface=127.0.0.1 -e tcp6:{dual}:interface=\:\:"
-    " -e ssl:{tls}:interface=127.0.0.1:privateKey={cert}:certKey={cert}"
-)
-_SCRIPT = "python -m tests.real.syn_scripts"
-_HAND_OVER = f"{_SCRIPT} hand_over {{dual}}"
 
-BY_ITSELF = [
-    Server("gunicorn sync", "gunicorn", f"{_GUNICORN} -w 2 {WSGI}", "ipv4 mapped ipv6", False),
-    Server("gunicorn preload", "gunicorn", f"{_GUNICORN} --preload {WSGI}", "ipv4 ipv6", False),
-    Server("gunicorn sync, TLS", "gunicorn", f"{_GUNICORN_TLS} {WSGI}", "tls", False),
-    Server(
-        "gunicorn gthread",
-        "gunicorn",
-        f"{_GUNICORN} -k gthread --threads 4 {WSGI}",
-        "ipv4 mapped ipv6",
-    ),
-    Server(
-        "gunicorn gthread, TLS", "gunicorn", f"{_GUNICORN_TLS} -k gthread --threads 4 {WSGI}", "tls"
-    ),
-    Server("gunicorn gevent", "gevent", f"{_GUNICORN} -k gevent {WSGI}", "ipv4 mapped ipv6"),
-    Server("gunicorn gevent, TLS", "gevent", f"{_GUNICORN_TLS} -k gevent {WSGI}", "tls"),
-    Server(
-        "gunicorn asgi",
-        "gunicorn",
-        f"{_GUNICORN} -k asgi {ASGI}",
-        "ipv4 mapped ipv6",
-        websocket=True,
-    ),
-    Server("gunicorn asgi, TLS", "gunicorn", f"{_GUNICORN_TLS} -k asgi {ASGI}", "tls"),
-    Server(
-        "uWSGI",
-        "pyuwsgi",
-        f"uwsgi -H {sys.prefix} --http-socket 127.0.0.1:{{v4}} --http-socket [::]:{{dual}}"
-        f" --need-app --module {WSGI}",
-        "ipv4 mapped ipv6",
-        False,
-    ),
-    Server(
-        "waitress",
-        "waitress",
-        f"waitress-serve --listen=127.0.0.1:{{v4}} --listen=[::]:{{dual}} {WSGI}",
-        "ipv4 ipv6",
-    ),
-    Server(
-        "uvicorn h11",
-        "uvicorn",
-        f"uvicorn --http h11 --loop asyncio --port {{v4}} {ASGI}",
-        "ipv4",
-        websocket=True,
-    ),
-    Server(
-        "uvicorn httptools, uvloop",
-        "uvloop",
-        f"uvicorn --http httptools --loop uvloop --ws websockets-sansio --port {{v4}} {ASGI}",
-        "ipv4",
-        websocket=True,
-    ),
-    Server(
-        "uvicorn uvloop, TLS",
-        "uvloop",
-        f"uvicorn --loop uvloop --port {{tls}} --ssl-certfile {{cert}} --ssl-keyfile {{cert}}"
-        f" {ASGI}",
-        "tls",
-        websocket=True,
-    ),
-    Server(
-        "uvicorn asyncio, TLS",
-        "uvicorn",
-        f"uvicorn --loop asyncio --port {{tls}} --ssl-certfile {{cert}} --ssl-keyfile {{cert}}"
-        f" {ASGI}",
-        "tls",
-    ),
-    Server(
-        "hypercorn asyncio",
-        "hypercorn",
-        f"{_HYPERCORN} {ASGI}",
-        "ipv4 mapped ipv6 tls",
-        websocket=True,
-    ),
-    Server(
-        "hypercorn trio",
-        "trio",
-        f"{_HYPERCORN} -k trio {ASGI}",
-        "ipv4 mapped ipv6 tls",
-        websocket=True,
-    ),
-    Server("daphne", "daphne", f"{_DAPHNE} {ASGI}", "ipv4 mapped ipv6 tls", websocket=True),
-    Server(
-        "granian asgi",
-        "granian",
-        f"granian --interface asgi --host :: --port {{dual}} {ASGI}",
-        "mapped ipv6",
-        websocket=True,
-    ),
-    Server(
-        "granian asgi, TLS",
-        "granian",
-        "granian --interface asgi --port {tls} --ssl-certificate {cert} --ssl-keyfile {cert}"
-        f" {ASGI}",
-        "tls",
-    ),
-    Server(
-        "hypercorn, inside of other middleware",
-        "hypercorn",
-        "hypercorn -b 127.0.0.1:{v4} tests.real.syn_app:asgi_inside",
-        "ipv4",
-        websocket=True,
-    ),
-    Server(
-        "daphne, inside of other middleware",
-        "daphne",
-        "daphne -p {v4} tests.real.syn_app:asgi_inside",
-        "ipv4",
-    ),
-    Server(
-        "uvicorn, inside of other middleware",
-        "uvicorn",
-        "uvicorn --port {v4} tests.real.syn_app:asgi_inside",
-        "ipv4",
-        websocket=True,
-    ),
-    Server(
-        "gunicorn asgi, inside of other middleware",
-        "gunicorn",
-        "gunicorn -b 127.0.0.1:{v4} -k asgi tests.real.syn_app:asgi_inside",
-        "ipv4",
-        websocket=True,
-    ),
-]
+class Server(NamedTuple):
+    """How to start a server: `command` has {v4}, {dual}, {tls} for ports, and {cert}.
+
+    `traits` are the DOORS that it has, and "once" where it takes one request a connection,
+    "websocket" where it has them.
+    """
+
+    name: str
+    traits: list[str]
+    command: str
+
+    @property
+    def doors(self) -> list[str]:
+        return [door for door in DOORS if door in self.traits]
+
+
+MACROS = {
+    "WSGI": "tests.real.app:wsgi",
+    "ASGI": "tests.real.app:asgi",
+    "INSIDE": "tests.real.app:asgi_inside",
+    "GUNICORN": "gunicorn -b 127.0.0.1:{v4} -b [::]:{dual}",
+    "GUNICORN_TLS": "gunicorn -b 127.0.0.1:{tls} --certfile {cert} --keyfile {cert}",
+    "HYPERCORN": "hypercorn -b 127.0.0.1:{tls} --certfile {cert} --keyfile {cert}"
+    " --insecure-bind 127.0.0.1:{v4} --insecure-bind [::]:{dual}",
+    "DAPHNE": r"daphne -e tcp:{v4}:interface=127.0.0.1 -e tcp6:{dual}:interface=\:\:"
+    " -e ssl:{tls}:interface=127.0.0.1:privateKey={cert}:certKey={cert}",
+    "UVICORN_TLS": "uvicorn --port {tls} --ssl-certfile {cert} --ssl-keyfile {cert}",
+    "GRANIAN_TLS": "granian --port {tls} --ssl-certificate {cert} --ssl-keyfile {cert}",
+    "UWSGI": f"uwsgi -H {sys.prefix} --need-app",
+    "SCRIPT": "python -m tests.real.syn_scripts",
+    "HAND_OVER": "python -m tests.real.syn_scripts hand_over {dual}",
+}
+
+
+def servers(table: str) -> list[Server]:
+    """From two lines each: the name and its traits, then the command."""
+    lines = [line.strip() for line in table.strip().splitlines()]
+    found = []
+    for head, command in zip(lines[::2], lines[1::2], strict=True):
+        name, _, traits = head.partition(": ")
+        words = [MACROS.get(word, word) for word in command.split()]
+        found.append(Server(name, traits.split(), " ".join(words)))
+    return found
+
+
+BY_ITSELF = servers("""
+gunicorn sync: ipv4 mapped ipv6 once
+    GUNICORN -w 2 WSGI
+gunicorn preload: ipv4 ipv6 once
+    GUNICORN --preload WSGI
+gunicorn sync, TLS: tls once
+    GUNICORN_TLS WSGI
+gunicorn gthread: ipv4 mapped ipv6
+    GUNICORN -k gthread --threads 4 WSGI
+gunicorn gthread, TLS: tls
+    GUNICORN_TLS -k gthread --threads 4 WSGI
+gunicorn gevent: ipv4 mapped ipv6
+    GUNICORN -k gevent WSGI
+gunicorn gevent, TLS: tls
+    GUNICORN_TLS -k gevent WSGI
+gunicorn asgi: ipv4 mapped ipv6 websocket
+    GUNICORN -k asgi ASGI
+gunicorn asgi, TLS: tls
+    GUNICORN_TLS -k asgi ASGI
+uWSGI: ipv4 mapped ipv6 once
+    UWSGI --http-socket 127.0.0.1:{v4} --http-socket [::]:{dual} --module WSGI
+waitress: ipv4 ipv6
+    waitress-serve --listen=127.0.0.1:{v4} --listen=[::]:{dual} WSGI
+uvicorn h11: ipv4 websocket
+    uvicorn --http h11 --loop asyncio --port {v4} ASGI
+uvicorn httptools, uvloop: ipv4 websocket
+    uvicorn --http httptools --loop uvloop --ws websockets-sansio --port {v4} ASGI
+uvicorn uvloop, TLS: tls websocket
+    UVICORN_TLS --loop uvloop ASGI
+uvicorn asyncio, TLS: tls
+    UVICORN_TLS --loop asyncio ASGI
+hypercorn asyncio: ipv4 mapped ipv6 tls websocket
+    HYPERCORN ASGI
+hypercorn trio: ipv4 mapped ipv6 tls websocket
+    HYPERCORN -k trio ASGI
+daphne: ipv4 mapped ipv6 tls websocket
+    DAPHNE ASGI
+granian asgi: mapped ipv6 websocket
+    granian --interface asgi --host :: --port {dual} ASGI
+granian asgi, TLS: tls
+    GRANIAN_TLS --interface asgi ASGI
+hypercorn, inside of other middleware: ipv4 websocket
+    hypercorn -b 127.0.0.1:{v4} INSIDE
+daphne, inside of other middleware: ipv4
+    daphne -p {v4} INSIDE
+uvicorn, inside of other middleware: ipv4 websocket
+    uvicorn --port {v4} INSIDE
+gunicorn asgi, inside of other middleware: ipv4 websocket
+    gunicorn -b 127.0.0.1:{v4} -k asgi INSIDE
+""")
 """Servers that nobody has prepared: Syn arms their listeners."""
 
-PREPARED = [
-    Server("gunicorn, when_ready", "gunicorn", f"{_GUNICORN} -c {{conf}} {WSGI}", "ipv4", False),
-    Server("gunicorn, fd", "gunicorn", f"{_HAND_OVER} gunicorn -b fd://FD {WSGI}", "ipv6", False),
-    Server("uvicorn, --fd", "uvicorn", f"{_HAND_OVER} uvicorn --fd FD {ASGI}", "mapped ipv6"),
-    Server(
-        "hypercorn, fd", "hypercorn", f"{_HAND_OVER} hypercorn -b fd://FD {ASGI}", "mapped ipv6"
-    ),
-    Server("uvicorn, sockets", "uvicorn", f"{_SCRIPT} own_uvicorn {{dual}}", "mapped ipv6"),
-    Server("waitress, sockets", "waitress", f"{_SCRIPT} own_waitress {{dual}}", "mapped ipv6"),
-    Server("cheroot", "cheroot", f"{_SCRIPT} own_cheroot {{dual}}", "mapped ipv6"),
-    Server("Werkzeug", "werkzeug", f"{_SCRIPT} own_werkzeug {{v4}}", "ipv4", False),
-    Server("wsgiref", "wsgiref", f"{_SCRIPT} own_wsgiref {{v4}}", "ipv4", False),
-    Server("gevent.pywsgi", "gevent", f"{_SCRIPT} own_gevent {{v4}}", "ipv4"),
-]
-"""Servers whose listeners are armed as README says; their Syn does not."""
+PREPARED = servers("""
+gunicorn, when_ready: ipv4 once
+    GUNICORN -c {conf} WSGI
+gunicorn, fd: ipv6 once
+    HAND_OVER gunicorn -b fd://FD WSGI
+uvicorn, --fd: mapped ipv6
+    HAND_OVER uvicorn --fd FD ASGI
+hypercorn, fd: mapped ipv6
+    HAND_OVER hypercorn -b fd://FD ASGI
+uvicorn, sockets: mapped ipv6
+    SCRIPT own_uvicorn {dual}
+waitress, sockets: mapped ipv6
+    SCRIPT own_waitress {dual}
+cheroot: mapped ipv6
+    SCRIPT own_cheroot {dual}
+Werkzeug: ipv4 once
+    SCRIPT own_werkzeug {v4}
+wsgiref: ipv4 once
+    SCRIPT own_wsgiref {v4}
+gevent.pywsgi: ipv4
+    SCRIPT own_gevent {v4}
+""")
+"""Servers whose listeners are armed as the manual says; their Syn does not."""
 
-TRUSTING = [
-    Server(
-        "uvicorn, any proxy",
-        "uvicorn",
-        f"uvicorn --forwarded-allow-ips * --port {{v4}} {ASGI}",
-        "ipv4",
-    ),
-    Server("daphne, proxy headers", "daphne", f"daphne --proxy-headers -p {{v4}} {ASGI}", "ipv4"),
-]
+TRUSTING = servers("""
+uvicorn, any proxy: ipv4
+    uvicorn --forwarded-allow-ips * --port {v4} ASGI
+daphne, proxy headers: ipv4
+    daphne --proxy-headers -p {v4} ASGI
+""")
 """Servers that take the client's address from whatever header it sends."""
 
-WITHOUT_A_WAY = [
-    Server(
-        "granian, inside of other middleware",
-        "granian",
-        "granian --interface asgi --port {v4} tests.real.syn_app:asgi_inside",
-        "ipv4",
-    ),
-    Server("granian wsgi", "granian", f"granian --interface wsgi --port {{v4}} {WSGI}", "ipv4"),
-    Server(
-        "uWSGI router",
-        "pyuwsgi",
-        f"uwsgi -H {sys.prefix} --http 127.0.0.1:{{v4}} --need-app --module {WSGI}",
-        "ipv4",
-    ),
-]
-SERVERS = {
-    server.name: server
-    for server in (
-        *BY_ITSELF,
-        *(server._replace(arm=False) for server in PREPARED),
-        *TRUSTING,
-        *WITHOUT_A_WAY,
-    )
-}
+WITHOUT_A_WAY = servers("""
+granian, inside of other middleware: ipv4
+    granian --interface asgi --port {v4} INSIDE
+granian wsgi: ipv4
+    granian --interface wsgi --port {v4} WSGI
+uWSGI router: ipv4
+    UWSGI --http 127.0.0.1:{v4} --module WSGI
+""")
+SERVERS = [*BY_ITSELF, *PREPARED, *TRUSTING, *WITHOUT_A_WAY]
 
 
 class Place(NamedTuple):
@@ -255,14 +188,14 @@ class Place(NamedTuple):
     port: int
     tls: ssl.SSLContext | None = None
 
-    def connect(self, *, plain: bool = False) -> tuple[socket.socket, int]:
+    def connect(self, *, plain: bool = False, mss: int = 0) -> tuple[socket.socket, int]:
         """A new connection, from a client with an MSS of its own; it and the MSS.
 
         Args:
             plain: leave TLS to the caller.
         """
         sock = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
-        mss = next(_mss)
+        mss = mss or next(_mss)
         try:
             sock.settimeout(20)
             sock.setsockopt(socket.IPPROTO_TCP, TCP_MAXSEG, mss)
@@ -282,8 +215,6 @@ class Farm(NamedTuple):
     certificate: Path
 
     def place(self, name: str, door: str) -> Place:
-        if name not in self.ports:
-            pytest.skip(f"{SERVERS[name].package} is not installed")
         listener, host = DOORS[door]
         context = None
         if listener == "tls":
@@ -301,14 +232,12 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     ports: dict[str, dict[str, int]] = {}
     loaded: list[Path] = []
     commands: dict[int | str, list[str]] = {}
-    for server in SERVERS.values():
-        if importlib.util.find_spec(server.package) is None:
-            continue
+    for server in SERVERS:
         own = ports[server.name] = {listener: next(free) for listener in ("v4", "dual", "tls")}
         command = server.command.format(cert=certificate, conf=conf, **own).split()
         programs = [str(BIN / part) if (BIN / part).is_file() else part for part in command]
-        options = json.dumps({"arm": server.arm})
-        awaited = own[DOORS[server.doors.split()[0]][0]]
+        options = json.dumps({"arm": server not in PREPARED})
+        awaited = own[DOORS[server.doors[0]][0]]
         loaded.append(folder / f"{len(loaded)}.loaded")
         settings = [f"P0F_TEST_SYN={options}", f"P0F_TEST_LOADED={loaded[-1]}"]
         commands[awaited] = [*settings, *programs]
@@ -324,8 +253,6 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
 
 def make_certificate(folder: Path) -> Path:
     """A certificate for localhost that signs itself, and its key, in one file."""
-    import trustme
-
     authority = trustme.CA()
     issued = authority.issue_cert("localhost")
     path = folder / "localhost.pem"
@@ -349,7 +276,7 @@ def cases(servers: list[Server]) -> list[Any]:
     return [
         pytest.param(server.name, door, id=f"{server.name}-{door}")
         for server in servers
-        for door in server.doors.split()
+        for door in server.doors
     ]
 
 
@@ -365,7 +292,8 @@ def test_a_connection_is_told_its_own_syn(farm: Farm, name: str, door: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "door"), cases([server for server in BY_ITSELF + PREPARED if server.keeps])
+    ("name", "door"),
+    cases([server for server in BY_ITSELF + PREPARED if "once" not in server.traits]),
 )
 def test_later_requests_of_a_connection_are_told_the_same(farm: Farm, name: str, door: str) -> None:
     place = farm.place(name, door)
@@ -377,11 +305,24 @@ def test_later_requests_of_a_connection_are_told_the_same(farm: Farm, name: str,
         assert request(sock) == first
 
 
+@pytest.mark.parametrize(
+    "name", ["gunicorn gthread, TLS", "hypercorn asyncio", "uvicorn uvloop, TLS"]
+)
+@pytest.mark.parametrize("system", ["Linux", "Windows"])
+def test_a_user_agent_that_lies_is_seen(farm: Farm, name: str, system: str) -> None:
+    said = {"Linux": "X11; Linux x86_64", "Windows": "Windows NT 10.0; Win64; x64"}[system]
+    browser = f"Mozilla/5.0 ({said}) AppleWebKit/537.36 Chrome/142.0.0.0 Safari/537.36"
+    sock, _ = farm.place(name, "tls").connect(mss=1460)  # as over Ethernet
+    with sock:
+        claim = request(sock, {"User-Agent": browser})["claim"]
+    verdict = "agree" if system == "Linux" else "mismatch"
+    assert (claim["claimed"], claim["seen"], claim["verdict"]) == (system, "Linux", verdict)
+
+
 @pytest.mark.parametrize("name", ["hypercorn asyncio", "hypercorn trio"])
 def test_http_2_requests_of_a_connection_are_told_its_syn(farm: Farm, name: str) -> None:
-    httpx = pytest.importorskip("httpx")
-    pytest.importorskip("h2")
     place = farm.place(name, "tls")
+    assert place.tls is not None
     with httpx.Client(http2=True, verify=place.tls) as client:
         first, second = (client.get(f"https://localhost:{place.port}/") for _ in range(2))
     assert first.http_version == "HTTP/2"
@@ -390,17 +331,16 @@ def test_http_2_requests_of_a_connection_are_told_its_syn(farm: Farm, name: str)
 
 
 @pytest.mark.parametrize(
-    ("name", "door"), cases([server for server in BY_ITSELF if server.websocket])
+    ("name", "door"), cases([server for server in BY_ITSELF if "websocket" in server.traits])
 )
 def test_a_websocket_is_told_its_connections_syn(farm: Farm, name: str, door: str) -> None:
-    client = pytest.importorskip("websockets.asyncio.client")
     place = farm.place(name, door)
     sock, mss = place.connect(plain=True)
     sock.setblocking(False)
 
     async def receive() -> Any:
         scheme = "ws" if place.tls is None else "wss"
-        async with client.connect(f"{scheme}://localhost/", sock=sock, ssl=place.tls) as websocket:
+        async with connect(f"{scheme}://localhost/", sock=sock, ssl=place.tls) as websocket:
             return json.loads(await websocket.recv())
 
     answer = asyncio.run(receive())

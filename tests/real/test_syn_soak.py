@@ -29,8 +29,8 @@ MOST_GROWTH = 3 * 2**20
 """Bytes after the first quarter of the connections: what is kept goes with a connection."""
 
 SERVERS = {
-    "gunicorn": "gunicorn -k gthread --threads 4 -b 127.0.0.1:{port} tests.real.syn_app:wsgi",
-    "uvicorn": "uvicorn --no-access-log --port {port} tests.real.syn_app:asgi",
+    "gunicorn": "gunicorn -k gthread --threads 4 -b 127.0.0.1:{port} tests.real.app:wsgi",
+    "uvicorn": "uvicorn --no-access-log --port {port} tests.real.app:asgi",
 }
 
 

@@ -21,8 +21,6 @@ import time
 from p0f_middleware import AsyncP0f, P0f, P0fException, _outage
 from p0f_middleware._daemon.protocol import make_query
 
-THREADS, TASKS = 4, 16
-
 
 def address() -> str:
     return f"127.0.{random.randrange(256)}.{random.randrange(1, 255)}"
@@ -38,7 +36,7 @@ def threads(socket_path: str, ends: float) -> None:
             if random.random() < 0.001:
                 client.close()
 
-    workers = [threading.Thread(target=ask) for _ in range(THREADS)]
+    workers = [threading.Thread(target=ask) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -57,11 +55,11 @@ def tasks(socket_path: str, ends: float) -> None:
             await asyncio.sleep(0)
 
     async def main() -> None:
-        asking = [asyncio.ensure_future(ask()) for _ in range(TASKS)]
+        asking = [asyncio.ensure_future(ask()) for _ in range(16)]
         while time.monotonic() < ends:
             await asyncio.sleep(random.random() * 0.1)
-            asking[0].cancel()
-            asking = [*asking[1:], asyncio.ensure_future(ask())]
+            asking.pop(0).cancel()
+            asking.append(asyncio.ensure_future(ask()))
             if random.random() < 0.02:
                 await client.close()
         for task in asking:  # and the loop is closed with queries under way
@@ -73,12 +71,17 @@ def tasks(socket_path: str, ends: float) -> None:
 
 def naive(socket_path: str, ends: float) -> None:
     while time.monotonic() < ends:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
+        with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(0.02)
-            sock.connect(socket_path)
-            while time.monotonic() < ends:
-                sock.sendall(make_query(address()))
-                sock.recv(4096)
+            try:
+                sock.connect(socket_path)
+                while time.monotonic() < ends:
+                    sock.sendall(make_query(address()))
+                    sock.recv(4096)
+            except ConnectionRefusedError:
+                return  # p0f has ended
+            except OSError:
+                continue
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import redis
 import redis.asyncio
 import redis.asyncio.cluster
 import redis.cluster
-import trustme
 
 from p0f_middleware import AsyncSharedSyn, P0fProtocolError, P0fStatus, P0fUnavailable, SharedSyn
 from p0f_middleware.edge.agent import Edge
@@ -126,8 +125,8 @@ def test_a_wrong_password_is_said_without_the_password(store: RealStore) -> None
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> trustme.CA:
-    authority = trustme.CA()
+def authority(tmp_path: Path) -> Any:
+    authority = pytest.importorskip("trustme").CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     certificate = authority.issue_cert("127.0.0.1")
     certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))

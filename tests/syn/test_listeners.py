@@ -112,12 +112,6 @@ def test_the_thread_waits_for_more_listeners(searches: list[int], threads: list[
     assert searches == [2]
 
 
-def test_the_thread_gives_up(searches: list[int], threads: list[Thread]) -> None:
-    listeners.search()
-    threads[0].join(20)
-    assert not threads[0].is_alive()
-
-
 def test_a_process_has_one_thread_at_a_time(searches: list[int], threads: list[Thread]) -> None:
     listeners.search()
     listeners.search()

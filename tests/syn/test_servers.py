@@ -233,15 +233,6 @@ def test_requests_of_one_connection_have_its_object_in_common(sock: socket.socke
     assert asgi_object(first.receive, nothing) is asgi_object(second.receive, None) is transport
 
 
-@pytest.mark.parametrize("server", ["Hypercorn", "Hypercorn on trio"])
-def test_hypercorns_object_is_its_server_of_the_connection(
-    server: str, sock: socket.socket
-) -> None:
-    receive, send = ASGI_SERVERS[server](sock)
-    connection: Any = asgi_object(receive, send)
-    assert connection.protocol_send
-
-
 def test_over_http_3_hypercorn_has_no_object_of_the_connection(sock: socket.socket) -> None:
     server = like("hypercorn", protocol_send=call)
     protocol = like("hypercorn", send=server.protocol_send, stream_send=call)
@@ -249,13 +240,6 @@ def test_over_http_3_hypercorn_has_no_object_of_the_connection(sock: socket.sock
     assert asgi_object(nothing, stream.app_send) is None
     with pytest.raises(NoConnection):
         asgi_socket({}, nothing, stream.app_send)
-
-
-@pytest.mark.parametrize(
-    "receive", [nothing, None, like("uvicorn", receive=call).receive], ids=["def", "none", "other"]
-)
-def test_where_no_server_is_in_reach_there_is_no_object(receive: Any) -> None:
-    assert asgi_object(receive, nothing) is None
 
 
 def in_functions(receive: Any, send: Any) -> Pair:

@@ -114,10 +114,6 @@ def test_a_descriptor_used_again_is_another_connection(syn: Syn, listener: socke
     assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
 
 
-def test_two_sources_in_a_process_may_ask_about_one_connection(visitor: FakeVisitor) -> None:
-    assert [ask(Syn(arm=False), visitor).status for _ in range(2)] == [P0fStatus.OK] * 2
-
-
 def test_a_later_request_needs_no_socket(syn: Syn, visitor: FakeVisitor) -> None:
     first = ask(syn, visitor)
     assert ask(syn, replace(visitor, find_socket=no_connection)) is first
@@ -428,10 +424,6 @@ def test_the_kernels_own_peer_tells_that_it_is_the_proxy(
     assert ask(with_header, replace(replaced, port=port)).status is P0fStatus.OK
 
 
-def test_p0fs_text_is_taken_from_it_too(with_header: Syn, replaced: FakeVisitor) -> None:
-    assert ask(with_header, replace(replaced, headers={HEADER: TEXT})).status is P0fStatus.OK
-
-
 def test_the_syn_has_to_be_that_clients(with_header: Syn, replaced: FakeVisitor) -> None:
     other = replace(replaced, peer_address="127.0.0.3", address="127.0.0.3")
     assert "but the client is 127.0.0.3" in unavailable(ask(with_header, other))
@@ -500,10 +492,6 @@ def test_a_request_whose_listener_kept_no_syns_blocks_no_event_loop(
 def test_a_header_is_the_name_of_one(header: Any) -> None:
     with pytest.raises(ValueError, match="header is the name of an HTTP header"):
         Syn(arm=False, header=header)
-
-
-def test_the_header_is_shown() -> None:
-    assert (Syn(arm=False).header, Syn(arm=False, header=HEADER).header) == (None, HEADER)
 
 
 # In the middlewares

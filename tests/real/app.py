@@ -1,7 +1,8 @@
-"""The application of the Syn tests: answers with what it is told of the client, as JSON.
+"""The application of these tests: `wsgi`, `asgi`, `asgi_inside` say what they are told, as JSON.
 
-P0F_TEST_SYN has the options of its Syn, P0F_TEST_MIDDLEWARE those of its middleware, as JSON;
-P0F_TEST_LOADED the name of a file that is made once it is loaded.
+P0F_TEST_SOURCE is a source as text; without it there is a Syn, with the options in P0F_TEST_SYN.
+P0F_TEST_MIDDLEWARE has the middleware's options, and P0F_TEST_LOADED the name of a file that is
+made once this is loaded.
 """
 
 from __future__ import annotations
@@ -17,27 +18,26 @@ from p0f_middleware import P0fASGIMiddleware, P0fWSGIMiddleware, Syn
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-source = Syn(**json.loads(os.environ.get("P0F_TEST_SYN", "{}")))
+syn = json.loads(os.environ.get("P0F_TEST_SYN", "{}"))
+source: Any = os.environ.get("P0F_TEST_SOURCE") or Syn(**syn)
 options: dict[str, Any] = json.loads(os.environ.get("P0F_TEST_MIDDLEWARE", "{}"))
 
 
 def outcome(told: Any) -> bytes:
-    info = told["p0f.info"]
-    return json.dumps(
-        {
-            "pid": os.getpid(),
-            "info": info and info.as_dict(),
-            "status": told["p0f.status"],
-            "reason": told["p0f.reason"],
-        }
-    ).encode()
+    info, claim = told["p0f.info"], told["p0f.claim"]
+    answer = {
+        "pid": os.getpid(),
+        "info": info and info.as_dict(),
+        "claim": claim and claim.as_dict(),
+        "status": told["p0f.status"],
+        "reason": told["p0f.reason"],
+    }
+    return json.dumps(answer).encode()
 
 
 def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     body = outcome(environ)
-    start_response(
-        "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    )
+    start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 
 
