@@ -13,13 +13,16 @@ import pytest
 from django.test import RequestFactory, override_settings
 from prometheus_client import REGISTRY
 
-from p0f_middleware import P0fInfo, P0fWSGIMiddleware
+from p0f_middleware import P0fInfo, P0fWSGIMiddleware, check_claim
 from p0f_middleware.django import P0fMiddleware
 
 from . import test_django  # noqa: F401  (it configures Django)
 
 PAGE = (Path(__file__).parents[1] / "docs" / "claims.md").read_text()
-WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:135.0) Gecko/20100101 Firefox/135.0"
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/134.0.0.0 Safari/537.36"
+)
 LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:135.0) Gecko/20100101 Firefox/135.0"
 
 
@@ -65,6 +68,7 @@ def test_the_log_line_is_json_with_the_verdict(caplog: pytest.LogCaptureFixture)
         "claimed": "Windows",
         "seen": "Linux",
         "platform": None,
+        "relay_possible": True,
     }
 
 
@@ -80,26 +84,40 @@ def test_the_log_line_does_without_a_fingerprint(caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("user_agent", "session", "answer"),
+    ("user_agent", "secure", "session", "answer"),
     [
-        (LINUX, {}, (200, None)),
-        (WINDOWS, {}, (302, "/second-factor/?next=%2Ftransfer")),
-        (WINDOWS, {"second_factor": True}, (200, None)),
-        ("curl/8.5.0", {}, (200, None)),
+        (LINUX, True, {}, (200, None)),
+        (WINDOWS, True, {}, (302, "/second-factor/?next=%2Ftransfer")),
+        (WINDOWS, False, {}, (200, None)),
+        (WINDOWS, True, {"second_factor": True}, (200, None)),
+        ("curl/8.5.0", True, {}, (200, None)),
     ],
-    ids=["agrees", "lies", "lies but has proved who it is", "claims nothing"],
+    ids=["agrees", "lies", "may have a VPN", "lies but has proved who it is", "claims nothing"],
 )
 def test_the_view_asks_liars_for_more_proof(
-    user_agent: str, session: dict[str, Any], answer: tuple[int, str | None]
+    user_agent: str, secure: bool, session: dict[str, Any], answer: tuple[int, str | None]
 ) -> None:
     transfer = recipe("A Django view that asks for more proof")["transfer"]
-    request = RequestFactory(HTTP_USER_AGENT=user_agent).get("/transfer")
+    request = RequestFactory(HTTP_USER_AGENT=user_agent).get("/transfer", secure=secure)
     request.session = session
 
     with override_settings(P0F={"SOURCE": OnLinux()}):
         response = P0fMiddleware(transfer)(request)
 
     assert (response.status_code, response.headers.get("Location")) == answer
+
+
+def test_a_score_has_more_points_where_no_relay_is_possible() -> None:
+    points = recipe("A score")["points"]
+    linux = OnLinux().lookup("")
+    claims = [
+        check_claim(linux, LINUX),
+        check_claim(linux, WINDOWS),
+        check_claim(linux, WINDOWS, scheme="https"),
+        check_claim(None, WINDOWS, '"Linux"'),
+    ]
+
+    assert [points(claim) for claim in claims] == [0, 15, 60, 60]
 
 
 def test_verdicts_are_counted() -> None:
@@ -110,6 +128,7 @@ def test_verdicts_are_counted() -> None:
         app(environ(user_agent), lambda *_: lambda _: None)
 
     def count(verdict: str) -> float | None:
-        return REGISTRY.get_sample_value("p0f_claims_total", {"verdict": verdict})
+        labels = {"verdict": verdict, "relay_possible": str(verdict == "mismatch")}
+        return REGISTRY.get_sample_value("p0f_claims_total", labels)
 
     assert (count("mismatch"), count("agree"), count("unsure")) == (2, 1, None)

@@ -12,9 +12,9 @@
 ; bytes, 45 of 1440), so the multiples are listed. The hop limit of a host is the router's advice, not the system's.
 ;
 ; ";; seen" below a signature says how often SYNs that match it exactly came with a User-Agent of each family, in the
-; collection of tests/syn/vectors/shapes.tsv, where each variant of a SYN counts once. It is agreement with the
+; collection of tests/fingerprint/vectors/shapes.tsv, where each variant of a SYN counts once. It is agreement with the
 ; User-Agent, and not the odds that the sender runs that system. Write it again with
-;   python -m tests.syn.score --count-evidence
+;   python -m tests.fingerprint.score --count-evidence
 ;
 ; The system a label names is the sender's of the SYN. Behind a proxy or a VPN that ends TCP connections, that is not the
 ; user's. Such senders are called "Proxy or VPN": their User-Agents are as mixed as those of the whole collection.
@@ -751,6 +751,12 @@ sig   = 6:64:0:*:65535,*:mss,sok,ts,nop,ws,?34,nop,nop:flow:*
 
 ; --- Linux or Android ---
 
+; documented: Google's machines, which fetch pages for its users and are the exits of some of its products; before
+; Android's window with a TTL of 128, which this is but for the id. Over IPv6 nothing tells the two apart.
+
+label = s:other:Proxy or VPN:Google
+sig   = 4:128:0:*:65535,8:mss,sok,ts,nop,ws:df:0
+
 ; collected: Android's window with an initial TTL of 255 or 128, which mobile networks and cloud hosts write, and
 ; with its timestamps taken out and padded: up to half of the senders say that they are a Linux.
 
@@ -1076,6 +1082,16 @@ sig   = 6:64:0:*:mss*7,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*122,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*122,*:mss,sok,ts,nop,ws:flow:0
 
+; documented: Linux on Amazon EC2 sends its SYN with a TTL of 255 or 127, on Ethernet and on jumbo Ethernet. The hop
+; limit over IPv6 is the router's advice, so these have no twin.
+
+label = s:unix:Linux:cloud host
+sig   = 4:255:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=2
+sig   = 4:127:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0
+sig   = 4:255:0:8961:mss*7,7:mss,sok,ts,nop,ws:df,id+:0
+sig   = 4:127:0:8961:mss*7,7:mss,sok,ts,nop,ws:df,id+:0
+
 ; observed on Linux 6.18: the loopback interface, MSS 65495 (IPv4) and 65476 (IPv6).
 
 label = s:unix:Linux:4.20 or newer (loopback)
@@ -1280,12 +1296,16 @@ sig   = 6:64:0:*:*,*:nop,ws,nop,nop,ts,nop,nop,sok,mss:flow:0
 label = s:other:Embedded device:lwIP
 sig   = 4:255:0:536:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:255:0:536:mss*4,0:mss::0
+sig   = 4:255:0:1436:mss*4,0:mss,nop,nop,sok::0
+sig   = 4:255:0:1436:mss*4,0:mss::0
 sig   = 4:255:0:1440:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:255:0:1440:mss*4,0:mss::0
 sig   = 4:255:0:1460:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:255:0:1460:mss*4,0:mss::0
 sig   = 4:64:0:536:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:64:0:536:mss*4,0:mss::0
+sig   = 4:64:0:1436:mss*4,0:mss,nop,nop,sok::0
+sig   = 4:64:0:1436:mss*4,0:mss::0
 sig   = 4:64:0:1440:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:64:0:1440:mss*4,0:mss::0
 sig   = 4:64:0:1460:mss*4,0:mss,nop,nop,sok::0
@@ -1574,7 +1594,7 @@ sig   = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0
-;; seen Windows=0 Apple=0 Linux=3
+;; seen Windows=0 Apple=0 Linux=1
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df:0
 ;; seen Windows=0 Apple=0 Linux=5
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df,id+,ecn:0
