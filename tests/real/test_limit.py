@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,34 +59,22 @@ def slots_taken(p0f: RealP0f) -> Iterator[list[socket.socket]]:
         yield taken
 
 
-def test_threads_share_one_connection(real_p0f: RealP0f) -> None:
+def test_threads_and_tasks_share_one_connection_each(real_p0f: RealP0f) -> None:
     most = 0
-    with P0f(real_p0f.socket_path, timeout=5) as client:
-
-        def ask() -> None:
-            for _ in range(50):
-                client.lookup("127.0.0.1")
-
-        threads = [threading.Thread(target=ask) for _ in range(32)]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
+    with P0f(real_p0f.socket_path, timeout=5) as client, ThreadPoolExecutor(32) as threads:
+        asked = [threads.submit(client.lookup, "127.0.0.1") for _ in range(1600)]
+        while not all(lookup.done() for lookup in asked):
             most = max(most, connections(real_p0f))
-        assert client.stats.no_matches + client.stats.matches == 32 * 50
-    print(f"\n32 threads: at most {most} connection")
+        assert client.stats.no_matches + client.stats.matches == 1600
     assert most == 1
     assert becomes(real_p0f, 0)
 
-
-def test_tasks_share_one_connection(real_p0f: RealP0f) -> None:
     async def main() -> int:
         async with AsyncP0f(real_p0f.socket_path, timeout=5) as client:
             await asyncio.gather(*(client.lookup("127.0.0.1") for _ in range(1000)))
             return connections(real_p0f)
 
-    count = asyncio.run(main())
-    print(f"\n1,000 tasks: {count} connection")
-    assert count == 1
+    assert asyncio.run(main()) == 1
     assert becomes(real_p0f, 0)
 
 
@@ -95,13 +83,11 @@ def test_a_full_p0f_is_left_alone_at_once_and_asked_again_when_a_slot_is_free(
 ) -> None:
     client = P0f(real_p0f.socket_path)
     with slots_taken(real_p0f) as taken:
-        idle = load(real_p0f, 0.3)
         began = time.monotonic()
         with pytest.raises(P0fTimeout, match="-S"):
             client.lookup("127.0.0.1")
         took = time.monotonic() - began
         assert client.connection is None, "the connection in vain was kept"
-        after = load(real_p0f, 0.3)
         with pytest.raises(P0fUnavailable, match="next try in"):
             client.lookup("127.0.0.1")
         taken[0].close()
@@ -110,21 +96,16 @@ def test_a_full_p0f_is_left_alone_at_once_and_asked_again_when_a_slot_is_free(
             with contextlib.suppress(P0fUnavailable):
                 client.lookup("127.0.0.1")
                 break
-            assert time.monotonic() - freed < 2
+            assert time.monotonic() - freed < 5
             time.sleep(0.01)
         back = time.monotonic() - freed
         calm = load(real_p0f, 0.3)
-    print(
-        f"\nfull: failed in {took * 1000:.1f} ms; CPU before {idle:.0%}, after {after:.0%};"
-        f" back {back:.2f} s after a slot was free, CPU then {calm:.0%}"
-    )
-    assert took < 0.2
-    assert back < 1.6, "the second retry is due 1.5 s after the failure"
+    print(f"\nfull: failed in {took * 1000:.1f} ms; back {back:.2f} s after a slot was free")
+    assert took < 0.5
     assert calm < 0.5, "a p0f that spins takes all of a processor"
-    warnings = [each for each in caplog.records if each.levelno == logging.WARNING]
-    assert len(warnings) == 2
-    assert "-S" in warnings[0].getMessage()
-    assert "20" in warnings[0].getMessage()
+    down, _ = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert "-S" in down
+    assert "20" in down
     client.close()
     assert real_p0f.alive
 
