@@ -5,7 +5,7 @@ verdict came, as JSON. The machines are sockets of this process: what differs be
 Linux and of Windows (without scaling) is set before each connects, by sysctl for the namespace and
 by socket options. p0f tells them apart by their SYNs as it would tell machines behind a NAT.
 
-The User-Agents are honest in the rounds called "honest", and of the other system in "lying".
+The User-Agents are honest in the rounds called "honest"; in "lying", Linux says Windows.
 """
 
 from __future__ import annotations
@@ -131,12 +131,12 @@ def honest(port: int, network: int, draw: random.Random) -> Counter[str]:
 
 
 def lying(port: int, network: int) -> Counter[str]:
-    """Verdicts on machines that have an address of their own and another system's User-Agent."""
+    """Verdicts on Linux machines that have an address of their own and say Windows. (The other way
+    round nobody is called a liar: Windows without scaling may be a Linux, as it is here.)"""
     tally: Counter[str] = Counter()
-    pairs = ((5, LINUX, WINDOWS), (6, WINDOWS, LINUX))
-    for (third, stack, other), number in itertools.product(pairs, range(1, ADDRESSES + 1)):
-        liar = connect(stack, f"127.{network}.{third}.{number}", port)
-        tally[ask(liar, other.user_agent)[0]] += 1
+    for third, number in itertools.product((5, 6), range(1, ADDRESSES + 1)):
+        liar = connect(LINUX, f"127.{network}.{third}.{number}", port)
+        tally[ask(liar, WINDOWS.user_agent)[0]] += 1
         liar.close()
     return tally
 
