@@ -131,39 +131,36 @@ _WORDS: dict[Family | None, str] = {
 _FAMILIES = {
     word.replace(".", " "): family for family, words in _WORDS.items() for word in words.split()
 }
+_OTHER_WORDS = {
+    family: [word for word, other in _FAMILIES.items() if other not in (family, None)]
+    for family in (WINDOWS, APPLE, LINUX)
+}
 _SYSTEMS = re.compile(
     # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
     # (WindowsCE, Android4.0, iPadOS), but for three short ones that begin other words.
     rf"(?<![a-z])(?:{'|'.join(map(re.escape, _FAMILIES))})(?<!ios(?=[a-z]))(?<!cros(?=[a-z]))"
-).findall
-_OTHERS = re.compile(
-    # "Like iPhone"; and Sonos' app says "Linux UPnP" on every system, and names the device behind
-    # it (MDCR, ICRU, WDCR: controllers for the Mac, iOS and Windows).
-    r"like (?:iphone|ipad|android|linux|windows)\b|^linux upnp/[\d.]+ sonos"
-).sub
+)
+_LIKENESS = re.compile(r"like (?:iphone|ipad|android|linux|windows)\b").sub
 
 _SAID_BY_PROGRAMS = (
     # Robots, test drives and monitors say so, or give the address of somebody to ask. "bot" itself
     # is a word of _BOT.
-    "://|www.|mailto:|crawl|spider|slurp|preview|scrap|capture|monitor|check|scan|inspect|survey"
-    "|synthetic|agent|optimiz|favicon|headless|selenium|playwright|puppeteer|lighthouse|ptst/"
-    "|gtmetrix|statuscake|pingdom|observatory|securityheaders|httrack|sitesucker|acunetix|nikto"
-    "|siteimprove|manus-user|appinsights|watchtowr|hotjar|cookiehub|datanyze|readable/|newsai/"
-    "|newsnow/|marketgoo/|turingos"
+    "://|crawl|spider|preview|capture|monitor|check|scan|inspect|synthetic|agent|favicon|headless"
+    "|playwright|lighthouse|ptst/|statuscake|pingdom|observatory|httrack|sitesucker|manus-user"
+    "|appinsights|watchtowr|hotjar|cookiehub|datanyze|readable/|newsai/|newsnow/|marketgoo/"
+    "|turingos|like gecko;|like gecko,"
     # Servers that fetch pages for a browser: the SYN is theirs. Google's say "(via HOST ...)".
     "|(via |opera mini|ucweb|puffin|silk-accelerated"
 )
 _PROGRAMS = _SAID_BY_PROGRAMS.split("|")
-_BOT = re.compile(
-    # Cubot makes phones. Also a host's name, a remark behind WebKit's own, and a bare name at the
-    # end of Chrome's (DareBoost, LinkTiger), where of systems only two have one.
-    r"bot(?:s|(?![a-z]))(?<!cubot)|[a-z0-9]\.(?:com|org|net|io|ai|co|fr|eu)(?![\w.])"
-    r"|like gecko[;,]|chrome/[\d.]+ safari/[\d.]+;? (?!steamdeck|webappmanager)[a-z-]+\Z"
+_BOT = re.compile(r"bot(?:s|(?![a-z]))(?<!cubot)").search  # Cubot makes phones
+_HOST = re.compile(r"\.(?:com|org|io|ai|co|fr|eu)(?![\w.])").search
+_BARE_NAME = re.compile(
+    # What DareBoost or LinkTiger puts behind Chrome's; of systems only two do.
+    r"chrome/[\d.]+ safari/[\d.]+;? (?!steamdeck|webappmanager)[a-z-]+\Z"
 ).search
-
-_WITH_RELAY = re.compile(  # Safari; the others have a VPN
-    r"version/[\d.]+ (?:mobile/\w+ )?safari/[\d.]+$|\b(?:firefox|fxios|edg(?:a|ios)?|opr|opt|opx)/"
-).search
+_SAFARI = re.compile(r"version/[\d.]+ (?:mobile/\w+ )?safari/[\d.]+\Z").search
+_WITH_VPN = "firefox/", "fxios/", " edg/", " edga/", " edgios/", " opr/", " opt/", " opx/"
 
 
 @lru_cache(REMEMBERED)
@@ -176,12 +173,13 @@ def _read(header: str | bytes) -> UserAgent:
     for word in _PROGRAMS:  # faster than one expression of them all
         if word in words:
             return NO_CLAIM
-    if _BOT(words):
+    if _HOST(words) or _BARE_NAME(words) or ("bot" in words and _BOT(words)):
         return NO_CLAIM
     family = _family(words)
     # Private Relay carries the plain HTTP of what uses Apple's own libraries: not Chrome on a Mac.
     apples = family == APPLE and "chrome/" not in words
-    return UserAgent(family, relays=_WITH_RELAY(words) is not None, http_relays=apples)
+    relays = any(name in words for name in _WITH_VPN) or _SAFARI(words) is not None
+    return UserAgent(family, relays, http_relays=apples)
 
 
 def _family(words: str) -> Family | None:
@@ -190,10 +188,16 @@ def _family(words: str) -> Family | None:
         return WINDOWS if ".exe" in words else APPLE
     if "windows phone" in words:  # it names all others, too
         return WINDOWS
-    named = [_FAMILIES[word] for word in _SYSTEMS(_OTHERS("", words))]
-    if not named or named[0] is None:
+    if words.startswith("linux upnp/"):  # so does Sonos' app on each system, and names its device
+        words = words[11:]
+    words = _LIKENESS("", words)
+    first = _SYSTEMS.search(words)
+    family = _FAMILIES[first[0]] if first else None
+    if family is None or (family != LINUX and "x11" in words):
         return None
-    families = {family for family in named if family is not None}
-    if len(families) > 1 or ("x11" in words and named[0] != LINUX):
-        return None
-    return named[0]
+    for word in _OTHER_WORDS[family]:  # faster than to find all of them
+        if word in words and any(
+            _FAMILIES[w] not in (family, None) for w in _SYSTEMS.findall(words)
+        ):
+            return None
+    return family
