@@ -131,39 +131,27 @@ _WORDS: dict[Family | None, str] = {
 _FAMILIES = {
     word.replace(".", " "): family for family, words in _WORDS.items() for word in words.split()
 }
-_SYSTEMS = re.compile(
-    # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
-    # (WindowsCE, Android4.0, iPadOS), but for three short ones that begin other words.
-    rf"(?<![a-z])(?:{'|'.join(map(re.escape, _FAMILIES))})(?<!ios(?=[a-z]))(?<!cros(?=[a-z]))"
-).findall
-_OTHERS = re.compile(
-    # "Like iPhone"; and Sonos' app says "Linux UPnP" on every system, and names the device behind
-    # it (MDCR, ICRU, WDCR: controllers for the Mac, iOS and Windows).
-    r"like (?:iphone|ipad|android|linux|windows)\b|^linux upnp/[\d.]+ sonos"
-).sub
-
 _SAID_BY_PROGRAMS = (
-    # Robots, test drives and monitors say so, or give the address of somebody to ask. "bot" itself
-    # is a word of _BOT.
+    # Robots, test drives and monitors say so, give the address of somebody to ask, or put a remark
+    # behind WebKit's own. "bot" itself is a word of _BOT.
     "://|www.|mailto:|crawl|spider|slurp|preview|scrap|capture|monitor|check|scan|inspect|survey"
     "|synthetic|agent|optimiz|favicon|headless|selenium|playwright|puppeteer|lighthouse|ptst/"
     "|gtmetrix|statuscake|pingdom|observatory|securityheaders|httrack|sitesucker|acunetix|nikto"
     "|siteimprove|manus-user|appinsights|watchtowr|hotjar|cookiehub|datanyze|readable/|newsai/"
-    "|newsnow/|marketgoo/|turingos"
+    "|newsnow/|marketgoo/|turingos|validat|uptime|audit|fetch|extract|analy|index|verif|diagnos"
+    "|measur|transcod|-google|google-|nutch|catchpoint|iplabel|like gecko;|like gecko,"
     # Servers that fetch pages for a browser: the SYN is theirs. Google's say "(via HOST ...)".
     "|(via |opera mini|ucweb|puffin|silk-accelerated"
 )
 _PROGRAMS = _SAID_BY_PROGRAMS.split("|")
-_BOT = re.compile(
-    # Cubot makes phones. Also a host's name, a remark behind WebKit's own, and a bare name at the
-    # end of Chrome's (DareBoost, LinkTiger), where of systems only two have one.
-    r"bot(?:s|(?![a-z]))(?<!cubot)|[a-z0-9]\.(?:com|org|net|io|ai|co|fr|eu)(?![\w.])"
-    r"|like gecko[;,]|chrome/[\d.]+ safari/[\d.]+;? (?!steamdeck|webappmanager)[a-z-]+\Z"
+_BOT = re.compile(r"bot(?:s|(?![a-z]))(?<!cubot)").search  # Cubot makes phones
+_HOST = re.compile(r"\.(?<=[a-z0-9]\.)(?:com|org|net|io|ai|co|fr|eu)(?![\w.])").search
+_TAIL = re.compile(
+    # A bare name at the end of Chrome's (DareBoost, LinkTiger), where of systems only two have one.
+    r"chrome/[\d.]+ safari/[\d.]+;? (?!steamdeck|webappmanager)[a-z-]+\Z"
 ).search
-
-_WITH_RELAY = re.compile(  # Safari; the others have a VPN
-    r"version/[\d.]+ (?:mobile/\w+ )?safari/[\d.]+$|\b(?:firefox|fxios|edg(?:a|ios)?|opr|opt|opx)/"
-).search
+_SAFARI = re.compile(r"version/[\d.]+ (?:mobile/\w+ )?safari/[\d.]+\Z").search
+_WITH_VPN = " firefox/", " fxios/", " edg/", " edga/", " edgios/", " opr/", " opt/", " opx/"
 
 
 @lru_cache(REMEMBERED)
@@ -176,12 +164,13 @@ def _read(header: str | bytes) -> UserAgent:
     for word in _PROGRAMS:  # faster than one expression of them all
         if word in words:
             return NO_CLAIM
-    if _BOT(words):
+    if ("bot" in words and _BOT(words)) or _HOST(words) or _TAIL(words):
         return NO_CLAIM
     family = _family(words)
     # Private Relay carries the plain HTTP of what uses Apple's own libraries: not Chrome on a Mac.
     apples = family == APPLE and "chrome/" not in words
-    return UserAgent(family, relays=_WITH_RELAY(words) is not None, http_relays=apples)
+    relays = any(name in words for name in _WITH_VPN) or _SAFARI(words) is not None
+    return UserAgent(family, relays=relays, http_relays=apples)
 
 
 def _family(words: str) -> Family | None:
@@ -190,10 +179,33 @@ def _family(words: str) -> Family | None:
         return WINDOWS if ".exe" in words else APPLE
     if "windows phone" in words:  # it names all others, too
         return WINDOWS
-    named = [_FAMILIES[word] for word in _SYSTEMS(_OTHERS("", words))]
+    if words.startswith("linux upnp/") and "sonos" in words:
+        # Sonos' app says so on every system, and names the device behind it (MDCR, ICRU, WDCR:
+        # controllers for the Mac, iOS and Windows).
+        words = words[11:]
+    places = [(_place(word, words), word) for word in _FAMILIES if word in words]
+    named = [_FAMILIES[word] for place, word in sorted(places) if place >= 0]
     if not named or named[0] is None:
         return None
     families = {family for family in named if family is not None}
     if len(families) > 1 or ("x11" in words and named[0] != LINUX):
         return None
     return named[0]
+
+
+def _place(word: str, words: str) -> int:
+    """Where the word for a system begins in a User-Agent; -1 if it does not name one."""
+    place = words.find(word)
+    while place >= 0:
+        before, behind = words[:place], words[place + len(word) : place + len(word) + 1]
+        # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
+        # (WindowsCE, Android4.0, iPadOS), but for two short ones that begin other words. And
+        # something is like an iPhone that is none; iPhones are like a Mac.
+        if (
+            not "a" <= before[-1:] <= "z"
+            and not (word in ("ios", "cros") and "a" <= behind <= "z")
+            and (word == "mac os" or not before.endswith("like "))
+        ):
+            break
+        place = words.find(word, place + 1)
+    return place

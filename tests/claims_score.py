@@ -3,7 +3,8 @@
 ``python -m tests.claims_score [TABLE] [SIGNATURES]`` prints both for a table of SYN shapes that
 counts the User-Agents each shape came with; what they may be at most and at least (BARS); and how
 many of the User-Agents of public lists are read as their list says, of the lists that are there:
-crawler-user-agents and fake-useragent (packages), and ``--systems FILE``, uap-core's test_os.yaml.
+crawler-user-agents, fake-useragent and device-detector (packages), and ``--systems FILE``,
+uap-core's test_os.yaml.
 
 An alarm is a mismatch between a shape and a User-Agent it did come with, so that the table's own
 lies and proxies count as alarms. A lie is made by giving every SYN of one family the User-Agents of
@@ -153,6 +154,22 @@ def browsers() -> list[tuple[str, str]]:
     return [(entry["useragent"], entry["os"]) for entry in entries]
 
 
+def device_detector() -> list[tuple[str, str]]:
+    """The fixtures of device-detector, which are matomo's, each with its system, a robot's with
+    "robot"; ModuleNotFoundError without the package or PyYAML."""
+    import yaml
+
+    listed = []
+    for path in (files("device_detector") / "tests" / "fixtures" / "upstream").iterdir():
+        # Those with client hints need not say it all in the User-Agent.
+        if path.name.endswith(".yml") and not path.name.startswith("clienthints"):
+            for entry in yaml.load(path.read_text(), Loader=yaml.CSafeLoader):
+                names = [(entry.get("os") or {}).get("name"), entry.get("os_family")]
+                system = next((name for name in names if name and family_of(name)), "another")
+                listed.append((entry["user_agent"], "robot" if path.name == "bots.yml" else system))
+    return listed
+
+
 def uap_core(path: Path) -> list[tuple[str, str]]:
     """The User-Agents of uap-core's tests/test_os.yaml, each with its system."""
     found = re.findall(
@@ -165,13 +182,14 @@ def uap_core(path: Path) -> list[tuple[str, str]]:
 
 _FAMILIES_OF_SYSTEMS = (
     ("Windows", re.compile("Windows")),
-    ("Apple", re.compile("iOS|Mac OS|ATV OS|tvOS|watchOS", re.IGNORECASE)),
+    ("Apple", re.compile("iOS|iPadOS|Mac|ATV OS|tvOS|watchOS", re.IGNORECASE)),
     (
         "Linux",
         re.compile(
-            "Android|Linux|Ubuntu|Debian|Fedora|Chrome ?OS|Tizen|web.?OS|Red Hat|CentOS|Gentoo"
+            "Android|Linux|GNU|Ubuntu|Debian|Fedora|Chrome ?OS|Tizen|web.?OS|Red Hat|CentOS|Gentoo"
             "|Mageia|Mandriva|Puppy|Slackware|SUSE|Arch|Mint|KaiOS|Chromecast|Kindle|MeeGo|Maemo"
-            "|HarmonyOS|Raspbian|Roku|WeTab|LG|Sony|Philips|Sailfish|VectorLinux|GoogleTV|Bada",
+            "|HarmonyOS$|Raspbian|Roku|WeTab|LG|Sony|Philips|Sailfish|VectorLinux|Google ?TV|Bada"
+            "|Firefox OS|SteamOS|Orsay|Vega OS|Whale OS",
             re.IGNORECASE,
         ),
     ),
@@ -212,6 +230,10 @@ def main() -> None:
     except ModuleNotFoundError:
         print("crawler-user-agents is not installed")
     print("fake-useragent:", dict(read_as_listed(browsers())))
+    try:
+        print("device-detector:", dict(read_as_listed(device_detector())))
+    except ModuleNotFoundError:
+        print("device-detector or PyYAML is not installed")
     if given.systems:
         print(f"{given.systems.name}:", dict(read_as_listed(uap_core(given.systems))))
 

@@ -21,6 +21,7 @@ from .claims_score import (
     SURE,
     Tallies,
     browsers,
+    device_detector,
     honest,
     lies,
     percent,
@@ -76,6 +77,15 @@ def test_every_browser_of_a_public_list_is_read_right() -> None:
     kinds = read_as_listed(browsers())
 
     assert kinds["right"] == sum(kinds.values()) > 5000
+
+
+def test_hardly_a_user_agent_of_another_public_list_claims_what_it_is_not() -> None:
+    pytest.importorskip("device_detector")
+    pytest.importorskip("yaml")
+    kinds = read_as_listed(device_detector())
+
+    assert kinds["right"] >= 0.98 * sum(kinds.values()) > 30000
+    assert kinds["wrong"] <= 0.0015 * sum(kinds.values())
 
 
 @pytest.mark.parametrize("kind", KINDS)
