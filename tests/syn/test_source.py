@@ -97,8 +97,10 @@ def test_a_visitor_gets_what_its_syn_tells(syn: Syn, visitor: FakeVisitor) -> No
 # One connection, many requests
 
 
-def test_later_requests_of_a_connection_get_the_same(syn: Syn, visitor: FakeVisitor) -> None:
-    assert ask(syn, visitor) is ask(syn, visitor)
+def test_later_requests_get_the_same_and_need_no_socket(syn: Syn, visitor: FakeVisitor) -> None:
+    first = ask(syn, visitor)
+    assert ask(syn, visitor) is first
+    assert ask(syn, replace(visitor, find_socket=no_connection)) is first
 
 
 def test_a_descriptor_used_again_is_another_connection(syn: Syn, listener: socket.socket) -> None:
@@ -112,11 +114,6 @@ def test_a_descriptor_used_again_is_another_connection(syn: Syn, listener: socke
     (first, *_), (second, *statuses) = seen
     assert first == second
     assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
-
-
-def test_a_later_request_needs_no_socket(syn: Syn, visitor: FakeVisitor) -> None:
-    first = ask(syn, visitor)
-    assert ask(syn, replace(visitor, find_socket=no_connection)) is first
 
 
 def test_a_syn_goes_with_the_servers_object(syn: Syn, listener: socket.socket) -> None:
@@ -168,29 +165,15 @@ def test_requests_of_one_connection_in_two_threads_both_get_the_syn(
             assert [outcome.result().status for outcome in outcomes] == [P0fStatus.OK] * 2
 
 
-def test_a_lock_whose_owner_is_gone_is_replaced(
-    syn: Syn, visitor: FakeVisitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(source, "_lock", lost := threading.Lock())
-    lost.acquire()
-    assert ask(syn, visitor).status is P0fStatus.OK
-    assert source._lock is not lost
-
-
 # Whose SYN it is
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"peer_address": "203.0.113.7"},
-        {"peer_address": "127.0.0.2"},
-        {"peer_address": "::1"},
-        {"peer_address": "not an address"},
-        {"peer_port": 1},
-        {"peer_port": 0},
-        {"peer_address": "203.0.113.7", "peer_port": 0},
-        {"peer_address": "203.0.113.7", "peer_port": None},
+        *({"peer_address": other} for other in ("203.0.113.7", "127.0.0.2", "::1", "no address")),
+        *({"peer_port": other} for other in (0, 1)),
+        *({"peer_address": "203.0.113.7", "peer_port": other} for other in (0, None)),
     ],
     ids=str,
 )
@@ -209,11 +192,8 @@ def test_a_server_that_reports_another_peer_gets_no_fingerprint(
 
 def test_of_a_server_that_gives_no_port_the_address_counts(syn: Syn, visitor: FakeVisitor) -> None:
     assert ask(syn, replace(visitor, peer_port=None)).status is P0fStatus.OK
-
-
-def test_a_visitor_without_address_has_no_fingerprint(syn: Syn, visitor: FakeVisitor) -> None:
-    outcome = ask(syn, replace(visitor, peer_address=None, address=None))
-    assert outcome == (None, P0fStatus.NO_ADDRESS, "the request has no client address")
+    nobody = ask(syn, replace(visitor, peer_address=None, address=None))
+    assert nobody == (None, P0fStatus.NO_ADDRESS, "the request has no client address")
 
 
 # No SYN
@@ -248,20 +228,16 @@ def test_a_request_has_the_listener_found_that_no_search_found(
         assert ask(syn, visitor_by(second)).status is P0fStatus.OK
 
 
-def test_a_syn_that_something_else_has_read_is_gone(syn: Syn, accepted: socket.socket) -> None:
+def test_a_connection_whose_syn_cannot_be_read_has_none(
+    syn: Syn, accepted: socket.socket, visitor: FakeVisitor
+) -> None:
     read_saved_syn(accepted)
-    assert unavailable(ask(syn, visitor_by(accepted))).startswith("the kernel kept no SYN")
-
-
-def test_a_unix_socket_has_no_syn(syn: Syn) -> None:
+    assert unavailable(ask(syn, visitor)).startswith("the kernel kept no SYN")
     one, other = socket.socketpair()
     with one, other:
-        visitor = FakeVisitor("192.0.2.1", find_socket=lambda: one)
-        assert "cannot be read: Operation not supported" in unavailable(ask(syn, visitor))
-
-
-def test_a_closed_connection_has_no_syn(syn: Syn, visitor: FakeVisitor) -> None:
-    visitor.socket().close()
+        unix = FakeVisitor("192.0.2.1", find_socket=lambda: one)
+        assert "cannot be read: Operation not supported" in unavailable(ask(syn, unix))
+    accepted.close()
     assert "cannot be read: Bad file descriptor" in unavailable(ask(syn, visitor))
 
 
@@ -273,16 +249,13 @@ def test_http_3_has_no_syn(with_header: Syn, visitor: FakeVisitor, behind_proxy:
     )
 
 
-def test_a_server_that_hides_its_socket_is_the_reason(syn: Syn) -> None:
-    reason = unavailable(ask(syn, FakeVisitor("192.0.2.1", 1)))
-    assert reason == "the server does not expose the request's socket"
-
-
-def test_each_reason_is_logged_once(syn: Syn, caplog: pytest.LogCaptureFixture) -> None:
-    for _ in range(3):
-        ask(syn, FakeVisitor("192.0.2.1", 1))
+def test_a_server_that_hides_its_socket_is_the_reason_and_logged_once(
+    syn: Syn, caplog: pytest.LogCaptureFixture
+) -> None:
+    hidden = "the server does not expose the request's socket"
+    assert [unavailable(ask(syn, FakeVisitor("192.0.2.1", 1))) for _ in range(3)] == [hidden] * 3
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "does not expose the request's socket" in caplog.text
+    assert hidden in caplog.text
 
 
 # Behind a trusted proxy
@@ -347,36 +320,31 @@ def test_a_clients_port_has_to_be_the_syns(
     assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
 
 
-def test_a_syn_of_somebody_else_than_the_client_is_not_told(
-    with_header: Syn, proxied: FakeVisitor
-) -> None:
-    assert unavailable(ask(with_header, replace(proxied, address="127.0.0.3"))) == (
-        f"the SYN in {HEADER} is from 127.0.0.2, but the client is 127.0.0.3"
-    )
-
-
+@pytest.mark.parametrize(
+    ("address", "trusted", "reason"),
+    [
+        ("127.0.0.3", ["127.0.0.1"], "is from 127.0.0.2, but the client is 127.0.0.3"),
+        (None, ["127.0.0.1"], None),
+        (None, ["127.0.0.1", "127.0.0.2"], "is from 127.0.0.2, but that is a trusted proxy too"),
+        ("127.0.0.2", ["127.0.0.1", "127.0.0.2"], None),
+    ],
+    ids=["somebody else", "no header names the client", "proxy before proxy", "trusted network"],
+)
 @pytest.mark.parametrize("peer", ["127.0.0.1", None], ids=["TCP", "Unix socket"])
-def test_where_no_header_names_the_client_the_syn_does(
-    with_header: Syn, proxied: FakeVisitor, peer: str | None
+def test_whose_syn_a_trusted_proxy_sends(
+    with_header: Syn,
+    proxied: FakeVisitor,
+    peer: str | None,
+    address: str | None,
+    trusted: list[str],
+    reason: str | None,
 ) -> None:
-    alone = replace(proxied, peer_address=peer, address=None)
-    assert ask(with_header, alone).status is P0fStatus.OK
-
-
-def test_the_syn_of_a_proxy_before_the_proxy_is_not_told(
-    with_header: Syn, proxied: FakeVisitor
-) -> None:
-    alone = replace(proxied, address=None, trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
-    assert unavailable(ask(with_header, alone)) == (
-        f"the SYN in {HEADER} is from 127.0.0.2, but that is a trusted proxy too"
-    )
-
-
-def test_a_client_inside_of_a_trusted_network_is_told_its_syn(
-    with_header: Syn, proxied: FakeVisitor
-) -> None:
-    inside = replace(proxied, trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
-    assert ask(with_header, inside).status is P0fStatus.OK
+    asked = replace(proxied, peer_address=peer, address=address, trusted=frozenset(trusted))
+    outcome = ask(with_header, asked)
+    if reason is None:
+        assert outcome.status is P0fStatus.OK
+    else:
+        assert unavailable(outcome) == f"the SYN in {HEADER} {reason}"
 
 
 @pytest.mark.parametrize("headers", [{}, {HEADER: ""}, {HEADER: " "}, {HEADER: "-"}], ids=str)
@@ -412,28 +380,20 @@ HEADER_SYN = Syn(arm=False, header=HEADER)
 
 @pytest.fixture
 def replaced(proxied: FakeVisitor) -> FakeVisitor:
-    return replace(
-        proxied, behind_proxy=False, peer_address="127.0.0.2", peer_port=0, address="127.0.0.2"
-    )
+    return replace(proxied, behind_proxy=False, peer_address="127.0.0.2", peer_port=0)
 
 
-@pytest.mark.parametrize("port", [None, 0, 12345])
-def test_the_kernels_own_peer_tells_that_it_is_the_proxy(
-    with_header: Syn, replaced: FakeVisitor, port: int | None
-) -> None:
-    assert ask(with_header, replace(replaced, port=port)).status is P0fStatus.OK
-
-
-def test_the_syn_has_to_be_that_clients(with_header: Syn, replaced: FakeVisitor) -> None:
-    other = replace(replaced, peer_address="127.0.0.3", address="127.0.0.3")
-    assert "but the client is 127.0.0.3" in unavailable(ask(with_header, other))
-
-
-def test_without_an_address_of_the_client_there_is_none(
+def test_the_kernels_own_peer_tells_that_it_is_the_proxy_and_the_syn_has_to_be_the_clients(
     with_header: Syn, replaced: FakeVisitor
 ) -> None:
+    for port in (None, 0, 12345):
+        assert ask(with_header, replace(replaced, port=port)).status is P0fStatus.OK
+    other = replace(replaced, peer_address="127.0.0.3", address="127.0.0.3")
+    assert "but the client is 127.0.0.3" in unavailable(ask(with_header, other))
     nobody = replace(replaced, peer_address=None, address=None, headers={HEADER: TEXT})
     assert ask(with_header, nobody).status is P0fStatus.NO_ADDRESS
+    stranger = replace(replaced, trusted=frozenset({"192.0.2.1"}))
+    assert "the server reports 127.0.0.2" in unavailable(ask(with_header, stranger))
 
 
 def test_a_header_of_a_peer_that_is_not_trusted_is_not_read(
@@ -442,13 +402,6 @@ def test_a_header_of_a_peer_that_is_not_trusted_is_not_read(
     for value in (sent[0], TEXT, "nonsense"):
         outcome = ask(with_header, replace(visitor, headers={HEADER: value}))
         assert outcome == ask(Syn(arm=False), visitor)
-
-
-def test_a_header_does_not_help_a_client_that_the_server_took_from_a_header(
-    with_header: Syn, replaced: FakeVisitor
-) -> None:
-    stranger = replace(replaced, trusted=frozenset({"192.0.2.1"}))
-    assert "the server reports 127.0.0.2" in unavailable(ask(with_header, stranger))
 
 
 # An event loop on which nothing may block
@@ -474,18 +427,7 @@ def test_a_request_blocks_no_event_loop(
     assert run_watched(requests) == [P0fStatus.OK] * 2
 
 
-def test_a_request_whose_listener_kept_no_syns_blocks_no_event_loop(
-    unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(listeners, "search", lambda: None)
-        syn = Syn()
-    with connection(unarmed) as accepted:
-        visitor = visitor_by(accepted)
-        assert run_watched(lambda: ask(syn, visitor)).status is P0fStatus.UNAVAILABLE
-
-
-# Options
+# Options, and the middlewares
 
 
 @pytest.mark.parametrize("header", ["", "X Client", "X-Client-SYN\n", "Überschrift", b"X", 7])
@@ -494,29 +436,20 @@ def test_a_header_is_the_name_of_one(header: Any) -> None:
         Syn(arm=False, header=header)
 
 
-# In the middlewares
-
-
-def environ_by(accepted: socket.socket, **more: object) -> dict[str, Any]:
-    address, port = accepted.getpeername()[:2]
-    environ = {"gunicorn.socket": accepted, "REMOTE_ADDR": address, "REMOTE_PORT": str(port)}
-    return environ | more
-
-
-def test_the_wsgi_middleware_puts_it_into_environ(syn: Syn, accepted: socket.socket) -> None:
-    environ = environ_by(accepted)
-    P0fWSGIMiddleware(lambda *_: [], syn)(environ, lambda *_: lambda _: None)
-    assert environ["p0f.info"].os_name == "Linux"
-    assert (environ["p0f.status"], environ["p0f.reason"]) == ("ok", None)
-
-
-def test_the_wsgi_middleware_tells_the_syn_of_its_trusted_proxy(
-    with_header: Syn, accepted: socket.socket, sent: Sent
+@pytest.mark.parametrize("through_proxy", [True, False])
+def test_the_wsgi_middleware_puts_it_into_environ(
+    accepted: socket.socket, sent: Sent, through_proxy: bool
 ) -> None:
-    environ = environ_by(accepted, HTTP_X_CLIENT_SYN=sent[0], HTTP_X_FORWARDED_FOR="127.0.0.2")
-    app = P0fWSGIMiddleware(lambda *_: [], with_header, trusted_proxies=["127.0.0.1"])
+    address, port = accepted.getpeername()
+    environ = {"gunicorn.socket": accepted, "REMOTE_ADDR": address, "REMOTE_PORT": str(port)}
+    if through_proxy:
+        environ |= {"HTTP_X_CLIENT_SYN": sent[0], "HTTP_X_FORWARDED_FOR": "127.0.0.2"}
+    source = Syn(arm=False, header=HEADER if through_proxy else None)
+    proxies = ["127.0.0.1"] if through_proxy else []
+    app = P0fWSGIMiddleware(lambda *_: [], source, trusted_proxies=proxies)
     app(environ, lambda *_: lambda _: None)
-    assert (environ["p0f.status"], environ["p0f.info"].source) == ("ok", "syn")
+    assert (environ["p0f.status"], environ["p0f.reason"]) == ("ok", None)
+    assert (environ["p0f.info"].source, environ["p0f.info"].os_name) == ("syn", "Linux")
 
 
 @pytest.mark.parametrize("middleware", [P0fWSGIMiddleware, P0fASGIMiddleware])
@@ -540,12 +473,10 @@ def test_nothing_of_it_is_imported_until_it_is_used() -> None:
 # gunicorn's hook
 
 
-def test_when_ready_arms_gunicorns_listeners(unarmed: socket.socket) -> None:
-    when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=unarmed)]))
-    assert keeps_syns(unarmed)
-
-
-def test_when_ready_leaves_unix_sockets_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_when_ready_arms_gunicorns_listeners_but_unix_sockets(
+    unarmed: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
     with socket.socket(socket.AF_UNIX) as unix, caplog.at_level(logging.INFO):
-        when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=unix)]))
+        when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=s) for s in (unix, unarmed)]))
+    assert keeps_syns(unarmed)
     assert "are not kept" in caplog.text
