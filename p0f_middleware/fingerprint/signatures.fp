@@ -14,7 +14,7 @@
 ; ";; seen" below a signature says how often SYNs that match it exactly came with a User-Agent of each family, in the
 ; collection of tests/syn/vectors/shapes.tsv, where each variant of a SYN counts once. It is agreement with the
 ; User-Agent, and not the odds that the sender runs that system. Write it again with
-;   python -m tests.syn.score --count-evidence
+;   python -m tests.fingerprint.score --count-evidence
 ;
 ; The system a label names is the sender's of the SYN. Behind a proxy or a VPN that ends TCP connections, that is not the
 ; user's. Such senders are called "Proxy or VPN": their User-Agents are as mixed as those of the whole collection.

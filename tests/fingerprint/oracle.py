@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tests.needs import find
 
-from .matching import SynMatch
+from .ours import SynMatch
 
 _RAW_IP = 101  # LINKTYPE_RAW: packets begin with the IP header
 _MAX_CAPTURED = 65535

@@ -10,17 +10,14 @@ from pathlib import Path
 
 import pytest
 
-import p0f_middleware
 from p0f_middleware.fingerprint.matcher import Verdict
 from p0f_middleware.fingerprint.packet import read_syn
 from p0f_middleware.fingerprint.signatures import load, parse
 
-from .matching import PacketMatcher
 from .oracle import as_p0f_logs
+from .ours import INSTALLED, MATCHER, PacketMatcher
 from .syns import ACK, CWR, ECE, FIN, RST, SYN, ipv4, ipv6, options, tcp
 
-OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
-INSTALLED = Path("/etc/p0f/p0f.fp")
 VECTORS = [
     line.split("\t")
     for line in (Path(__file__).parent / "vectors" / "syns.tsv").read_text().splitlines()
@@ -28,20 +25,16 @@ VECTORS = [
 ]
 LINUX = options("mss,sok,ts,nop,ws")
 
-matcher = PacketMatcher(load(OURS))
-
 
 def verdict(packet: bytes, signatures: str | None = None) -> Verdict:
     """The verdict on *packet* by our database, or by one [tcp:request] section."""
-    judge = matcher
+    judge = MATCHER
     if signatures is not None:
         text = (
             f"classes = unix,win\n[mtu]\nlabel = Ethernet\nsig = 1500\n[tcp:request]\n{signatures}"
         )
         judge = PacketMatcher(parse(text))
-    found = judge.packet(packet)
-    assert found is not None
-    return found.verdict
+    return judge.verdict(packet)
 
 
 def name(packet: bytes, signatures: str | None = None) -> str | None:
@@ -59,7 +52,7 @@ def expected(columns: list[str]) -> tuple[str | None, ...] | None:
 
 @pytest.mark.parametrize("row", VECTORS, ids=range(len(VECTORS)))
 def test_our_database_gives_the_verdict_p0f_logged(row: list[str]) -> None:
-    assert as_p0f_logs(matcher.packet(bytes.fromhex(row[0]))) == expected(row[1:7])
+    assert as_p0f_logs(MATCHER.packet(bytes.fromhex(row[0]))) == expected(row[1:7])
 
 
 @pytest.mark.skipif(not INSTALLED.exists(), reason="p0f's own signature file is not installed")
@@ -71,7 +64,7 @@ def test_the_installed_database_gives_the_verdicts_p0f_logged() -> None:
 
 def test_the_whole_result_of_one_syn() -> None:
     packet = ipv4(tcp(LINUX, sport=40123), ttl=57, source="192.0.2.7")
-    found = matcher.packet(packet)
+    found = MATCHER.packet(packet)
     assert found is not None
     assert (found.port, found.source) == (40123, b"\xc0\x00\x02\x07")
     assert found.verdict == Verdict(
@@ -255,7 +248,7 @@ def test_the_window_is_told_as_a_multiple_where_it_is_one(
     ids=range(17),
 )
 def test_what_p0f_does_not_fingerprint_gives_none(packet: bytes) -> None:
-    assert matcher.packet(packet) is None
+    assert MATCHER.packet(packet) is None
 
 
 @pytest.mark.parametrize(
@@ -273,7 +266,7 @@ def test_the_worst_options_take_less_than_a_millisecond(option_bytes: bytes) -> 
     packet, spent = ipv4(tcp(option_bytes)), []
     for _ in range(5):
         started = time.thread_time()
-        matcher.packet(packet)
+        MATCHER.packet(packet)
         spent.append(time.thread_time() - started)
     assert min(spent) < 0.001
 

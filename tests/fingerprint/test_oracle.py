@@ -16,22 +16,17 @@ from pathlib import Path
 
 import pytest
 
-import p0f_middleware
 from p0f_middleware.fingerprint.signatures import load, parse
 from tests import own_network
 from tests.needs import find, unavailable
 
 from .corpus import crafted, mutated
-from .matching import PacketMatcher
 from .oracle import as_p0f_logs, load_complaints, observe, real_p0f
-from .shapes import packets as shape_packets
-from .shapes import read_table
+from .ours import INSTALLED, MATCHER, OURS, SHAPES, PacketMatcher
+from .shapes import packets, twin_packets
 from .syns import CWR, ECE, SYN, ipv4, ipv6, options, tcp
 from .test_signatures import REFUSED
-from .twins import twin_packets
 
-OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
-INSTALLED = Path("/etc/p0f/p0f.fp")
 COUNT = int(os.environ.get("SYN_ORACLE_COUNT", "10000"))
 SEED = int(os.environ.get("SYN_ORACLE_SEED", "20240607"))
 
@@ -102,10 +97,9 @@ def test_known_shapes_get_the_verdict_p0f_logs(database: Path) -> None:
 
 
 def test_collected_shapes_and_their_twins_get_the_verdict_p0f_logs(database: Path) -> None:
-    shapes = read_table()
-    packets = [packet for shape in shapes for packet in shape_packets(shape)]
-    packets += [packet for shape in shapes for _, packet in twin_packets(shape)]
-    assert disagreements(packets, database) == []
+    collected = [packet for shape in SHAPES for packet in packets(shape)]
+    twins = [packet for shape in SHAPES for _, packet in twin_packets(shape)]
+    assert disagreements(collected + twins, database) == []
 
 
 def test_mutated_syns_get_the_verdict_p0f_logs(database: Path) -> None:
@@ -125,8 +119,7 @@ def test_fast_open_syn_of_which_only_headers_were_saved_reads_as_with_its_data()
     headers = [packet for packet in kernel_made() if declared_length(packet) > len(packet)]
     assert headers
     whole = [packet + bytes(declared_length(packet) - len(packet)) for packet in headers]
-    matcher = PacketMatcher(load(OURS))
-    assert [as_p0f_logs(matcher.packet(packet)) for packet in headers] == observe(whole, OURS)
+    assert [as_p0f_logs(MATCHER.packet(packet)) for packet in headers] == observe(whole, OURS)
 
 
 def test_every_option_length_of_every_kind_gets_the_verdict_p0f_logs(database: Path) -> None:

@@ -181,7 +181,28 @@ def test_a_malformed_signature_is_named_with_file_and_number(signature: str) -> 
         parse(request(signature), "some.fp")
 
 
-SEEN = request("*:64:0:*:*,0:mss::0") + ";; seen Windows=75 Apple=0 Linux=42\n"
+ANY = "*:64:0:*:*,0:mss::0"
+SEEN = request(ANY) + ";; seen Windows=75 Apple=0 Linux=42\n"
+
+
+@pytest.mark.parametrize("count", ["", "-1", "\u0663", "9" * 5000, None])
+def test_another_comment_below_a_signature_is_no_evidence(count: str | None) -> None:
+    comment = ";; seen" if count is None else f";; seen Windows={count}"
+    assert parse(f"{request(ANY)}{comment}\n").requests[0].seen is None
+    assert parse(f"{request(ANY)}; seen Windows=1\n").requests[0].seen is None
+
+
+@pytest.mark.parametrize(
+    "between", ["label = s:unix:Other:\n", "[mtu]\nlabel = Link\n[tcp:request]\n"]
+)
+def test_evidence_belongs_to_the_signature_of_its_own_label(between: str) -> None:
+    assert parse(f"{request(ANY)}{between};; seen Windows=1\n").requests[0].seen is None
+
+
+def test_evidence_in_another_section_is_a_comment() -> None:
+    text = ";; seen A=1\n[mtu]\n;; seen A=1\n" + SEEN + "[tcp:response]\n;; seen B=1\n"
+    (signature,) = parse("classes = unix\n" + text.replace("classes = unix\n", "")).requests
+    assert signature.seen == (("Windows", 75), ("Apple", 0), ("Linux", 42))
 
 
 @pytest.mark.parametrize(
