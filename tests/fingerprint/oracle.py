@@ -104,15 +104,8 @@ def load_complaints(database: str | Path) -> str:
             command, capture_output=True, text=True, errors="replace", timeout=60, check=False
         )
     lines = (done.stdout + done.stderr).splitlines()
-    usual = (
-        "---",
-        "[+] Closed",
-        "[+] Loaded",
-        "[+] Will read",
-        "[+] Default",
-        "[+] Processing",
-        "All done",
-    )
+    progress = ("Closed", "Loaded", "Will read", "Default", "Processing")
+    usual = ("---", "All done", *(f"[+] {word}" for word in progress))
     return "\n".join(line for line in lines if line.strip() and not line.startswith(usual))
 
 

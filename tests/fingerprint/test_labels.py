@@ -85,19 +85,15 @@ def test_a_system_whose_syn_is_changed_on_the_way_is_hardly_ever_called_another(
 @pytest.mark.parametrize(
     ("ttl", "window_scale", "layout", "quirks"),
     [
-        (64, "65535,12", FREEBSD, "df"),
-        (64, "65535,5", FREEBSD, "df,id+"),
-        (64, "mss*46,8", FREEBSD, "df,id+"),
-        (255, "65535,9", FREEBSD, "df,id+"),
-        (255, "mss*3,2", APPLE_CUT, "df,id+"),
-        (64, "mss*16,5", APPLE_CUT, "df,id+"),
+        *((64, scaled, FREEBSD, "df,id+") for scaled in ("65535,5", "mss*46,8")),
+        *((64, "65535,12", FREEBSD, "df"), (255, "65535,9", FREEBSD, "df,id+")),
+        *((255, "mss*3,2", APPLE_CUT, "df,id+"), (64, "mss*16,5", APPLE_CUT, "df,id+")),
+        *((64, "mss*20,7", NO_TIMESTAMPS, "df,id+"), (64, "65535,9", NO_TIMESTAMPS, "df,id+,ecn")),
         (255, "65535,0", "mss", "df,id+"),
-        (64, "mss*20,7", NO_TIMESTAMPS, "df,id+"),
-        (64, "65535,9", NO_TIMESTAMPS, "df,id+,ecn"),
-        (64, "mss*29,6", LINUX, "df,id+"),
-        (64, "mss*44,5", LINUX, "df,id+"),
-        (64, "mss*20,6", LINUX, "df,id+"),
-        (64, "65535,13", LINUX, "df,id+"),
+        *(
+            (64, scaled, LINUX, "df,id+")
+            for scaled in ("mss*29,6", "mss*44,5", "mss*20,6", "65535,13")
+        ),
     ],
 )
 def test_a_shape_of_every_system_is_called_a_relay(
@@ -174,8 +170,7 @@ def test_over_ipv6_windows_without_scaling_is_no_proxy(flow: bool) -> None:
 @pytest.mark.parametrize(
     "syn",
     [
-        "4:255+0:0:536:mss*4,0:mss,nop,nop,sok::0",
-        "4:255+0:0:1460:2048,0:mss,nop,nop,sok::0",
+        *(f"4:255+0:0:{window},0:{NO_SCALE}::0" for window in ("536:mss*4", "1460:2048")),
         "4:64+0:0:1440:mss*4,0:mss::0",
         "4:64+0:0:1460:32768,0:mss,nop,nop,sok:df,id+:0",
         "4:64+0:0:1460:8192,0:mss,nop,ws,nop,nop,ts::0",
@@ -186,16 +181,10 @@ def test_a_device_without_a_general_system_is_called_none(syn: str) -> None:
     assert (named(syn) or "").startswith("other:Embedded device:")
 
 
-@pytest.mark.parametrize(
-    "syn",
-    [
-        v4("16384,0", APPLE),
-        v4("8192,0", "mss,nop,ws,nop,nop,ts"),
-        v4("4128,0", "mss", ttl=255, quirks=""),
-    ],
-)
-def test_a_shape_that_nobody_is_known_by_has_no_label(syn: str) -> None:
-    assert named(syn) is None
+def test_a_shape_that_nobody_is_known_by_has_no_label() -> None:
+    assert named(v4("16384,0", APPLE)) is None
+    assert named(v4("8192,0", "mss,nop,ws,nop,nop,ts")) is None
+    assert named(v4("4128,0", "mss", ttl=255, quirks="")) is None
 
 
 def test_no_label_says_more_than_its_counts_bear_out() -> None:

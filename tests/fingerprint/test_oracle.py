@@ -84,9 +84,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     if request.param == "ours":
         return OURS
     if request.param == "installed":
-        if not INSTALLED.exists():
-            unavailable(f"{INSTALLED} is not there")
-        return INSTALLED
+        return INSTALLED if INSTALLED.exists() else unavailable(f"{INSTALLED} is not there")
     odd = tmp_path / "odd.fp"
     odd.write_text(ODD)
     return odd
@@ -157,20 +155,17 @@ sig   = *:64:0:*:mss*20,10:mss,sok,ts,nop,ws:df,id+:0
 @pytest.mark.parametrize(
     "file",
     [
-        pytest.param(PLAIN, id="plain"),
-        pytest.param(PLAIN.replace(b"win,unix", b"win, \tunix"), id="blanks in classes"),
-        pytest.param(b"; page one\x0cpage two\n" + PLAIN, id="form feed in a comment"),
-        pytest.param(b"; a\rb\n" + PLAIN, id="carriage return in a comment"),
-        pytest.param("; a\u2028b\n".encode() + PLAIN, id="U+2028 in a comment"),
-        pytest.param(b"; Universit\xe4t\n" + PLAIN, id="Latin-1 in a comment"),
-        pytest.param(PLAIN.replace(b"3.11 and", b"fran\xe7ais"), id="Latin-1 in a flavor"),
-        pytest.param(PLAIN.replace(b"3.11 and", b"fl\x0ca\x0bv"), id="controls in a flavor"),
-        pytest.param(PLAIN.replace(b"sig   =", b" \tsig\t=\t"), id="tabs"),
-        pytest.param(PLAIN.replace(b"[mtu]", b"  [mtu]"), id="a blank before a heading"),
-        pytest.param(PLAIN + b";; seen Windows=1 Apple=2 Linux=3\n", id="evidence"),
-        pytest.param(PLAIN + b"\0", id="NUL at the end"),
-        pytest.param(PLAIN[:-1], id="no line feed at the end"),
+        *(PLAIN, PLAIN[:-1], PLAIN + b"\0", PLAIN + b";; seen Windows=1 Apple=2 Linux=3\n"),
+        *(
+            b"; one" + odd + b"two\n" + PLAIN  # in a comment
+            for odd in (b"\x0c", b"\r", b"\xe4", "\u2028".encode())
+        ),
+        *(PLAIN.replace(b"3.11 and", flavor) for flavor in (b"fran\xe7ais", b"fl\x0ca\x0bv")),
+        PLAIN.replace(b"win,unix", b"win, \tunix"),
+        PLAIN.replace(b"sig   =", b" \tsig\t=\t"),
+        PLAIN.replace(b"[mtu]", b"  [mtu]"),
     ],
+    ids=range(13),
 )
 def test_what_p0f_loads_is_loaded(file: bytes, tmp_path: Path) -> None:
     path = tmp_path / "some.fp"

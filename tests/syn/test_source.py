@@ -103,19 +103,6 @@ def test_later_requests_get_the_same_and_need_no_socket(syn: Syn, visitor: FakeV
     assert ask(syn, replace(visitor, find_socket=no_connection)) is first
 
 
-def test_a_descriptor_used_again_is_another_connection(syn: Syn, listener: socket.socket) -> None:
-    seen = []
-    for address in ("127.0.0.2", "127.0.0.3"):
-        with connection(listener, source=address) as accepted:
-            visitor = visitor_by(accepted)
-            outcome = ask(syn, visitor)
-            other = ask(syn, replace(visitor, peer_address="127.0.0.2"))
-            seen.append((accepted.fileno(), outcome.status, other.status))
-    (first, *_), (second, *statuses) = seen
-    assert first == second
-    assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
-
-
 def test_a_syn_goes_with_the_servers_object(syn: Syn, listener: socket.socket) -> None:
     kept = len(source._kept)
     with connection(listener) as accepted:
@@ -131,18 +118,23 @@ class Unreferable:
     __slots__ = ()
 
 
-@pytest.mark.parametrize("shown", [None, Unreferable()], ids=["none", "takes no weak reference"])
-def test_where_there_is_no_object_a_syn_stays_with_the_descriptors_socket(
+@pytest.mark.parametrize("shown", ["socket", None, Unreferable()], ids=["socket", "none", "other"])
+def test_a_descriptor_used_again_is_another_connection_whatever_object_there_is(
     syn: Syn, listener: socket.socket, shown: object
 ) -> None:
     descriptors, ports = set(), set()
     for _ in range(3):
-        with connection(listener) as accepted:
-            visitor = replace(visitor_by(accepted), connection=shown)
-            assert ask(syn, visitor) is ask(syn, visitor)
+        with connection(listener, source="127.0.0.2") as accepted:
+            visitor = visitor_by(accepted)
+            if shown != "socket":
+                visitor = replace(visitor, connection=shown)
             assert ask(syn, visitor).status is P0fStatus.OK
+            assert ask(syn, visitor) is ask(syn, visitor)
+            other = ask(syn, replace(visitor, peer_address="127.0.0.3"))
+            assert other.status is P0fStatus.UNAVAILABLE
             descriptors.add(accepted.fileno())
             ports.add(visitor.port)
+        del accepted, visitor
     assert (len(descriptors), len(ports)) == (1, 3)
 
 
@@ -163,6 +155,15 @@ def test_requests_of_one_connection_in_two_threads_both_get_the_syn(
             with ThreadPoolExecutor(2) as pool:
                 outcomes = [pool.submit(ask, syn, visitor) for _ in range(2)]
             assert [outcome.result().status for outcome in outcomes] == [P0fStatus.OK] * 2
+
+
+def test_a_lock_whose_owner_is_gone_is_replaced(
+    syn: Syn, visitor: FakeVisitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_lock", lost := threading.Lock())
+    lost.acquire()
+    assert ask(syn, visitor).status is P0fStatus.OK
+    assert source._lock is not lost
 
 
 # Whose SYN it is
@@ -206,12 +207,9 @@ def test_a_connection_that_came_before_its_listener_was_armed_has_none(
         assert unavailable(ask(Syn(arm=False), visitor_by(early))) == (
             "TCP_SAVE_SYN was not enabled on the listener when this connection came: call save_syn"
         )
-
-
-def test_listeners_there_are_are_armed_when_syn_is_made(unarmed: socket.socket) -> None:
-    syn = Syn()
-    with connection(unarmed) as accepted:
-        assert ask(syn, visitor_by(accepted)).status is P0fStatus.OK
+    armed = Syn()  # arms the listeners that there are
+    with connection(unarmed) as late:
+        assert ask(armed, visitor_by(late)).status is P0fStatus.OK
 
 
 def test_a_request_has_the_listener_found_that_no_search_found(
@@ -221,7 +219,8 @@ def test_a_request_has_the_listener_found_that_no_search_found(
         patched.setattr(listeners, "search", lambda: None)
         syn = Syn()
     with connection(unarmed) as first:
-        assert "not enabled" in unavailable(ask(syn, visitor_by(first)))
+        early = visitor_by(first)
+        assert "not enabled" in unavailable(run_watched(lambda: ask(syn, early)))
     assert listeners._thread is not None
     listeners._thread.join(20)
     with connection(unarmed) as second:
