@@ -8,6 +8,7 @@ The reference comes from the package's docstrings; their single backticks are co
 from __future__ import annotations
 
 import inspect
+from importlib.metadata import metadata
 from typing import Any
 
 from pygments.lexers.special import TextLexer
@@ -43,6 +44,15 @@ html_static_path = ["_static"]
 html_css_files = ["manual.css"]
 html_js_files = ["manual.js"]
 html_title = f"p0f_middleware {release}"
+html_theme_options = {
+    name: value
+    for url in metadata("p0f-middleware").get_all("Project-URL", [])
+    for name, value in (
+        ("source_repository", url.partition(", ")[2]),
+        ("source_branch", "main"),
+        ("source_directory", "docs/"),
+    )
+}  # a link to the source, once pyproject.toml has its address
 html_show_sourcelink = False
 html_show_copyright = False
 pygments_style = "tango"

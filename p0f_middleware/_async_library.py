@@ -54,12 +54,8 @@ async def wait_at_most(awaitable: Awaitable[T], seconds: float) -> T:
 async def in_thread(function: Callable[[], T], seconds: float) -> T:
     """The result of a blocking function, called in a thread of asyncio's or trio's.
 
-    Where the caller stops waiting, cancelled or expired, the thread goes on by itself.
-
-    Raises:
-        Expired: it took longer than `seconds`.
-        RuntimeError: no thread can be started.
-    """
+    Where the caller stops waiting, cancelled or expired, the thread goes on by itself. Raises
+    Expired."""
     if running_loop() is not None:
         return await wait_at_most(asyncio.to_thread(function), seconds)
     run = require_trio().to_thread.run_sync(function, abandon_on_cancel=True)

@@ -48,25 +48,16 @@ class BadSoftware(IntEnum):
 
 
 class Field(Generic[T]):
-    """One field of P0fInfo. Python finds a property in its place, which decodes what is read.
-
-    Args:
-        read: the value, of what p0f sends or, for a field without `wire`, of the P0fInfo.
-        wire: its format in p0f's answer, as `struct` writes it; '' for one that is not in there.
-        most: the largest number that it can have; 0 if its values are no numbers.
-        label: its name for people; '' where another field's words include it.
-        say: its words for people, of the P0fInfo; None: its value as text.
-        json: its value as `json.dumps` takes it; None: by its type.
-    """
+    """One field of P0fInfo. Python finds a property in its place, which decodes what is read."""
 
     def __init__(
         self,
-        read: Callable[[Any], T],
-        wire: str = "",
+        read: Callable[[Any], T],  # takes what p0f sends or, without `wire`, the P0fInfo
+        wire: str = "",  # its format in p0f's answer, as `struct` writes it
         *,
-        most: int = 2**32 - 1,
-        label: str = "",
-        say: Callable[[Any], str | None] | None = None,
+        most: int = 2**32 - 1,  # the largest number that it can have
+        label: str = "",  # its name for people
+        say: Callable[[Any], str | None] | None = None,  # its words, if not the value itself
         json: Callable[[Any], Any] | None = None,
     ) -> None:
         self.read = read
@@ -104,12 +95,7 @@ class Field(Generic[T]):
         return property(lambda self: read(unpack_from(self._answer, offset)[0]))
 
     def to_wire(self, name: str, value: Any) -> int | float | bytes:
-        """A value (datetime, timedelta, str, number) as p0f sends it.
-
-        Raises:
-            TypeError: the field cannot be of that type.
-            ValueError: the value does not fit into p0f's field.
-        """
+        """A value as p0f sends it. Raises TypeError, and ValueError if it does not fit."""
         if self.wire == STRING and isinstance(value, str):
             encoded = value.encode()
             if len(encoded) > STRING_SIZE or b"\0" in encoded:

@@ -22,13 +22,7 @@ REPORT_SPAN = 60.0
 
 
 class Outage:
-    """Whether a program is down, and when to ask it again. Times are `time.monotonic()`.
-
-    Args:
-        name: the program, as the subject of a sentence: "p0f".
-        place: where it is, without secrets: the path of a socket, an address.
-        meanwhile, skipped: what happens during an outage, and to what `admit` refuses, for the log.
-    """
+    """Whether a program is down, and when to ask it again. Times are `time.monotonic()`."""
 
     def __init__(
         self,
@@ -50,11 +44,8 @@ class Outage:
         """Whether there is an outage, during which the caller may nevertheless ask.
 
         True postpones the next retry, so that no second caller retries at the same time; a caller
-        that never reports back (cancelled, killed) blocks no other.
-
-        Raises:
-            P0fUnavailable: there is an outage and no retry is due; `skipped` is set.
-        """
+        that never reports back (cancelled, killed) blocks no other. Raises P0fUnavailable if there
+        is an outage and no retry is due."""
         if not self.down:
             return False
         wait = self.retry_in(now)

@@ -31,11 +31,7 @@ def logger() -> Logger:
 
 
 def seconds(option: str, value: object, *, zero: bool = False) -> float:
-    """The value of an option that is a number of seconds, above 0 or, with `zero`, also 0.
-
-    Raises:
-        ValueError: it is something else, such as text from the process's environment.
-    """
+    """The value of an option that is a number of seconds, above 0 or, with `zero`, also 0."""
     if (
         isinstance(value, (int, float))
         and not isinstance(value, bool)

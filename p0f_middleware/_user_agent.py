@@ -1,12 +1,11 @@
-"""Names the family of systems that a request's headers claim: User-Agent and Sec-CH-UA-Platform.
+"""What a request's headers claim: the family of systems, and how the request may have come.
 
-The User-Agent is searched for a list of words, and the first one in the string decides. The result
-is a family and not a system, because browsers are honest about no more than that: an iPad says
-Macintosh, an Android phone in desktop mode says Linux. This module knows no fingerprint.
+The User-Agent is searched for a list of words that name systems. The result is a family and not a
+system, because browsers are honest about no more than that: an iPad says Macintosh.
 
 The fact a reader would get wrong: None is a good answer. It means that nothing is claimed, so
-nothing can be false, whereas a wrong guess accuses an honest visitor. That is why the list has
-systems outside the three families: they only keep a later word from deciding.
+nothing can be false, whereas a wrong guess calls an honest visitor a liar. So a User-Agent that
+names two families claims neither, unless a rule below says which of them is meant.
 """
 
 from __future__ import annotations
@@ -15,113 +14,198 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "Headers", "UserAgent", "read_headers"]
+__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "Headers", "Route", "read_headers"]
 
 Family: TypeAlias = Literal["Windows", "Apple", "Linux"]
 WINDOWS: Family = "Windows"
 APPLE: Family = "Apple"
 LINUX: Family = "Linux"
 
+Route: TypeAlias = Literal["proxy", "relay", "unknown", "forged"]
+"""How an honest request with these headers comes: through a proxy, by its own words; through a
+relay, where its user has one; "unknown"; or not at all, for no browser sends such headers."""
+
 LONGEST = 320
 """Characters of a User-Agent that are read and remembered; browsers send 60 to 300."""
 REMEMBERED = 1024
 """User-Agents whose reading is remembered. Together with LONGEST it bounds the memory."""
-
-_WORDS: dict[Family | None, tuple[str, ...]] = {
-    WINDOWS: ("windows", "winnt", "win32", "win64", "xbox"),
-    APPLE: (
-        *("macintosh", "mac os", "macos", "mac_powerpc", "iphone", "ipad", "ipod", "ios"),
-        *("darwin", "cfnetwork", "applecoremedia", "apple tv", "appletv", "tvos", "watchos"),
-    ),
-    LINUX: (
-        *("linux", "android", "cros", "ubuntu", "debian", "fedora"),
-        *("tizen", "webos", "web0s", "roku", "kaios"),
-    ),
-    None: (
-        *("freebsd", "openbsd", "netbsd", "sunos", "haiku", "fuchsia", "openharmony"),
-        *("playstation", "nintendo", "symbian", "blackberry", "bb10"),
-    ),
-}
-_FAMILIES = {word: family for family, words in _WORDS.items() for word in words}
-_FIRST_WORD = re.compile(
-    # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
-    # (WindowsCE, Android4.0, iPadOS), but for three short ones that begin other words.
-    rf"(?<![a-z])(?:{'|'.join(map(re.escape, _FAMILIES))})(?<!ios(?=[a-z]))(?<!cros(?=[a-z]))"
-).search
-
-_NOT_A_VISITOR = (
-    # Bots say so, or give the address of a page about themselves. "bot" itself is a word of _BOT.
-    *("://", "crawl", "spider", "slurp", "preview", "lighthouse"),
-    # Browsers whose pages a server fetches: the SYN is the server's, whatever the phone is.
-    *("opera mini", "ucweb", "puffin", "silk-accelerated"),
-)
-_BOT = re.compile(r"bot(?![a-z])(?<!cubot)").search  # Cubot makes phones
-_SAFARI = re.compile(r"version/[\d.]+ (?:mobile/\w+ )?safari/[\d.]+$").search
 
 
 class UserAgent(NamedTuple):
     """What a User-Agent claims.
 
     Attributes:
-        family: the family of the system it names; None if it names none, says that it is a bot, or
-            says that a server fetches its pages.
-        safari: whether it is Apple's Safari, which may come through iCloud Private Relay.
+        family: the family it names; None if none or several, or if it is a program's that says so.
+        relays: whether the browser comes with a relay or VPN of its own.
+        http_relays: whether iCloud Private Relay carries its plain HTTP.
+        hints: whether it is of Chromium, and always sends Sec-CH-UA-Platform over HTTPS.
     """
 
     family: Family | None
-    safari: bool = False
+    relays: bool = False
+    http_relays: bool = False
+    hints: bool = False
 
 
 NO_CLAIM = UserAgent(None)
 
-Headers: TypeAlias = "tuple[UserAgent, Family | None]"
-"""What User-Agent and Sec-CH-UA-Platform claim; the second is None if it names no family. There are
-few such pairs, and they are small, so that they can be kept where the headers cannot."""
+Headers: TypeAlias = "tuple[Family | None, Family | None, Route]"
+"""The families that User-Agent and Sec-CH-UA-Platform name, and how the request may have come: few
+and small triples, which can be kept where headers cannot."""
 
 
-def read_headers(user_agent: object, platform: object) -> Headers:
-    """What these two headers claim; None stands for one that was not sent.
-
-    WSGI gives text, ASGI bytes, both of any length; anything else claims nothing.
-    """
-    return read_user_agent(user_agent), platform_family(platform)
+def read_headers(
+    user_agent: object,
+    platform: object = None,
+    scheme: object = None,
+    via: object = None,
+    forwarded: object = None,
+    purpose: object = None,
+) -> Headers:
+    """What a request's headers claim, by the names of `check_claim`. They may be WSGI's text or
+    ASGI's bytes, of any length; anything else claims nothing."""
+    agent = read_user_agent(user_agent)
+    route: Route = "unknown"
+    if via or forwarded or (purpose and "anonymous-client-ip" in header_text(purpose)):
+        route = "proxy"  # the last one is Chrome's private prefetch proxy
+    elif agent.hints and platform is None and scheme == "https":
+        route = "forged"
+    elif agent.relays or (agent.http_relays and scheme == "http"):
+        route = "relay"
+    return agent.family, platform_family(platform), route
 
 
 def read_user_agent(header: object) -> UserAgent:
     """What a User-Agent claims. Of a long one the first `LONGEST` characters are read."""
-    if isinstance(header, (bytearray, memoryview)):
-        header = bytes(header[:LONGEST])
     if not isinstance(header, (str, bytes)):
-        return NO_CLAIM
+        header = header_text(header)
     return _read(header if len(header) <= LONGEST else header[:LONGEST])
 
 
-@lru_cache(REMEMBERED)
-def _read(header: str | bytes) -> UserAgent:
-    words = (header if isinstance(header, str) else header.decode("latin-1")).lower()
-    for word in _NOT_A_VISITOR:  # faster than one expression of them all
-        if word in words:
-            return NO_CLAIM
-    if _BOT(words):
-        return NO_CLAIM
-    found = _FIRST_WORD(words)
-    family = _FAMILIES[found[0]] if found else None
-    return UserAgent(family, safari=family == APPLE and _SAFARI(words) is not None)
-
-
-_PLATFORMS: dict[str, Family] = {
-    '"Windows"': WINDOWS,
-    '"macOS"': APPLE,
-    '"iOS"': APPLE,
-    '"Linux"': LINUX,
-    '"Android"': LINUX,
-    '"Chrome OS"': LINUX,
-    '"Chromium OS"': LINUX,
+_PLATFORMS: dict[str | bytes, Family] = {
+    **dict.fromkeys(('"Windows"', b'"Windows"'), WINDOWS),
+    **dict.fromkeys(('"macOS"', b'"macOS"', '"iOS"', b'"iOS"'), APPLE),
+    **dict.fromkeys(('"Linux"', b'"Linux"', '"Android"', b'"Android"'), LINUX),
+    **dict.fromkeys(('"Chrome OS"', b'"Chrome OS"', '"Chromium OS"', b'"Chromium OS"'), LINUX),
 }
 
 
 def platform_family(header: object) -> Family | None:
     """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
+    if header is None:
+        return None
+    return _PLATFORMS.get(header if isinstance(header, (str, bytes)) else header_text(header))
+
+
+def header_text(header: object) -> str:
+    """A header's first `LONGEST` characters; '' for what is no header."""
     if isinstance(header, (bytes, bytearray, memoryview)):
-        header = bytes(header[:LONGEST]).decode("latin-1")
-    return _PLATFORMS.get(header) if isinstance(header, str) else None
+        return bytes(header[:LONGEST]).decode("latin-1")
+    return header[:LONGEST] if isinstance(header, str) else ""
+
+
+_REDUCED_SYSTEMS: dict[str, Family] = {
+    "Windows NT 10.0; Win64; x64": WINDOWS,
+    "Macintosh; Intel Mac OS X 10_15_7": APPLE,
+    "X11; Linux x86_64": LINUX,
+    "X11; CrOS x86_64 14541.0.0": LINUX,
+    "Linux; Android 10; K": LINUX,
+}
+_REDUCED = re.compile(
+    # What Chrome, Edge and Opera have sent since version 101 (chromium.org/updates/ua-reduction);
+    # over HTTPS, they have sent Sec-CH-UA-Platform since 89 (MDN). WebViews, Electron, Qt and
+    # headless browsers, which may not, have other User-Agents.
+    rf"Mozilla/5\.0 \(({'|'.join(map(re.escape, _REDUCED_SYSTEMS))})\) AppleWebKit/537\.36"
+    r" \(KHTML, like Gecko\) Chrome/\d{3}\.0\.0\.0 (?:Mobile )?Safari/537\.36"
+    r"( (?:EdgA?|OPR)/[\d.]+)?\Z"
+).match
+
+_WORDS: dict[Family | None, str] = {
+    WINDOWS: "windows winnt win32 win64 xbox wdcr",
+    APPLE: "macintosh mac.os macos mac_powerpc iphone ipad ipod ios darwin applecoremedia apple.tv"
+    " appletv tvos watchos mdcr icru",
+    LINUX: "linux android cros ubuntu debian raspbian fedora tizen webos web0s roku kaios",
+    None: "freebsd openbsd netbsd sunos haiku fuchsia openharmony playstation nintendo symbian"
+    " blackberry bb10",
+}
+_FAMILIES = {
+    word.replace(".", " "): family for family, words in _WORDS.items() for word in words.split()
+}
+_SAID_BY_PROGRAMS = (
+    # Robots, test drives and monitors say so, give the address of somebody to ask, or put a remark
+    # behind WebKit's own. "bot" itself is a word of _BOT.
+    "://|www.|mailto:|crawl|spider|slurp|preview|scrap|capture|monitor|check|scan|inspect|survey"
+    "|synthetic|agent|optimiz|favicon|headless|selenium|playwright|puppeteer|lighthouse|ptst/"
+    "|gtmetrix|statuscake|pingdom|observatory|securityheaders|httrack|sitesucker|acunetix|nikto"
+    "|siteimprove|manus-user|appinsights|watchtowr|hotjar|cookiehub|datanyze|readable/|newsai/"
+    "|newsnow/|marketgoo/|turingos|validat|uptime|audit|fetch|extract|analy|index|verif|diagnos"
+    "|measur|transcod|-google|google-|nutch|catchpoint|iplabel|like gecko;|like gecko,"
+    # Servers that fetch pages for a browser: the SYN is theirs. Google's say "(via HOST ...)".
+    "|(via |opera mini|ucweb|puffin|silk-accelerated"
+)
+_PROGRAMS = _SAID_BY_PROGRAMS.split("|")
+_BOT = re.compile(r"bot(?:s|(?![a-z]))(?<!cubot)").search  # Cubot makes phones
+_HOST = re.compile(r"\.(?<=[a-z0-9]\.)(?:com|org|net|io|ai|co|fr|eu)(?![\w.])").search
+_TAIL = re.compile(
+    # A bare name at the end of Chrome's (DareBoost, LinkTiger), where of systems only two have one.
+    r"chrome/[\d.]+ safari/[\d.]+;? (?!steamdeck|webappmanager)[a-z-]+\Z"
+).search
+_SAFARI = re.compile(r"version/[\d.]+ (?:mobile/\w+ )?safari/[\d.]+\Z").search
+_WITH_VPN = " firefox/", " fxios/", " edg/", " edga/", " edgios/", " opr/", " opt/", " opx/"
+
+
+@lru_cache(REMEMBERED)
+def _read(header: str | bytes) -> UserAgent:
+    text = header if isinstance(header, str) else header.decode("latin-1")
+    reduced = _REDUCED(text)
+    if reduced:
+        return UserAgent(_REDUCED_SYSTEMS[reduced[1]], relays=bool(reduced[2]), hints=True)
+    words = text.lower()
+    for word in _PROGRAMS:  # faster than one expression of them all
+        if word in words:
+            return NO_CLAIM
+    if ("bot" in words and _BOT(words)) or _HOST(words) or _TAIL(words):
+        return NO_CLAIM
+    family = _family(words)
+    # Private Relay carries the plain HTTP of what uses Apple's own libraries: not Chrome on a Mac.
+    apples = family == APPLE and "chrome/" not in words
+    relays = any(name in words for name in _WITH_VPN) or _SAFARI(words) is not None
+    return UserAgent(family, relays=relays, http_relays=apples)
+
+
+def _family(words: str) -> Family | None:
+    """The one family that is named."""
+    if "cfnetwork/" in words:  # Apple's library; what stands before it is an app's own name
+        return WINDOWS if ".exe" in words else APPLE
+    if "windows phone" in words:  # it names all others, too
+        return WINDOWS
+    if words.startswith("linux upnp/") and "sonos" in words:
+        # Sonos' app says so on every system, and names the device behind it (MDCR, ICRU, WDCR:
+        # controllers for the Mac, iOS and Windows).
+        words = words[11:]
+    places = [(_place(word, words), word) for word in _FAMILIES if word in words]
+    named = [_FAMILIES[word] for place, word in sorted(places) if place >= 0]
+    if not named or named[0] is None:
+        return None
+    families = {family for family in named if family is not None}
+    if len(families) > 1 or ("x11" in words and named[0] != LINUX):
+        return None
+    return named[0]
+
+
+def _place(word: str, words: str) -> int:
+    """Where the word for a system begins in a User-Agent; -1 if it does not name one."""
+    place = words.find(word)
+    while place >= 0:
+        before, behind = words[:place], words[place + len(word) : place + len(word) + 1]
+        # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
+        # (WindowsCE, Android4.0, iPadOS), but for two short ones that begin other words. And
+        # something is like an iPhone that is none; iPhones are like a Mac.
+        if (
+            not "a" <= before[-1:] <= "z"
+            and not (word in ("ios", "cros") and "a" <= behind <= "z")
+            and (word == "mac os" or not before.endswith("like "))
+        ):
+            break
+        place = words.find(word, place + 1)
+    return place

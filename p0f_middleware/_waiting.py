@@ -19,11 +19,7 @@ _LONGEST_WAIT = 86_400.0
 
 
 def wait_readable(fd: int, seconds: float) -> None:
-    """Wait until a descriptor is readable, letting other threads and greenlets run.
-
-    Raises:
-        TimeoutError: it was not readable within `seconds`.
-    """
+    """Wait until a descriptor is readable, letting others run. Raises TimeoutError."""
     if seconds <= 0:
         raise TimeoutError
     seconds = min(seconds, _LONGEST_WAIT)
@@ -38,12 +34,7 @@ def wait_readable(fd: int, seconds: float) -> None:
 
 
 def acquire(lock: threading.Lock, deadline: float) -> bool:
-    """Take a lock, letting other threads and greenlets run; returns whether it was taken.
-
-    Args:
-        lock: a lock of `threading`, made before or after gevent or eventlet has patched that.
-        deadline: `time.monotonic()` after which to wait no longer.
-    """
+    """Take a lock until `deadline`, letting others run; returns whether it was taken."""
     if lock.acquire(False):
         return True
     left = max(deadline - time.monotonic(), 0.0)

@@ -118,6 +118,7 @@ def test_servers_are_shown_beside_their_bare_rate_and_the_other_checkout() -> No
 def test_a_server_is_pressed_bare_and_with_a_source(
     fake_p0f: FakeP0f, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("uvicorn")
     monkeypatch.setattr(servers, "KINDS", {"bare": "", "p0f": "p0f_"})
     monkeypatch.setattr(servers, "CLOSED_KINDS", ("p0f",))
     [one] = servers.measure("uvicorn", fake_p0f.socket_path, tmp_path, 1, 1)
@@ -145,7 +146,7 @@ def test_p0f_gets_to_know_hosts_by_their_syn_alone_wherever_it_is_placed() -> No
 def test_an_edge_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     options = argparse.Namespace(rate=1000, seconds=1, check=False)
     assert edge.main(options) == 0
-    assert "1000 SYNs seen" in capsys.readouterr().out
+    assert "SYNs not written | 0 | 0.00" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("words", "run"), [([], "compare"), (["edge"], "main")])

@@ -7,6 +7,7 @@ import json
 import pickle
 import tracemalloc
 from datetime import datetime, timezone
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from p0f_middleware import (
     MatchQuality,
     P0fInfo,
     check_claim,
+    fingerprint_syn,
 )
 from p0f_middleware.claim import check_request as check_headers
 from p0f_middleware.claim import read_headers
@@ -32,6 +34,8 @@ SAFARI = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
     " Version/18.3 Safari/605.1.15"
 )
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:149.0) Gecko/20100101 Firefox/149.0"
+FREEBSD = "Mozilla/5.0 (X11; FreeBSD amd64; rv:135.0) Gecko/20100101 Firefox/135.0"
 AGENTS = {"Windows": WINDOWS, "Apple": MAC, "Linux": LINUX}
 PLATFORMS = {"Windows": '"Windows"', "Apple": '"macOS"', "Linux": '"Android"'}
 OS_NAMES = {
@@ -40,6 +44,7 @@ OS_NAMES = {
     "Linux": ["Linux", "Android", "Linux or Android", "Chrome OS", "ChromeOS"],
 }
 MANY_SYSTEMS = [(family, name) for family, names in OS_NAMES.items() for name in names]
+FAMILY_OF = {name: family for family, name in MANY_SYSTEMS}
 POOR_MATCHES = [MatchQuality.FUZZY, MatchQuality.GENERIC, MatchQuality.FUZZY | MatchQuality.GENERIC]
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -52,10 +57,10 @@ def syn(
 
 
 def check_request(
-    info: P0fInfo | None, user_agent: str | None, platform: str | None
+    info: P0fInfo | None, user_agent: str | None, platform: str | None, **sent: object
 ) -> tuple[Claim, P0fInfo | None]:
     """What the middleware makes of a request."""
-    return check_headers(info, read_headers(user_agent, platform))
+    return check_headers(info, read_headers(user_agent, platform, **sent))
 
 
 def verdict(info: P0fInfo | None, user_agent: str | None, platform: str | None = None) -> str:
@@ -105,7 +110,8 @@ REWRITTEN = [
     *("timestamps blanked", "options blanked", "timestamps zeroed", "TTL rewritten"),
     *("timestamps removed", "no timestamps", "no SACK", "no timestamps, no SACK"),
     *("no window scaling", "no SACK, no scaling", "2.4 or 2.6", "2.6", "2.4.x", "2.6.x"),
-    *("2.2.x-3.x (no timestamps)", "VPN or proxy server"),
+    *("2.2.x-3.x (no timestamps)", "VPN or proxy server", "3.11 to 4.19", "3.0 to 3.10", "3.x"),
+    *("3.1-3.10", "4.19 or older, jumbo Ethernet", "or Android, 2013 or earlier"),
 ]
 
 
@@ -120,13 +126,14 @@ def test_and_still_agrees(flavor: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "flavor", [None, "4.20 or newer", "3.11 to 4.19", "6.6 or 6.7", "3.11 and newer", "or Android"]
+    "flavor",
+    [None, "4.20 or newer", "6.6 or 6.7", "3.11 and newer", "or Android", "cloud host"],
 )
 def test_a_linux_as_it_comes_accuses(flavor: str | None) -> None:
     assert verdict(syn("Linux", flavor), WINDOWS) == "mismatch"
 
 
-@pytest.mark.parametrize("flavor", ["timestamps blanked", "TTL rewritten", "no window scaling"])
+@pytest.mark.parametrize("flavor", ["timestamps blanked", "TTL rewritten"])
 @pytest.mark.parametrize("os_name", ["Windows", "macOS or iOS"])
 def test_rewritten_syns_of_other_systems_accuse(os_name: str, flavor: str) -> None:
     assert verdict(syn(os_name, flavor), LINUX) == "mismatch"
@@ -138,14 +145,137 @@ def test_a_relay_is_called_a_relay(agent: str, quality: MatchQuality) -> None:
     assert verdict(syn("Proxy or VPN", "gateway", os_match_q=quality), agent) == "relay"
 
 
+def test_windows_without_scaling_may_be_a_linux_so_set() -> None:
+    """Linux sends that SYN with net.ipv4.tcp_timestamps and tcp_window_scaling off."""
+    info = fingerprint_syn("4:64+0:0:1460:mss*44,0:mss,nop,nop,sok:df,id+:0")
+
+    assert info is not None
+    assert (info.os_name, info.os_flavor) == ("Windows", "no window scaling")
+    assert verdict(info, LINUX) == "unsure"
+    assert verdict(info, WINDOWS) == "agree"
+
+
+# Relays
+
+
+OWN_RELAY = [SAFARI, FIREFOX, f"{WINDOWS} Edg/134.0.0.0", f"{WINDOWS} OPR/119.0.0.0"]
+
+
+@pytest.mark.parametrize("agent", OWN_RELAY)
 @pytest.mark.parametrize("flavor", ["4.20 or newer", "no SACK"])
 @pytest.mark.parametrize("quality", [MatchQuality.NORMAL, *POOR_MATCHES])
-def test_linux_behind_safari_may_be_private_relay(flavor: str, quality: MatchQuality) -> None:
-    assert verdict(syn("Linux", flavor, os_match_q=quality), SAFARI) == "relay"
+def test_linux_behind_a_browser_with_a_relay_or_vpn_may_be_that(
+    agent: str, flavor: str, quality: MatchQuality
+) -> None:
+    claim = check_claim(syn("Linux", flavor, os_match_q=quality), agent)
+
+    assert (claim.verdict, claim.relay_possible) == ("relay", True)
 
 
-def test_windows_behind_safari_is_no_private_relay() -> None:
-    assert verdict(syn("Windows", "10 or 11"), SAFARI) == "mismatch"
+@pytest.mark.parametrize("os_name", ["Windows", "macOS or iOS"])
+def test_such_relays_run_no_other_system(os_name: str) -> None:
+    for agent in OWN_RELAY:
+        assert verdict(syn(os_name, None), agent) in ("agree", "mismatch")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"via": "1.1 gateway.example (squid)"},
+        {"forwarded": "10.0.0.7"},
+        {"purpose": "prefetch;anonymous-client-ip"},
+    ],
+    ids=["Via", "a forwarding header", "Chrome's prefetch proxy"],
+)
+@pytest.mark.parametrize("os_name", ["Linux", "Android", "Windows", "macOS or iOS"])
+def test_a_proxy_by_its_own_words_is_a_relay_whatever_it_runs(
+    sent: dict[str, str], os_name: str
+) -> None:
+    agent = MAC if os_name == "Windows" else WINDOWS
+
+    assert check_claim(syn(os_name, None), agent, **sent).verdict == "relay"
+    assert check_claim(syn(os_name, None), agent, None, scheme="https", **sent).verdict == "relay"
+    assert check_claim(syn(os_name, None), AGENTS[FAMILY_OF[os_name]], **sent).verdict == "agree"
+
+
+APPLE_APP = "AppleCoreMedia/1.0.0.19G71 (iPhone; U; CPU OS 15_6 like Mac OS X; en_us)"
+
+
+@pytest.mark.parametrize(
+    ("agent", "scheme", "expected"),
+    [
+        (APPLE_APP, "http", "relay"),
+        (APPLE_APP, "https", "mismatch"),
+        (APPLE_APP, None, "mismatch"),
+        (MAC, "http", "mismatch"),
+        (WINDOWS, "http", "mismatch"),
+    ],
+)
+def test_private_relay_carries_the_plain_http_of_apples_apps(
+    agent: str, scheme: str | None, expected: str
+) -> None:
+    assert check_claim(syn(), agent, scheme=scheme).verdict == expected
+
+
+def test_googles_own_connections_are_a_relay() -> None:
+    google = fingerprint_syn("4:120+8:0:1430:65535,8:mss,sok,ts,nop,ws:df:0")
+
+    assert check_claim(google, WINDOWS).verdict == "relay"
+
+
+# Which mismatches a relay may explain
+
+
+def test_linux_under_another_familys_user_agent_may_be_a_proxy() -> None:
+    for os_name in OS_NAMES["Linux"]:
+        assert check_claim(syn(os_name), WINDOWS).relay_possible
+        assert check_claim(syn(os_name), MAC, scheme="http").relay_possible
+
+
+@pytest.mark.parametrize("os_name", ["Windows", "macOS or iOS"])
+def test_no_proxy_explains_another_systems_syn(os_name: str) -> None:
+    claim = check_claim(syn(os_name, None), LINUX)
+
+    assert (claim.verdict, claim.relay_possible) == ("mismatch", False)
+
+
+@pytest.mark.parametrize("agent", [WINDOWS, MAC, f"{WINDOWS} Edg/134.0.0.0"])
+def test_chromium_over_https_without_its_client_hint_is_no_browser(agent: str) -> None:
+    claim = check_claim(syn(), agent, scheme="https")
+
+    assert (claim.verdict, claim.relay_possible) == ("mismatch", False)
+    assert str(claim).endswith("and the browser's Sec-CH-UA-Platform is missing")
+
+
+@pytest.mark.parametrize(
+    ("agent", "platform", "scheme"),
+    [
+        (WINDOWS, '"Windows"', "https"),
+        (WINDOWS, None, "http"),
+        (WINDOWS, None, None),
+        (WINDOWS.replace("134.0.0.0", "80.0.3987.149"), None, "https"),
+        (f"{WINDOWS} Vivaldi/7.1", None, "https"),
+    ],
+    ids=["it is there", "over HTTP", "not known", "an old version", "another browser"],
+)
+def test_otherwise_a_proxy_is_possible(
+    agent: str, platform: str | None, scheme: str | None
+) -> None:
+    claim = check_claim(syn(), agent, platform, scheme=scheme)
+
+    assert (claim.verdict, claim.relay_possible) == ("mismatch", True)
+
+
+def test_a_proxy_does_not_make_headers_contradict_each_other() -> None:
+    claim = check_claim(syn(), FIREFOX, '"Linux"', via="1.1 gateway")
+
+    assert (claim.verdict, claim.relay_possible) == ("mismatch", False)
+
+
+@pytest.mark.parametrize("agent", [LINUX, "curl/8.5.0", FREEBSD])
+@pytest.mark.parametrize("os_name", ["Linux", "FreeBSD"])
+def test_where_there_is_nothing_to_explain_it_is_false(agent: str, os_name: str) -> None:
+    assert check_claim(syn(os_name), agent).relay_possible is False
 
 
 @pytest.mark.parametrize("info", [None, P0fInfo(), syn(None, None, raw_sig="4:64:0:0:1,0:::0")])
@@ -226,11 +356,22 @@ def test_headers_contradict_each_other_whatever_the_fingerprint(info: P0fInfo | 
 # bad_sw
 
 
-def test_a_mismatch_is_an_os_mismatch_in_bad_sw() -> None:
-    claim, info = check_request(syn(total_conn=3), WINDOWS, None)
+@pytest.mark.parametrize(
+    ("os_name", "agent", "scheme", "bad_sw"),
+    [
+        ("Linux", WINDOWS, None, BadSoftware.OS_MISMATCH),
+        ("Linux", WINDOWS, "https", BadSoftware.MISMATCH),
+        ("Windows", LINUX, None, BadSoftware.MISMATCH),
+    ],
+    ids=["maybe a proxy", "no browser's headers", "a system that proxies do not run"],
+)
+def test_a_mismatch_shows_in_bad_sw(
+    os_name: str, agent: str, scheme: str | None, bad_sw: BadSoftware
+) -> None:
+    claim, info = check_request(syn(os_name, None, total_conn=3), agent, None, scheme=scheme)
 
     assert claim.verdict == "mismatch"
-    assert info == syn(total_conn=3, bad_sw=BadSoftware.OS_MISMATCH)
+    assert info == syn(os_name, None, total_conn=3, bad_sw=bad_sw)
 
 
 @pytest.mark.parametrize("info", [syn("Linux"), syn("Windows"), syn("FreeBSD"), P0fInfo()])
@@ -364,7 +505,12 @@ def test_a_claim_goes_into_json() -> None:
         "claimed": "Windows",
         "seen": "Linux",
         "platform": "Linux",
+        "relay_possible": False,
     }
+
+
+def test_the_types_of_a_claim_are_found() -> None:
+    assert get_type_hints(Claim)["relay_possible"] is bool
 
 
 def test_verdicts_are_strings() -> None:
@@ -377,7 +523,12 @@ def test_verdicts_are_strings() -> None:
 @pytest.mark.parametrize(
     ("claim", "sentence"),
     [
-        (check_claim(syn(), WINDOWS), "the User-Agent says Windows, the SYN is Linux's"),
+        (
+            check_claim(syn(), WINDOWS),
+            "the User-Agent says Windows, the SYN is Linux's: a false User-Agent, or a proxy or"
+            " VPN",
+        ),
+        (check_claim(syn("Windows"), MAC), "the User-Agent says Apple, the SYN is Windows's"),
         (check_claim(syn(), LINUX), "the User-Agent says Linux, and so does the SYN"),
         (
             check_claim(syn("Proxy or VPN"), WINDOWS),
@@ -385,7 +536,7 @@ def test_verdicts_are_strings() -> None:
         ),
         (
             check_claim(syn(), SAFARI),
-            "the User-Agent says Apple, the SYN is Linux's, as through iCloud Private Relay",
+            "the User-Agent says Apple, the SYN is Linux's, as through a proxy, a VPN or a relay",
         ),
         (
             check_claim(syn(os_match_q=MatchQuality.FUZZY), WINDOWS),
@@ -397,7 +548,7 @@ def test_verdicts_are_strings() -> None:
         ),
         (
             check_claim(syn(), "curl/8.5.0"),
-            "the User-Agent names no system, or says that it is a bot",
+            "the User-Agent names no system, or several, or says that it is a program's",
         ),
         (
             check_claim(syn(), LINUX, '"Windows"'),

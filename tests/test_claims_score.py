@@ -12,19 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from .claims_score import KINDS, Tallies, honest, lies, percent, senders
-from .fingerprint.shapes import TABLE, read_table
+from p0f_middleware._user_agent import read_user_agent
 
-MOST_ALARMS = {
-    "all": 1.6,
-    "Windows": 3.5,
-    "MacOS": 3.0,
-    "iOS": 1.5,
-    "Android": 0.2,
-    "ChromiumOS": 0.2,
-    "Linux": 1.0,
-}
-LEAST_CAUGHT = {"Apple": 80, "Linux": 55, "Windows": 50}
+from .claims_score import (
+    KINDS,
+    LEAST_CAUGHT,
+    MOST_ALARMS,
+    SURE,
+    Tallies,
+    browsers,
+    device_detector,
+    honest,
+    lies,
+    percent,
+    read_as_listed,
+    robots,
+    senders,
+)
+from .fingerprint.shapes import TABLE, read_table
 
 
 @cache
@@ -48,6 +53,39 @@ def test_honest_senders_mostly_agree(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_most_lies_between_families_are_caught(kind: str, family: str) -> None:
     assert percent(tallies(kind)[1][family], "mismatch") >= LEAST_CAUGHT[family]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_honest_sender_of_linux_is_surely_a_liar(kind: str) -> None:
+    alarms = tallies(kind)[0]
+
+    assert percent(alarms["all"], SURE) <= 0.9
+    assert [alarms[label][SURE] for label in ("Android", "ChromiumOS", "Linux")] == [0, 0, 0]
+
+
+def test_robots_of_a_public_list_claim_nothing() -> None:
+    pytest.importorskip("crawleruseragents")
+    listed = robots()
+
+    claiming = [agent for agent in listed if read_user_agent(agent).family]
+
+    assert len(listed) > 2000
+    assert len(claiming) <= 0.015 * len(listed), claiming
+
+
+def test_every_browser_of_a_public_list_is_read_right() -> None:
+    kinds = read_as_listed(browsers())
+
+    assert kinds["right"] == sum(kinds.values()) > 5000
+
+
+def test_hardly_a_user_agent_of_another_public_list_claims_what_it_is_not() -> None:
+    pytest.importorskip("device_detector")
+    pytest.importorskip("yaml")
+    kinds = read_as_listed(device_detector())
+
+    assert kinds["right"] >= 0.98 * sum(kinds.values()) > 30000
+    assert kinds["wrong"] <= 0.0015 * sum(kinds.values())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,7 +118,7 @@ def test_the_manual_says_how_many_honest_senders_are_accused() -> None:
 def test_the_manual_says_how_many_liars_are_caught() -> None:
     measured = {
         family: [f"{percent(tallies(kind)[1][family], 'mismatch'):.1f}" for kind in KINDS]
-        for family in LEAST_CAUGHT
+        for family in ("Apple", "Linux", "Windows")
     }
 
     assert figures_in_the_manual("liars") == measured

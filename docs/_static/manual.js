@@ -19,7 +19,7 @@ addEventListener("DOMContentLoaded", () => {
     all.filter((text) => text.nodeValue.includes("-")).forEach(keepWordsWhole);
   }
   for (const word of document.querySelectorAll("code.literal .pre")) {
-    word.classList.toggle("long", word.textContent.length > 38);
+    word.classList.toggle("long", word.textContent.length > 34);
   }
   for (const table of document.querySelectorAll("table.docutils")) {
     const names = [...table.querySelectorAll("thead th")].map((th) => th.textContent.trim());

@@ -64,7 +64,11 @@ def _code(text: str | None) -> Html:
 def _comparison(environ: Mapping[str, Any], info: P0fInfo) -> Html:
     claim: Claim = environ["p0f.claim"]
     platform = environ.get("HTTP_SEC_CH_UA_PLATFORM")
-    kind, headline, meaning = _CONTRADICTORY if claim.contradictory else _VERDICTS[claim.verdict]
+    kind, headline, meaning = _VERDICTS[claim.verdict]
+    if claim.contradictory:
+        kind, headline, meaning = _CONTRADICTORY
+    elif claim.verdict is ClaimVerdict.MISMATCH and claim.relay_possible:
+        kind, headline, meaning = _MAYBE_RELAYED
     return _fill(
         _COMPARISON,
         claimed=claim.claimed or "no system",
@@ -131,8 +135,8 @@ _VERDICTS = {
     ClaimVerdict.MISMATCH: (
         "bad",
         "They disagree.",
-        "Either the User-Agent is not true, or another machine opened the connection: a company's"
-        " proxy, a VPN, a virtual machine.",
+        "No proxy explains it: the User-Agent is not true, or the browser runs in a virtual machine"
+        " whose host opened the connection.",
     ),
     ClaimVerdict.RELAY: (
         "mild",
@@ -142,6 +146,12 @@ _VERDICTS = {
     ClaimVerdict.UNSURE: ("mild", "There is too little to judge by.", "So there is no verdict."),
     ClaimVerdict.NO_CLAIM: ("mild", "There is nothing to compare.", "That proves nothing."),
 }
+_MAYBE_RELAYED = (
+    "bad",
+    "They disagree.",
+    "Either the User-Agent is not true, or the visitor is honest and a proxy opened the connection:"
+    " a VPN's exit or a company's gateway, which run Linux.",
+)
 _CONTRADICTORY = "bad", "The browser contradicts itself.", "One of its two headers is not true."
 _LOOPBACK = (
     " The link is loopback: your browser runs on the machine that serves this page. Start the demo"

@@ -181,8 +181,8 @@ def check_syn(client: Any, address: str) -> Finding:
         return Finding(
             False,
             f"the store has no {shown}: has {address} connected to the edge's interface and port in"
-            " the last ten minutes? If a proxy stands in front of the edge, the store has only the proxy's"
-            " SYN. With edge --no-address, it has only the SYNs of connections",
+            " the last ten minutes? If a proxy stands in front of the edge, the store has only the"
+            " proxy's SYN. With edge --no-address, it has only the SYNs of connections",
         )
     whose, info = sender(syn), fingerprint_syn(syn)
     if whose is None or whose.address != pack(address) or info is None:

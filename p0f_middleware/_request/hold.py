@@ -43,12 +43,15 @@ class HeldAnswer:
 
     __slots__ = ("early", "last", "outcome", "peer", "reference", "until")
 
-    def __init__(self, outcome: Outcome, peer: object, claims: object, keys: dict[str, Any]):
+    def __init__(
+        self, outcome: Outcome, peer: object, last: tuple[bool, object, dict[str, Any]]
+    ) -> None:
         self.outcome = outcome
         self.peer = peer
-        self.last = claims, keys
-        # What the client said of itself last, and the keys made of it. The pair is replaced as a
-        # whole, since threads may serve the connection's requests at once.
+        self.last = last
+        # Whether the verdict depends on the named systems alone, what the client said of itself
+        # last (`raw_claims`), and the keys made of it. The triple is replaced as a whole, since
+        # threads may serve the connection's requests at once.
         self.until = 0.0  # when it expires, by `time.monotonic()`
         self.early = False  # whether that is early, so that p0f is asked for what HTTP tells it
         self.reference: ref[object] | None = None
@@ -67,13 +70,7 @@ class Hold:
         return len(self._by_connection) + len(self._by_pair)
 
     def get(self, connection: object | None, peer: object, now: float) -> HeldAnswer | None:
-        """The answer of a connection, if it has not expired.
-
-        Args:
-            connection: the server's object of the connection; None if the server shows none.
-            peer: address and port in whatever form the server gives them, or a proxy names them.
-            now: `time.monotonic()`.
-        """
+        """The answer of a connection, if it has not expired."""
         answer = self._find(connection, peer)
         return answer if answer is not None and answer.until >= now else None
 

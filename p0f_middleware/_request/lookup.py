@@ -20,13 +20,13 @@ from .._info import P0fInfo
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._public import logger, seconds
 from .._user_agent import LONGEST
-from ..claim import ClaimVerdict, check_request, read_headers
+from ..claim import ClaimVerdict, check_claim, check_request, read_headers
 from .grace import Grace
 from .hold import HeldAnswer, Hold
 from .proxies import ProxyRules
 from .proxy_warnings import ProxyWarnings
 from .source_option import Asked
-from .visitor import BaseVisitor, ClientClaims
+from .visitor import BaseVisitor
 
 __all__ = ["BaseLookup", "Keys", "Lookup", "Steps", "lookup_counts"]
 
@@ -36,7 +36,9 @@ Steps: TypeAlias = "Generator[tuple[bool, float], Outcome, Keys]"
 """A lookup. It yields (True, DEADLINE) for the outcome of its source, to be sent into it, and
 (False, SECONDS) for a pause. It returns the keys."""
 
-_NOTHING_SENT = None, None
+_SETTLED = ClaimVerdict.AGREE, ClaimVerdict.NO_CLAIM
+"""Verdicts that depend on User-Agent and Sec-CH-UA-Platform alone."""
+_MOST_CLAIMS = 16
 _TOO_LONG = object()
 """Stands for claims that are too long to be kept, and equals none."""
 _MOST_KINDS_LOGGED = 20
@@ -44,11 +46,7 @@ _logged: set[type[Exception]] = set()
 
 
 class BaseLookup:
-    """A middleware's lookups, but for how they wait. P0fWSGIMiddleware documents the options.
-
-    Raises:
-        ValueError: an option has an invalid value.
-    """
+    """A middleware's lookups, but for how they wait. P0fWSGIMiddleware documents the options."""
 
     def __init__(
         self, asked: Asked, rules: ProxyRules, *, grace: float, hold: float, claims: bool
@@ -78,8 +76,7 @@ class BaseLookup:
             answer = self._hold.get(connection, peer, time.monotonic())
             if answer is None:
                 return None
-            claims = visitor.claims() if self._claims else None
-            return _keys_for(answer, claims)
+            return _keys_for(answer, visitor) if self._claims else answer.last[2]
         except Exception as error:
             return self._keys_of_failure(visitor, error)
 
@@ -91,15 +88,14 @@ class BaseLookup:
                 outcome = _no_address(visitor)
             else:
                 outcome = yield from self._ask(visitor, deadline)
-            claims = visitor.claims() if self._claims else None
-            keys = keys_of(outcome, visitor.address, claims)
+            keys = self._keys_of(outcome, visitor)
             pause = self._pause_before_accusing(visitor, keys)
             if pause:
                 yield False, min(pause, max(deadline - time.monotonic(), 0.0))
                 outcome = yield from self._ask(visitor, deadline)
-                keys = keys_of(outcome, visitor.address, claims)
+                keys = self._keys_of(outcome, visitor)
             self._warnings.check(visitor)
-            keys = self._keep(visitor, outcome, claims, keys)
+            keys = self._keep(visitor, outcome, keys)
             _count(keys)
             return keys
         except Exception as error:
@@ -141,9 +137,11 @@ class BaseLookup:
             return 0.0
         return self._grace.once(address)
 
-    def _keep(
-        self, visitor: BaseVisitor, outcome: Outcome, claims: ClientClaims | None, keys: Keys
-    ) -> Keys:
+    def _keys_of(self, outcome: Outcome, visitor: BaseVisitor) -> Keys:
+        keys = keys_of(outcome, visitor.address)
+        return with_claim(keys, visitor) if self._claims else keys
+
+    def _keep(self, visitor: BaseVisitor, outcome: Outcome, keys: Keys) -> Keys:
         """Keep what a connection gets, by the rules of `hold`; returns this request's keys."""
         if not self._holds or outcome.status is not P0fStatus.OK or not visitor.port:
             return keys
@@ -153,9 +151,11 @@ class BaseLookup:
         direct = not visitor.behind_proxy
         if direct and visitor.is_last() and self._hold.get(connection, peer, 0.0) is None:
             return keys  # nobody will ask for it
-        answer = HeldAnswer(outcome, peer, claims if _is_short(claims) else _TOO_LONG, keys)
+        answer = HeldAnswer(outcome, peer, _to_keep(visitor, keys))
         self._hold.put(connection, answer, time.monotonic())
-        return keys if answer.outcome is outcome else _keys_for(answer, claims)
+        if answer.outcome is outcome:
+            return keys
+        return _keys_for(answer, visitor) if self._claims else answer.last[2]
 
     def _keys_of_failure(self, visitor: BaseVisitor, error: Exception) -> Keys:
         """The keys where something of ours raised. Call it in the `except` clause."""
@@ -164,7 +164,9 @@ class BaseLookup:
             address = visitor.address
         except Exception:  # this may be what has failed
             address = None
-        keys = keys_of(outcome, address, _NOTHING_SENT if self._claims else None)
+        keys = keys_of(outcome, address)
+        if self._claims:
+            keys["p0f.claim"] = check_claim(None, None)
         _count(keys)
         return keys
 
@@ -193,16 +195,18 @@ class Lookup(BaseLookup):
             return keys
 
 
-def keys_of(outcome: Outcome, address: str | None, claims: ClientClaims | None) -> Keys:
+def keys_of(outcome: Outcome, address: str | None) -> Keys:
     info, status, reason = outcome
-    keys: Keys = {
-        "p0f.info": info,
-        "p0f.status": status,
-        "p0f.reason": reason,
-        "p0f.address": address,
-    }
-    if claims is not None:
-        keys["p0f.claim"], keys["p0f.info"] = check_request(info, read_headers(*claims))
+    return {"p0f.info": info, "p0f.status": status, "p0f.reason": reason, "p0f.address": address}
+
+
+def with_claim(keys: Keys, visitor: BaseVisitor) -> Keys:
+    """Keys of an outcome, completed by what it makes of this request's claims."""
+    info = keys["p0f.info"]
+    claim, marked = check_request(info, read_headers(*visitor.named_systems()))
+    if claim.verdict not in _SETTLED:
+        claim, marked = check_request(info, read_headers(*visitor.claims()))
+    keys["p0f.claim"], keys["p0f.info"] = claim, marked
     return keys
 
 
@@ -232,20 +236,30 @@ def _is_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
     return getattr(outcome.info, "source", None) == "address" and bool(visitor.port)
 
 
-def _keys_for(answer: HeldAnswer, claims: ClientClaims | None) -> Keys:
-    last, keys = answer.last
-    if last != claims:
-        keys = keys_of(answer.outcome, keys["p0f.address"], claims)
-        answer.last = (claims if _is_short(claims) else _TOO_LONG), keys
+def _keys_for(answer: HeldAnswer, visitor: BaseVisitor) -> Keys:
+    settled, raw, keys = answer.last
+    if raw == (visitor.named_systems() if settled else visitor.raw_claims()):
+        return keys
+    keys = with_claim(keys_of(answer.outcome, keys["p0f.address"]), visitor)
+    answer.last = _to_keep(visitor, keys)
     return keys
 
 
-def _is_short(claims: ClientClaims | None) -> bool:
+def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
+    """Keys, and what a later request of the connection has to say of itself to get them."""
+    claim = keys.get("p0f.claim")
+    if claim is None:
+        return True, None, keys
+    settled = claim.verdict in _SETTLED
+    raw = visitor.named_systems() if settled else visitor.raw_claims()
+    return settled, raw if _is_short(raw) else _TOO_LONG, keys
+
+
+def _is_short(raw: Any) -> bool:
     # Browsers send up to 300 characters, attackers megabytes.
-    for header in claims or ():
-        if header is not None and not (type(header) in (str, bytes) and len(header) <= LONGEST):
-            return False
-    return True
+    if isinstance(raw, (tuple, list)):
+        return len(raw) <= _MOST_CLAIMS and all(map(_is_short, raw))
+    return raw is None or (type(raw) in (str, bytes) and len(raw) <= LONGEST)
 
 
 def _no_address(visitor: BaseVisitor) -> Outcome:

@@ -32,11 +32,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, section
 
 class TrustedProxies:
     """The peers whose forwarding header is believed: addresses and networks, as text or as objects
-    of `ipaddress`, and `UNIX` for peers on a Unix socket. False if there are none.
-
-    Raises:
-        ValueError: an entry is something else, or `trusted` is not a collection.
-    """
+    of `ipaddress`, and `UNIX` for peers on a Unix socket. False if there are none."""
 
     def __init__(self, trusted: Trusted | Iterable[Trusted]) -> None:
         entries = _entries(trusted)
@@ -57,27 +53,16 @@ class TrustedProxies:
 
 
 class Client(NamedTuple):
-    """Whose request it is.
-
-    Attributes:
-        address: the client's IP address; None if it is not known.
-        port: the client's TCP port; None if it is not known.
-        behind_proxy: whether the peer is a trusted proxy, so that the connection is the proxy's.
-        http3: whether the proxy says that the client's connection is one of HTTP/3.
-    """
+    """Whose request it is; None for what is not known."""
 
     address: str | None
     port: int | None
-    behind_proxy: bool = False
-    http3: bool = False
+    behind_proxy: bool = False  # then the connection is the proxy's
+    http3: bool = False  # as the proxy says
 
 
 class ProxyRules:
-    """The middleware's options on proxies, checked once and applied to each request.
-
-    Raises:
-        ValueError: an option has an invalid value.
-    """
+    """The middleware's options on proxies, checked once and applied to each request."""
 
     def __init__(
         self,

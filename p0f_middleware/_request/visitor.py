@@ -9,11 +9,12 @@ client may send the latter. If the server leaves the raw headers in environ, tho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from .._address import Endpoint, endpoint, port_number
+from .._user_agent import header_text
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
 from ..syn.kernel import Socket, is_unix
@@ -21,8 +22,42 @@ from .proxies import Client, ProxyRules
 
 __all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor"]
 
-ClientClaims: TypeAlias = "tuple[Any, Any]"
-"""What a client says of itself: its User-Agent and Sec-CH-UA-Platform."""
+
+class ClientClaims(NamedTuple):
+    """What a request says of itself and of its way here, by the names of `check_claim`: headers as
+    the server gives them, of any length and content; None for one that was not sent."""
+
+    user_agent: Any = None
+    platform: Any = None
+    scheme: Any = None
+    via: Any = None
+    forwarded: Any = None
+    purpose: Any = None
+
+
+_SCHEMES = {"http": "http", b"http": "http", "https": "https", b"https": "https"}
+_PLACES = {
+    b"user-agent": 0,
+    b"sec-ch-ua-platform": 1,
+    b"via": 2,
+    b"x-forwarded-for": 3,
+    b"forwarded": 3,
+    b"x-real-ip": 3,
+    b"sec-purpose": 4,
+    b"x-forwarded-proto": 5,
+}
+"""Where `_claims` has a header's value."""
+_ENVIRON_KEYS = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_USER_AGENT",
+    "HTTP_SEC_CH_UA_PLATFORM",
+    "HTTP_VIA",
+    "HTTP_SEC_PURPOSE",
+    "HTTP_X_FORWARDED_PROTO",
+    "wsgi.url_scheme",
+)
 
 
 class BaseVisitor(Visitor):
@@ -124,9 +159,36 @@ class BaseVisitor(Visitor):
         value = self.header("Connection")
         return value is not None and value.strip().lower() == "close"
 
+    def named_systems(self) -> tuple[Any, Any]:
+        """User-Agent and Sec-CH-UA-Platform, on which alone most verdicts depend."""
+        raise NotImplementedError
+
+    def raw_claims(self) -> object:
+        """What `claims` are made of and may differ between the requests of a connection, to be
+        compared with those of another."""
+        raise NotImplementedError
+
     def claims(self) -> ClientClaims:
-        """User-Agent and Sec-CH-UA-Platform, as the server gives them; None for one that was not
-        sent."""
+        """What the request says of itself and of its way here."""
+        user_agent, platform, via, forwarded, purpose, proxy_scheme, scheme = self._claims()
+        if self.behind_proxy:
+            # The proxy may have written these two itself, and alone knows how the client came.
+            via = forwarded = None
+            scheme = _SCHEMES.get(proxy_scheme)
+        elif forwarded and self.peer_address in header_text(forwarded).replace(",", " ").split():
+            forwarded = None  # the server has put it in the peer's place, or nobody else is named
+        if platform is None and scheme == "https" and self._is_sent_without_hints():
+            scheme = None
+        return ClientClaims(user_agent, platform, scheme, via, forwarded, purpose)
+
+    def _claims(self) -> Sequence[Any]:
+        """The headers of `ClientClaims` (of those that name a client, any), X-Forwarded-Proto, and
+        the scheme as the server gives it."""
+        raise NotImplementedError
+
+    def _is_sent_without_hints(self) -> bool:
+        """Whether browsers send such a request without client hints: a CORS preflight, and a
+        WebSocket's handshake, which WSGI tells from other requests by a header alone."""
         raise NotImplementedError
 
     def _server_says_unix(self) -> bool:
@@ -180,9 +242,22 @@ class WSGIVisitor(BaseVisitor):
     def server_object(self) -> object | None:
         return servers.wsgi_object(self._environ)
 
-    def claims(self) -> ClientClaims:
+    def named_systems(self) -> tuple[Any, Any]:
         environ = self._environ
         return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
+
+    def raw_claims(self) -> object:
+        return [*map(self._environ.get, _ENVIRON_KEYS)]
+
+    def _claims(self) -> Sequence[Any]:
+        listed, forwarded, real_ip, *rest = map(self._environ.get, _ENVIRON_KEYS)
+        user_agent, platform, via, purpose, proxy_scheme, scheme = rest
+        forwarded = listed or forwarded or real_ip
+        return user_agent, platform, via, forwarded, purpose, proxy_scheme, scheme
+
+    def _is_sent_without_hints(self) -> bool:
+        environ = self._environ
+        return "HTTP_UPGRADE" in environ or environ.get("REQUEST_METHOD") == "OPTIONS"
 
     def _server_http_version(self) -> str | None:
         protocol = self._environ.get("SERVER_PROTOCOL")
@@ -237,7 +312,7 @@ class ASGIVisitor(BaseVisitor):
     def server_object(self) -> object | None:
         return servers.asgi_object(self._receive, self._send)
 
-    def claims(self) -> ClientClaims:
+    def named_systems(self) -> tuple[Any, Any]:
         user_agent = platform = None
         for name, value in self._headers():
             if name == b"user-agent":
@@ -245,6 +320,19 @@ class ASGIVisitor(BaseVisitor):
             elif name == b"sec-ch-ua-platform":
                 platform = value
         return user_agent, platform
+
+    def raw_claims(self) -> object:
+        return [pair for pair in self._headers() if pair[0] in _PLACES]
+
+    def _claims(self) -> Sequence[Any]:
+        found = [None, None, None, None, None, None, self._scope.get("scheme")]
+        for name, value in self._headers():
+            if name in _PLACES:
+                found[_PLACES[name]] = value
+        return found
+
+    def _is_sent_without_hints(self) -> bool:
+        return self._scope.get("method") == "OPTIONS"
 
     def _headers(self) -> Iterable[tuple[Any, Any]]:
         return self._scope.get("headers") or ()

@@ -12,7 +12,7 @@
 ; bytes, 45 of 1440), so the multiples are listed. The hop limit of a host is the router's advice, not the system's.
 ;
 ; ";; seen" below a signature says how often SYNs that match it exactly came with a User-Agent of each family, in the
-; collection of tests/syn/vectors/shapes.tsv, where each variant of a SYN counts once. It is agreement with the
+; collection of tests/fingerprint/vectors/shapes.tsv, where each variant of a SYN counts once. It is agreement with the
 ; User-Agent, and not the odds that the sender runs that system. Write it again with
 ;   python -m tests.fingerprint.score --count-evidence
 ;
@@ -751,6 +751,13 @@ sig   = 6:64:0:*:65535,*:mss,sok,ts,nop,ws,?34,nop,nop:flow:*
 
 ; --- Linux or Android ---
 
+; documented: Google's servers, which open connections for others (its prefetch proxy, image proxy, VPN), send Android's
+; window with a TTL of 128 and an id of 0. IPv6 has no id, so that there the hop limit alone tells.
+
+label = s:other:Proxy or VPN:Google
+sig   = *:128:0:*:65535,8:mss,sok,ts,nop,ws:df:0
+sig   = 6:128:0:*:65535,8:mss,sok,ts,nop,ws:flow:0
+
 ; collected: Android's window with an initial TTL of 255 or 128, which mobile networks and cloud hosts write, and
 ; with its timestamps taken out and padded: up to half of the senders say that they are a Linux.
 
@@ -1076,6 +1083,24 @@ sig   = 6:64:0:*:mss*7,*:mss,sok,ts,nop,ws:flow:0
 sig   = *:64:0:*:mss*122,*:mss,sok,ts,nop,ws:df,id+:0
 sig   = 6:64:0:*:mss*122,*:mss,sok,ts,nop,ws:flow:0
 
+; documented: instances of Amazon EC2 send Linux's SYN with a TTL of 255 or 127, and MSS 8961 within its jumbo Ethernet;
+; collected: 44 segments at TTL 255, from Linux alone.
+
+label = s:unix:Linux:cloud host
+sig   = 4:255:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0
+;; seen Windows=0 Apple=0 Linux=2
+sig   = 6:255:0:1440:mss*45,7:mss,sok,ts,nop,ws::0
+sig   = 6:255:0:1440:mss*45,7:mss,sok,ts,nop,ws:flow:0
+sig   = 4:128:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0
+sig   = 6:128:0:1440:mss*45,7:mss,sok,ts,nop,ws::0
+sig   = 6:128:0:1440:mss*45,7:mss,sok,ts,nop,ws:flow:0
+sig   = *:255:0:8961:mss*7,*:mss,sok,ts,nop,ws:df,id+:0
+sig   = 6:255:0:8941:mss*7,*:mss,sok,ts,nop,ws::0
+sig   = 6:255:0:8941:mss*7,*:mss,sok,ts,nop,ws:flow:0
+sig   = *:128:0:8961:mss*7,*:mss,sok,ts,nop,ws:df,id+:0
+sig   = 6:128:0:8941:mss*7,*:mss,sok,ts,nop,ws::0
+sig   = 6:128:0:8941:mss*7,*:mss,sok,ts,nop,ws:flow:0
+
 ; observed on Linux 6.18: the loopback interface, MSS 65495 (IPv4) and 65476 (IPv6).
 
 label = s:unix:Linux:4.20 or newer (loopback)
@@ -1275,17 +1300,21 @@ sig   = 6:64:0:*:*,*:nop,ws,nop,nop,ts,nop,nop,sok,mss:flow:0
 ; --- Devices without a general system ---
 
 ; documented: lwIP, the stack of ESP8266, ESP32 and other microcontrollers, starts with a TTL of 255 or 64, never
-; sets DF, and has a window of four segments by default.
+; sets DF, and has a window of four segments by default: of 1436 bytes on the ESP32.
 
 label = s:other:Embedded device:lwIP
 sig   = 4:255:0:536:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:255:0:536:mss*4,0:mss::0
+sig   = 4:255:0:1436:mss*4,0:mss,nop,nop,sok::0
+sig   = 4:255:0:1436:mss*4,0:mss::0
 sig   = 4:255:0:1440:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:255:0:1440:mss*4,0:mss::0
 sig   = 4:255:0:1460:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:255:0:1460:mss*4,0:mss::0
 sig   = 4:64:0:536:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:64:0:536:mss*4,0:mss::0
+sig   = 4:64:0:1436:mss*4,0:mss,nop,nop,sok::0
+sig   = 4:64:0:1436:mss*4,0:mss::0
 sig   = 4:64:0:1440:mss*4,0:mss,nop,nop,sok::0
 sig   = 4:64:0:1440:mss*4,0:mss::0
 sig   = 4:64:0:1460:mss*4,0:mss,nop,nop,sok::0
@@ -1371,6 +1400,12 @@ sig   = 6:255:0:*:mss*53,0:mss:flow:0
 sig   = *:128:0:*:mss*4,0:mss,nop,nop,sok:df,id+:0
 ;; seen Windows=1 Apple=1 Linux=0
 sig   = 6:128:0:*:mss*4,0:mss,nop,nop,sok:flow:0
+
+; observed: pasta, the network of rootless containers under Podman, which opens their connections itself and keeps the
+; address and the port of whoever connects to them.
+
+label = s:other:Proxy or VPN:user-mode network
+sig   = 4:255:0:61440:65535,8:mss,nop,ws:id-:0
 
 ; collected, from every system: the layout that several systems are left with once their timestamps are removed.
 ; Observed: Linux sends it with tcp_timestamps switched off.
@@ -1574,7 +1609,7 @@ sig   = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+,ecn:0
 sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws:flow:0
 sig   = 6:64:0:*:*,*:mss,sok,ts,nop,ws:ecn,flow:0
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0
-;; seen Windows=0 Apple=0 Linux=3
+;; seen Windows=0 Apple=0 Linux=1
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df:0
 ;; seen Windows=0 Apple=0 Linux=5
 sig   = *:255:0:*:*,*:mss,sok,ts,nop,ws:df,id+,ecn:0

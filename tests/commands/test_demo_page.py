@@ -86,6 +86,13 @@ def test_every_verdict_is_in_words(verdict: ClaimVerdict) -> None:
     assert re.match("<strong>[A-Z][A-Za-z ]+[.]</strong>", words)
 
 
+def test_a_mismatch_says_whether_a_proxy_may_explain_it() -> None:
+    sure = Claim(ClaimVerdict.MISMATCH, "Apple", "Windows")
+    maybe = Claim(ClaimVerdict.MISMATCH, "Windows", "Linux", relay_possible=True)
+    assert "No proxy explains it" in shown(claim=sure)
+    assert "the visitor is honest and a proxy opened the connection" in shown(claim=maybe)
+
+
 def test_a_browser_that_contradicts_itself_is_not_said_to_agree() -> None:
     page = shown(claim=Claim(ClaimVerdict.AGREE, "Linux", "Linux", platform="Windows"))
     assert "The browser contradicts itself." in page

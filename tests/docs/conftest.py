@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
+
+if importlib.util.find_spec("flask") is None:
+    collect_ignore_glob = ["test_*"]  # they need the frameworks of the extra "tests"
 
 
 @pytest.fixture

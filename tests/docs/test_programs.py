@@ -202,25 +202,39 @@ def test_the_score_is_low_where_a_relay_is_possible(user_agent: str, risk: int) 
     assert get_by_starlette(app, "/login", user_agent).json() == {"risk": risk}
 
 
+TWO_SYSTEMS = {"User-Agent": WINDOWS, "Sec-CH-UA-Platform": '"macOS"'}
+"""Headers that contradict each other."""
+
+
 @pytest.mark.parametrize(
-    ("user_agent", "session", "answer"),
+    ("headers", "session", "answer"),
     [
-        (LINUX, {}, (200, None)),
-        (WINDOWS, {}, (302, "/second-factor/?next=%2Ftransfer")),
-        (WINDOWS, {"second_factor": True}, (200, None)),
-        ("curl/8.5.0", {}, (200, None)),
+        ({"User-Agent": LINUX}, {}, (200, None)),
+        ({"User-Agent": WINDOWS}, {}, (200, None)),
+        (TWO_SYSTEMS, {}, (302, "/second-factor/?next=%2Ftransfer")),
+        (TWO_SYSTEMS, {"second_factor": True}, (200, None)),
+        ({"User-Agent": "curl/8.5.0"}, {}, (200, None)),
     ],
-    ids=["agrees", "does not", "has given the second factor", "claims nothing"],
+    ids=[
+        "agrees",
+        "may be a relay",
+        "contradicts itself",
+        "has proved who it is",
+        "claims nothing",
+    ],
 )
 def test_the_view_asks_for_a_second_factor(
-    user_agent: str, session: dict[str, Any], answer: tuple[int, str | None], django_project: None
+    headers: dict[str, str],
+    session: dict[str, Any],
+    answer: tuple[int, str | None],
+    django_project: None,
 ) -> None:
     from django.test import RequestFactory, override_settings
 
     from p0f_middleware.django import P0fMiddleware
 
     transfer = program("act-on-it.md", "A second factor")["transfer"]
-    request = RequestFactory(HTTP_USER_AGENT=user_agent).get("/transfer")
+    request = RequestFactory(headers=headers).get("/transfer")
     request.session = session
 
     with override_settings(P0F={"SOURCE": OnLinux()}):
@@ -243,7 +257,7 @@ def test_the_rate_limit_is_for_visitors_in_doubt(user_agent: str, statuses: list
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"User-Agent": WINDOWS, "Sec-CH-UA-Platform": '"macOS"'}, 403),
+        (TWO_SYSTEMS, 403),
         ({"User-Agent": WINDOWS}, 200),
         ({"User-Agent": "curl/8"}, 200),
     ],

@@ -1,4 +1,4 @@
-"""The invariants on random inputs: P0F_FUZZ seconds (2), P0F_FUZZ_REQUESTS requests (300)."""
+"""The invariants on random inputs: P0F_FUZZ seconds (2), P0F_FUZZ_REQUESTS examples (300)."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def test_a_full_store_that_evicts_nothing_is_away(port: int, tmp_path: Path) -> 
     options = ("--interface", "lo", "--port", str(port), "--store", full.url)
     try:
         with Agent(tmp_path, *options) as agent:
-            agent.wait_for("refuses: command not allowed")
+            agent.wait_for("maxmemory")
     finally:
         full.kill()
 

@@ -45,8 +45,11 @@ def wsgi(*answers: P0fInfo | None, **options: Any) -> Callable[..., dict[str, An
     """A site of its own; gives what its application finds in environ."""
     app = P0fWSGIMiddleware(lambda environ, start_response: [], Answers(*answers), **options)
 
-    def request(*headers: tuple[str, str], port: int = 40000) -> dict[str, Any]:
+    def request(
+        *headers: tuple[str, str], port: int = 40000, scheme: str = "http", method: str = "GET"
+    ) -> dict[str, Any]:
         environ: dict[str, Any] = {"REMOTE_ADDR": CLIENT, "REMOTE_PORT": str(port)}
+        environ |= {"wsgi.url_scheme": scheme, "REQUEST_METHOD": method}
         setup_testing_defaults(environ)
         for name, value in headers:
             key = f"HTTP_{name.upper().replace('-', '_')}"
@@ -69,9 +72,12 @@ def asgi(*answers: P0fInfo | None, **options: Any) -> Callable[..., dict[str, An
     async def nothing(*_: object) -> Any:
         return {}
 
-    def request(*headers: tuple[str, str], port: int = 40000) -> dict[str, Any]:
+    def request(
+        *headers: tuple[str, str], port: int = 40000, scheme: str = "http", method: str = "GET"
+    ) -> dict[str, Any]:
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
         scope = {"type": "http", "client": (CLIENT, port), "headers": raw}
+        scope |= {"scheme": scheme, "method": method}
         asyncio.run(app(scope, nothing, nothing))
         return found.pop() | {"asked": app.source.asked}
 
@@ -129,6 +135,103 @@ def test_no_other_header_is_read(middleware: Middleware) -> None:
     found = middleware(IS_LINUX)(*((name, '"Windows"') for name in names))
 
     assert found["p0f.claim"].verdict == "no_claim"
+
+
+# The way it came
+
+
+def relay_possible(found: dict[str, Any]) -> tuple[str, bool]:
+    claim = found["p0f.claim"]
+    return claim.verdict.value, claim.relay_possible
+
+
+MAYBE, SURELY, RELAY = ("mismatch", True), ("mismatch", False), ("relay", True)
+PROXIED: dict[str, Any] = {"trusted_proxies": CLIENT}
+FOR = ("X-Forwarded-For", "198.51.100.7")
+
+
+def test_over_https_chromium_sends_a_client_hint(middleware: Middleware) -> None:
+    request = middleware(IS_LINUX, hold=0)
+
+    assert relay_possible(request(user_agent(WINDOWS), scheme="https")) == SURELY
+    assert relay_possible(request(user_agent(WINDOWS), scheme="http")) == MAYBE
+    with_it = request(user_agent(WINDOWS), platform('"Windows"'), scheme="https")
+    assert relay_possible(with_it) == MAYBE
+
+
+def test_but_for_preflights(middleware: Middleware) -> None:
+    found = middleware(IS_LINUX)(user_agent(WINDOWS), scheme="https", method="OPTIONS")
+
+    assert relay_possible(found) == MAYBE
+
+
+def test_and_for_websockets() -> None:
+    headers = user_agent(WINDOWS), ("Upgrade", "websocket")
+
+    assert relay_possible(wsgi(IS_LINUX)(*headers, scheme="https")) == MAYBE
+    assert relay_possible(asgi(IS_LINUX)(*headers, scheme="wss")) == MAYBE
+
+
+def test_a_trusted_proxy_says_over_which_scheme_the_request_came(middleware: Middleware) -> None:
+    request = middleware(IS_LINUX, **PROXIED)
+
+    for scheme, expected in (("https", SURELY), ("http", MAYBE), ("https, http", MAYBE)):
+        found = request(user_agent(WINDOWS), FOR, ("X-Forwarded-Proto", scheme))
+        assert relay_possible(found) == expected
+    assert relay_possible(request(user_agent(WINDOWS), FOR, scheme="https")) == MAYBE
+
+
+def test_nobody_else_does(middleware: Middleware) -> None:
+    request = middleware(IS_LINUX)
+    says_http = ("X-Forwarded-Proto", "http")
+
+    assert relay_possible(request(user_agent(WINDOWS), says_http, scheme="https")) == SURELY
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Via", "1.1 gateway.example (squid/6.9)"),
+        ("X-Forwarded-For", "10.0.0.7"),
+        ("Forwarded", "for=10.0.0.7"),
+        ("X-Real-IP", "10.0.0.7"),
+        ("Sec-Purpose", "prefetch;anonymous-client-ip"),
+    ],
+    ids=lambda header: header[0],
+)
+def test_a_proxy_that_says_so_is_a_relay(middleware: Middleware, header: tuple[str, str]) -> None:
+    request = middleware(IS_LINUX)
+
+    assert relay_possible(request(user_agent(WINDOWS), header)) == RELAY
+    assert request(user_agent(WINDOWS), header)["p0f.info"].bad_sw is None
+    assert relay_possible(request(user_agent(LINUX), header)) == ("agree", False)
+    assert relay_possible(request(user_agent(WINDOWS))) == MAYBE
+
+
+def test_what_the_sites_own_proxy_writes_does_not_count(middleware: Middleware) -> None:
+    request = middleware(IS_LINUX, **PROXIED)
+
+    assert relay_possible(request(user_agent(WINDOWS), FOR, ("Via", "1.1 varnish"))) == MAYBE
+
+
+def test_an_address_that_the_server_has_put_in_the_peers_place_names_nobody_else(
+    middleware: Middleware,
+) -> None:
+    """uvicorn does, for what it takes for a proxy, and leaves the header where it is."""
+    found = middleware(IS_LINUX)(user_agent(WINDOWS), ("X-Forwarded-For", CLIENT))
+
+    assert relay_possible(found) == MAYBE
+
+
+def test_a_kept_answer_is_for_the_same_way_alone(middleware: Middleware) -> None:
+    request = middleware(IS_LINUX)
+    via = ("Via", "1.1 gateway")
+
+    for _ in range(2):
+        assert relay_possible(request(user_agent(WINDOWS))) == MAYBE
+        assert relay_possible(request(user_agent(WINDOWS), via)) == RELAY
+        assert relay_possible(request(user_agent(WINDOWS), via)) == RELAY
+    assert request()["asked"] == 2  # of the two, the second made sure of the first mismatch
 
 
 def test_without_claims_nothing_is_compared(middleware: Middleware) -> None:

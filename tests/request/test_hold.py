@@ -26,7 +26,7 @@ class Connection:
 
 
 def an_answer(info: Any = SAMPLE, peer: object = PEER) -> HeldAnswer:
-    return HeldAnswer(Outcome(info, P0fStatus.OK, None), peer, None, {})
+    return HeldAnswer(Outcome(info, P0fStatus.OK, None), peer, (True, None, {}))
 
 
 def holding(

@@ -204,7 +204,7 @@ def test_a_name_that_no_header_has_is_absent(name: str) -> None:
 @pytest.mark.parametrize("headers", [None, (), []])
 def test_a_scope_may_have_no_headers_to_read(headers: Any) -> None:
     assert asgi(headers=headers).header("X-One") is None
-    assert asgi(headers=headers).claims() == (None, None)
+    assert not any(asgi(headers=headers).claims())
     assert asgi().header("X-One") is None
 
 
@@ -224,11 +224,11 @@ def test_raw_headers_are_read_where_the_server_leaves_them() -> None:
 
 def test_what_a_client_says_of_itself() -> None:
     headers = [(b"user-agent", b"Mozilla/5.0 \xff"), (b"sec-ch-ua-platform", b'"Windows"')]
-    assert asgi(headers=headers).claims() == (b"Mozilla/5.0 \xff", b'"Windows"')
+    assert asgi(headers=headers).claims()[:2] == (b"Mozilla/5.0 \xff", b'"Windows"')
 
     environ: Any = {"HTTP_USER_AGENT": "Mozilla/5.0 \xff", "HTTP_SEC_CH_UA_PLATFORM": '"Windows"'}
-    assert wsgi(**environ).claims() == ("Mozilla/5.0 \xff", '"Windows"')
-    assert wsgi().claims() == (None, None)
+    assert wsgi(**environ).claims()[:2] == ("Mozilla/5.0 \xff", '"Windows"')
+    assert not any(wsgi().claims())
 
 
 # The connection, and whether it is a Unix socket
