@@ -189,8 +189,7 @@ def test_other_classes_are_refused(classes: str) -> None:
 
 
 def test_blanks_may_stand_after_the_commas_of_systems() -> None:
-    label = "label = s:!:Tool:\nsys = @unix, Some System\n"
-    text = request("*:64:0:*:*,0:mss::0").replace("label = s:unix:Some:\n", label)
+    text = f"{HEAD}label = s:!:Tool:\nsys = @unix, Some System\nsig = {ANY}\n"
     assert parse(text).requests[0].label.systems == ("@unix", "Some System")
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -108,11 +109,18 @@ def test_a_process_has_one_thread_at_a_time_that_searches_once_a_second_at_most(
     listeners.search()
     for _ in range(3):
         listeners.search_again()
+    threads[0].join(20)
+    listeners.search_again()
     assert len(threads) == 1
-    for _ in range(3):
-        threads[-1].join(20)
-        listeners.search_again()
-    assert len(threads) <= 2
+
+
+def test_a_search_that_takes_long_is_done_less_often(
+    searches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([0.0, 0.0, 0.1])
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    listeners._search_for(0.0)
+    assert listeners._next_search == pytest.approx(0.1 + 5.0)
 
 
 def test_a_request_has_a_thread_search_once(listener: socket.socket, threads: list[Thread]) -> None:
