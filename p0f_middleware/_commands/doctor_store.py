@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._address import client_address
+from .._store import Store
 from ..edge.agent import Sign, read_sign
 from ..fingerprint import fingerprint_syn
 from ..shared.keys import EDGE_KEY, address_key, pack, sender
 from ..shared.source import TIMEOUT
-from ..shared.store import Store
 from .terminal import Finding, span
 
 QUERIES = 20

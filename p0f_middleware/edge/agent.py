@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, TypeAlias
 from .._errors import P0fUnavailable
 from .._outage import Outage
 from .._public import logger
+from .._store import Store
 from ..shared.keys import EDGE_KEY, address_key, connection_key, merged, sender
-from ..shared.store import Store
 from .tap import Tap
 
 BATCH = 4096

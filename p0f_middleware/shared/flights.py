@@ -24,8 +24,8 @@ from collections import deque
 from typing import Any
 
 from .._errors import P0fError, P0fUnavailable
+from .._store import STEP_TIMEOUT, Keys, Store, Values, request, values_in
 from .._waiting import acquire
-from .store import STEP_TIMEOUT, Keys, Store, Values, request, values_in
 
 LINGER = 1.0
 """Seconds for which the thread waits for another lookup: starting one takes 0.1 ms or more."""

@@ -16,10 +16,10 @@ from .._address import endpoint, port_number
 from .._info import by_address
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._public import logger
+from .._store import Keys, Values
 from .._visitor import NoConnection, Visitor
 from ..fingerprint.fingerprinter import Fingerprinter
 from .keys import End, address_key, connection_key, ends, pack, sender, syns_in
-from .store import Keys, Values
 
 _QUIC = unavailable("over HTTP/3 (QUIC, which uses UDP) there is no SYN")
 _ODD = Outcome(None, P0fStatus.NO_MATCH, "the visitor's SYN is not one that p0f fingerprints")

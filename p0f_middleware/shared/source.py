@@ -6,7 +6,6 @@ A lookup is a question (`question`), the wait for its values (`flights`), and wh
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 
@@ -15,11 +14,12 @@ from .._errors import P0fError, P0fTimeout, P0fUnavailable
 from .._outage import Outage
 from .._outcome import Outcome
 from .._public import public, seconds
+from .._store import Keys, Store, Values
 from .._visitor import Visitor
+from .._waiting import PerProcess
 from ..fingerprint.fingerprinter import SignatureFile, fingerprinter
 from .flights import Flights, Lookup
 from .question import Reader, question
-from .store import Keys, Store, Values
 
 TIMEOUT = 0.1
 
@@ -43,8 +43,7 @@ class BaseSharedSyn:
         self.store_name: str = self._store.name
         self._reader = Reader(fingerprinter(database), self.store_name, destination_header)
         self._outage = Outage("the SYN store", self.store_name)
-        # By process, and never emptied: to free the parent's in a child may touch its connection.
-        self._by_process: dict[int, Flights] = {}
+        self._flights = PerProcess(partial(Flights, self._store))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
@@ -59,14 +58,6 @@ class BaseSharedSyn:
         kind = SharedSyn if self._asynchronous else AsyncSharedSyn
         return kind(store, timeout=timeout, database=database, destination_header=header)
 
-    def _flights(self) -> Flights:
-        """This process's flights, made when it first asks."""
-        pid = os.getpid()
-        flights = self._by_process.get(pid)
-        if flights is None:
-            flights = self._by_process.setdefault(pid, Flights(self._store))
-        return flights
-
     def _wait(self, keys: Keys, deadline: float) -> Values:
         """The values of keys, for a thread or a greenlet. Raises P0fError."""
         began = time.monotonic()
@@ -78,7 +69,7 @@ class BaseSharedSyn:
     def _join(self, lookup: Lookup, now: float, deadline: float) -> Lookup:
         if deadline <= now:
             raise P0fTimeout("no time is left to ask the SYN store")
-        flights = self._flights()
+        flights = self._flights.here()
         if self._outage.admit(now):
             flights.abandon()
         flights.join(lookup)
@@ -143,7 +134,7 @@ class SharedSyn(BaseSharedSyn):
     def close(self) -> None:
         """Close the connection; the next lookup opens another. A client that was given as `store`
         stays open."""
-        self._flights().close()
+        self._flights.here().close()
 
 
 @public
@@ -169,7 +160,7 @@ class AsyncSharedSyn(BaseSharedSyn):
 
     async def close(self) -> None:
         """As `SharedSyn.close`."""
-        self._flights().close()
+        self._flights.here().close()
 
     async def _wait_under_trio(self, keys: Keys, deadline: float) -> Values:
         if self._store.is_given:

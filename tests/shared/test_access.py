@@ -20,8 +20,8 @@ import redis.cluster
 import trustme
 
 from p0f_middleware import AsyncSharedSyn, P0fProtocolError, P0fStatus, P0fUnavailable, SharedSyn
+from p0f_middleware._store import Store
 from p0f_middleware.edge.agent import Edge
-from p0f_middleware.shared.store import Store
 from tests.servers import free_port
 
 from .stores import RealStore, needs_store

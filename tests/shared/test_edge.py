@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p0f_middleware import P0fError, P0fUnavailable, _outage
+from p0f_middleware._store import Store
 from p0f_middleware.edge import agent
 from p0f_middleware.edge.agent import BATCH, Counts, Edge, Rate, notify, read_sign
 from p0f_middleware.edge.tap import Tap
-from p0f_middleware.shared.store import Store
 
 from .syns import LINUX, WINDOWS, syn
 

@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
+from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 
 STEP_TIMEOUT = 5.0
 """Seconds for each step of redis-py: connecting, a read of the TLS handshake, of AUTH, of a reply.
