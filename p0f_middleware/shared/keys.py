@@ -22,12 +22,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 EDGE_KEY = b"p0f:edge"
-LONGEST_SYN = 120
-"""Bytes of the longest possible IPv4 and TCP headers."""
+LONGEST_SYN = 120  # bytes of IPv4's and TCP's longest headers
 MOST_DESTINATIONS = 16
 
-_MAPPED = bytes(10) + b"\xff\xff"
-"""The first bytes of an IPv4-mapped IPv6 address."""
+_MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4-mapped IPv6 address
 _FIN_SYN_RST_ACK, _SYN = 0x17, 0x02
 
 
@@ -54,7 +52,7 @@ def ends(syn: bytes) -> tuple[End, End] | None:
 
 
 def sender(syn: bytes) -> End | None:
-    """The sender of a SYN; None if the bytes are not the headers of one."""
+    """The first of its `ends`."""
     both = ends(syn)
     return None if both is None else both[0]
 
@@ -83,11 +81,7 @@ def merged(value: bytes, before: bytes) -> bytes:
 
 @lru_cache(4096)
 def pack(address: str) -> bytes:
-    """An address, packed as `sender` returns it.
-
-    Raises:
-        ValueError: it is not an IP address.
-    """
+    """An address, packed as `sender` returns it. Raises ValueError if it is none."""
     try:
         if ":" not in address:
             return socket.inet_pton(socket.AF_INET, address)
@@ -99,17 +93,14 @@ def pack(address: str) -> bytes:
 
 @lru_cache(4096)
 def address_key(packed: bytes) -> bytes:
-    """The key of the last SYN of an address."""
     return b"p0f:{%b}" % text(packed).encode()
 
 
 def connection_key(packed: bytes, port: int) -> bytes:
-    """The key of the SYN of a connection."""
     return b"%b:%d" % (address_key(packed), port)
 
 
 def _unmapped(packed: bytes) -> bytes:
-    """IPv4 for an IPv4-mapped IPv6 address."""
     return packed[12:] if packed[:12] == _MAPPED else packed
 
 
