@@ -15,9 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 
-# Seconds for each step of redis-py: connecting, a read of the TLS handshake, of AUTH, of a reply. No
-# request waits that long (`shared.flights`).
-STEP_TIMEOUT = 5.0
+# For each step of redis-py: connecting, a read of the TLS handshake, of AUTH, of a reply.
+STEP_TIMEOUT = 5.0  # no request waits that long (`shared.flights`)
 _SCHEMES = ("redis", "rediss", "unix")
 
 Keys: TypeAlias = tuple[bytes, ...]
