@@ -15,6 +15,7 @@ import os
 import select
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -96,10 +97,10 @@ class Edge:
             "the SYN store", store.name, "SYNs are dropped and counted", "writes were skipped"
         )
         self._last_syn: int | None = None
-        self._counts = Counts()
+        self._counts = Counter[str]()
 
     def counts(self) -> Counts:
-        return self._counts._replace(lost=self._tap.lost())
+        return Counts(**self._counts, lost=self._tap.lost())
 
     def run(self, wake: int, ended: Callable[[], bool]) -> None:
         """Work until `ended()`; `wake` is a descriptor that is readable when that may have changed.
@@ -139,7 +140,7 @@ class Edge:
         if not syns:
             return
         allowed = self._rate.allow(len(syns), time.monotonic())
-        self._count(seen=len(syns), over_rate=len(syns) - allowed)
+        self._counts.update(seen=len(syns), over_rate=len(syns) - allowed)
         self._last_syn = int(time.time())
         connections, addresses = self._entries(syns[:allowed])
         if not connections:
@@ -149,7 +150,7 @@ class Edge:
         commands: list[_Command] = [(b"SET", k, v, *ttl, b"GET") for k, v in connections.items()]
         commands += [(b"SET", k, v, *ttl) for k, v in addresses.items()]
         replies = self._write(commands)
-        self._count(**{"dropped" if replies is None else "written": allowed})
+        self._counts.update(**{"dropped" if replies is None else "written": allowed})
         again: list[_Command] = [
             (b"SET", key, both, *ttl)
             for (key, value), before in zip(connections.items(), replies or (), strict=False)
@@ -165,7 +166,7 @@ class Edge:
             "interface": self._tap.interface,
             "time": int(time.time()),
             "last_syn": self._last_syn,
-            "written": self._counts.written,
+            "written": self._counts["written"],
         }
         self._write([(b"SET", EDGE_KEY, json.dumps(sign).encode(), b"EX", b"%d" % SIGN_TTL)])
 
@@ -208,10 +209,6 @@ class Edge:
             return None
         self._outage.answered()
         return replies
-
-    def _count(self, **counts: int) -> None:
-        old = self._counts
-        self._counts = old._replace(**{name: getattr(old, name) + n for name, n in counts.items()})
 
 
 class Sign(NamedTuple):
