@@ -10,12 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from p0f_middleware import (
-    AsyncSharedSyn,
-    P0fASGIMiddleware,
-    P0fWSGIMiddleware,
-    SharedSyn,
-)
+from p0f_middleware import AsyncSharedSyn, P0fASGIMiddleware, P0fWSGIMiddleware, SharedSyn
 
 OPTIONS: dict[str, Any] = json.loads(os.environ["P0F_TEST_SHARED"])
 STORE = OPTIONS.pop("store")

@@ -89,8 +89,8 @@ def caddy(folder: Path, bind: str, app: str) -> list[str]:
 def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:
     """The command lines of gunicorn (two threads) and uvicorn, on places of the loopback."""
     return (
-        [*_program("gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.edge_app:wsgi"],
-        [*_program("uvicorn"), "--port", str(uvicorn), "--no-proxy-headers",
+        [str(BIN / "gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.edge_app:wsgi"],
+        [str(BIN / "uvicorn"), "--port", str(uvicorn), "--no-proxy-headers",
          "tests.real.edge_app:asgi"],
     )  # fmt: skip
 
@@ -98,10 +98,6 @@ def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[
 def environment(store: str, **options: object) -> dict[str, str]:
     """The applications' environment."""
     return {"PYTHONPATH": str(ROOT), "P0F_TEST_SHARED": json.dumps({"store": store, **options})}
-
-
-def _program(name: str) -> list[str]:
-    return [str(BIN / name)]
 
 
 class Agent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import shutil
 import socket
@@ -22,11 +23,7 @@ from .edges import ROOT, Agent, caddy, environment, haproxy, nginx, servers
 
 pytestmark = pytest.mark.needs("root", SERVER, "haproxy", "nginx")
 
-EDGES = [
-    "haproxy",
-    "nginx",
-    pytest.param("caddy", marks=pytest.mark.needs("caddy")),
-]
+EDGES = ["haproxy", "nginx", pytest.param("caddy", marks=pytest.mark.needs("caddy"))]
 NETWORKS = {"haproxy": 20, "nginx": 21, "caddy": 22}
 """The second byte of their clients' addresses."""
 FIRST_REQUESTS = 300
@@ -48,7 +45,6 @@ class Site(NamedTuple):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("edge")
-    store = RealStore(folder).start()
     ports = free_port(), free_port(), free_port()
     apps = free_port(), free_port()
     gunicorn, uvicorn = servers(folder, f"127.0.0.1:{apps[0]}", apps[1])
@@ -60,17 +56,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     }
     if shutil.which("caddy"):
         commands[ports[2]] = caddy(folder, f":{ports[2]}", f"127.0.0.1:{apps[0]}")
-    env = environment(
-        store.url, trusted_proxies=["127.0.0.1"], client_port_header="X-Client-Port", hold=0
-    )
-    options = ["--interface", "lo", "--store", store.url]
-    for port in ports:
-        options += ["--port", str(port)]
-    try:
-        with serve_all(commands, cwd=folder, env=env), Agent(folder, *options) as agent:
+    with RealStore(folder) as store:
+        options = {"trusted_proxies": ["127.0.0.1"], "client_port_header": "X-Client-Port"}
+        env = environment(store.url, hold=0, **options)
+        with (
+            serve_all(commands, cwd=folder, env=env),
+            Agent(folder, *_options(store, *ports)) as agent,
+        ):
             yield Site(*ports, agent, store)
-    finally:
-        store.kill()
 
 
 class Client:
@@ -88,27 +81,16 @@ class Client:
         """Send a request on this connection; what the application says of it."""
         lines = ["GET / HTTP/1.1", "Host: edge", *headers, "", ""]
         self.sock.sendall("\r\n".join(lines).encode())
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += self.sock.recv(65536)
-        head, _, body = data.partition(b"\r\n\r\n")
-        size = next(
-            int(line.split(b":")[1])
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"content-length:")
-        )
-        while len(body) < size:
-            body += self.sock.recv(65536)
-        answer: dict[str, Any] = json.loads(body)
+        response = http.client.HTTPResponse(self.sock)
+        response.begin()
+        answer: dict[str, Any] = json.loads(response.read())
         return answer
 
     def is_told_right(self, *headers: str) -> bool:
         """Whether the application knows this connection's own SYN."""
         info = self.get(*headers)["info"]
-        return bool(info) and (info["raw_sig"].split(":")[3], info["source"]) == (
-            str(self.mss),
-            "syn",
-        )
+        told = info and (info["raw_sig"].split(":")[3], info["source"])
+        return bool(told == (str(self.mss), "syn"))
 
     def close(self) -> None:
         self.sock.close()
@@ -119,9 +101,8 @@ def test_the_first_request_of_new_clients_is_told_their_own_syn(site: Site, edge
     wrong = FIRST_REQUESTS
     for attempt in range(ATTEMPTS):
         network = f"127.{NETWORKS[edge]}.{2 * attempt}"
-        wrong = min(
-            wrong, sum(not right for right in _first_requests(getattr(site, edge), network))
-        )
+        told = _first_requests(getattr(site, edge), network)
+        wrong = min(wrong, sum(not right for right in told))
         if wrong <= AT_MOST_WRONG:
             break
 
@@ -204,9 +185,8 @@ def test_while_the_store_is_stopped_requests_go_on(site: Site, edge: str) -> Non
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[RealStore]:
-    store = RealStore(tmp_path)
-    yield store
-    store.kill()
+    with RealStore(tmp_path) as store:
+        yield store
 
 
 def connect(port: int) -> None:
@@ -224,7 +204,6 @@ def port() -> Iterator[int]:
 def test_signals_have_it_print_its_counts_and_end(
     store: RealStore, port: int, tmp_path: Path
 ) -> None:
-    store.start()
     with Agent(tmp_path, *_options(store, port)) as agent:
         for _ in range(3):
             connect(port)
@@ -239,6 +218,7 @@ def test_signals_have_it_print_its_counts_and_end(
 def test_it_starts_without_its_store_and_finds_it(
     store: RealStore, port: int, tmp_path: Path
 ) -> None:
+    store.kill()
     with Agent(tmp_path, *_options(store, port)) as agent:
         agent.wait_for("store is down")
         connect(port)
@@ -256,7 +236,6 @@ def test_it_starts_without_its_store_and_finds_it(
 def test_a_store_that_stops_and_goes_on_is_two_lines(
     store: RealStore, port: int, tmp_path: Path
 ) -> None:
-    store.start()
     with Agent(tmp_path, *_options(store, port)) as agent:
         store.stop()
         connect(port)
@@ -269,12 +248,9 @@ def test_a_store_that_stops_and_goes_on_is_two_lines(
 
 
 def test_a_full_store_that_evicts_nothing_is_away(port: int, tmp_path: Path) -> None:
-    full = RealStore(tmp_path, ("--maxmemory", "1kb", "--maxmemory-policy", "noeviction")).start()
-    try:
-        with Agent(tmp_path, *_options(full, port)) as agent:
-            agent.wait_for("refuses: command not allowed")
-    finally:
-        full.kill()
+    limits = "--maxmemory", "1kb", "--maxmemory-policy", "noeviction"
+    with RealStore(tmp_path, limits) as full, Agent(tmp_path, *_options(full, port)) as agent:
+        agent.wait_for("refuses: command not allowed")
 
 
 NO_CAPABILITIES = ["setpriv", "--no-new-privs", "--inh-caps=-all"]
@@ -283,7 +259,6 @@ needs_setpriv = pytest.mark.needs("setpriv")
 
 @needs_setpriv
 def test_it_needs_no_capability_but_to_capture(store: RealStore, port: int, tmp_path: Path) -> None:
-    store.start()
     runner = [*NO_CAPABILITIES, "--bounding-set=-all,+net_raw"]
     with Agent(tmp_path, *_options(store, port), runner=runner) as agent:
         status = Path(f"/proc/{agent.pid}/status").read_text()
@@ -307,7 +282,6 @@ def test_without_it_it_says_what_it_needs(store: RealStore, port: int, command: 
 
 
 def test_the_password_is_in_no_line(store: RealStore, port: int, tmp_path: Path) -> None:
-    store.start()
     url = store.url.replace("://", "://edge:hunter2@")
     file = tmp_path / "url"
     file.write_text(f"{url}\n")
@@ -319,5 +293,6 @@ def test_the_password_is_in_no_line(store: RealStore, port: int, tmp_path: Path)
     assert "invalid username-password pair" in agent.log
 
 
-def _options(store: RealStore, port: int) -> list[str]:
-    return ["--interface", "lo", "--port", str(port), "--store", store.url]
+def _options(store: RealStore, *ports: int) -> list[str]:
+    wanted = [word for port in ports for word in ("--port", str(port))]
+    return ["--interface", "lo", "--store", store.url, *wanted]
