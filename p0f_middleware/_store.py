@@ -26,9 +26,7 @@ Values: TypeAlias = "list[bytes | None]"
 class Store:
     """A server by its URL (redis://, rediss:// for TLS, unix://), or a client that the user made.
 
-    Args:
-        store: the URL, or the client.
-        asynchronous: whether a client that is given has to be an asyncio client.
+    With `asynchronous` that has to be a client for asyncio.
 
     Raises:
         ImportError: redis-py is not installed.

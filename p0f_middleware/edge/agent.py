@@ -135,7 +135,7 @@ class Edge:
             self.step()
 
     def step(self) -> None:
-        """Read the SYNs in the ring and write them."""
+        """Write the SYNs that are in the ring."""
         syns = self._tap.read(BATCH)
         if not syns:
             return

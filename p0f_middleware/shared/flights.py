@@ -3,9 +3,8 @@
 Theory of operation. A lookup never talks to the store itself. It joins a queue, and waits for its
 values until its own deadline. One flight at a time asks for all lookups in the queue; those that
 come meanwhile go together in the next. So a lookup waits for two round trips at most, and a process
-has one connection, however many threads, greenlets and event loops ask. Nothing that is slow in
-redis-py (a name server, TLS, AUTH, a reply that comes byte by byte) can hold a lookup past its
-deadline: the flight goes on without it.
+has one connection. Whatever is slow in redis-py (a name server, TLS, AUTH, a reply that comes byte
+by byte), the lookup ends at its deadline, and the flight goes on without it.
 
 A thread makes the flights. It starts with the first lookup, ends when none has come for `LINGER`
 seconds, and starts again with the next. Only that thread calls the client; one for asyncio, which a
@@ -53,7 +52,7 @@ class Lookup:
             self.waiter = loop.create_future()
 
     def wait(self) -> None:
-        """Wait in a thread or greenlet until there is a result, or until the deadline."""
+        """Wait for the result until the deadline, in a thread or greenlet."""
         acquire(self.waiter, self.deadline)
 
     async def wait_in_loop(self) -> None:

@@ -5,14 +5,11 @@
     p0f:edge                  the edge that wrote last, for `p0f-middleware doctor`
 
 A SYN is its IP header and its TCP header, as Linux's TCP_SAVED_SYN returns them. So it contains its
-sender, and a reader detects a value under a wrong key.
+sender, and a reader detects a value under a wrong key. Two machines behind a NAT may have the same
+address and port at once, to different addresses or ports of the site, so a connection's value is
+one SYN for each such destination, the last one first.
 
-Several connections may have the same address and port at once: those of two machines behind a NAT,
-to different addresses or ports of the site. So a connection's value is one SYN for each such
-destination, the last one first.
-
-The braces are part of the key: Redis Cluster puts keys with the same text in braces into one slot,
-so that one MGET can ask for both.
+Redis Cluster puts keys with the same text in braces into one slot, so one MGET can ask for both.
 """
 
 from __future__ import annotations

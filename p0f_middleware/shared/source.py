@@ -104,7 +104,7 @@ class BaseSharedSyn:
     def _told(self, visitor: Visitor, values: Values) -> Outcome:
         """What a visitor is told, from the values of the keys of his connection and address."""
         who = End(pack(visitor.address or ""), visitor.port or 0)
-        strange = False
+        strange = False  # whether the store has what no edge would write
         if who.port and values[0] is not None:
             own = [syn for syn in syns_in(values[0]) if sender(syn) == who]
             strange = not own

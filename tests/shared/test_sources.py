@@ -82,8 +82,8 @@ Connect: TypeAlias = "Callable[..., Kind]"
 
 
 @pytest.fixture
-def stopped(store: RealStore) -> Iterator[None]:
-    """The store does not answer."""
+def stopped(store: RealStore, contents: redis.Redis) -> Iterator[None]:
+    """The store, which is empty, does not answer."""
     store.stop()
     yield
     store.resume()

@@ -175,9 +175,8 @@ def test_nobody_is_ever_told_anothers_syn(arrivals: list[Connection], data: st.D
         key = connection_key(pack(one.client), one.port)
         whole = syn(one.client, one.port, system, one.end[1], one.end[0])
         store[key] = merged(whole, store.get(key, b""))
-        alive[one[:3]] = (
-            one  # a NAT gives a port again only if its connection to that end has ended
-        )
+        # a NAT gives a port again only if its connection to that end has ended
+        alive[one[:3]] = one
 
         asks = data.draw(st.sampled_from([*alive.values()]))
         named = data.draw(st.sampled_from([None, "{0}", "{1}", "{0}:{1}"]))
