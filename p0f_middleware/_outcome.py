@@ -26,6 +26,8 @@ class P0fStatus(str, Enum):
     NO_ADDRESS = "no_address"
     """The request has no client address to ask about."""
 
+    __hash__ = str.__hash__  # Enum's is Python code, and each request counts what it gets
+
     def __str__(self) -> str:
         return self.value
 

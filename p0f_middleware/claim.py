@@ -37,6 +37,8 @@ class ClaimVerdict(str, Enum):
     NO_CLAIM = "no_claim"
     """The User-Agent was not sent, names no system or several, or is a robot's that says so."""
 
+    __hash__ = str.__hash__  # Enum's is Python code, and each request counts what it gets
+
     def __str__(self) -> str:
         return self.value
 

@@ -11,10 +11,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from .._address import CACHED
 from .._public import logger
 from .proxies import CLIENT_HEADER, ProxyRules
 from .visitor import BaseVisitor
@@ -22,22 +20,25 @@ from .visitor import BaseVisitor
 __all__ = ["ProxyWarnings"]
 
 _HEADERS = (CLIENT_HEADER, "Forwarded", "X-Real-IP")
-_MOST_PUBLIC = 1000
-"""Requests of public addresses to look at: a load balancer shows in the first of them."""
+_MOST_LOOKS = 10_000
+"""Lookups to look at: a proxy shows in the first of them."""
 _SHARED_SPACE = ip_network("100.64.0.0/10")  # RFC 6598; cloud networks use it for load balancers
 
 
 class ProxyWarnings:
-    """Looks at requests that the middleware has looked up, until it has warned of each kind."""
+    """Looks at the first requests that a middleware looks up."""
 
     def __init__(self, rules: ProxyRules) -> None:
         self._rules = rules
         self._headers = tuple(dict.fromkeys((rules.client_header, *_HEADERS)))
         self._warned: set[str] = set()
-        self._public_left = _MOST_PUBLIC
+        self._left = _MOST_LOOKS
 
     def check(self, visitor: BaseVisitor) -> None:
         """Warn if the request came through a proxy that it should not have come through so."""
+        if self._left <= 0:
+            return
+        self._left -= 1
         if visitor.behind_proxy:
             if visitor.address is None:
                 self._warn("silent", visitor.why_no_client())
@@ -45,18 +46,13 @@ class ProxyWarnings:
         address = visitor.peer_address
         if address is None:
             return
-        local = _is_local(address)
-        if not local:
-            self._public_left -= 1
-        if "local" in self._warned if local else self._public_left < 0:
-            return
         header = next((name for name in self._headers if visitor.header(name) is not None), None)
         if header is None:
             return
         if visitor.peer()[1] == 0 or address in (visitor.header(header) or ""):
             if self._rules.active:
                 self._warn("replaced", _REPLACED, header)
-        elif local:
+        elif _is_local(address):
             self._warn("local", _LOCAL, address, header, address, address)
         else:
             self._warn("public", _PUBLIC, address, header, address)
@@ -84,7 +80,6 @@ _REPLACED = (
 )
 
 
-@lru_cache(CACHED)
 def _is_local(address: str) -> bool:
     parsed = ip_address(address)
     return parsed.is_loopback or parsed.is_private or parsed in _SHARED_SPACE

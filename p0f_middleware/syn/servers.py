@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter
 from socket import SocketIO
 from types import FunctionType, MethodType
@@ -101,13 +101,15 @@ def wsgi_socket(environ: Mapping[str, Any]) -> Socket:
 def asgi_object(receive: object, send: object) -> object | None:
     """The object of an ASGI request's connection; None if the server shows none, or middleware
     stands between it and this one."""
-    with suppress(*NOT_A_SOCKET):
+    try:
         for callback in (receive, send):
             owner: Any = getattr(callback, "__self__", None)
             getter = _BY_OWNER_PACKAGE.get(_package(owner.__class__))
             if getter is not None:
                 found: object = getter(owner)
                 return found
+    except NOT_A_SOCKET:
+        pass
     return None
 
 
@@ -129,10 +131,11 @@ def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Sock
 
 
 def _found(getter: Getter, clue: object) -> object | None:
-    with suppress(*NOT_A_SOCKET):  # another version of the server, or something else
+    try:  # `suppress` would take as long as all the rest
         found: object = getter(clue)
-        return found
-    return None
+    except NOT_A_SOCKET:  # another version of the server, or something else
+        return None
+    return found
 
 
 def _is_socket(sock: Any) -> bool:
@@ -144,8 +147,11 @@ def _is_socket(sock: Any) -> bool:
     raise NoConnection("the connection is closed")
 
 
-def _package(kind: Any) -> str:
+def _read_package(kind: Any) -> str:
     return str(kind.__module__).partition(".")[0]
+
+
+_package: Callable[[Any], str] = lru_cache(256)(_read_package)  # a program has few such classes
 
 
 _MOST_OBJECTS = 64  # to look at behind `receive` and `send`: middleware nests a few functions deep
