@@ -22,7 +22,7 @@ from tests import own_network
 from tests.needs import find, unavailable
 
 from .corpus import crafted, mutated
-from .oracle import as_p0f_logs, load_complaints, observe, real_p0f
+from .oracle import as_p0f_logs, load_complaints, observe
 from .ours import INSTALLED, MATCHER, OURS, SHAPES, PacketMatcher
 from .score import family
 from .shapes import packets, twin_packets
@@ -82,7 +82,7 @@ def disagreements(packets: Sequence[bytes], database: Path) -> list[str]:
 
 @pytest.fixture(params=["ours", "installed", "odd"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    real_p0f()
+    find("p0f")
     if request.param == "ours":
         return OURS
     if request.param == "installed":
@@ -144,7 +144,7 @@ def test_linux_without_timestamps_and_scaling_is_not_plainly_another_system() ->
 
 
 def test_fast_open_syn_of_which_only_headers_were_saved_reads_as_with_its_data() -> None:
-    real_p0f()
+    find("p0f")
     headers = [packet for packet in kernel_made() if declared_length(packet) > len(packet)]
     assert headers
     whole = [packet + bytes(declared_length(packet) - len(packet)) for packet in headers]

@@ -318,9 +318,17 @@ def granian_scope(sock: socket.socket) -> dict[str, Any]:
     return {"client": (address, str(port))}
 
 
-def test_granians_connection_is_found_by_its_peer(sock: socket.socket) -> None:
+def test_granians_connection_is_found_by_its_peer_and_blocks_no_event_loop(
+    sock: socket.socket,
+) -> None:
+    blockbuster = pytest.importorskip("blockbuster")
+
+    async def search() -> Any:
+        with blockbuster.blockbuster_ctx():
+            return asgi_socket(granian_scope(sock), *GRANIAN).fileno()
+
     for _ in range(2):
-        assert asgi_socket(granian_scope(sock), *GRANIAN).fileno() == sock.fileno()
+        assert asyncio.run(search()) == sock.fileno()
     assert asgi_object(*GRANIAN) is None
 
 
@@ -375,16 +383,6 @@ def test_a_client_that_granian_has_not_put_there_is_not_looked_for(
 ) -> None:
     with pytest.raises(NoConnection, match=reason):
         asgi_socket({"client": client}, *GRANIAN)
-
-
-def test_a_search_blocks_no_event_loop(sock: socket.socket) -> None:
-    blockbuster = pytest.importorskip("blockbuster")
-
-    async def search() -> Any:
-        with blockbuster.blockbuster_ctx():
-            return asgi_socket(granian_scope(sock), *GRANIAN).fileno()
-
-    assert asyncio.run(search()) == sock.fileno()
 
 
 # Whatever a server hands over
