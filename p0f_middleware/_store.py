@@ -171,8 +171,8 @@ def _require_client(client: object, *, asynchronous: bool) -> None:
         )
     if inspect.iscoroutinefunction(getattr(client, "execute_command", None)) == asynchronous:
         return
-    name = f"{type(client).__module__.partition('.')[0]}.{type(client).__name__}"
-    kinds = [("SharedSyn", "blocking"), ("AsyncSharedSyn", "asyncio")]
+    name = f"{type(client).__module__}.{type(client).__name__}"
+    kinds = [("SharedSyn", "blocking"), ("AsyncSharedSyn", "redis.asyncio's or valkey.asyncio's")]
     (wanted, kind), (other, _) = reversed(kinds) if asynchronous else kinds
     raise TypeError(
         f"{wanted} takes {kind} clients, and {name} is none: give it to {other}, or give the URL"
