@@ -1,4 +1,4 @@
-"""Waits of threads and greenlets: for a descriptor, and for a lock.
+"""What threads and greenlets share, and how they wait: for a descriptor, and for a lock.
 
 A greenlet of gevent or eventlet must wait in its library's hub: if it blocked its thread, none of
 the thread's other greenlets could run, not even the one it waits for. The libraries replace
@@ -9,9 +9,14 @@ has connected, and perhaps not all (`patch_all(thread=False)`). So each wait loo
 from __future__ import annotations
 
 import math
+import os
 import select
 import threading
 import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.01
 _LONGEST_WAIT = 86_400.0
@@ -47,3 +52,31 @@ def acquire(lock: threading.Lock, deadline: float) -> bool:
         pause = min(2 * pause, _LONGEST_PAUSE)
         left = deadline - time.monotonic()
     return left > 0
+
+
+class PerProcess(Generic[T]):
+    """What the threads of one process share, made when this process first asks.
+
+    So a fork needs no hook: the child makes its own. And by then, gevent or eventlet has replaced
+    the locks of `threading`. The parent's is never freed in the child, since that may touch the
+    parent's connection.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._by_process: dict[int, T] = {}
+
+    def here(self) -> T:
+        """This process's own."""
+        pid = os.getpid()
+        found = self._by_process.get(pid)
+        # setdefault is atomic: all threads get the same one.
+        return self._by_process.setdefault(pid, self._make()) if found is None else found
+
+    def replace(self) -> None:
+        """Have this process make another one."""
+        self._by_process[os.getpid()] = self._make()
+
+    def all(self) -> list[T]:
+        """This process's own, if it has asked, and those of its parents."""
+        return [*self._by_process.values()]

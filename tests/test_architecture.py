@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "hall": {"ground", "fingerprint", "sources", "_request", "adapters", "hall"},
     "commands": {"ground", "fingerprint", "sources", "_request", "adapters", "hall", "commands"},
 }
-DOORS = {("edge", "shared.keys"), ("edge", "shared.store")}
+DOORS = {("edge", "shared.keys")}
 """What a source may import of another: the edge writes what the shared sources read."""
 
 

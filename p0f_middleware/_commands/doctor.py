@@ -16,11 +16,11 @@ from datetime import datetime
 from typing import Any
 
 from .._address import client_address
+from .._store import Store
 from ..edge.agent import Sign, read_sign
 from ..fingerprint import fingerprint_syn
 from ..shared.keys import EDGE_KEY, address_key, pack, sender
 from ..shared.source import TIMEOUT
-from ..shared.store import Store
 from ..syn import save_syn
 from . import doctor_p0f
 from .doctor_p0f import Finding, daemons, examine_p0f, text_of, timed

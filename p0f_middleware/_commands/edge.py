@@ -15,9 +15,9 @@ import sys
 from contextlib import closing
 
 from .._public import logger
+from .._store import Store
 from ..edge.agent import TTL, Edge, notify
 from ..edge.tap import Tap
-from ..shared.store import Store
 from .terminal import add_store_options, fail, store_option
 
 

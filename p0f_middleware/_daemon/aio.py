@@ -77,7 +77,7 @@ class AsyncP0f(BaseClient):
 
     async def close(self) -> None:
         """Close all connections, as `P0f.close`."""
-        first: LoopConnection | None = self._here().loops.get("first")
+        first: LoopConnection | None = self._processes.here().loops.get("first")
         try:
             if first is not None and first.loop is running_loop():
                 await first.close()
@@ -96,7 +96,7 @@ class AsyncP0f(BaseClient):
         await self.close()
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        if not is_finalizing() and (first := self._here().loops.get("first")) is not None:
+        if not is_finalizing() and (first := self._processes.here().loops.get("first")) is not None:
             first.shut_from_outside()
         super().__del__()
 
@@ -105,7 +105,7 @@ class AsyncP0f(BaseClient):
     ) -> ReadT | None:
         try:
             loop = running_loop()
-            first: LoopConnection | None = self._here().loops.get("first")
+            first: LoopConnection | None = self._processes.here().loops.get("first")
             if first is None or first.loop is not loop:
                 first = self._as_first(loop)
             if first is not None:
@@ -119,7 +119,7 @@ class AsyncP0f(BaseClient):
 
     def _as_first(self, loop: asyncio.AbstractEventLoop | None) -> LoopConnection | None:
         """The connection of `loop`, if it is the first of this process or can take its place."""
-        loops = self._here().loops
+        loops = self._processes.here().loops
         first: LoopConnection | None = loops.get("first")
         if first is not None and first.loop.is_closed():
             loops.pop("first", None)

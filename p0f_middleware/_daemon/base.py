@@ -7,8 +7,7 @@ and reconnect; nobody else touches the connection. The holder may wait for p0f, 
 the lock with their lookup's deadline. A lookup that times out leaves its answer pending; the next
 one drops it.
 
-All of that is in a `_Process`, made when this process first asks. So a fork needs no hook: the
-child makes its own. And by then, gevent or eventlet has replaced the locks of `threading`.
+All of that is in a `_Process`, of which each process makes its own (`PerProcess`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from .._errors import P0fNoMatch, P0fTimeout
 from .._info import P0fInfo
 from .._outcome import Outcome, P0fStatus
 from .._public import seconds
-from .._waiting import acquire
+from .._waiting import PerProcess, acquire
 from .connection import CLOSE_TIMEOUT, Connection
 from .protocol import ReadT
 from .rules import Answer, ConnectionLost, Rules
@@ -35,8 +34,6 @@ NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "p0f has not seen this client")
 
 
 class _Process:
-    """What the threads of one process share."""
-
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.taken = time.monotonic()
@@ -49,7 +46,7 @@ class BaseClient:
     """What `P0f` and `AsyncP0f` have in common; `P0f` documents the options."""
 
     def __init__(self, socket_path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> None:
-        self._processes: dict[int, _Process] = {}
+        self._processes = PerProcess(_Process)
         self.socket_path: str = _checked_path(socket_path)
         self.timeout: float = seconds("timeout", timeout)
         self._rules = Rules(self.socket_path, self.timeout)
@@ -62,7 +59,7 @@ class BaseClient:
     @property
     def connection(self) -> Connection[object] | None:
         """The open connection of this process's threads, for diagnosis: do not send on it."""
-        connection = self._here().connection
+        connection = self._processes.here().connection
         return connection if connection and connection.open else None
 
     def __repr__(self) -> str:
@@ -71,7 +68,7 @@ class BaseClient:
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         if not is_finalizing():  # else the exit hook has closed the connection
             # No lookup is in progress, so no lock is needed; taking one might wait for ever.
-            for process in self._processes.values():
+            for process in self._processes.all():
                 if process.connection is not None:
                     process.connection.release()
 
@@ -82,7 +79,7 @@ class BaseClient:
             deadline: `time.monotonic()` after which to wait no longer; the timeout applies as well.
         """
         rules, outage = self._rules, self._rules.outage
-        process = self._here()
+        process = self._processes.here()
         asked = time.monotonic()
         deadline = min(deadline, asked + rules.timeout)
         admitted = outage.down and outage.admit(asked)
@@ -128,7 +125,7 @@ class BaseClient:
 
     def _close(self, patience: float = CLOSE_TIMEOUT) -> None:
         """Close the connection; waits up to `patience` seconds for answers that are pending."""
-        process = self._here()
+        process = self._processes.here()
         if acquire(process.lock, time.monotonic() + patience):
             try:
                 if process.connection is not None:
@@ -136,17 +133,11 @@ class BaseClient:
             finally:
                 process.lock.release()
 
-    def _here(self) -> _Process:
-        """What this process shares; a forked child does not use its parent's."""
-        pid = os.getpid()
-        # setdefault is atomic: all threads get the same one.
-        return self._processes.get(pid) or self._processes.setdefault(pid, _Process())
-
     def _replace_if_lost(self, process: _Process) -> None:
         """Give up a lock that nobody will release, together with what it guards."""
         longest = 2 * self.timeout + CLOSE_TIMEOUT
-        if time.monotonic() - process.taken > longest and self._here() is process:
-            self._processes[os.getpid()] = _Process()
+        if time.monotonic() - process.taken > longest and self._processes.here() is process:
+            self._processes.replace()
             if process.connection is not None:
                 process.connection.release()
 

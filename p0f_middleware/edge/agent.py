@@ -15,33 +15,28 @@ import os
 import select
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from .._errors import P0fUnavailable
 from .._outage import Outage
 from .._public import logger
+from .._store import Store
 from ..shared.keys import EDGE_KEY, address_key, connection_key, merged, sender
-from ..shared.store import Store
 from .tap import Tap
 
-BATCH = 4096
-"""SYNs to write together."""
-WRITE_TIMEOUT = 1.0
-"""Seconds for each step of a write; the ring holds SYNs that arrive meanwhile."""
+BATCH = 4096  # SYNs to write together
+WRITE_TIMEOUT = 1.0  # for each step of a write; the ring holds SYNs that arrive meanwhile
+# Seconds for which a SYN is kept, by default. Those of addresses live as long as those of
+# connections: a full store evicts what expires first, and that must not be the exact ones.
 TTL = 600
-"""Seconds for which a SYN is kept, by default. Those of addresses live as long as those of
-connections: a full store evicts what expires first, and that must not be the exact ones."""
-REPORT_EVERY = 60.0
-"""Seconds between two log lines with counts."""
-SIGN_EVERY = 5.0
-"""Seconds between signs of life in the store, and between looks at the interface."""
+REPORT_EVERY = 60.0  # seconds between two log lines with counts
+SIGN_EVERY = 5.0  # seconds between signs of life, and between looks at the interface
 SIGN_TTL = 180
-"""Seconds after which the store deletes a sign of life (`EDGE_KEY`)."""
+_LATEST = 1e11  # seconds since 1970: what is later is no time that somebody saw
 
-
-_Command: TypeAlias = tuple[bytes, ...]
-"""All words are bytes: redis-py packs these in half the time."""
+_Command: TypeAlias = tuple[bytes, ...]  # redis-py packs bytes in half the time
 
 
 class Rate:
@@ -53,7 +48,7 @@ class Rate:
         self._at = 0.0
 
     def allow(self, count: int, now: float) -> int:
-        """How many of `count` items may pass; `now` is in seconds."""
+        """How many of `count` items may pass at the time `now`."""
         self._left = min(self._most, self._left + (now - self._at) * self._most)
         self._at = now
         allowed = min(count, int(self._left))
@@ -67,11 +62,8 @@ class Counts(NamedTuple):
     seen: int = 0
     written: int = 0
     over_rate: int = 0
-    """SYNs not written because there were more than `--max-rate`."""
     dropped: int = 0
-    """SYNs not written because the store was down or refused them."""
-    lost: int = 0
-    """SYNs that the edge never saw: the kernel dropped them because the ring was full."""
+    lost: int = 0  # the edge never saw them: the ring was full
 
     def __str__(self) -> str:
         return (
@@ -81,14 +73,9 @@ class Counts(NamedTuple):
 
 
 class Edge:
-    """The agent that writes SYNs to the store.
+    """The agent that writes a tap's SYNs to the store, at most `max_rate` a second.
 
-    Args:
-        tap: where SYNs come from.
-        store: where they go.
-        ttl: seconds for which a SYN is kept.
-        addresses: whether to write the last SYN of each address, too.
-        max_rate: SYNs a second to write at most.
+    It writes the last SYN of each address, too, unless `addresses` is false.
     """
 
     def __init__(
@@ -110,17 +97,13 @@ class Edge:
             "the SYN store", store.name, "SYNs are dropped and counted", "writes were skipped"
         )
         self._last_syn: int | None = None
-        self._counts = Counts()
+        self._counts = Counter[str]()
 
     def counts(self) -> Counts:
-        """The counts since the start."""
-        return self._counts._replace(lost=self._tap.lost())
+        return Counts(**self._counts, lost=self._tap.lost())
 
     def run(self, wake: int, ended: Callable[[], bool]) -> None:
-        """Work until `ended()`.
-
-        Args:
-            wake: a file descriptor that becomes readable when `ended()` may have changed.
+        """Work until `ended()`; `wake` is a descriptor that is readable when that may have changed.
 
         Raises:
             OSError: the interface has gone, or was made again under its name.
@@ -152,12 +135,12 @@ class Edge:
             self.step()
 
     def step(self) -> None:
-        """Read the SYNs in the ring and write them."""
+        """Write the SYNs that are in the ring."""
         syns = self._tap.read(BATCH)
         if not syns:
             return
         allowed = self._rate.allow(len(syns), time.monotonic())
-        self._count(seen=len(syns), over_rate=len(syns) - allowed)
+        self._counts.update(seen=len(syns), over_rate=len(syns) - allowed)
         self._last_syn = int(time.time())
         connections, addresses = self._entries(syns[:allowed])
         if not connections:
@@ -167,7 +150,7 @@ class Edge:
         commands: list[_Command] = [(b"SET", k, v, *ttl, b"GET") for k, v in connections.items()]
         commands += [(b"SET", k, v, *ttl) for k, v in addresses.items()]
         replies = self._write(commands)
-        self._count(**{"dropped" if replies is None else "written": allowed})
+        self._counts.update(**{"dropped" if replies is None else "written": allowed})
         again: list[_Command] = [
             (b"SET", key, both, *ttl)
             for (key, value), before in zip(connections.items(), replies or (), strict=False)
@@ -183,12 +166,11 @@ class Edge:
             "interface": self._tap.interface,
             "time": int(time.time()),
             "last_syn": self._last_syn,
-            "written": self._counts.written,
+            "written": self._counts["written"],
         }
         self._write([(b"SET", EDGE_KEY, json.dumps(sign).encode(), b"EX", b"%d" % SIGN_TTL)])
 
     def close(self) -> None:
-        """Close the connection to the store."""
         self._client.close()
 
     def _entries(self, syns: list[bytes]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
@@ -228,14 +210,6 @@ class Edge:
         self._outage.answered()
         return replies
 
-    def _count(self, **counts: int) -> None:
-        old = self._counts
-        self._counts = old._replace(**{name: getattr(old, name) + n for name, n in counts.items()})
-
-
-_LATEST = 1e11
-"""Seconds since 1970: what is later is no time that somebody saw."""
-
 
 class Sign(NamedTuple):
     """An edge's sign of life."""
@@ -243,15 +217,12 @@ class Sign(NamedTuple):
     host: str
     interface: str
     written: int
-    last_syn: float | None
-    """When it saw a SYN last, in seconds since 1970; None if it has seen none."""
+    last_syn: float | None  # in seconds since 1970; None if it has seen none
 
 
 def read_sign(value: object) -> Sign | None:
-    """The sign of life in the value of `EDGE_KEY`; None if there is none, or an odd one.
-
-    Whoever may write to the store can put anything there, so this never raises.
-    """
+    """The sign of life in the value of `EDGE_KEY`; None if there is none, or an odd one."""
+    # Whoever may write to the store can put anything there, so this never raises.
     try:
         sign = json.loads(value) if isinstance(value, bytes) else None
     except (ValueError, RecursionError):

@@ -1,8 +1,7 @@
 """The kernel's filter for incoming SYNs, as a program of classic BPF. No I/O.
 
-`Assembler` turns instructions and labels into the bytes of `struct sock_filter`; `syn_filter`
-writes its only program. The program runs on the packets of an AF_PACKET socket of type SOCK_DGRAM,
-which begin with the IP header, whatever the link.
+It runs on the packets of an AF_PACKET socket of type SOCK_DGRAM, which begin with the IP header,
+whatever the link.
 
 The fact a reader would get wrong: Linux removes the outer VLAN tag of a packet before any program
 sees it, and keeps that tag beside the packet. A second tag, or on some links both, is still in
@@ -16,11 +15,8 @@ from collections.abc import Iterable
 
 from ..shared.keys import LONGEST_SYN
 
-MOST_PORTS = 200
-"""A conditional jump reaches 255 instructions."""
-SNAP = LONGEST_SYN + 8
-"""Bytes of a packet to return: two VLAN tags and the headers."""
-
+MOST_PORTS = 200  # a conditional jump reaches 255 instructions
+SNAP = LONGEST_SYN + 8  # the bytes of a packet to return: two VLAN tags and the headers
 _INSTRUCTION = struct.Struct("=HBBI")
 
 # <linux/bpf_common.h>: the operations in use
@@ -54,42 +50,22 @@ class Assembler:
         self._code.append((code, then, otherwise, k))
 
     def label(self, name: str) -> None:
-        """Name the place of the next instruction."""
         self._labels[name] = len(self._code)
 
     def assemble(self) -> bytes:
-        """The program as `struct sock_filter`s.
-
-        Raises:
-            ValueError: a jump is too long, or goes backwards.
-        """
-        return b"".join(
-            self._instruction(at, code, then, otherwise, k)
-            for at, (code, then, otherwise, k) in enumerate(self._code)
-        )
-
-    def _instruction(
-        self, at: int, code: int, then: str | None, otherwise: str | None, k: int
-    ) -> bytes:
-        if code == JUMP:
-            return _INSTRUCTION.pack(code, 0, 0, self._distance(at, then))
-        near = self._distance(at, then), self._distance(at, otherwise)
-        if max(near) > 255:
-            raise ValueError(f"a jump of {max(near)} instructions is too far")
-        return _INSTRUCTION.pack(code, *near, k)
-
-    def _distance(self, at: int, label: str | None) -> int:
-        distance = 0 if label is None else self._labels[label] - at - 1
-        if distance < 0:
-            raise ValueError(f"the jump to {label} goes back")
-        return distance
+        """The program as `struct sock_filter`s."""
+        program = b""
+        for at, (code, then, otherwise, k) in enumerate(self._code):
+            yes, no = (
+                0 if label is None else self._labels[label] - at - 1 for label in (then, otherwise)
+            )
+            jumps = (0, 0, yes) if code == JUMP else (yes, no, k)
+            program += _INSTRUCTION.pack(code, *jumps)
+        return program
 
 
 def syn_filter(ports: Iterable[int]) -> bytes:
-    """The program that accepts incoming SYNs (without ACK, FIN, RST) to some ports.
-
-    Args:
-        ports: TCP ports; empty for all.
+    """The program that accepts incoming SYNs to some ports; to all, if `ports` is empty.
 
     Raises:
         ValueError: there are more than `MOST_PORTS`.
@@ -153,15 +129,9 @@ def _find_tcp(add: Assembler, base: int) -> None:
 
 
 def _require_length(add: Assembler, field: int, before: int) -> None:
-    """Jump to "no" if the packet is shorter than a field of its IP header says.
-
-    Such a packet could be read as one with a VLAN tag, whose sender somebody has made up. Routers
-    drop it, a switch does not.
-
-    Args:
-        field: where the length is.
-        before: the bytes that it does not count.
-    """
+    """Jump to "no" if the packet is shorter than the field and the bytes `before` it say."""
+    # Such a packet could be read as one with a VLAN tag, whose sender somebody has made up. Routers
+    # drop it, a switch does not.
     add(LD_HALF_ABS, field)
     add(ADD, before)
     add(TO_X)

@@ -3,9 +3,6 @@
 The kernel filters packets (`bpf`) and puts SYNs into a ring of memory that it shares with this
 process, so that reading a SYN costs no system call and a busy moment loses none. The tap needs
 CAP_NET_RAW and nothing else: no libpcap, no other process. It knows no signatures.
-
-The fact a reader would get wrong: this process never sees a packet to another port, or an outgoing
-one, so the tap does not check them again.
 """
 
 from __future__ import annotations
@@ -20,10 +17,8 @@ from collections.abc import Iterable
 
 from .bpf import syn_filter
 
-FRAMES = 32768
-"""SYNs that the ring holds: 1.6 s at 20,000 a second. It takes 8 MB."""
-_FRAME_SIZE = 256
-"""Bytes: 80 of Linux's own, `bpf.SNAP` of the packet, rounded up to what divides a page."""
+FRAMES = 32768  # 1.6 s of SYNs at 20,000 a second, 8 MB
+_FRAME_SIZE = 256  # 80 bytes of Linux's own, `SNAP` of the packet, up to what divides a page
 _BLOCK_SIZE = 1 << 16
 
 # <linux/if_packet.h>, <asm-generic/socket.h>; `socket` has no names for these
@@ -41,11 +36,7 @@ _BEHIND_A_TAG = {kind.to_bytes(2, "big") for kind in (0x0800, 0x86DD, 0x8100, 0x
 
 
 class Tap:
-    """Incoming SYNs of one interface.
-
-    Args:
-        interface: the interface's name; "any" for all interfaces.
-        ports: the TCP ports whose SYNs to read; empty for all.
+    """Incoming SYNs of one interface ("any": of all) to some TCP ports (none: to all).
 
     Raises:
         OSError: there is no such interface, or this system is not Linux.
@@ -79,7 +70,7 @@ class Tap:
             raise
 
     def fileno(self) -> int:
-        """The file descriptor to poll: readable when the ring has a SYN."""
+        """What to poll: readable when the ring has a SYN."""
         return self._sock.fileno()
 
     def read(self, most: int) -> list[bytes]:
@@ -104,14 +95,13 @@ class Tap:
         return self._lost
 
     def check(self) -> None:
-        """Clear an error that poll has reported, and see whether the interface is still the same.
-
-        The socket stays with an interface that was deleted, and is told of that once, at a moment
-        when its name is still there. If another is made under the name, only its index tells.
+        """Clear an error that poll has reported.
 
         Raises:
             OSError: the interface has gone, or was made again under its name.
         """
+        # The socket stays with an interface that was deleted, and is told of that once, at a moment
+        # when its name is still there. If another is made under the name, only its index tells.
         code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if self._index:
             if _index_of(self.interface) != self._index:
@@ -133,17 +123,11 @@ class Tap:
 
 
 def without_tags(packet: bytes, length: int) -> bytes:
-    """A packet without the VLAN tags that are left in front of its IP header.
-
-    A tag has four bytes; the last two are the protocol of what follows. Nothing marks a tag as one:
-    the protocol that Linux reports is the tag's or the next one, by kernel version. But a tag read
-    as an IP header would give a length greater than the packet's, and the filter has let no IP
-    header through whose length is greater.
-
-    Args:
-        packet: the first bytes of the packet.
-        length: the length of the whole packet.
-    """
+    """The first bytes of a packet of some `length`, without the VLAN tags in front of IP."""
+    # A tag has four bytes; the last two are the protocol of what follows. Nothing marks it as a
+    # tag: the protocol that Linux reports is the tag's or the next one, by kernel version. But read
+    # as an IP header it would give a length greater than the packet's, and the filter has let no IP
+    # header through whose length is greater.
     while len(packet) >= 7:
         version = packet[0] >> 4
         if version == 4 and (packet[2] << 8 | packet[3]) <= length:
@@ -168,14 +152,13 @@ def headers(packet: bytes) -> bytes:
 
 
 def _attach(sock: socket.socket, program: bytes) -> None:
-    code = array.array("B", program)
     # struct sock_fprog: u16 length, pointer; the kernel copies what it points to
+    code = array.array("B", program)
     fprog = struct.pack("@HP", len(program) // 8, code.buffer_info()[0])
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
 
 
 def _index_of(interface: str) -> int:
-    """The index of an interface. Raises OSError if there is none of that name."""
     try:
         return socket.if_nametoindex(interface)
     except OSError:

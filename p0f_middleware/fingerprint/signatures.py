@@ -80,9 +80,8 @@ class Signature(NamedTuple):
 
 
 class Database(NamedTuple):
-    """A signature file: its classes, the names of links by MTU, SYN signatures in file order."""
+    """A signature file: the names of links by MTU, SYN signatures in file order."""
 
-    classes: tuple[str, ...]
     links: dict[int, str]
     requests: tuple[Signature, ...]
 
@@ -127,14 +126,14 @@ def parse(text: str, source: str = "<signatures>") -> Database:
             reader.read(line.partition("\0")[0].strip(_BLANKS), number)
         except ValueError as error:
             raise ValueError(f"{source}:{number}: {error}") from None
-    return Database(tuple(reader.classes), reader.links, tuple(reader.requests))
+    return Database(reader.links, tuple(reader.requests))
 
 
 class _Reader:
     """Takes lines in order; keeps the results, and the label for the next ``sig``."""
 
     def __init__(self) -> None:
-        self.classes: list[str] = []
+        self._classes: list[str] = []
         self.links: dict[int, str] = {}
         self.requests: list[Signature] = []
         self._section = ""
@@ -179,7 +178,7 @@ class _Reader:
         names = [name.lstrip(_BLANKS) for name in value.split(",")]
         if not names[-1] or not all(name.isascii() and name.isalnum() for name in names if name):
             raise ValueError(f"malformed class in {value!r}")
-        self.classes += [name for name in names if name and name not in self.classes]
+        self._classes += filter(None, names)
 
     def _read_label(self, value: str) -> None:
         fields = value.split(":", 3)
@@ -215,8 +214,8 @@ class _Reader:
         self.requests[-1] = self.requests[-1]._replace(seen=seen)
 
     def _check_class(self, name: str) -> None:
-        if name not in self.classes:
-            known = ", ".join(self.classes) or "none"
+        if name not in self._classes:
+            known = ", ".join(self._classes) or "none"
             raise ValueError(f"unknown class {name!r}; registered: {known}")
 
 

@@ -3,9 +3,8 @@
 Theory of operation. A lookup never talks to the store itself. It joins a queue, and waits for its
 values until its own deadline. One flight at a time asks for all lookups in the queue; those that
 come meanwhile go together in the next. So a lookup waits for two round trips at most, and a process
-has one connection, however many threads, greenlets and event loops ask. Nothing that is slow in
-redis-py (a name server, TLS, AUTH, a reply that comes byte by byte) can hold a lookup past its
-deadline: the flight goes on without it.
+has one connection. Whatever is slow in redis-py (a name server, TLS, AUTH, a reply that comes byte
+by byte), the lookup ends at its deadline, and the flight goes on without it.
 
 A thread makes the flights. It starts with the first lookup, ends when none has come for `LINGER`
 seconds, and starts again with the next. Only that thread calls the client; one for asyncio, which a
@@ -21,24 +20,28 @@ import asyncio
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from .._errors import P0fError, P0fUnavailable
+from .._store import STEP_TIMEOUT, Keys, Store, Values, request, values_in
 from .._waiting import acquire
-from .store import STEP_TIMEOUT, Keys, Store, Values, request, values_in
 
-LINGER = 1.0
-"""Seconds for which the thread waits for another lookup: starting one takes 0.1 ms or more."""
+LINGER = 1.0  # starting a thread for the next lookup would take 0.1 ms or more
 MOST_TOGETHER = 256
 
 
 class Lookup:
     """A lookup in the queue. `loop` is that of the task that waits for it; None for a thread."""
 
-    __slots__ = ("keys", "loop", "result", "waiter")
+    __slots__ = ("deadline", "keys", "loop", "result", "seconds", "waiter")
 
-    def __init__(self, keys: Keys, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, keys: Keys, seconds: float, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         self.keys: Keys = keys
+        self.seconds: float = seconds
+        self.deadline: float = time.monotonic() + seconds
         self.loop: asyncio.AbstractEventLoop | None = loop
         self.result: Values | P0fError | None = None
         self.waiter: Any
@@ -48,14 +51,14 @@ class Lookup:
         else:
             self.waiter = loop.create_future()
 
-    def wait(self, deadline: float) -> None:
-        """Wait in a thread or greenlet until there is a result, or until the deadline."""
-        acquire(self.waiter, deadline)
+    def wait(self) -> None:
+        """Wait for the result until the deadline, in a thread or greenlet."""
+        acquire(self.waiter, self.deadline)
 
-    async def wait_in_loop(self, deadline: float) -> None:
-        """Wait in a task until there is a result, or until the deadline."""
+    async def wait_in_loop(self) -> None:
+        """As `wait`, in a task."""
         assert self.loop is not None
-        timer = self.loop.call_later(deadline - time.monotonic(), _wake, [self.waiter])
+        timer = self.loop.call_later(self.deadline - time.monotonic(), _wake, [self.waiter])
         try:
             await self.waiter
         finally:
@@ -83,10 +86,11 @@ class Flights:
         """Put a lookup into the queue, and see to it that there is a flight."""
         self._queue.append(lookup)
         if not self._running.acquire(False):
-            _release(self._more)
+            with suppress(RuntimeError):  # it has been released already
+                self._more.release()
             return
-        self._thread = threading.Thread(target=self._run, name="p0f_middleware", daemon=True)
         try:
+            self._thread = threading.Thread(target=self._run, name="p0f_middleware", daemon=True)
             self._thread.start()
         except RuntimeError as error:  # the interpreter is ending, or may have no such threads
             if lookup.loop is None:
@@ -98,9 +102,9 @@ class Flights:
 
     def abandon(self) -> None:
         """End a flight that has not come back, so that the next lookup gets one."""
-        thread = self._thread
-        if self._running.locked() and (thread is None or not thread.is_alive()):
-            _release(self._running)  # a signal handler raised while the thread was started
+        if self._thread is None or not self._thread.is_alive():
+            with suppress(RuntimeError):
+                self._running.release()  # a signal handler raised while the thread was started
         self.close()
 
     def close(self) -> None:
@@ -118,7 +122,7 @@ class Flights:
                     return
 
     def _take(self) -> list[Lookup]:
-        """The lookups of the next flight; for an asyncio client they are those of one loop."""
+        # The lookups of the next flight; for an asyncio client they are those of one loop.
         queue, together = self._queue, list[Lookup]()
         while queue and len(together) < MOST_TOGETHER:
             if together and self._store.asynchronous and queue[0].loop is not together[0].loop:
@@ -127,7 +131,6 @@ class Flights:
         return together
 
     def _ask(self, together: list[Lookup]) -> list[Values] | P0fError:
-        """The values of each lookup; or the exception that explains why there are none."""
         lookups = [lookup.keys for lookup in together]
         loop = together[0].loop
         try:
@@ -141,7 +144,6 @@ class Flights:
             return self._store.explain(error)
 
     def _deliver(self, together: list[Lookup], result: list[Values] | P0fError) -> None:
-        """Give lookups their values, or the exception, and wake who waits."""
         loops: dict[asyncio.AbstractEventLoop, list[Any]] = {}
         for n, lookup in enumerate(together):
             lookup.result = result if isinstance(result, P0fError) else result[n]
@@ -150,10 +152,8 @@ class Flights:
             else:
                 loops.setdefault(lookup.loop, []).append(lookup.waiter)
         for loop, waiters in loops.items():
-            try:
+            with suppress(RuntimeError):  # that loop has been closed
                 loop.call_soon_threadsafe(_wake, waiters)
-            except RuntimeError:  # that loop has been closed
-                continue
 
 
 async def _awaited(client: Any, lookups: list[Keys]) -> Any:
@@ -164,11 +164,3 @@ def _wake(waiters: list[asyncio.Future[None]]) -> None:
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)
-
-
-def _release(lock: threading.Lock) -> None:
-    """Release a lock that may be released already."""
-    try:
-        lock.release()
-    except RuntimeError:
-        return

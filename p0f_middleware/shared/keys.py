@@ -5,14 +5,11 @@
     p0f:edge                  the edge that wrote last, for `p0f-middleware doctor`
 
 A SYN is its IP header and its TCP header, as Linux's TCP_SAVED_SYN returns them. So it contains its
-sender, and a reader detects a value under a wrong key.
+sender, and a reader detects a value under a wrong key. Two machines behind a NAT may have the same
+address and port at once, to different addresses or ports of the site, so a connection's value is
+one SYN for each such destination, the last one first.
 
-Several connections may have the same address and port at once: those of two machines behind a NAT,
-to different addresses or ports of the site. So a connection's value is one SYN for each such
-destination, the last one first.
-
-The braces are part of the key: Redis Cluster puts keys with the same text in braces into one slot,
-so that one MGET can ask for both.
+Redis Cluster puts keys with the same text in braces into one slot, so one MGET can ask for both.
 """
 
 from __future__ import annotations
@@ -22,12 +19,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 EDGE_KEY = b"p0f:edge"
-LONGEST_SYN = 120
-"""Bytes of the longest possible IPv4 and TCP headers."""
+LONGEST_SYN = 120  # bytes of IPv4's and TCP's longest headers
 MOST_DESTINATIONS = 16
 
-_MAPPED = bytes(10) + b"\xff\xff"
-"""The first bytes of an IPv4-mapped IPv6 address."""
+_MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4-mapped IPv6 address
 _FIN_SYN_RST_ACK, _SYN = 0x17, 0x02
 
 
@@ -54,7 +49,7 @@ def ends(syn: bytes) -> tuple[End, End] | None:
 
 
 def sender(syn: bytes) -> End | None:
-    """The sender of a SYN; None if the bytes are not the headers of one."""
+    """The first of its `ends`."""
     both = ends(syn)
     return None if both is None else both[0]
 
@@ -83,11 +78,7 @@ def merged(value: bytes, before: bytes) -> bytes:
 
 @lru_cache(4096)
 def pack(address: str) -> bytes:
-    """An address, packed as `sender` returns it.
-
-    Raises:
-        ValueError: it is not an IP address.
-    """
+    """An address, packed as `sender` returns it. Raises ValueError if it is none."""
     try:
         if ":" not in address:
             return socket.inet_pton(socket.AF_INET, address)
@@ -99,17 +90,14 @@ def pack(address: str) -> bytes:
 
 @lru_cache(4096)
 def address_key(packed: bytes) -> bytes:
-    """The key of the last SYN of an address."""
     return b"p0f:{%b}" % text(packed).encode()
 
 
 def connection_key(packed: bytes, port: int) -> bytes:
-    """The key of the SYN of a connection."""
     return b"%b:%d" % (address_key(packed), port)
 
 
 def _unmapped(packed: bytes) -> bytes:
-    """IPv4 for an IPv4-mapped IPv6 address."""
     return packed[12:] if packed[:12] == _MAPPED else packed
 
 

@@ -1,27 +1,38 @@
 """SharedSyn and AsyncSharedSyn: the sources that read the SYNs which an edge has shared.
 
-A lookup is a question (`question`), the wait for its values (`flights`), and what they tell
-(`question` again). The sources add the deadline and the outage, and differ in how they wait.
+A lookup asks for the keys of a visitor, waits for their values (`flights`), and reads these. The
+store may hold two SYNs for one request. The connection's SYN is the client's own. The address's may
+come from another machine behind the same address, so its fingerprint has `source` "address".
+
+Where several connections have the visitor's address and port, only the other end tells which one is
+his: a header of the proxy, or the request's own socket. If neither does, nobody guesses, and he is
+told by his address.
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
 import time
 from functools import partial
+from typing import Any
 
+from .._address import endpoint, port_number
 from .._async_library import Expired, in_thread, running_loop
 from .._errors import P0fError, P0fTimeout, P0fUnavailable
+from .._info import by_address
 from .._outage import Outage
-from .._outcome import Outcome
-from .._public import public, seconds
-from .._visitor import Visitor
+from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
+from .._public import logger, public, seconds
+from .._store import Keys, Store, Values
+from .._visitor import NoConnection, Visitor
+from .._waiting import PerProcess
 from ..fingerprint.fingerprinter import SignatureFile, fingerprinter
 from .flights import Flights, Lookup
-from .question import Reader, question
-from .store import Keys, Store, Values
+from .keys import End, address_key, connection_key, ends, pack, sender, syns_in
 
 TIMEOUT = 0.1
+_QUIC = unavailable("over HTTP/3 (QUIC, which uses UDP) there is no SYN")
+_ODD = Outcome(None, P0fStatus.NO_MATCH, "the visitor's SYN is not one that p0f fingerprints")
 
 
 class BaseSharedSyn:
@@ -41,10 +52,11 @@ class BaseSharedSyn:
         self.timeout: float = seconds("timeout", timeout)
         self._store = Store(store, asynchronous=self._asynchronous)
         self.store_name: str = self._store.name
-        self._reader = Reader(fingerprinter(database), self.store_name, destination_header)
+        self._read = fingerprinter(database).read
+        self._destination_header = destination_header
         self._outage = Outage("the SYN store", self.store_name)
-        # By process, and never emptied: to free the parent's in a child may touch its connection.
-        self._by_process: dict[int, Flights] = {}
+        self._flights = PerProcess(partial(Flights, self._store))
+        self._logged: set[str] = set()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
@@ -59,33 +71,25 @@ class BaseSharedSyn:
         kind = SharedSyn if self._asynchronous else AsyncSharedSyn
         return kind(store, timeout=timeout, database=database, destination_header=header)
 
-    def _flights(self) -> Flights:
-        """This process's flights, made when it first asks."""
-        pid = os.getpid()
-        flights = self._by_process.get(pid)
-        if flights is None:
-            flights = self._by_process.setdefault(pid, Flights(self._store))
-        return flights
-
     def _wait(self, keys: Keys, deadline: float) -> Values:
-        """The values of keys, for a thread or a greenlet. Raises P0fError."""
-        began = time.monotonic()
-        deadline = min(deadline, began + self.timeout)
-        lookup = self._join(Lookup(keys), began, deadline)
-        lookup.wait(deadline)
-        return self._values(lookup, deadline - began)
+        lookup = self._join(keys, deadline)
+        lookup.wait()
+        return self._values(lookup)
 
-    def _join(self, lookup: Lookup, now: float, deadline: float) -> Lookup:
+    def _join(
+        self, keys: Keys, deadline: float, loop: asyncio.AbstractEventLoop | None = None
+    ) -> Lookup:
+        now = time.monotonic()
         if deadline <= now:
             raise P0fTimeout("no time is left to ask the SYN store")
-        flights = self._flights()
+        flights = self._flights.here()
         if self._outage.admit(now):
             flights.abandon()
+        lookup = Lookup(keys, min(deadline - now, self.timeout), loop)
         flights.join(lookup)
         return lookup
 
-    def _values(self, lookup: Lookup, had: float) -> Values:
-        """The values of a lookup that has waited, for up to `had` seconds."""
+    def _values(self, lookup: Lookup) -> Values:
         result = lookup.result
         if result is None:
             result = P0fTimeout(f"the SYN store at {self.store_name} did not answer in time")
@@ -93,9 +97,74 @@ class BaseSharedSyn:
             self._outage.answered()
             return result
         # A store that had hardly any time to answer is not down.
-        if not isinstance(result, P0fTimeout) or had > self.timeout / 2:
+        if not isinstance(result, P0fTimeout) or lookup.seconds > self.timeout / 2:
             self._outage.failed(result)
         raise type(result)(*result.args)  # its own, since raising adds a traceback
+
+    def _told(self, visitor: Visitor, values: Values) -> Outcome:
+        """What a visitor is told, from the values of the keys of his connection and address."""
+        who = End(pack(visitor.address or ""), visitor.port or 0)
+        strange = False  # whether the store has what no edge would write
+        if who.port and values[0] is not None:
+            own = [syn for syn in syns_in(values[0]) if sender(syn) == who]
+            strange = not own
+            own = self._of_his_connection(visitor, own)
+            if len(own) == 1:
+                found = self._read(own[0])
+                return _ODD if found is None else found.outcome
+        if (syn := values[-1]) is not None:
+            whose = sender(syn)
+            if whose is not None and whose.address == who.address:
+                return self._by_address(visitor, syn)
+            strange = True
+        if strange:
+            reason = f"what the store has for {visitor.address} is not a SYN of that client"
+            self._log_once(
+                "%s: only p0f-middleware edge may write p0f:* to %s; find out what else does"
+                " (logged once)",
+                reason,
+                self.store_name,
+            )
+            return unavailable(reason)
+        named = f"{visitor.address} port {who.port}" if who.port else visitor.address
+        reason = f"no edge has shared a SYN of {named}, or it has expired"
+        return Outcome(None, P0fStatus.NO_MATCH, reason)
+
+    def _of_his_connection(self, visitor: Visitor, syns: list[bytes]) -> list[bytes]:
+        """Those of some SYNs from the visitor's address and port that can be his connection's."""
+        address: str | None = None
+        port: int | None = None
+        if self._destination_header is not None and visitor.behind_proxy:
+            named = (visitor.header(self._destination_header) or "").strip()
+            address, port = endpoint(named)
+            port = port or port_number(named)
+        elif len(syns) > 1 and not visitor.behind_proxy:
+            # Not asked if there is one: in a container the socket has another end than the SYN.
+            address, port = _own_end(visitor)
+        return [
+            syn
+            for syn in syns
+            if (both := ends(syn)) is not None
+            and (address is None or both[1].address == pack(address))
+            and (not port or both[1].port == port)
+        ]
+
+    def _by_address(self, visitor: Visitor, syn: bytes) -> Outcome:
+        if not visitor.port:
+            self._log_once(
+                "SharedSyn is not told the port of %s, so it takes the last SYN of that address,"
+                " which may be another machine's: if a proxy is in front, let it send the port,"
+                " and name the header in client_port_header (logged once)",
+                visitor.address,
+            )
+        found = self._read(syn)
+        info = found and found.outcome.info
+        return _ODD if info is None else Outcome(by_address(info), P0fStatus.OK, None)
+
+    def _log_once(self, text: str, *values: object) -> None:
+        if text not in self._logged:
+            self._logged.add(text)
+            logger().warning(text, *values)
 
 
 @public
@@ -135,15 +204,15 @@ class SharedSyn(BaseSharedSyn):
             P0fUnavailable: the store cannot be asked (P0fTimeout: it did not answer in time).
             P0fProtocolError: the server is neither Redis nor Valkey.
         """
-        asked = question(visitor)
-        if isinstance(asked, Outcome):
-            return asked
-        return self._reader.outcome(asked, self._wait(asked.keys, deadline))
+        keys = _keys_of(visitor)
+        if isinstance(keys, Outcome):
+            return keys
+        return self._told(visitor, self._wait(keys, deadline))
 
     def close(self) -> None:
         """Close the connection; the next lookup opens another. A client that was given as `store`
         stays open."""
-        self._flights().close()
+        self._flights.here().close()
 
 
 @public
@@ -155,21 +224,19 @@ class AsyncSharedSyn(BaseSharedSyn):
 
     async def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
         """As `SharedSyn.fingerprint`."""
-        asked = question(visitor)
-        if isinstance(asked, Outcome):
-            return asked
+        keys = _keys_of(visitor)
+        if isinstance(keys, Outcome):
+            return keys
         loop = running_loop()
         if loop is None:
-            return self._reader.outcome(asked, await self._wait_under_trio(asked.keys, deadline))
-        began = time.monotonic()
-        deadline = min(deadline, began + self.timeout)
-        lookup = self._join(Lookup(asked.keys, loop), began, deadline)
-        await lookup.wait_in_loop(deadline)
-        return self._reader.outcome(asked, self._values(lookup, deadline - began))
+            return self._told(visitor, await self._wait_under_trio(keys, deadline))
+        lookup = self._join(keys, deadline, loop)
+        await lookup.wait_in_loop()
+        return self._told(visitor, self._values(lookup))
 
     async def close(self) -> None:
         """As `SharedSyn.close`."""
-        self._flights().close()
+        self._flights.here().close()
 
     async def _wait_under_trio(self, keys: Keys, deadline: float) -> Values:
         if self._store.is_given:
@@ -179,3 +246,25 @@ class AsyncSharedSyn(BaseSharedSyn):
             return await in_thread(partial(self._wait, keys, deadline), left + 0.01)
         except Expired:  # all of trio's threads are busy
             raise P0fTimeout("no thread was free to ask the SYN store") from None
+
+
+def _keys_of(visitor: Visitor) -> Keys | Outcome:
+    """The keys to ask for; or an outcome, if there is nothing to ask."""
+    if visitor.address is None:
+        return NO_ADDRESS
+    if visitor.http_version == "3":
+        return _QUIC  # the port is one of UDP: the SYN of that number is another visitor's
+    packed = pack(visitor.address)
+    if not visitor.port:
+        return (address_key(packed),)
+    return connection_key(packed, visitor.port), address_key(packed)
+
+
+def _own_end(visitor: Visitor) -> tuple[str | None, int | None]:
+    """The server's end of the request's own connection; None where it cannot be seen."""
+    try:
+        sock: Any = visitor.socket()
+        address, port = sock.getsockname()[:2]
+    except (NoConnection, OSError, ValueError):
+        return None, None
+    return endpoint(address)[0], port

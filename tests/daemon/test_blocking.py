@@ -116,7 +116,10 @@ def test_threads_whose_lookups_time_out_get_nobody_elses_answer(fake_p0f: FakeP0
 
 
 def test_the_connection_is_waited_for_no_longer_than_the_timeout(hasty: P0f) -> None:
-    with hasty._here().lock, pytest.raises(P0fTimeout, match=r"other lookups used .* for 0\.4 s"):
+    with (
+        hasty._processes.here().lock,
+        pytest.raises(P0fTimeout, match=r"other lookups used .* for 0\.4 s"),
+    ):
         hasty.lookup(HOST)
 
     assert hasty.stats.outages == 0
@@ -124,7 +127,7 @@ def test_the_connection_is_waited_for_no_longer_than_the_timeout(hasty: P0f) -> 
 
 def test_what_others_have_used_up_is_no_outage(hasty: P0f, fake_p0f: FakeP0f) -> None:
     fake_p0f.stall()
-    lock = hasty._here().lock
+    lock = hasty._processes.here().lock
     lock.acquire()
     release = threading.Timer(SHORT / 2, lock.release)
     release.start()
@@ -136,7 +139,7 @@ def test_what_others_have_used_up_is_no_outage(hasty: P0f, fake_p0f: FakeP0f) ->
 
 
 def test_a_lock_that_nobody_returns_holds_nobody_up_for_long(hasty: P0f) -> None:
-    lost = hasty._here()
+    lost = hasty._processes.here()
     lost.lock.acquire()  # as a signal handler leaves it that raises right after the taking
     lost.taken -= 60
     with pytest.raises(P0fTimeout):

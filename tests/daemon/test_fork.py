@@ -136,7 +136,7 @@ def test_a_child_that_asks_closes_its_copy_of_its_parents_connection(fake_p0f: F
 LOCKED = """
 client = P0f(sys.argv[1], timeout=5)
 os_name("192.0.2.1")
-lock = client._here().lock
+lock = client._processes.here().lock
 lock.acquire()  # as another thread of the parent may have it
 assert status_of_child(lambda: os_name("192.0.2.2") == "192.0.2.2") == 0
 lock.release()

@@ -14,11 +14,11 @@ _LINUX = "mss,sok,ts,nop,ws"
 _WINDOWS = "mss,nop,ws,nop,nop,sok"
 _APPLE = "mss,nop,ws,nop,nop,ts,sok,eol+1"
 
-_LINUX_WINDOWS = (64240, 65535, 29200, 14600, 5840, 42340, -44, -20, -10, -4, 65483)
+_WINDOWS_OF_LINUX = (64240, 65535, 29200, 14600, 5840, 42340, -44, -20, -10, -4, 65483)
 
 # layout, TTL, windows (negative: as many times the MSS), scales
 _SYSTEMS = [
-    (_LINUX, 64, _LINUX_WINDOWS, (0, 2, 5, 6, 7, 8, 9, 10, 12)),
+    (_LINUX, 64, _WINDOWS_OF_LINUX, (0, 2, 5, 6, 7, 8, 9, 10, 12)),
     ("mss,nop,nop,sok,nop,ws", 64, (64240, 29200, 65535), (7, 8, 10)),
     ("mss,nop,nop,sok", 128, (65535, 64240, 16384, 8192), (0,)),
     ("mss,nop,nop,sok", 64, (64240, 65535), (0,)),

@@ -36,8 +36,13 @@ def route(arguments: str, family: int) -> None:
     subprocess.run([*command, *arguments.split()], check=False, capture_output=True)
 
 
-def syn(family: int, options: Options = (), protocol: int = 0, data: bytes = b"") -> bytes:
-    """Connect to this machine and return the SYN that the kernel sent."""
+def show(family: int, options: Options = (), protocol: int = 0, data: bytes = b"") -> None:
+    """Connect to this machine and print the kernel's SYN; a setting it refuses is passed over."""
+    with contextlib.suppress(OSError):
+        print(_syn(family, options, protocol, data).hex())
+
+
+def _syn(family: int, options: Options, protocol: int, data: bytes) -> bytes:
     host = "127.0.0.1" if family == socket.AF_INET else "::1"
     with (
         socket.socket(family, socket.SOCK_STREAM) as listener,
@@ -58,12 +63,6 @@ def syn(family: int, options: Options = (), protocol: int = 0, data: bytes = b""
             return accepted.getsockopt(socket.IPPROTO_TCP, _SAVED_SYN, 512)
 
 
-def show(family: int, options: Options = (), protocol: int = 0, data: bytes = b"") -> None:
-    """Print the SYN; a setting this kernel refuses is passed over."""
-    with contextlib.suppress(OSError):
-        print(syn(family, options, protocol, data).hex())
-
-
 def vary_sysctls(family: int) -> None:
     """Timestamps, SACK, window scaling and ECN in every combination, over segment sizes and
     buffers.
@@ -74,11 +73,10 @@ def vary_sysctls(family: int) -> None:
         route(f"advmss {route_mss}" if route_mss else "", family)
         sysctl("ipv4.tcp_rmem", f"4096 {rmem or 131072} {max(rmem, 6291456)}")
         show(family)
-    for timestamps, sack, scaling, ecn in product((0, 1), (0, 1), (0, 1), (0, 1)):
-        sysctl("ipv4.tcp_timestamps", timestamps)
-        sysctl("ipv4.tcp_sack", sack)
-        sysctl("ipv4.tcp_window_scaling", scaling)
-        sysctl("ipv4.tcp_ecn", ecn)
+    names = ("tcp_timestamps", "tcp_sack", "tcp_window_scaling", "tcp_ecn")
+    for values in product((0, 1), repeat=len(names)):
+        for name, value in zip(names, values, strict=True):
+            sysctl(f"ipv4.{name}", value)
         for route_mss in (0, 1460, 1400):
             route(f"advmss {route_mss}" if route_mss else "", family)
             show(family)
@@ -88,32 +86,27 @@ def vary_sockets(family: int) -> None:
     """What an application can set on its socket."""
     tcp, ip, sol = socket.IPPROTO_TCP, socket.IPPROTO_IP, socket.SOL_SOCKET
     level, ttl, tos, discover = (ip, 2, 1, 10) if family == socket.AF_INET else (41, 16, 67, 23)
-    for segment in (88, 536, 1000, 1331, 1400, 1460, 9000):
-        show(family, [(tcp, socket.TCP_MAXSEG, segment)])
+    for one in [
+        *((tcp, socket.TCP_MAXSEG, segment) for segment in (88, 536, 1000, 1331, 1400, 1460, 9000)),
+        *((level, ttl, hops) for hops in (1, 20, 29, 32, 64, 65, 128, 200, 255)),
+        *((level, tos, service) for service in (1, 2, 3, 16, 0xB8)),
+        *((level, discover, mode) for mode in (0, 1, 2, 3)),
+        *((ip, socket.IP_OPTIONS, b"\1" * length) for length in (4, 8, 40)),
+    ]:
+        show(family, [one])
     for buffer, segment in product((1024, 4096, 16384, 65536, 262144), (1400, 1460)):
         show(family, [(sol, socket.SO_RCVBUF, buffer), (tcp, socket.TCP_MAXSEG, segment)])
-    for hops in (1, 20, 29, 32, 64, 65, 128, 200, 255):
-        show(family, [(level, ttl, hops)])
-    for service in (1, 2, 3, 16, 0xB8):
-        show(family, [(level, tos, service)])
-    for mode in (0, 1, 2, 3):
-        show(family, [(level, discover, mode)])
-    for length in (4, 8, 40):
-        show(family, [(ip, socket.IP_OPTIONS, b"\1" * length)])
-    show(family, [(tcp, _FASTOPEN_CONNECT, 1)], data=b"x" * 18)
-    show(family, [(tcp, _FASTOPEN_CONNECT, 1)], data=b"x" * 18)
+    for _ in range(2):
+        show(family, [(tcp, _FASTOPEN_CONNECT, 1)], data=b"x" * 18)
     show(family, protocol=_MPTCP)
 
 
 def main() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     sysctl("ipv4.tcp_fastopen", 3)
-    for family in (socket.AF_INET, socket.AF_INET6):
-        for labels in (0, 1):
-            sysctl("ipv6.auto_flowlabels", labels)
-            vary_sockets(family)
-    for mtu in (1500, 1492, 1420, 1280, 9000):
-        subprocess.run(["ip", "link", "set", "lo", "mtu", str(mtu)], check=True)
+    for mtu in (None, 1500, 1492, 1420, 1280, 9000):
+        if mtu is not None:
+            subprocess.run(["ip", "link", "set", "lo", "mtu", str(mtu)], check=True)
         for family, labels in product((socket.AF_INET, socket.AF_INET6), (0, 1)):
             sysctl("ipv6.auto_flowlabels", labels)
             vary_sockets(family)

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from .corpus import crafted, mutated
 from .oracle import observe
+from .ours import INSTALLED, OURS
 
-OURS = Path(__file__).parents[2] / "p0f_middleware" / "fingerprint" / "signatures.fp"
-INSTALLED = Path("/etc/p0f/p0f.fp")
 HEADER = (
     "# What p0f 3.09b says of SYNs, by tests/fingerprint/make_vectors.py: SYN in hex, raw_sig;\n"
     "# os, params, dist, link, raw_mtu with our signatures.fp; os, params, dist with the p0f.fp\n"

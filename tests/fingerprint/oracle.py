@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tests.needs import find
 
-from .matching import SynMatch
+from .ours import SynMatch
 
 _RAW_IP = 101  # LINKTYPE_RAW: packets begin with the IP header
 _MAX_CAPTURED = 65535
@@ -56,13 +56,6 @@ def as_p0f_logs(match: SynMatch | None) -> Observed | None:
     return Observed(verdict.raw_sig, label, params, distance, link, mtu)
 
 
-def real_p0f() -> str:
-    """The path of p0f; skips the test, saying why, where there is none and fails it where
-    P0F_REAL=require.
-    """
-    return find("p0f")
-
-
 def with_source(packet: bytes, number: int) -> bytes:
     """*packet* with the *number*-th source address in place of its own."""
     if packet[0] >> 4 == 4:
@@ -83,7 +76,7 @@ def observe(packets: Sequence[bytes], database: str | Path) -> list[Observed | N
     with tempfile.TemporaryDirectory() as folder:
         capture, log = Path(folder, "syns.pcap"), Path(folder, "p0f.log")
         capture.write_bytes(_capture_file(addressed))
-        command = [real_p0f(), "-f", str(database), "-r", str(capture), "-o", str(log)]
+        command = [find("p0f"), "-f", str(database), "-r", str(capture), "-o", str(log)]
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=300, check=False
         )
@@ -99,20 +92,13 @@ def load_complaints(database: str | Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder, "empty.pcap")
         capture.write_bytes(_capture_file([]))
-        command = [real_p0f(), "-f", str(database), "-r", str(capture)]
+        command = [find("p0f"), "-f", str(database), "-r", str(capture)]
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=60, check=False
         )
     lines = (done.stdout + done.stderr).splitlines()
-    usual = (
-        "---",
-        "[+] Closed",
-        "[+] Loaded",
-        "[+] Will read",
-        "[+] Default",
-        "[+] Processing",
-        "All done",
-    )
+    progress = ("Closed", "Loaded", "Will read", "Default", "Processing")
+    usual = ("---", "All done", *(f"[+] {word}" for word in progress))
     return "\n".join(line for line in lines if line.strip() and not line.startswith(usual))
 
 
@@ -140,9 +126,6 @@ def _joined(
         return None
     label = syn.get("os") or syn["app"]
     # The TOS byte is no part of a match.
-    params = (
-        " ".join(word for word in syn["params"].split() if not word.startswith("tos:")) or "none"
-    )
-    return Observed(
-        syn["raw_sig"], label, params, syn["dist"], link.get("link"), link.get("raw_mtu")
-    )
+    words = [word for word in syn["params"].split() if not word.startswith("tos:")]
+    told = syn["raw_sig"], label, " ".join(words) or "none", syn["dist"]
+    return Observed(*told, link.get("link"), link.get("raw_mtu"))

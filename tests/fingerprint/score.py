@@ -1,5 +1,5 @@
-"""How well a signature file names systems, scored on a table of SYN shapes with the User-Agents
-they came with.
+"""Scores a signature file on a table of SYN shapes with the User-Agents they came with, counts the
+evidence beside its signatures, and makes a table of a labelled collection.
 
     python -m tests.fingerprint.score [TABLE] [SIGNATURES]     score it
     python -m tests.fingerprint.score --count-evidence         write ';; seen' into SIGNATURES
@@ -7,6 +7,10 @@ they came with.
 
 TABLE is tests/fingerprint/vectors/shapes.tsv and SIGNATURES the package's file if they are not
 given. What a label is worth, and the rule by which a shape gets one, is in docs/labels.md.
+
+A collection is text, one SYN a line: the label of its sender's User-Agent (Android, Linux,
+ChromiumOS, Windows, MacOS or iOS), a tab, and the SYN in p0f's notation. A line that comes twice
+is one variant and two connections: leave repeats in if the collection has them.
 
 The fact a reader would get wrong: "right" is agreement with the User-Agent. Nobody can be right of
 a relay's SYN, so a file that names more relays is both less right and more honest.
@@ -18,21 +22,18 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from math import exp, log
 from pathlib import Path
 from typing import NamedTuple
 
 from p0f_middleware.fingerprint.matcher import Verdict
-from p0f_middleware.fingerprint.signatures import load, read_text
+from p0f_middleware.fingerprint.signatures import load, parse, read_text
 
-from .collection import make_table
-from .evidence import with_evidence
-from .labels import RELAY
-from .matching import PacketMatcher
-from .shapes import TABLE, Shape, by_family, packets, read_table
+from .ours import OURS, PacketMatcher
+from .shapes import COLUMNS, FAMILIES, LABELS, TABLE, Shape, by_family, packets, read_table
 
-OURS = Path(__file__).parents[2] / "p0f_middleware" / "fingerprint" / "signatures.fp"
+RELAY = "relay"
 RESULTS = ("right", "wrong", RELAY, "unknown")
-QUALITIES = ("specific", "generic", "fuzzy", "none")
 _RELAY_NAME = "Proxy or VPN"
 _WORDS = {
     "Windows": ("windows",),
@@ -42,14 +43,50 @@ _WORDS = {
     "Solaris": ("solaris", "illumos"),
 }
 
+# What the counts of a shape bear out
+
+
+NOISE = 0.1  # the share of a family's own SYNs that come with the User-Agent of any system
+FACTOR = 10.0  # how many times likelier than the next the best explanation must be
+FACTOR_IN_GROUP = (
+    100.0  # the same, to depart from the label of a layout: of many, some do by chance
+)
+LEAST = 3  # variants below which nothing is named by the table alone
+
+
+def sender(
+    counts: Mapping[str, int], shares: Mapping[str, float], factor: float = FACTOR
+) -> str | None:
+    """Who sends a shape, by its *counts*: a family, `RELAY`, or None if they do not bear it out.
+
+    A relay's User-Agents are spread like the whole collection's (*shares*). A family's are its own
+    but for `NOISE`, which is spread the same way.
+    """
+    if sum(counts.values()) < LEAST:
+        return None
+
+    def likelihood(one: str) -> float:
+        own = 0 if one == RELAY else 1 - NOISE
+        return sum(
+            n * log(own * (family == one) + (1 - own) * shares[family])
+            for family, n in counts.items()
+        )
+
+    likelihoods = {one: likelihood(one) for one in (RELAY, *counts)}
+    best, next_best = sorted(likelihoods, key=likelihoods.__getitem__, reverse=True)[:2]
+    ahead = exp(min(likelihoods[best] - likelihoods[next_best], 700))
+    return best if ahead >= factor else None
+
+
+# How often a signature file is right
+
 
 class Score(NamedTuple):
     """How often what was said of a SYN; counts are split evenly among the MSS values of a row."""
 
     results: Counter[str]
     by_quality: dict[str, Counter[str]]
-    relays: Counter[str]
-    """What is called a relay, by family of the User-Agent."""
+    relays: Counter[str]  # what is called a relay, by family of the User-Agent
     missed: Counter[tuple[str, ...]]
 
     def percent(self, result: str) -> float:
@@ -73,67 +110,48 @@ def family(name: str | None) -> str | None:
     return next((one for one, keys in _WORDS.items() if any(key in words for key in keys)), None)
 
 
-def result(name: str | None, claimed: str) -> str:
-    """Which of `RESULTS` it is to call the SYN of the *claimed* family *name*."""
+def _result(name: str | None, claimed: str) -> str:
     said = family(name)
     if said == RELAY or name is None:
         return said or "unknown"
     return "right" if said == claimed else "wrong"
 
 
-def quality(verdict: Verdict) -> str:
-    """Which of `QUALITIES` a verdict has."""
+def _quality(verdict: Verdict) -> str:
     if verdict.label is None:
         return "none"
-    if verdict.fuzzy:
-        return "fuzzy"
-    return "generic" if verdict.generic else "specific"
+    return "fuzzy" if verdict.fuzzy else "generic" if verdict.generic else "specific"
 
 
 def score(matcher: PacketMatcher, shapes: Iterable[Shape], kind: str) -> Score:
     """What *matcher* makes of a table's shapes; *kind* is 'variants' or 'connections'."""
-    found = Score(Counter(), {name: Counter() for name in QUALITIES}, Counter(), Counter())
-    for shape, verdict, counts in _verdicts(matcher, shapes, kind):
-        name = verdict.label.name if verdict.label else None
-        for claimed, count in counts.items():
-            outcome = result(name, claimed)
-            found.results[outcome] += count  # type: ignore[assignment]  # parts of counts
-            found.by_quality[quality(verdict)][outcome] += count  # type: ignore[assignment]
-            if outcome == RELAY:
-                found.relays[claimed] += count  # type: ignore[assignment]
-            if outcome != "right":
-                said = f"{name} {verdict.label.flavor}" if verdict.label else "-"
-                found.missed[outcome, said, _described(shape)] += count  # type: ignore[assignment]
+    found = Score(Counter(), {}, Counter(), Counter())
+    for shape in shapes:
+        counts = by_family(getattr(shape, kind))
+        for verdict in map(matcher.verdict, packets(shape)):
+            name = verdict.label.name if verdict.label else None
+            said = f"{name} {verdict.label.flavor}" if verdict.label else "-"
+            results = found.by_quality.setdefault(_quality(verdict), Counter())
+            for claimed, whole in counts.items():
+                if not whole:
+                    continue
+                count, outcome = whole / len(shape.sizes), _result(name, claimed)
+                found.results[outcome] += count  # type: ignore[assignment]  # parts of counts
+                results[outcome] += count  # type: ignore[assignment]
+                if outcome == RELAY:
+                    found.relays[claimed] += count  # type: ignore[assignment]
+                if outcome != "right":
+                    found.missed[outcome, said, str(shape)] += count  # type: ignore[assignment]
     return found
 
 
-def _verdicts(
-    matcher: PacketMatcher, shapes: Iterable[Shape], kind: str
-) -> Iterator[tuple[Shape, Verdict, dict[str, float]]]:
-    for shape in shapes:
-        counts: Mapping[str, int] = getattr(shape, kind)
-        for packet in packets(shape):
-            match = matcher.packet(packet)
-            assert match is not None, f"{_described(shape)} does not become a SYN"
-            shared = {name: n / len(shape.sizes) for name, n in by_family(counts).items() if n}
-            yield shape, match.verdict, shared
-
-
-def _described(shape: Shape) -> str:
-    marks = {"df": shape.df, "id+": shape.ident, "ecn": shape.ecn, "ts1-": shape.zero_timestamp}
-    quirks = ",".join(mark for mark, holds in marks.items() if holds)
-    return f"{shape.ttl}:{shape.window},{shape.scale}:{shape.layout}:{quirks}"
-
-
-def report(found: Score, kind: str, missed: int) -> Iterator[str]:
-    """The lines that tell a score."""
+def _report(found: Score, kind: str, missed: int) -> Iterator[str]:
     total = found.results.total()
     yield f"{kind}: {total:.0f}"
     yield "  all       " + _percentages(found.results)
-    for name, results in found.by_quality.items():
-        if results.total():
-            share = 100 * results.total() / total
-            yield f"  {name:9} {_percentages(results)}  ({share:.1f} % of all)"
+    for name, results in sorted(found.by_quality.items()):
+        share = 100 * results.total() / total
+        yield f"  {name:9} {_percentages(results)}  ({share:.1f} % of all)"
     yield (
         f"  of {found.relays.total():.0f} called a relay, {found.relays_from_linux:.1f} % came with"
         " the User-Agent of Android, Linux or ChromeOS"
@@ -143,8 +161,118 @@ def report(found: Score, kind: str, missed: int) -> Iterator[str]:
 
 
 def _percentages(results: Counter[str]) -> str:
-    total = results.total()
+    total = results.total() or 1
     return " / ".join(f"{name} {100 * results[name] / total:.2f}" for name in RESULTS)
+
+
+# The evidence beside each signature, counted from a table and never by hand
+
+
+_SEEN = ";; seen "
+
+
+def with_evidence(text: str, shapes: Iterable[Shape]) -> str:
+    """The *text* of a signature file, with the evidence of a table instead of what it has.
+
+    Only SYNs that match a signature exactly count for it: a fuzzy match is of another shape.
+    """
+    lines = [line for line in text.split("\n") if not line.startswith(_SEEN)]
+    counts = _count_evidence("\n".join(lines), shapes)
+    for number in sorted(counts, reverse=True):
+        pairs = (f"{family}={count}" for family, count in counts[number].items())
+        lines.insert(number, _SEEN + " ".join(pairs))
+    return "\n".join(lines)
+
+
+def _count_evidence(text: str, shapes: Iterable[Shape]) -> dict[int, dict[str, int]]:
+    """By the line of a signature in *text*: variants of each family that match it exactly."""
+    database = parse(text)
+    requests = [  # whose labels have the line of their signature for a flavor
+        signature._replace(label=signature.label._replace(flavor=str(signature.line)))
+        for signature in database.requests
+    ]
+    matcher = PacketMatcher(database._replace(requests=tuple(requests)))
+    counts: dict[int, dict[str, int]] = {}
+    for shape in shapes:
+        match = matcher.packet(next(packets(shape)))
+        if (
+            match
+            and match.verdict.label
+            and not match.verdict.fuzzy
+            and any(shape.variants.values())
+        ):
+            known = counts.setdefault(int(match.verdict.label.flavor), dict.fromkeys(FAMILIES, 0))
+            for name, count in by_family(shape.variants).items():
+                known[name] += count
+    return counts
+
+
+# A table, made of a labelled collection
+
+
+class _Counts(NamedTuple):
+    sizes: Counter[int]
+    variants: Counter[str]
+    connections: Counter[str]
+
+
+def make_table(lines: Iterable[str]) -> Iterator[str]:
+    """The lines of the table of a collection, the shapes with the most variants first.
+
+    SYNs of IPv6, and those with quirks that a table cannot hold, are left out; stderr says how
+    many. Raises ValueError for a line that is not label, tab, SYN.
+    """
+    counts: dict[tuple[str, ...], _Counts] = {}
+    left_out = 0
+    seen = set()
+    for line in lines:
+        label, tab, syn = line.rstrip("\n").partition("\t")
+        if not tab or label not in LABELS or syn.count(":") != 7:
+            raise ValueError(f"expected a label, a tab and a SYN in p0f's notation: {line!r}")
+        shape, mss = _shape(syn)
+        if shape is None:
+            left_out += 1
+            continue
+        found = counts.setdefault(shape, _Counts(Counter(), Counter(), Counter()))
+        found.connections[label] += 1
+        if (label, syn) not in seen:
+            seen.add((label, syn))
+            found.variants[label] += 1
+            found.sizes[mss] += 1
+    if left_out:
+        print(f"left out {left_out} SYNs: IPv6, or quirks no table can hold", file=sys.stderr)
+    yield "\t".join(COLUMNS)
+    for shape, found in sorted(counts.items(), key=lambda item: -item[1].variants.total()):
+        yield "\t".join((*shape, *_cells(found)))
+
+
+def _shape(syn: str) -> tuple[tuple[str, ...] | None, int]:
+    """The cells that say which shape a SYN has, None if a table cannot hold it; and its MSS."""
+    version, ttl, ip_options, mss, window_scale, layout, names, payload = syn.split(":")
+    quirks = set(names.split(",")) - {""}
+    others = quirks - {"df", "id+", "id-", "ecn"}
+    if version != "4" or ip_options != "0" or payload != "0" or not others <= {"ts1-"}:
+        return None, 0
+    window, _, scale = window_scale.partition(",")
+    observed = int(ttl.partition("+")[0])
+    zero_id = "id-" in quirks or {"df", "id+"} & quirks == {"df"}
+    cells = (
+        str(next(initial for initial in (32, 64, 128, 255) if observed <= initial)),
+        *(layout, window, scale),
+        "yes" if "df" in quirks else "no",
+        "0" if zero_id else "nonzero",
+        "yes" if "ecn" in quirks else "no",
+        ",".join(others) or "-",
+    )
+    return cells, int(mss)
+
+
+def _cells(found: _Counts) -> Iterator[str]:
+    shown = [str(size) for size, _ in found.sizes.most_common(3)]
+    more = len(found.sizes) - len(shown)
+    yield " ".join([*shown, f"+{more}"] if more else shown)
+    yield from (str(found.variants[label]) for label in LABELS)
+    yield from (str(found.connections[label]) for label in LABELS if f"c_{label}" in COLUMNS)
 
 
 def main() -> None:
@@ -168,7 +296,7 @@ def main() -> None:
         return
     matcher = PacketMatcher(load(given.signatures))
     for kind in ("variants", "connections"):
-        print(*report(score(matcher, shapes, kind), kind, given.missed), sep="\n")
+        print(*_report(score(matcher, shapes, kind), kind, given.missed), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""A table of SYN shapes: how often each came with a User-Agent of each system.
+"""A table of SYN shapes: how often each came with a User-Agent of each system, and how its rows
+become SYN packets again.
 
-What lives here is the table's format, and how its rows become SYN packets again. How a table is
-made is in collection.py, how a signature file does on one in score.py.
+No labelled collection has IPv6, so an IPv4 SYN, and a signature, has its IPv6 twin by rule.
+Captures of known senders bear it out: the options are the same, the MSS is 20 smaller, and who
+rounds the window down to a multiple of the MSS does so there too.
 
-The fact a reader would get wrong: a shape has two kinds of counts. `variants` counts each distinct
-SYN of the collection once, so a stray label weighs as much as a thousand visitors; `connections`
-counts visitors. They come from different samples: do not add them up.
+The facts a reader would get wrong: `variants` counts each distinct SYN of the collection once, so a
+stray label weighs as much as a thousand visitors; `connections` counts visitors. They come from
+different samples: do not add them up. And a twin's multiple is another one: 44 segments of 1460
+bytes are the most below 64 KiB, and so are 45 of 1440.
 """
 
 from __future__ import annotations
@@ -14,23 +17,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .syns import CWR, DF, ECE, SYN, ipv4, options, tcp
+from .syns import CWR, DF, ECE, SYN, ipv4, ipv6, options, tcp
 
 TABLE = Path(__file__).with_name("vectors") / "shapes.tsv"
-HOPS = 11
-"""Routers passed by the SYNs that are made of a row."""
-
-FAMILIES = {
+HOPS = 11  # routers passed by the SYNs that are made of a row
+FAMILIES = {  # that a SYN can tell apart, and the User-Agent labels of each
     "Windows": ("Windows",),
     "Apple": ("MacOS", "iOS"),
     "Linux": ("Android", "Linux", "ChromiumOS"),
 }
-"""The families that a SYN can tell apart, and the User-Agent labels of each."""
-
 LABELS = ("Android", "Linux", "ChromiumOS", "Windows", "MacOS", "iOS")
-_SHAPE = ("ttl", "layout", "window", "scale", "df", "id", "ecn", "quirks", "mss")
 COLUMNS = (
-    *_SHAPE,
+    *("ttl", "layout", "window", "scale", "df", "id", "ecn", "quirks", "mss"),
     *(f"v_{label}" for label in LABELS),
     *(f"c_{label}" for label in LABELS if label != "ChromiumOS"),
 )
@@ -55,6 +53,11 @@ class Shape(NamedTuple):
     sizes: tuple[int, ...]
     variants: Mapping[str, int]
     connections: Mapping[str, int]
+
+    def __str__(self) -> str:
+        marks = {"df": self.df, "id+": self.ident, "ecn": self.ecn, "ts1-": self.zero_timestamp}
+        quirks = ",".join(mark for mark, holds in marks.items() if holds)
+        return f"{self.ttl}:{self.window},{self.scale}:{self.layout}:{quirks}"
 
 
 def by_family(counts: Mapping[str, int]) -> dict[str, int]:
@@ -105,7 +108,7 @@ def packets(shape: Shape) -> Iterator[bytes]:
     for size in shape.sizes:
         segment = tcp(
             options(shape.layout, mss=size, scale=shape.scale, own=not shape.zero_timestamp),
-            window=window_bytes(shape.window, size),
+            window=_window_bytes(shape.window, size),
             flags=SYN | (ECE | CWR if shape.ecn else 0),
         )
         yield ipv4(
@@ -116,10 +119,55 @@ def packets(shape: Shape) -> Iterator[bytes]:
         )
 
 
-def window_bytes(window: str, mss: int) -> int:
+def _window_bytes(window: str, mss: int) -> int:
     """A window in p0f's notation, in bytes; a multiple that is too large is one of 1460."""
     unit, star, factor = window.partition("*")
     if not star:
         return int(window)
     size = int(factor) * (mss if unit == "mss" else mss + 40)
     return size if size <= 0xFFFF else int(factor) * 1460
+
+
+_SMALLER = 20  # bytes that the header of IPv6 takes from the MSS
+# What Linux and Windows round down from: since 4.20, with older buffers, and in 6.6.
+_LIMITS = (0xFFFF, 43690, 0x8000)
+_IPV4_ALONE = {"df", "id+", "id-", "0+"}
+_JUMBO = 9000
+
+
+def _twin_window(window: int, mss: int) -> int:
+    """The window over IPv6 of a sender whose MSS and window over IPv4 are these."""
+    smaller = mss - _SMALLER
+    if window % mss:
+        return window
+    limit = next((limit for limit in _LIMITS if 0 <= limit - window < mss), None)
+    return window // mss * smaller if limit is None else limit // smaller * smaller
+
+
+def twin_packets(shape: Shape) -> Iterator[tuple[int, bytes]]:
+    """SYNs of that shape over IPv6, without and with a flow label; and the MSS over IPv4."""
+    for size in shape.sizes:
+        segment = tcp(
+            options(shape.layout, mss=size - _SMALLER, scale=shape.scale),
+            window=_twin_window(_window_bytes(shape.window, size), size),
+            flags=SYN | (ECE | CWR if shape.ecn else 0),
+        )
+        for flow in (0, 0x12345):
+            yield size, ipv6(segment, ttl=max(1, shape.ttl - HOPS), flow=flow)
+
+
+def twin_signature(text: str) -> str | None:
+    """The signature that matches the twin with a flow label; None if *text* needs none.
+
+    A ``*`` signature matches IPv6 without a flow label itself. One scoped to an IP version rests on
+    what only that version has, and so does one of a link that is larger than jumbo Ethernet.
+    """
+    version, ttl, ip_options, mss, window, layout, quirks, payload = text.split(":")
+    if version != "*" or (mss != "*" and int(mss) > _JUMBO):
+        return None
+    kept = [quirk for quirk in quirks.split(",") if quirk and quirk not in _IPV4_ALONE]
+    before = [quirk for quirk in kept if quirk == "ecn"]
+    after = [quirk for quirk in kept if quirk != "ecn"]
+    smaller = mss if mss == "*" else str(int(mss) - _SMALLER)
+    names = ",".join([*before, "flow", *after])
+    return ":".join(["6", ttl, ip_options, smaller, window, layout, names, payload])

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from p0f_middleware import MatchQuality, P0fInfo
 from p0f_middleware.fingerprint import fingerprint_syn
-from p0f_middleware.fingerprint.fingerprinter import fingerprinter
+from p0f_middleware.fingerprint.fingerprinter import Fingerprinter, fingerprinter
+from p0f_middleware.fingerprint.matcher import Matcher
+from p0f_middleware.fingerprint.signatures import load
 
 from .corpus import crafted, mutated
 from .syns import ipv4, ipv6, options, tcp
 
 LINUX = ipv4(tcp(options("mss,sok,ts,nop,ws")), ttl=57)
+FRAME = bytes(12) + b"\x08\x00" + LINUX
 TEXT = "4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0"
 NOBODY = "classes = unix,other\n\n[mtu]\n\n[tcp:request]\n"
 SignatureFile = Callable[..., Path]
@@ -48,15 +51,8 @@ def info_of(data: bytes | str, database: Path | None = None) -> P0fInfo:
 @pytest.mark.parametrize(
     "data",
     [
-        LINUX,
-        bytearray(LINUX),
-        memoryview(LINUX),
-        LINUX.hex(),
-        LINUX.hex().upper(),
-        bytes(12) + b"\x08\x00" + LINUX,
-        (bytes(12) + b"\x08\x00" + LINUX).hex(),
-        TEXT,
-        f" {TEXT}\n",
+        *(LINUX, bytearray(LINUX), memoryview(LINUX), LINUX.hex(), LINUX.hex().upper()),
+        *(FRAME, FRAME.hex(), TEXT, f" {TEXT}\n"),
     ],
     ids=["bytes", "bytearray", "memoryview", "hex", "HEX", "frame", "hex frame", "text", "spaces"],
 )
@@ -125,12 +121,9 @@ def test_the_quality_of_a_match_and_its_label_are_told(
     assert told == ("Test", "1", quality, label)
 
 
-def test_a_program_is_not_told_as_a_system(signature_file: SignatureFile) -> None:
+def test_a_program_is_no_system_and_a_limit_is_no_distance(signature_file: SignatureFile) -> None:
     info = info_of(LINUX, signature_file("s:!:Scanner:2", more="sys = @unix\n"))
     assert (info.os_name, info.signature) == (None, "s:!:Scanner:2")
-
-
-def test_a_distance_that_is_only_a_limit_is_not_told(signature_file: SignatureFile) -> None:
     info = info_of(LINUX, signature_file("s:unix:Test:", "64-"))
     assert (info.os_name, info.distance) == ("Test", None)
 
@@ -148,46 +141,35 @@ def test_an_mtu_that_the_field_cannot_hold_is_none(
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("é" * 40, "é" * 16),
-        ("a" + "é" * 40, "a" + "é" * 15),
-        ("x" * 5000, "x" * 32),
-        ("nul\0byte", "nulbyte"),
-        ("\ud800", "?"),
+        *(("é" * 40, "é" * 16), ("a" + "é" * 40, "a" + "é" * 15), ("x" * 5000, "x" * 32)),
+        *(("nul\0byte", "nulbyte"), ("\ud800", "?")),
     ],
     ids=["long", "cut in a character", "very long", "NUL", "surrogate"],
 )
 def test_a_name_that_does_not_fit_is_cut_and_cleaned(
     signature_file: SignatureFile, name: str, told: str
 ) -> None:
-    from p0f_middleware.fingerprint.fingerprinter import Fingerprinter
-    from p0f_middleware.fingerprint.matcher import Matcher
-    from p0f_middleware.fingerprint.signatures import load
-
     database = load(signature_file("s:unix:NAME:NAME"))
-    named = [
-        signature._replace(label=signature.label._replace(name=name, flavor=name))
-        for signature in database.requests
-    ]
-    links = {1500: name}
-    changed = database._replace(requests=tuple(named), links=links)
+    (signature,) = database.requests
+    signature = signature._replace(label=signature.label._replace(name=name, flavor=name))
+    changed = database._replace(requests=(signature,), links={1500: name})
     found = Fingerprinter(Matcher(changed)).read(LINUX)
-    assert found is not None
-    info = found.outcome.info
+    info = found and found.outcome.info
     assert info is not None
     assert (info.os_name, info.os_flavor, info.link_type) == (told, told, told)
     assert (info.signature or "").startswith("s:unix:")
 
 
-def test_the_evidence_beside_a_signature_is_told_as_an_immutable_mapping(tmp_path: Path) -> None:
-    path = tmp_path / "seen.fp"
-    text = f"{NOBODY}label = s:unix:Some:\nsig = {TEXT.replace('57+7', '64')}\n"
-    path.write_text(f"{text};; seen Windows=75 Apple=0 Linux=42\n")
+def test_the_evidence_beside_a_signature_is_told_as_an_immutable_mapping(
+    signature_file: SignatureFile,
+) -> None:
+    path = signature_file("s:unix:Some:")
+    assert info_of(LINUX, path).seen_as is None
+    path.write_text(f"{path.read_text()};; seen Windows=75 Apple=0 Linux=42\n")
     seen_as: Any = info_of(LINUX, path).seen_as
     assert dict(seen_as) == {"Windows": 75, "Apple": 0, "Linux": 42}
     with pytest.raises(TypeError):
         seen_as["Windows"] = 1
-    path.write_text(text)
-    assert info_of(LINUX, path).seen_as is None
 
 
 # From the text comes what comes from the SYN
@@ -236,34 +218,26 @@ def test_a_window_of_which_only_a_divisor_is_known_matches_what_asks_for_no_more
         for name, window in [("number", "8192"), ("8192", "%8192"), ("2048", "%2048"), ("any", "*")]
     )
     path.write_text(NOBODY + text)
-    names = [
-        info_of(f"4:64+0:0:1460:{window},{rest}", path).os_name for window in ("%4096", "%1000")
-    ]
-    assert names == ["2048", "any"]
+    for window, name in (("%4096", "2048"), ("%1000", "any")):
+        assert info_of(f"4:64+0:0:1460:{window},{rest}", path).os_name == name
 
 
 def test_a_ttl_that_is_only_a_limit_matches_what_asks_for_no_more(
     signature_file: SignatureFile,
 ) -> None:
-    text = TEXT.replace("57+7", "64-")
-    assert info_of(text, signature_file("s:unix:Test:", "64-")).os_name == "Test"
-    assert info_of(text, signature_file("s:unix:Test:", "64")).os_name is None
+    for ttl, name in (("64-", "Test"), ("64", None)):
+        limited = info_of(TEXT.replace("57+7", "64-"), signature_file("s:unix:Test:", ttl))
+        assert limited.os_name == name
 
 
 # The signature file
 
 
-def test_a_file_that_has_changed_is_read_again(signature_file: SignatureFile) -> None:
-    names = []
+def test_a_file_is_read_once_and_again_when_it_has_changed(signature_file: SignatureFile) -> None:
     for name in ("One", "Another"):
         path = signature_file(f"s:unix:{name}:")
-        names.append(info_of(LINUX, path).os_name)
-    assert names == ["One", "Another"]
-
-
-def test_a_file_that_has_not_changed_is_read_once(signature_file: SignatureFile) -> None:
-    path = signature_file("s:unix:Test:")
-    assert fingerprinter(path) is fingerprinter(str(path))
+        assert info_of(LINUX, path).os_name == name
+        assert fingerprinter(path) is fingerprinter(str(path))
 
 
 def test_a_file_with_an_error_is_an_error(tmp_path: Path) -> None:
@@ -277,9 +251,8 @@ def test_a_file_with_an_error_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packet", [LINUX, ipv6(tcp(options("mss,sok,ts,nop,ws")))])
 def test_every_truncation_gives_none(packet: bytes) -> None:
-    parts = [packet[:size] for size in range(len(packet))]
-    assert {fingerprint_syn(part) for part in parts} == {None}
-    assert {fingerprint_syn(part.hex()) for part in parts} == {None}
+    for size in range(len(packet)):
+        assert fingerprint_syn(packet[:size]) is fingerprint_syn(packet[:size].hex()) is None
 
 
 @pytest.mark.parametrize("kind", range(256))

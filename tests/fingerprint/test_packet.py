@@ -12,20 +12,17 @@ from .syns import CWR, ECE, PUSH, SYN, URG, ipv4, ipv6, options, tcp
 
 LINUX = options("mss,sok,ts,nop,ws")
 MACS = bytes.fromhex("020000000001020000000002")
-FRAMES = {"ipv4": b"\x08\x00", "ipv6": b"\x86\xdd"}
-PACKETS = {"ipv4": ipv4(tcp(LINUX)), "ipv6": ipv6(tcp(LINUX))}
+IPV4, IPV6 = ipv4(tcp(LINUX)), ipv6(tcp(LINUX))
 
 
-def test_the_whole_shape_of_an_ipv4_syn() -> None:
-    packet = ipv4(tcp(LINUX, window=64240) + b"data", ttl=57, ip_options=b"\1" * 4)
-    read = read_syn(packet)
-    assert read is not None
-    reduced = options("mss,sok,ts,nop,ws", own=1)
-    quirks = QUIRKS["df"] | QUIRKS["id+"]
-    assert read[2] == (4, 57, 4, 64240, quirks, True, reduced)
-
-
-def test_the_whole_shape_of_an_ipv6_syn() -> None:
+def test_the_whole_shape_of_a_syn_holds_nothing_that_differs_between_connections() -> None:
+    for own in (1, 5):
+        segment = tcp(options("mss,sok,ts,nop,ws", own=own), sport=own, seq=own) + b"data"
+        read = read_syn(
+            ipv4(segment, ttl=57, ident=own, source=f"10.0.0.{own}", ip_options=b"\1" * 4)
+        )
+        assert read is not None
+        assert read[2] == (4, 57, 4, 64240, QUIRKS["df"] | QUIRKS["id+"], True, LINUX)
     read = read_syn(ipv6(tcp(LINUX, window=64800), ttl=64, flow=7))
     assert read is not None
     assert read[2] == (6, 64, 0, 64800, QUIRKS["flow"], False, LINUX)
@@ -76,26 +73,13 @@ def test_options_are_read_as_p0f_reads_them(layout: bytes, expected: tuple[objec
     assert read_options(layout) == expected
 
 
-@pytest.mark.parametrize("kind", FRAMES)
-def test_an_ethernet_header_is_taken_off(kind: str) -> None:
-    assert without_ethernet(MACS + FRAMES[kind] + PACKETS[kind]) == PACKETS[kind]
-
-
-@pytest.mark.parametrize(
-    "packet",
-    [
-        b"",
-        MACS,
-        MACS + b"\x08\x00",
-        MACS + b"\x08\x06" + PACKETS["ipv4"],
-        MACS + b"\x08\x00" + PACKETS["ipv6"],
-        PACKETS["ipv4"],
-        PACKETS["ipv6"],
-    ],
-    ids=range(7),
-)
-def test_what_is_not_a_frame_stays_as_it_is(packet: bytes) -> None:
-    assert without_ethernet(packet) == packet
+@pytest.mark.parametrize(("kind", "packet"), [(b"\x08\x00", IPV4), (b"\x86\xdd", IPV6)])
+def test_an_ethernet_header_is_taken_off_and_nothing_else(kind: bytes, packet: bytes) -> None:
+    assert without_ethernet(MACS + kind + packet) == packet
+    for other in (b"", MACS, MACS + kind, MACS + b"\x08\x06" + packet, packet):
+        assert without_ethernet(other) == other
+    wrong = MACS + kind + (IPV6 if packet is IPV4 else IPV4)
+    assert without_ethernet(wrong) == wrong
 
 
 @given(st.binary(max_size=100))

@@ -39,72 +39,43 @@ ua_os = Linux,Windows
 """
 
 
-REFUSED = [
-    "*:64:0:*:*,0:mss:",
-    "*:64:0:*:*,0:mss::0:0",
-    "5:64:0:*:*,0:mss::0",
-    "*:250+50:0:*:*,0:mss::0",
-    "*:64:256:*:*,0:mss::0",
-    "*:64:0:*:*:mss::0",
-    "*:64:0:*:%1,0:mss::0",
-    "*:64:0:*:*,0:eol+1,mss::0",
-    "*:64:0:*:*,0:mss,,nop::0",
-    "*:64:0:*:*,0:speed::0",
-    "*:64:0:*:*,0:" + "nop," * 25 + "::0",
-    "*:64:0:*:*,0:mss:odd:0",
-    "4:64:0:*:*,0:mss:flow:0",
-    "6:64:0:*:*,0:mss:df:0",
-    "*:64:0:*:*,0:mss::1",
-    "*:64:0:*:" + "9" * 5000 + ",0:mss::0",
+REFUSED = [  # as p0f refuses them too: test_oracle asks it
+    *("5:64:0:*:*,0:mss::0", "4:64:0:*:*,0:mss:flow:0", "6:64:0:*:*,0:mss:df:0"),
+    *("*:250+50:0:*:*,0:mss::0", "*:64:256:*:*,0:mss::0"),
+    *("*:64:0:*:*:mss::0", "*:64:0:*:%1,0:mss::0", "*:64:0:*:" + "9" * 5000 + ",0:mss::0"),
+    *(f"*:64:0:*:*,0:{layout}::0" for layout in ("eol+1,mss", "mss,,nop", "speed", "nop," * 25)),
+    *(f"*:64:0:*:*,0:mss:{rest}" for rest in ("", ":0:0", "odd:0", ":1")),
 ]
-"""Signatures that p0f refuses too: test_oracle asks it."""
+
+
+ANY = "*:64:0:*:*,0:mss::0"
+HEAD = "classes = unix\n[tcp:request]\n"
 
 
 def request(signature: str) -> str:
-    return f"classes = unix\n[tcp:request]\nlabel = s:unix:Some:\nsig = {signature}\n"
+    return f"{HEAD}label = s:unix:Some:\nsig = {signature}\n"
 
 
 def only(signature: str) -> Signature:
     return parse(request(signature)).requests[0]
 
 
-def test_a_file_becomes_classes_links_and_requests() -> None:
+def test_every_field_of_a_file_is_read() -> None:
     database = parse(FILE)
-    assert database.classes == ("win", "unix")
     assert database.links == {1500: "Ethernet", 576: "Ethernet"}
-    assert [signature.line for signature in database.requests] == [14, 17]
-
-
-def test_every_field_of_a_signature_is_read() -> None:
-    linux, tool = parse(FILE).requests
-    assert linux == Signature(
-        label=Label(False, "unix", "Linux", "3.x"),
-        version=None,
-        ttl=64,
-        any_lower_ttl=False,
-        ip_options=0,
-        mss=None,
-        window="mss*20",
-        scale=7,
-        layout="mss,sok,ts,nop,ws",
-        quirks=QUIRKS["df"] | QUIRKS["id+"],
-        payload=False,
-        line=14,
-    )
-    assert tool == Signature(
-        label=Label(True, "!", "Tool", "", ("@unix", "Somewhere")),
-        version=4,
-        ttl=54,
-        any_lower_ttl=True,
-        ip_options=4,
-        mss=1460,
-        window=1024,
-        scale=None,
-        layout="?19,mss,eol+2",
-        quirks=0,
-        payload=None,
-        line=17,
-    )
+    linux, tool = database.requests
+    assert linux._asdict() == {
+        "label": Label(False, "unix", "Linux", "3.x"),
+        **{"version": None, "ttl": 64, "any_lower_ttl": False, "ip_options": 0, "mss": None},
+        **{"window": "mss*20", "scale": 7, "layout": "mss,sok,ts,nop,ws", "payload": False},
+        **{"quirks": QUIRKS["df"] | QUIRKS["id+"], "line": 14, "seen": None},
+    }
+    assert tool._asdict() == {
+        "label": Label(True, "!", "Tool", "", ("@unix", "Somewhere")),
+        **{"version": 4, "ttl": 54, "any_lower_ttl": True, "ip_options": 4, "mss": 1460},
+        **{"window": 1024, "scale": None, "layout": "?19,mss,eol+2", "payload": None},
+        **{"quirks": 0, "line": 17, "seen": None},
+    }
 
 
 @pytest.mark.parametrize(
@@ -117,25 +88,17 @@ def test_an_observed_ttl_and_its_distance_add_up(ttl: str, initial: int) -> None
 @pytest.mark.parametrize(
     ("window", "value"),
     [
-        ("*", None),
-        ("0", 0),
-        ("65535", 65535),
-        ("mss*4", "mss*4"),
-        ("mtu*1000", "mtu*1000"),
-        ("%8192", "%8192"),
+        *(("*", None), ("0", 0), ("65535", 65535)),
+        *((multiple, multiple) for multiple in ("mss*4", "mtu*1000", "%8192")),
     ],
 )
 def test_a_window_is_any_a_number_a_multiple_or_a_modulus(window: str, value: object) -> None:
     assert only(f"*:64:0:*:{window},0:mss::0").window == value
 
 
-def test_an_option_written_by_its_number_is_the_option() -> None:
-    assert only("*:64:0:*:*,0:?2,?99,?1::0").layout == "mss,?99,nop"
-
-
-def test_a_list_may_end_in_a_comma() -> None:
-    signature = only("*:64:0:*:*,0:mss,:df,:0")
-    assert (signature.layout, signature.quirks) == ("mss", QUIRKS["df"])
+def test_an_option_may_be_written_by_its_number_and_a_list_end_in_a_comma() -> None:
+    signature = only("*:64:0:*:*,0:?2,?99,?1,:df,:0")
+    assert (signature.layout, signature.quirks) == ("mss,?99,nop", QUIRKS["df"])
 
 
 def test_a_wildcard_version_asks_only_for_quirks_the_packet_can_have() -> None:
@@ -152,21 +115,17 @@ def test_line_ends_do_not_matter(line_end: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("nonsense\n", 1),
-        ("[mtu\n", 1),
-        ("classes = win,!\n", 1),
-        ("[mtu]\nclasses = win\n", 2),
-        ("[mtu]\nsig = 1500\n", 2),
-        ("[mtu]\nlabel = A\nsig = 0\n", 3),
-        ("[mtu]\nlabel = A\nsig = \N{SUPERSCRIPT TWO}\n", 3),
-        ("[tcp:request]\nsig = *:64:0:*:*,0:mss::0\n", 2),
-        ("[tcp:request]\nlabel = s:unix:X:\n", 2),
-        ("classes = unix\n[tcp:request]\nlabel = x:unix:X:\n", 3),
-        ("classes = unix\n[tcp:request]\nlabel = s:unix:X:\nsys = @unix\n", 4),
-        ("classes = unix\n[tcp:request]\nlabel = s:!:X:\nsys = @win\n", 4),
-        ("classes = unix\n[tcp:request]\nlabel = s:!:X:\nsig = *:64:0:*:*,0:mss::0\n", 4),
-        ("classes = unix\n[tcp:request]\nlabel = s:unix:X:\ncolor = red\n", 4),
+        *((text, 1) for text in ("nonsense\n", "[mtu\n", "classes = win,!\n")),
+        *(("[mtu]\nclasses = win\n", 2), ("[mtu]\nsig = 1500\n", 2)),
+        *((f"[mtu]\nlabel = A\nsig = {mtu}\n", 3) for mtu in ("0", "\N{SUPERSCRIPT TWO}")),
         ("[mtu]\nlabel = A\n[tcp:request]\nsig = 1500\n", 4),
+        (f"[tcp:request]\nsig = {ANY}\n", 2),
+        ("[tcp:request]\nlabel = s:unix:X:\n", 2),
+        (f"{HEAD}label = x:unix:X:\n", 3),
+        (f"{HEAD}label = s:unix:X:\nsys = @unix\n", 4),
+        (f"{HEAD}label = s:!:X:\nsys = @win\n", 4),
+        (f"{HEAD}label = s:!:X:\nsig = {ANY}\n", 4),
+        (f"{HEAD}label = s:unix:X:\ncolor = red\n", 4),
     ],
     ids=range(15),
 )
@@ -181,7 +140,27 @@ def test_a_malformed_signature_is_named_with_file_and_number(signature: str) -> 
         parse(request(signature), "some.fp")
 
 
-SEEN = request("*:64:0:*:*,0:mss::0") + ";; seen Windows=75 Apple=0 Linux=42\n"
+SEEN = request(ANY) + ";; seen Windows=75 Apple=0 Linux=42\n"
+
+
+@pytest.mark.parametrize("count", ["", "-1", "\u0663", "9" * 5000, None])
+def test_another_comment_below_a_signature_is_no_evidence(count: str | None) -> None:
+    comment = ";; seen" if count is None else f";; seen Windows={count}"
+    assert parse(f"{request(ANY)}{comment}\n").requests[0].seen is None
+    assert parse(f"{request(ANY)}; seen Windows=1\n").requests[0].seen is None
+
+
+@pytest.mark.parametrize(
+    "between", ["label = s:unix:Other:\n", "[mtu]\nlabel = Link\n[tcp:request]\n"]
+)
+def test_evidence_belongs_to_the_signature_of_its_own_label(between: str) -> None:
+    assert parse(f"{request(ANY)}{between};; seen Windows=1\n").requests[0].seen is None
+
+
+def test_evidence_in_another_section_is_a_comment() -> None:
+    text = ";; seen A=1\n[mtu]\n;; seen A=1\n" + SEEN + "[tcp:response]\n;; seen B=1\n"
+    (signature,) = parse("classes = unix\n" + text.replace("classes = unix\n", "")).requests
+    assert signature.seen == (("Windows", 75), ("Apple", 0), ("Linux", 42))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +176,8 @@ def test_only_a_line_feed_ends_a_comment(odd: str) -> None:
     "classes", ["unix, win", "unix,\twin", " unix,win", "unix,,win", "unix,win "]
 )
 def test_blanks_may_stand_around_classes(classes: str) -> None:
-    assert parse(f"classes = {classes}\n").classes == ("unix", "win")
+    for known in ("unix", "win"):
+        parse(f"classes = {classes}\n[tcp:request]\nlabel = s:{known}:Some:\n")
 
 
 @pytest.mark.parametrize(
@@ -209,8 +189,7 @@ def test_other_classes_are_refused(classes: str) -> None:
 
 
 def test_blanks_may_stand_after_the_commas_of_systems() -> None:
-    label = "label = s:!:Tool:\nsys = @unix, Some System\n"
-    text = request("*:64:0:*:*,0:mss::0").replace("label = s:unix:Some:\n", label)
+    text = f"{HEAD}label = s:!:Tool:\nsys = @unix, Some System\nsig = {ANY}\n"
     assert parse(text).requests[0].label.systems == ("@unix", "Some System")
 
 

@@ -73,24 +73,19 @@ def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Pat
 def test_syns_with_any_vlan_tags_are_seen(
     tmp_path: Path, tags: tuple[int, ...], address: str
 ) -> None:
-    store = RealStore(tmp_path).start()
     script = tmp_path / "send.py"
     script.write_text(_SEND)
     run(*inside(EDGE), "ip", "link", "set", "lo", "up")
     # the agent taps the edge's interface and writes to a store of this machine, by its Unix socket
-    options = ("--interface", f"to{CLIENT[-6:]}", "--port", "443", "--store", store.unix_url)
-    try:
+    with RealStore(tmp_path) as store:
+        options = ("--interface", f"to{CLIENT[-6:]}", "--port", "443", "--store", store.unix_url)
         with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
-            to = subprocess.check_output(
-                [*inside(EDGE), "cat", f"/sys/class/net/to{CLIENT[-6:]}/address"], text=True
-            )
+            to = run(*inside(EDGE), "cat", f"/sys/class/net/to{CLIENT[-6:]}/address")
             send = (*inside(CLIENT), sys.executable, str(script), f"to{EDGE[-6:]}")
             run(*send, to.strip(), address, *map(str, tags))
             agent.counts_once("1 SYNs seen, 1 written")
         with redis.Redis(port=store.port) as client:
             written: Any = client.get(f"p0f:{{{address}}}:1024")
-    finally:
-        store.kill()
 
     assert written is not None
     assert len(written) == (80 if ":" in address else 60)
@@ -111,18 +106,15 @@ def test_an_interface_that_is_made_again_ends_the_edge(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("machines")
 def test_a_length_that_lies_puts_nobodys_address_into_the_store(tmp_path: Path) -> None:
     """Read as a VLAN tag, bytes 0 to 3 of this IPv6 header would be one, and the rest IPv4's."""
-    store = RealStore(tmp_path).start()
     script = tmp_path / "lie.py"
     script.write_text(_LIE)
-    options = ("--interface", f"to{CLIENT[-6:]}", "--port", "443", "--store", store.unix_url)
-    try:
+    with RealStore(tmp_path) as store:
+        options = ("--interface", f"to{CLIENT[-6:]}", "--port", "443", "--store", store.unix_url)
         with Agent(tmp_path, *options, runner=inside(EDGE)) as agent:
             run(*inside(CLIENT), sys.executable, str(script), f"to{EDGE[-6:]}")
             agent.counts_once("1 SYNs seen, 1 written")
         with redis.Redis(port=store.port) as client:
             written: Any = client.keys("p0f:{*")
-    finally:
-        store.kill()
 
     assert {key.partition(b"}")[0] for key in written} == {b"p0f:{2001:db8::7"}
 

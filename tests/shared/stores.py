@@ -81,10 +81,10 @@ class RealStore:
 
     def stop(self) -> None:
         """Stop it with SIGSTOP: the kernel still accepts connections, but gets no answers."""
-        self._signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        self._signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill it. It can be started again, on the same port and socket."""
@@ -93,40 +93,33 @@ class RealStore:
             self._process.wait()
             self._process = None
 
-    def _signal(self, number: int) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
+    def __enter__(self) -> RealStore:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
 
 @contextlib.contextmanager
 def stand_in(answer: Callable[[bytes], bytes | None]) -> Iterator[str]:
-    """The URL of a server that answers each piece of data with `answer`.
+    """The URL of a server that answers each piece of data with `answer`; None hangs up."""
 
-    Args:
-        answer: takes the received bytes and returns the bytes to send; None closes the connection.
-    """
+    def talk(sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError):
+            while (data := sock.recv(65536)) and (reply := answer(data)) is not None:
+                sock.sendall(reply)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=talk, args=listener.accept()[:1], daemon=True).start()
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_serve, args=(listener, answer), daemon=True).start()
+        threading.Thread(target=serve, daemon=True).start()
         try:
             yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-
-
-def _serve(listener: socket.socket, answer: Callable[[bytes], bytes | None]) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            sock, _ = listener.accept()
-            threading.Thread(target=_talk, args=(sock, answer), daemon=True).start()
-
-
-def _talk(sock: socket.socket, answer: Callable[[bytes], bytes | None]) -> None:
-    with sock, contextlib.suppress(OSError):
-        while data := sock.recv(65536):
-            reply = answer(data)
-            if reply is None:
-                return
-            sock.sendall(reply)
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ import redis.asyncio.cluster
 import redis.cluster
 
 from p0f_middleware import AsyncSharedSyn, P0fProtocolError, P0fStatus, P0fUnavailable, SharedSyn
+from p0f_middleware._outcome import Outcome
+from p0f_middleware._store import Store
 from p0f_middleware.edge.agent import Edge
-from p0f_middleware.shared.store import Store
 from tests.servers import free_port
 
 from .stores import RealStore, needs_store
@@ -44,9 +47,11 @@ AUDITOR = ("--user", "auditor", "on", ">secret", "+@all")
 
 @pytest.fixture
 def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RealStore]:
-    store = RealStore(tmp_path, getattr(request, "param", ())).start()
-    yield store
-    store.kill()
+    with RealStore(tmp_path, getattr(request, "param", ())) as store:
+        yield store
+
+
+with_acl = pytest.mark.parametrize("store", [ACL], indirect=True)
 
 
 def share(url: str, *syns: bytes) -> Edge:
@@ -60,37 +65,49 @@ def share(url: str, *syns: bytes) -> Edge:
     return edge
 
 
-def as_user(store: RealStore, user: str, database: int = 0) -> str:
-    return f"redis://{user}:secret@127.0.0.1:{store.port}/{database}"
+def as_user(store: RealStore, user: str) -> str:
+    return f"redis://{user}:secret@127.0.0.1:{store.port}/0"
+
+
+def ask(store: Any, *visitors: Any, timeout: float = LONG) -> list[Outcome]:
+    """What a thread each of a SharedSyn is told."""
+    with (
+        contextlib.closing(SharedSyn(store, timeout=timeout)) as source,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        return [*threads.map(lambda each: source.fingerprint(each, LATER), visitors or [visitor])]
+
+
+async def ask_in_loop(store: Any, *visitors: Any) -> list[Outcome]:
+    """What tasks of an AsyncSharedSyn are told."""
+    source = AsyncSharedSyn(store, timeout=LONG)
+    asked = (source.fingerprint(each, LATER) for each in visitors or [visitor])
+    try:
+        return await asyncio.gather(*asked)
+    finally:
+        await source.close()
+
+
+def statuses(outcomes: list[Outcome]) -> set[P0fStatus]:
+    return {outcome.status for outcome in outcomes}
 
 
 # ACLs
 
 
-@pytest.mark.parametrize("store", [ACL], indirect=True)
-def test_the_rights_of_the_manual_suffice(store: RealStore) -> None:
-    edge = share(as_user(store, "edge"), syn(CLIENT, PORT))
-    source = SharedSyn(as_user(store, "app"), timeout=LONG)
-    outcome = source.fingerprint(visitor, LATER)
-    source.close()
-
-    assert edge.counts().written == 1
-    assert outcome.status is P0fStatus.OK
-
-
 @pytest.mark.parametrize("store", [(*ACL, *AUDITOR)], indirect=True)
-def test_no_command_is_tried_that_the_rights_do_not_allow(store: RealStore) -> None:
-    share(as_user(store, "edge"), syn(CLIENT, PORT))
-    source = SharedSyn(as_user(store, "app"), timeout=LONG)
-    source.fingerprint(visitor, LATER)
-    source.close()
+def test_the_rights_of_the_manual_suffice_and_no_other_is_tried(store: RealStore) -> None:
+    edge = share(as_user(store, "edge"), syn(CLIENT, PORT))
+    outcomes = ask(as_user(store, "app"))
     with redis.Redis.from_url(as_user(store, "auditor"), protocol=2) as client:
         refused = client.acl_log()
 
+    assert edge.counts().written == 1
+    assert statuses(outcomes) == {P0fStatus.OK}
     assert refused == []
 
 
-@pytest.mark.parametrize("store", [ACL], indirect=True)
+@with_acl
 @pytest.mark.parametrize("user", ["edge", "app"])
 def test_each_may_do_nothing_else(store: RealStore, user: str) -> None:
     with redis.Redis.from_url(as_user(store, user)) as client:
@@ -100,23 +117,19 @@ def test_each_may_do_nothing_else(store: RealStore, user: str) -> None:
                 client.execute_command(*command)
 
 
-@pytest.mark.parametrize("store", [ACL], indirect=True)
+@with_acl
 def test_an_application_cannot_write_and_an_edge_cannot_read(store: RealStore) -> None:
-    share(as_user(store, "edge"), syn(CLIENT, PORT))
     edge = share(as_user(store, "app"), syn(CLIENT, PORT))
-    reader = SharedSyn(as_user(store, "edge"), timeout=LONG)
     with pytest.raises(P0fUnavailable, match=r"refuses: .*no permissions"):
-        reader.fingerprint(visitor, LATER)
-    reader.close()
+        ask(as_user(store, "edge"))
 
     assert edge.counts().dropped == 1
 
 
-@pytest.mark.parametrize("store", [ACL], indirect=True)
+@with_acl
 def test_a_wrong_password_is_said_without_the_password(store: RealStore) -> None:
-    source = SharedSyn(f"redis://app:hunter2@127.0.0.1:{store.port}/0", timeout=LONG)
     with pytest.raises(P0fUnavailable, match="invalid username-password pair") as caught:
-        source.fingerprint(visitor, LATER)
+        ask(f"redis://app:hunter2@127.0.0.1:{store.port}/0")
 
     assert "hunter2" not in str(caught.value)
 
@@ -124,107 +137,57 @@ def test_a_wrong_password_is_said_without_the_password(store: RealStore) -> None
 # TLS
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Any:
+def test_the_way_to_the_store_may_be_encrypted(tmp_path: Path) -> None:
     authority = pytest.importorskip("trustme").CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     certificate = authority.issue_cert("127.0.0.1")
     certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
-    return authority
-
-
-@pytest.mark.usefixtures("authority")
-def test_the_way_to_the_store_may_be_encrypted(tmp_path: Path) -> None:
     names = {"tls-cert-file": "cert.pem", "tls-key-file": "key.pem", "tls-ca-cert-file": "ca.pem"}
     options = [word for name, file in names.items() for word in (f"--{name}", f"{tmp_path}/{file}")]
-    store = RealStore(tmp_path, (*options, "--tls-auth-clients", "no"), tls=True).start()
-    try:
-        url = f"rediss://127.0.0.1:{store.port}/0?ssl_ca_certs={tmp_path}/ca.pem"
-        share(url, syn(CLIENT, PORT))
-        source = SharedSyn(url, timeout=LONG)
-        blocking = source.fingerprint(visitor, LATER)
-        source.close()
-        awaited = asyncio.run(_ask(AsyncSharedSyn(url, timeout=LONG), 200))
-    finally:
-        store.kill()
-
-    assert blocking.status is P0fStatus.OK
-    assert {outcome.status for outcome in awaited} == {P0fStatus.OK}
-
-
-@pytest.mark.usefixtures("authority")
-def test_a_certificate_of_nobodys_is_refused(tmp_path: Path) -> None:
-    names = {"tls-cert-file": "cert.pem", "tls-key-file": "key.pem", "tls-ca-cert-file": "ca.pem"}
-    options = [word for name, file in names.items() for word in (f"--{name}", f"{tmp_path}/{file}")]
-    store = RealStore(tmp_path, (*options, "--tls-auth-clients", "no"), tls=True).start()
-    try:
-        source = SharedSyn(f"rediss://127.0.0.1:{store.port}/0", timeout=LONG)
+    with RealStore(tmp_path, (*options, "--tls-auth-clients", "no"), tls=True) as store:
+        url = f"rediss://127.0.0.1:{store.port}/0"
+        trusted = f"{url}?ssl_ca_certs={tmp_path}/ca.pem"
+        share(trusted, syn(CLIENT, PORT))
+        blocking = ask(trusted)
+        awaited = asyncio.run(ask_in_loop(trusted, *[visitor] * 200))  # several records of TLS
         with pytest.raises(P0fUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-            source.fingerprint(visitor, LATER)
-    finally:
-        store.kill()
+            ask(url)
 
-
-async def _ask(source: AsyncSharedSyn, times: int) -> list[Any]:
-    """Many lookups at once, so that replies come in several records."""
-    try:
-        return await asyncio.gather(*(source.fingerprint(visitor, LATER) for _ in range(times)))
-    finally:
-        await source.close()
+    assert statuses(blocking) == statuses(awaited) == {P0fStatus.OK}
 
 
 # Other ways to a store
 
 
 def test_a_unix_socket_and_another_database_may_be_named(store: RealStore) -> None:
-    url = f"{store.unix_url}?db=3"
-    share(url, syn(CLIENT, PORT))
-    with SharedSynAt(url) as source:
-        assert source.fingerprint(visitor, LATER).status is P0fStatus.OK
-    with SharedSynAt(store.url) as source:
-        assert source.fingerprint(visitor, LATER).status is P0fStatus.NO_MATCH
+    share(f"{store.unix_url}?db=3", syn(CLIENT, PORT))
 
-
-class SharedSynAt:
-    """A SharedSyn for a with statement."""
-
-    def __init__(self, store: Any, **options: Any) -> None:
-        self._source = SharedSyn(store, **{"timeout": LONG} | options)
-
-    def __enter__(self) -> SharedSyn:
-        return self._source
-
-    def __exit__(self, *_: object) -> None:
-        self._source.close()
+    assert statuses(ask(f"{store.unix_url}?db=3")) == {P0fStatus.OK}
+    assert statuses(ask(store.url)) == {P0fStatus.NO_MATCH}
 
 
 def test_a_client_may_be_given(store: RealStore) -> None:
     share(store.url, syn(CLIENT, PORT))
-    with redis.Redis(port=store.port) as client, SharedSynAt(client) as source:
-        assert source.fingerprint(visitor, LATER).status is P0fStatus.OK
-    assert asyncio.run(_with_async_client(store.port)).status is P0fStatus.OK
 
+    async def ask_with_a_client() -> list[Outcome]:
+        async with redis.asyncio.Redis(port=store.port) as client:
+            return await ask_in_loop(client)
 
-async def _with_async_client(port: int) -> Any:
-    async with redis.asyncio.Redis(port=port) as client:
-        source = AsyncSharedSyn(client, timeout=LONG)
-        return await source.fingerprint(visitor, LATER)
+    with redis.Redis(port=store.port) as client:
+        assert statuses(ask(client)) == {P0fStatus.OK}
+    assert statuses(asyncio.run(ask_with_a_client())) == {P0fStatus.OK}
 
 
 def test_a_given_client_that_waits_for_ever_holds_up_nobody(store: RealStore) -> None:
-    client = redis.Redis(port=store.port)
-    with SharedSynAt(client, timeout=0.1) as source:
-        source.fingerprint(visitor, LATER)
-        store.stop()
-        try:
-            began = time.monotonic()
-            with pytest.raises(P0fUnavailable):
-                source.fingerprint(visitor, LATER)
-            took = time.monotonic() - began
-        finally:
-            store.resume()
-    client.close()
+    store.stop()
+    try:
+        began = time.monotonic()
+        with pytest.raises(P0fUnavailable):
+            ask(redis.Redis(port=store.port), timeout=0.1)
+        took = time.monotonic() - began
+    finally:
+        store.resume()
 
     assert took < 0.5
 
@@ -232,59 +195,38 @@ def test_a_given_client_that_waits_for_ever_holds_up_nobody(store: RealStore) ->
 def test_a_given_client_that_decodes_is_an_error(store: RealStore) -> None:
     with redis.Redis(port=store.port, decode_responses=True) as client:
         client.set(f"p0f:{{{CLIENT}}}", "text")
-        with SharedSynAt(client) as source, pytest.raises(P0fProtocolError, match="decode_resp"):
-            source.fingerprint(visitor, LATER)
+        with pytest.raises(P0fProtocolError, match="decode_resp"):
+            ask(client)
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[RealStore]:
     """A cluster of one node."""
     options = "--cluster-enabled", "yes", "--cluster-port", str(free_port())
-    store = RealStore(tmp_path, options).start()
-    with redis.Redis(port=store.port) as node:
+    with RealStore(tmp_path, options) as store, redis.Redis(port=store.port) as node:
         node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         while b"cluster_state:ok" not in node.execute_command("CLUSTER", "INFO"):
             time.sleep(0.01)
-    yield store
-    store.kill()
+        yield store
 
 
-def test_a_client_of_a_cluster_may_be_given(cluster: RealStore) -> None:
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_client_of_a_cluster_may_be_given(cluster: RealStore, awaited: bool) -> None:
     share(cluster.url, syn(CLIENT, PORT), syn("192.0.2.2", PORT, WINDOWS))
-    client = redis.cluster.RedisCluster(host="127.0.0.1", port=cluster.port)
-    others: Any = FakeVisitor("192.0.2.2", PORT)
-    outcomes: list[Any] = []
-    with SharedSynAt(client) as source:
-        threads = [
-            threading.Thread(target=lambda v=v: outcomes.append(source.fingerprint(v, LATER)))
-            for v in (visitor, others) * 4
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    client.close()
+    visitors = [visitor, FakeVisitor("192.0.2.2", PORT)] * 4
 
-    assert [outcome.status for outcome in outcomes] == [P0fStatus.OK] * 8
-    assert {outcome.info.os_name for outcome in outcomes} == {"Linux", "Windows"}
+    async def ask_with_a_client() -> list[Outcome]:
+        async with redis.asyncio.cluster.RedisCluster("127.0.0.1", cluster.port) as client:
+            return await ask_in_loop(client, *visitors)
 
+    if awaited:
+        outcomes = asyncio.run(ask_with_a_client())
+    else:
+        with redis.cluster.RedisCluster("127.0.0.1", cluster.port) as client:
+            outcomes = ask(client, *visitors)
+    names = [outcome.info and outcome.info.os_name for outcome in outcomes]
 
-def test_an_asyncio_client_of_a_cluster_may_be_given(cluster: RealStore) -> None:
-    share(cluster.url, syn(CLIENT, PORT), syn("192.0.2.2", PORT, WINDOWS))
-    others: Any = FakeVisitor("192.0.2.2", PORT)
-
-    async def ask() -> list[Any]:
-        async with redis.asyncio.cluster.RedisCluster(
-            host="127.0.0.1", port=cluster.port
-        ) as client:
-            source = AsyncSharedSyn(client, timeout=LONG)
-            asked = (source.fingerprint(v, LATER) for v in (visitor, others) * 4)
-            return await asyncio.gather(*asked)
-
-    outcomes = asyncio.run(ask())
-
-    assert [outcome.status for outcome in outcomes] == [P0fStatus.OK] * 8
-    assert {outcome.info.os_name for outcome in outcomes} == {"Linux", "Windows"}
+    assert names == ["Linux", "Windows"] * 4
 
 
 # Processes, loops
@@ -332,17 +274,17 @@ def test_a_fork_beside_a_thread_that_asks_does_not_block_the_child(store: RealSt
     assert statuses == [0] * 20
 
 
-def test_every_event_loop_has_a_connection_of_its_own(store: RealStore) -> None:
+def test_event_loops_one_after_another_may_ask(store: RealStore) -> None:
     share(store.url, syn(CLIENT, PORT))
     source = AsyncSharedSyn(store.url, timeout=LONG)
-
-    async def ask() -> Any:
-        return await source.fingerprint(visitor, LATER)
-
-    outcomes = [asyncio.run(ask()) for _ in range(3)]
+    outcomes = [asyncio.run(_ask_of(source)) for _ in range(3)]
     asyncio.run(source.close())
 
-    assert [outcome.status for outcome in outcomes] == [P0fStatus.OK] * 3
+    assert statuses(outcomes) == {P0fStatus.OK}
+
+
+async def _ask_of(source: AsyncSharedSyn) -> Outcome:
+    return await source.fingerprint(visitor, LATER)
 
 
 def test_a_task_that_is_cancelled_takes_nobodys_answer(store: RealStore) -> None:
@@ -401,18 +343,13 @@ def test_it_works_under_gevent_however_late_that_comes(store: RealStore, threads
 
 
 def test_it_works_under_trio(store: RealStore) -> None:
-    import trio
-
+    trio = pytest.importorskip("trio")
     share(store.url, syn(CLIENT, PORT))
     source = AsyncSharedSyn(store.url, timeout=LONG)
+    outcome = trio.run(_ask_of, source)
+    trio.run(source.close)
 
-    async def ask() -> Any:
-        try:
-            return await source.fingerprint(visitor, LATER)
-        finally:
-            await source.close()
-
-    assert trio.run(ask).status is P0fStatus.OK
+    assert outcome.status is P0fStatus.OK
 
 
 def test_a_source_that_is_forgotten_leaves_nothing_open(store: RealStore) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p0f_middleware import P0fError, P0fUnavailable, _outage
+from p0f_middleware._store import Store
 from p0f_middleware.edge import agent
 from p0f_middleware.edge.agent import BATCH, Counts, Edge, Rate, notify, read_sign
 from p0f_middleware.edge.tap import Tap
-from p0f_middleware.shared.store import Store
 
 from .syns import LINUX, WINDOWS, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
+ADDRESS, CONNECTION = f"p0f:{{{CLIENT}}}", f"p0f:{{{CLIENT}}}:{PORT}"
 
 
 class FakeTap(Tap):
@@ -32,74 +34,65 @@ class FakeTap(Tap):
 
     def __init__(self) -> None:
         self.syns: list[bytes] = []
-        self.gone = 0
-
-    def fileno(self) -> int:
-        raise AssertionError("nobody polls here")
 
     def read(self, most: int) -> list[bytes]:
         found, self.syns = self.syns[:most], self.syns[most:]
         return found
 
     def lost(self) -> int:
-        return self.gone
+        return 7
 
     def check(self) -> None:
         """Nothing is wrong."""
 
 
 class FakeStore(Store):
-    """A store that keeps what is written, or does not, and its own client."""
+    """A store that keeps what is written, or does not; its own client, pool and pipeline."""
 
     name = "redis://cache/0"
 
     def __init__(self) -> None:
         self.written: dict[str, tuple[bytes, int]] = {}
         self.writes = 0
+        self.disconnected = 0
         self.away = False
         self.refusal: str | None = None
+        self.commands: list[tuple[Any, ...]] = []
         self.connection_pool = self
-        self.connections = 1
 
     def client(self, step_timeout: float = 1.0) -> FakeStore:
         return self
 
-    def pipeline(self, *, transaction: bool) -> FakePipeline:
-        return FakePipeline(self)
+    def pipeline(self, *, transaction: bool) -> FakeStore:
+        self.commands = []
+        return self
 
     def disconnect(self) -> None:
-        self.connections += 1
+        self.disconnected += 1
 
     def explain(self, error: Exception) -> P0fError:
         return P0fUnavailable(str(error))
-
-
-class FakePipeline:
-    def __init__(self, store: FakeStore) -> None:
-        self.store = store
-        self.commands: list[tuple[Any, ...]] = []
 
     def execute_command(self, *words: Any) -> None:
         self.commands.append(words)
 
     def execute(self, *, raise_on_error: bool) -> list[Any]:
-        self.store.writes += 1
-        if self.store.away:
+        self.writes += 1
+        if self.away:
             raise ConnectionError("nobody listens")
-        if self.store.refusal:
-            return [RuntimeError(self.store.refusal)] * len(self.commands)
+        if self.refusal:
+            return [RuntimeError(self.refusal)] * len(self.commands)
         replies = []
         for name, key, value, ex, ttl, *get in self.commands:
             assert (name, ex) == (b"SET", b"EX")
-            before = self.store.written.get(key.decode(), (None,))[0]
+            before = self.written.get(key.decode(), (None,))[0]
             replies.append(before if get else True)
-            self.store.written[key.decode()] = value, int(ttl)
+            self.written[key.decode()] = value, int(ttl)
         return replies
 
 
 class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
+    now = 1000.0
 
     def monotonic(self) -> float:
         return self.now
@@ -108,117 +101,93 @@ class Clock:
         return 1_700_000_000 + self.now
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(agent, "time", clock)
-    monkeypatch.setattr(_outage, "time", clock)
-    return clock
+class Scene:
+    """An edge with a tap, a store and a clock of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        self.tap, self.store, self.clock = FakeTap(), FakeStore(), Clock()
+        self.edge = Edge(self.tap, self.store, **options)
+
+    def see(self, *syns: bytes, after: float = 0.0) -> None:
+        """Have the edge see SYNs that come together."""
+        self.clock.now += after
+        self.tap.syns += syns
+        self.edge.step()
 
 
 @pytest.fixture
-def tap(clock: Clock) -> FakeTap:
-    return FakeTap()
+def scene(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Scene:
+    scene = Scene(**getattr(request, "param", {}))
+    for module in (agent, _outage):
+        monkeypatch.setattr(module, "time", scene.clock)
+    return scene
 
 
-@pytest.fixture
-def store() -> FakeStore:
-    return FakeStore()
-
-
-@pytest.fixture
-def edge(tap: FakeTap, store: FakeStore) -> Edge:
-    return Edge(tap, store)
+def options(**options: Any) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("scene", [options], indirect=True)
 
 
 # What is written
 
 
 @pytest.mark.parametrize("address", [CLIENT, "2001:db8::1"])
-def test_a_syn_is_written_for_its_connection_and_its_address(
-    edge: Edge, tap: FakeTap, store: FakeStore, address: str
-) -> None:
-    tap.syns.append(whole := syn(address, PORT))
-    edge.step()
+def test_a_syn_is_written_for_its_connection_and_its_address(scene: Scene, address: str) -> None:
+    scene.see(whole := syn(address, PORT))
 
-    assert store.written == {
-        f"p0f:{{{address}}}:{PORT}": (whole, 600),
-        f"p0f:{{{address}}}": (whole, 600),
-    }
+    keys = f"p0f:{{{address}}}:{PORT}", f"p0f:{{{address}}}"
+    assert scene.store.written == dict.fromkeys(keys, (whole, 600))
 
 
-def test_addresses_may_be_left_out_and_the_time_be_chosen(tap: FakeTap, store: FakeStore) -> None:
-    tap.syns.append(whole := syn(CLIENT, PORT))
-    Edge(tap, store, ttl=60, addresses=False).step()
+@options(ttl=60, addresses=False)
+def test_addresses_may_be_left_out_and_the_time_be_chosen(scene: Scene) -> None:
+    scene.see(whole := syn(CLIENT, PORT))
 
-    assert store.written == {f"p0f:{{{CLIENT}}}:{PORT}": (whole, 60)}
-
-
-def test_the_last_syn_of_an_address_counts(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
-    tap.syns += [syn(CLIENT, 1), syn(CLIENT, 2), last := syn(CLIENT, 3)]
-    edge.step()
-
-    assert store.written[f"p0f:{{{CLIENT}}}"] == (last, 600)
+    assert scene.store.written == {CONNECTION: (whole, 60)}
 
 
-def test_all_that_is_there_is_one_write(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
-    tap.syns += [syn(CLIENT, port) for port in range(1, 500)]
-    edge.step()
+def test_all_that_is_there_is_one_write_and_an_addresss_last_syn_counts(scene: Scene) -> None:
+    scene.see(*(syn(CLIENT, port) for port in range(1, 500)))
 
-    assert (store.writes, len(store.written)) == (1, 500)
-
-
-def test_what_has_no_sender_is_not_written(edge: Edge, tap: FakeTap, store: FakeStore) -> None:
-    tap.syns.append(b"\x45")
-    edge.step()
-
-    assert store.writes == 0
+    assert (scene.store.writes, len(scene.store.written)) == (1, 500)
+    assert scene.store.written[ADDRESS] == (syn(CLIENT, 499), 600)
 
 
-def test_nothing_there_is_no_write(edge: Edge, store: FakeStore) -> None:
-    edge.step()
+@pytest.mark.parametrize("seen", [[], [b"\x45"]])
+def test_nothing_and_what_has_no_sender_is_no_write(scene: Scene, seen: list[bytes]) -> None:
+    scene.see(*seen)
 
-    assert store.writes == 0
+    assert scene.store.writes == 0
 
 
-@pytest.mark.parametrize("together", [True, False])
-def test_syns_to_two_ports_from_the_same_port_do_not_replace_each_other(
-    edge: Edge, tap: FakeTap, store: FakeStore, together: bool
-) -> None:
+def test_syns_to_two_ports_from_the_same_port_do_not_replace_each_other(scene: Scene) -> None:
     first, second = syn(CLIENT, PORT, to=80), syn(CLIENT, PORT, to=443)
+    scene.see(first, second, second)
+    together = scene.store.written.pop(CONNECTION)
     for whole in (first, second, second):
-        tap.syns.append(whole)
-        if not together:
-            edge.step()
-    edge.step()
+        scene.see(whole)
 
-    assert store.written[f"p0f:{{{CLIENT}}}:{PORT}"] == (second + first, 600)
+    assert scene.store.written[CONNECTION] == together == (second + first, 600)
 
 
-def test_the_same_port_to_the_same_end_is_a_new_connection(
-    edge: Edge, tap: FakeTap, store: FakeStore
-) -> None:
-    for system in (LINUX, WINDOWS):
-        tap.syns.append(last := syn(CLIENT, PORT, system))
-        edge.step()
+def test_the_same_port_to_the_same_end_is_a_new_connection(scene: Scene) -> None:
+    scene.see(syn(CLIENT, PORT, LINUX))
+    scene.see(last := syn(CLIENT, PORT, WINDOWS))
 
-    assert store.written[f"p0f:{{{CLIENT}}}:{PORT}"] == (last, 600)
+    assert scene.store.written[CONNECTION] == (last, 600)
 
 
 # Rates
 
 
-def test_above_the_rate_syns_are_counted_and_not_written(
-    tap: FakeTap, store: FakeStore, clock: Clock
-) -> None:
-    edge = Edge(tap, store, max_rate=10)
-    tap.syns += [syn(CLIENT, port) for port in range(1, 31)]
-    edge.step()
-    clock.now += 0.5
-    tap.syns += [syn(CLIENT, port) for port in range(101, 131)]
-    edge.step()
+@options(max_rate=10)
+def test_above_the_rate_syns_are_counted_and_not_written(scene: Scene) -> None:
+    for pause in (0, 0.5):
+        scene.see(*(syn(CLIENT, port) for port in range(1, 31)), after=pause)
 
-    assert edge.counts() == Counts(seen=60, written=15, over_rate=45)
+    assert scene.edge.counts() == Counts(seen=60, written=15, over_rate=45, lost=7)
+    assert str(scene.edge.counts()) == (
+        "60 SYNs seen, 15 written, 45 over the rate, 0 dropped (store down), 7 lost by the kernel"
+    )
 
 
 @given(
@@ -237,49 +206,27 @@ def test_a_rate_never_lets_more_through(most: int, arrivals: list[tuple[float, i
 # The store down
 
 
-def test_while_the_store_is_away_syns_are_dropped_and_counted(
-    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock
-) -> None:
-    store.away = True
+def test_while_the_store_is_away_syns_are_dropped_and_counted_and_not_kept(scene: Scene) -> None:
+    scene.store.away = True
     for _ in range(10):
-        tap.syns += [syn(CLIENT, port) for port in range(1, 11)]
-        edge.step()
+        scene.see(*(syn(CLIENT, port) for port in range(1, 11)))
+    writes, counts = scene.store.writes, scene.edge.counts()
+    scene.store.away = False
+    scene.see(syn(CLIENT, PORT), after=1)
 
-    assert (store.writes, edge.counts()) == (1, Counts(seen=100, dropped=100))
-
-
-def test_nothing_is_kept_for_later(
-    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock
-) -> None:
-    store.away = True
-    tap.syns.append(syn(CLIENT, 1))
-    edge.step()
-    store.away = False
-    clock.now += 1
-    tap.syns.append(syn(CLIENT, 2))
-    edge.step()
-
-    assert f"p0f:{{{CLIENT}}}:1" not in store.written
-    assert f"p0f:{{{CLIENT}}}:2" in store.written
+    assert (writes, counts) == (1, Counts(seen=100, dropped=100, lost=7))
+    assert set(scene.store.written) == {CONNECTION, ADDRESS}
 
 
 def test_going_and_coming_back_are_a_line_each(
-    edge: Edge,
-    tap: FakeTap,
-    store: FakeStore,
-    clock: Clock,
-    caplog: pytest.LogCaptureFixture,
+    scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "p0f_middleware")
-    store.away = True
-    for _ in range(5):
-        tap.syns.append(syn(CLIENT, 1))
-        edge.step()
-    store.away = False
-    clock.now += 3.2
-    for _ in range(5):
-        tap.syns.append(syn(CLIENT, 1))
-        edge.step()
+    for away, pause in ((True, 0), (False, 3.2)):
+        scene.store.away = away
+        scene.clock.now += pause
+        for _ in range(5):
+            scene.see(syn(CLIENT, 1))
 
     assert [record.getMessage() for record in caplog.records] == [
         "the SYN store is down, SYNs are dropped and counted: nobody listens",
@@ -287,78 +234,61 @@ def test_going_and_coming_back_are_a_line_each(
     ]
 
 
-def test_a_full_store_is_away_in_its_own_words(
-    edge: Edge, tap: FakeTap, store: FakeStore, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("refusal", ["READONLY You can't write against a replica.", "OOM command"])
+def test_a_server_that_refuses_is_away_and_left_since_the_name_may_lead_to_another(
+    scene: Scene, refusal: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.refusal = "OOM command not allowed when used memory > 'maxmemory'."
-    tap.syns.append(syn(CLIENT, 1))
-    edge.step()
+    scene.store.refusal = refusal
+    scene.see(syn(CLIENT, 1))
 
-    assert "OOM command not allowed" in caplog.text
-    assert edge.counts() == Counts(seen=1, dropped=1)
-
-
-@pytest.mark.parametrize(
-    "refusal", ["READONLY You can't write against a read only replica.", "OOM"]
-)
-def test_a_server_that_refuses_is_left_since_the_name_may_lead_to_another(
-    edge: Edge, tap: FakeTap, store: FakeStore, refusal: str
-) -> None:
-    store.refusal = refusal
-    tap.syns.append(syn(CLIENT, 1))
-    edge.step()
-
-    assert store.connections == 2
+    assert refusal in caplog.text
+    assert scene.edge.counts().dropped == scene.store.disconnected == 1
 
 
 def test_a_store_that_refuses_and_accepts_by_turns_does_not_fill_the_log(
-    edge: Edge, tap: FakeTap, store: FakeStore, clock: Clock, caplog: pytest.LogCaptureFixture
+    scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     for turn in range(200):
-        store.refusal = "OOM" if turn % 2 else None
-        clock.now += 0.05
-        tap.syns.append(syn(CLIENT, 1))
-        edge.step()
+        scene.store.refusal = "OOM" if turn % 2 else None
+        scene.see(syn(CLIENT, 1), after=0.05)
 
     assert 2 <= len(caplog.records) <= 10
 
 
-# The loop
+# The loop, and the sign of life
 
 
 def test_it_runs_until_it_is_told_to_end_and_gives_a_sign_of_life(
-    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ready, write = os.pipe()
-
-    class ReadyTap(FakeTap):
-        def fileno(self) -> int:
-            return ready
-
-    wake, waker = socket.socketpair()
+    scene = Scene()
+    scene.tap.syns += [syn(CLIENT, port % 65000 + 1) for port in range(2 * BATCH)]
+    (ready, packets), (wake, waker) = socket.socketpair(), socket.socketpair()
     ended = threading.Event()
-    tap = ReadyTap()
-    tap.syns += [syn(CLIENT, port % 65000 + 1) for port in range(2 * BATCH)]
-    edge = Edge(tap, store)
-    thread = threading.Thread(target=edge.run, args=(wake.fileno(), ended.is_set))
-    os.write(write, b"x")
-    thread.start()
-    while tap.syns and thread.is_alive():
-        pass
-    ended.set()
-    waker.send(b"\0")
-    thread.join(10)
-    alive = thread.is_alive()
-    for thing in (wake, waker):
-        thing.close()
-    os.close(ready)
-    os.close(write)
-    sign = read_sign(store.written["p0f:edge"][0])
+    with ready, packets, wake, waker:
+        monkeypatch.setattr(scene.tap, "fileno", ready.fileno)
+        packets.send(b"x")
+        thread = threading.Thread(target=scene.edge.run, args=(wake.fileno(), ended.is_set))
+        thread.start()
+        while scene.tap.syns and thread.is_alive():
+            time.sleep(0)
+        ended.set()
+        waker.send(b"\0")
+        thread.join(10)
+        assert not thread.is_alive()
+    sign = read_sign(scene.store.written["p0f:edge"][0])
 
-    assert not alive
-    assert edge.counts().written == 2 * BATCH
+    assert scene.edge.counts().written == 2 * BATCH
     assert sign is not None
     assert (sign.interface, sign.host) == ("test0", socket.gethostname())
+
+
+def test_an_interface_that_has_gone_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, (wake, waker) = Scene(), socket.socketpair()
+    monkeypatch.setattr(scene.tap, "fileno", wake.fileno)
+    monkeypatch.setattr(scene.tap, "check", lambda: os.stat("/nonexistent/interface"))
+    with wake, waker, pytest.raises(OSError, match="interface"):
+        scene.edge.run(wake.fileno(), lambda: False)
 
 
 GOOD: dict[str, object] = {"host": "a", "interface": "eth0", "written": 1, "last_syn": 1.5}
@@ -389,24 +319,6 @@ def test_no_sign_of_life_raises(value: object) -> None:
     read_sign(value)
 
 
-def test_an_interface_that_has_gone_ends_it(
-    store: FakeStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tap, (wake, waker) = FakeTap(), socket.socketpair()
-    monkeypatch.setattr(tap, "fileno", wake.fileno)
-    monkeypatch.setattr(tap, "check", lambda: os.stat("/nonexistent/interface"))
-    with wake, waker, pytest.raises(OSError, match="interface"):
-        Edge(tap, store).run(wake.fileno(), lambda: False)
-
-
-def test_counts_say_what_became_of_syns(edge: Edge, tap: FakeTap) -> None:
-    tap.gone = 7
-
-    assert str(edge.counts()) == (
-        "0 SYNs seen, 0 written, 0 over the rate, 0 dropped (store down), 7 lost by the kernel"
-    )
-
-
 # systemd
 
 
@@ -422,15 +334,8 @@ def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstra
         assert listener.recv(100) == b"READY=1"
 
 
-def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-
-    notify("READY=1")
-
-
-def test_a_notify_socket_that_has_gone_harms_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+@pytest.mark.parametrize("path", ["", "/nonexistent/socket"])
+def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
 
     notify("READY=1")

@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware import P0fStatus
+from p0f_middleware import P0fStatus, SharedSyn
 from p0f_middleware._outcome import Outcome
-from p0f_middleware.fingerprint.fingerprinter import fingerprinter
 from p0f_middleware.shared.keys import connection_key, merged, pack
-from p0f_middleware.shared.question import Reader, question
 
 from .syns import LINUX, WINDOWS, FakeVisitor, syn
 
@@ -38,13 +36,22 @@ def behind(destination: str | None) -> FakeVisitor:
     return FakeVisitor(CLIENT, PORT, {} if destination is None else {HEADER: destination})
 
 
-def ask(visitor: FakeVisitor, values: dict[bytes, bytes], reader: Reader | None = None) -> Outcome:
+class OfValues(SharedSyn):
+    """A source whose store has these values by key."""
+
+    values: dict[bytes, bytes]
+
+    def _wait(self, keys: tuple[bytes, ...], deadline: float) -> list[bytes | None]:
+        return [self.values.get(key) for key in keys]
+
+
+SOURCE = OfValues("redis://cache/0", destination_header=HEADER)
+
+
+def ask(visitor: Any, values: dict[bytes, bytes], source: OfValues = SOURCE) -> Outcome:
     """What a visitor is told if the store has these values by key."""
-    asked: Any = question(visitor)  # type: ignore[arg-type]
-    if isinstance(asked, Outcome):
-        return asked
-    reader = reader or Reader(fingerprinter(), "redis://cache/0", HEADER)
-    return reader.outcome(asked, [values.get(key) for key in asked.keys])
+    source.values = values
+    return source.fingerprint(visitor, 0.0)
 
 
 def stored(connection: bytes | None, address: bytes | None, of: str = CLIENT) -> dict[bytes, bytes]:
@@ -121,9 +128,9 @@ def test_who_is_told_what(case: Case) -> None:
 def test_what_an_administrator_can_mend_is_logged_once(
     visitor: FakeVisitor, address: bytes, words: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = Reader(fingerprinter(), "redis://cache/0", None)
+    source = OfValues("redis://cache/0")
     for _ in range(3):
-        ask(visitor, stored(None, address), reader)
+        ask(visitor, stored(None, address), source)
 
     assert len(caplog.records) == len(words)
     assert all(word in caplog.text for word in words)
@@ -135,7 +142,7 @@ def test_signatures_of_ones_own_may_be_used(tmp_path: Path) -> None:
         "classes = other\n[tcp:request]\nlabel = s:other:Mine:\n"
         "sig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0\n"
     )
-    info = ask(direct, stored(lin, None), Reader(fingerprinter(database), "", None)).info
+    info = ask(direct, stored(lin, None), OfValues("redis://cache/0", database=str(database))).info
 
     assert info is not None
     assert info.os_name == "Mine"
@@ -168,9 +175,8 @@ def test_nobody_is_ever_told_anothers_syn(arrivals: list[Connection], data: st.D
         key = connection_key(pack(one.client), one.port)
         whole = syn(one.client, one.port, system, one.end[1], one.end[0])
         store[key] = merged(whole, store.get(key, b""))
-        alive[one[:3]] = (
-            one  # a NAT gives a port again only if its connection to that end has ended
-        )
+        # a NAT gives a port again only if its connection to that end has ended
+        alive[one[:3]] = one
 
         asks = data.draw(st.sampled_from([*alive.values()]))
         named = data.draw(st.sampled_from([None, "{0}", "{1}", "{0}:{1}"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -76,14 +75,6 @@ def test_every_tcp_listener_is_found_and_nothing_else(listener: socket.socket) -
         assert [keeps_syns(each) for each in sockets] == [True, True, False, False]
 
 
-def test_without_proc_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    def listdir(_: str) -> list[str]:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(os, "listdir", listdir)
-    assert listeners.enable_on_listeners() == 0
-
-
 def test_where_there_is_a_listener_no_thread_is_started(
     listener: socket.socket, threads: list[Thread]
 ) -> None:
@@ -112,23 +103,14 @@ def test_the_thread_waits_for_more_listeners(searches: list[int], threads: list[
     assert searches == [2]
 
 
-def test_a_process_has_one_thread_at_a_time(searches: list[int], threads: list[Thread]) -> None:
+def test_a_process_has_one_thread_at_a_time_that_searches_once_a_second_at_most(
+    searches: list[int], threads: list[Thread]
+) -> None:
     listeners.search()
-    listeners.search()
-    listeners.search_again()
-    assert len(threads) == 1
-
-
-def test_a_request_has_a_thread_search_once(listener: socket.socket, threads: list[Thread]) -> None:
-    listeners.search_again()
-    threads[0].join(20)
-    assert keeps_syns(listener)
-
-
-def test_requests_search_once_a_second_at_most(searches: list[int], threads: list[Thread]) -> None:
     for _ in range(3):
         listeners.search_again()
-        threads[0].join(20)
+    threads[0].join(20)
+    listeners.search_again()
     assert len(threads) == 1
 
 
@@ -139,6 +121,12 @@ def test_a_search_that_takes_long_is_done_less_often(
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     listeners._search_for(0.0)
     assert listeners._next_search == pytest.approx(0.1 + 5.0)
+
+
+def test_a_request_has_a_thread_search_once(listener: socket.socket, threads: list[Thread]) -> None:
+    listeners.search_again()
+    threads[0].join(20)
+    assert keeps_syns(listener)
 
 
 @pytest.mark.parametrize("search", [listeners.search, listeners.search_again])

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -97,25 +98,9 @@ def test_a_visitor_gets_what_its_syn_tells(syn: Syn, visitor: FakeVisitor) -> No
 # One connection, many requests
 
 
-def test_later_requests_of_a_connection_get_the_same(syn: Syn, visitor: FakeVisitor) -> None:
-    assert ask(syn, visitor) is ask(syn, visitor)
-
-
-def test_a_descriptor_used_again_is_another_connection(syn: Syn, listener: socket.socket) -> None:
-    seen = []
-    for address in ("127.0.0.2", "127.0.0.3"):
-        with connection(listener, source=address) as accepted:
-            visitor = visitor_by(accepted)
-            outcome = ask(syn, visitor)
-            other = ask(syn, replace(visitor, peer_address="127.0.0.2"))
-            seen.append((accepted.fileno(), outcome.status, other.status))
-    (first, *_), (second, *statuses) = seen
-    assert first == second
-    assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
-
-
-def test_a_later_request_needs_no_socket(syn: Syn, visitor: FakeVisitor) -> None:
+def test_later_requests_get_the_same_and_need_no_socket(syn: Syn, visitor: FakeVisitor) -> None:
     first = ask(syn, visitor)
+    assert ask(syn, visitor) is first
     assert ask(syn, replace(visitor, find_socket=no_connection)) is first
 
 
@@ -134,19 +119,29 @@ class Unreferable:
     __slots__ = ()
 
 
-@pytest.mark.parametrize("shown", [None, Unreferable()], ids=["none", "takes no weak reference"])
-def test_where_there_is_no_object_a_syn_stays_with_the_descriptors_socket(
+@pytest.mark.parametrize("shown", ["socket", None, Unreferable()], ids=["socket", "none", "other"])
+def test_a_descriptor_used_again_is_another_connection_whatever_object_there_is(
     syn: Syn, listener: socket.socket, shown: object
 ) -> None:
     descriptors, ports = set(), set()
     for _ in range(3):
-        with connection(listener) as accepted:
-            visitor = replace(visitor_by(accepted), connection=shown)
-            assert ask(syn, visitor) is ask(syn, visitor)
+        with connection(listener, source="127.0.0.2") as accepted:
+            visitor = visitor_by(accepted)
+            if shown != "socket":
+                visitor = replace(visitor, connection=shown)
             assert ask(syn, visitor).status is P0fStatus.OK
+            assert ask(syn, visitor) is ask(syn, visitor)
+            other = ask(syn, replace(visitor, peer_address="127.0.0.3"))
+            assert other.status is P0fStatus.UNAVAILABLE
             descriptors.add(accepted.fileno())
             ports.add(visitor.port)
+        del accepted, visitor
     assert (len(descriptors), len(ports)) == (1, 3)
+
+
+def together_with(other: threading.Barrier, sock: socket.socket) -> socket.socket:
+    other.wait(10)
+    return sock
 
 
 def test_requests_of_one_connection_in_two_threads_both_get_the_syn(
@@ -154,14 +149,7 @@ def test_requests_of_one_connection_in_two_threads_both_get_the_syn(
 ) -> None:
     for _ in range(50):
         with connection(listener) as accepted:
-            together = threading.Barrier(2)
-
-            def find_socket(
-                sock: socket.socket = accepted, together: threading.Barrier = together
-            ) -> socket.socket:
-                together.wait(10)
-                return sock
-
+            find_socket = partial(together_with, threading.Barrier(2), accepted)
             visitor = replace(visitor_by(accepted), find_socket=find_socket)
             with ThreadPoolExecutor(2) as pool:
                 outcomes = [pool.submit(ask, syn, visitor) for _ in range(2)]
@@ -183,14 +171,9 @@ def test_a_lock_whose_owner_is_gone_is_replaced(
 @pytest.mark.parametrize(
     "change",
     [
-        {"peer_address": "203.0.113.7"},
-        {"peer_address": "127.0.0.2"},
-        {"peer_address": "::1"},
-        {"peer_address": "not an address"},
-        {"peer_port": 1},
-        {"peer_port": 0},
-        {"peer_address": "203.0.113.7", "peer_port": 0},
-        {"peer_address": "203.0.113.7", "peer_port": None},
+        *({"peer_address": other} for other in ("203.0.113.7", "127.0.0.2", "::1", "no address")),
+        *({"peer_port": other} for other in (0, 1)),
+        *({"peer_address": "203.0.113.7", "peer_port": other} for other in (0, None)),
     ],
     ids=str,
 )
@@ -209,11 +192,8 @@ def test_a_server_that_reports_another_peer_gets_no_fingerprint(
 
 def test_of_a_server_that_gives_no_port_the_address_counts(syn: Syn, visitor: FakeVisitor) -> None:
     assert ask(syn, replace(visitor, peer_port=None)).status is P0fStatus.OK
-
-
-def test_a_visitor_without_address_has_no_fingerprint(syn: Syn, visitor: FakeVisitor) -> None:
-    outcome = ask(syn, replace(visitor, peer_address=None, address=None))
-    assert outcome == (None, P0fStatus.NO_ADDRESS, "the request has no client address")
+    nobody = ask(syn, replace(visitor, peer_address=None, address=None))
+    assert nobody == (None, P0fStatus.NO_ADDRESS, "the request has no client address")
 
 
 # No SYN
@@ -226,12 +206,9 @@ def test_a_connection_that_came_before_its_listener_was_armed_has_none(
         assert unavailable(ask(Syn(arm=False), visitor_by(early))) == (
             "TCP_SAVE_SYN was not enabled on the listener when this connection came: call save_syn"
         )
-
-
-def test_listeners_there_are_are_armed_when_syn_is_made(unarmed: socket.socket) -> None:
-    syn = Syn()
-    with connection(unarmed) as accepted:
-        assert ask(syn, visitor_by(accepted)).status is P0fStatus.OK
+    armed = Syn()  # arms the listeners that there are
+    with connection(unarmed) as late:
+        assert ask(armed, visitor_by(late)).status is P0fStatus.OK
 
 
 def test_a_request_has_the_listener_found_that_no_search_found(
@@ -241,48 +218,41 @@ def test_a_request_has_the_listener_found_that_no_search_found(
         patched.setattr(listeners, "search", lambda: None)
         syn = Syn()
     with connection(unarmed) as first:
-        assert "not enabled" in unavailable(ask(syn, visitor_by(first)))
+        early = visitor_by(first)
+        assert "not enabled" in unavailable(run_watched(lambda: ask(syn, early)))
     assert listeners._thread is not None
     listeners._thread.join(20)
     with connection(unarmed) as second:
         assert ask(syn, visitor_by(second)).status is P0fStatus.OK
 
 
-def test_a_syn_that_something_else_has_read_is_gone(syn: Syn, accepted: socket.socket) -> None:
+def test_a_connection_whose_syn_cannot_be_read_has_none(
+    syn: Syn, accepted: socket.socket, visitor: FakeVisitor
+) -> None:
     read_saved_syn(accepted)
-    assert unavailable(ask(syn, visitor_by(accepted))).startswith("the kernel kept no SYN")
-
-
-def test_a_unix_socket_has_no_syn(syn: Syn) -> None:
+    assert unavailable(ask(syn, visitor)).startswith("the kernel kept no SYN")
     one, other = socket.socketpair()
     with one, other:
-        visitor = FakeVisitor("192.0.2.1", find_socket=lambda: one)
-        assert "cannot be read: Operation not supported" in unavailable(ask(syn, visitor))
-
-
-def test_a_closed_connection_has_no_syn(syn: Syn, visitor: FakeVisitor) -> None:
-    visitor.socket().close()
+        unix = FakeVisitor("192.0.2.1", find_socket=lambda: one)
+        assert "cannot be read: Operation not supported" in unavailable(ask(syn, unix))
+    accepted.close()
     assert "cannot be read: Bad file descriptor" in unavailable(ask(syn, visitor))
 
 
-@pytest.mark.parametrize("behind_proxy", [True, False])
-def test_http_3_has_no_syn(with_header: Syn, visitor: FakeVisitor, behind_proxy: bool) -> None:
-    over_quic = replace(visitor, http_version="3", behind_proxy=behind_proxy)
-    assert unavailable(ask(with_header, over_quic)) == (
-        "HTTP/3 runs over QUIC, not TCP, so there is no SYN"
-    )
+def test_http_3_has_no_syn(with_header: Syn, visitor: FakeVisitor) -> None:
+    for behind_proxy in (True, False):
+        over_quic = replace(visitor, http_version="3", behind_proxy=behind_proxy)
+        reason = "HTTP/3 runs over QUIC, not TCP, so there is no SYN"
+        assert unavailable(ask(with_header, over_quic)) == reason
 
 
-def test_a_server_that_hides_its_socket_is_the_reason(syn: Syn) -> None:
-    reason = unavailable(ask(syn, FakeVisitor("192.0.2.1", 1)))
-    assert reason == "the server does not expose the request's socket"
-
-
-def test_each_reason_is_logged_once(syn: Syn, caplog: pytest.LogCaptureFixture) -> None:
-    for _ in range(3):
-        ask(syn, FakeVisitor("192.0.2.1", 1))
+def test_a_server_that_hides_its_socket_is_the_reason_and_logged_once(
+    syn: Syn, caplog: pytest.LogCaptureFixture
+) -> None:
+    hidden = "the server does not expose the request's socket"
+    assert [unavailable(ask(syn, FakeVisitor("192.0.2.1", 1))) for _ in range(3)] == [hidden] * 3
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "does not expose the request's socket" in caplog.text
+    assert hidden in caplog.text
 
 
 # Behind a trusted proxy
@@ -301,14 +271,8 @@ def sent(listener: socket.socket) -> Sent:
 @pytest.fixture
 def proxied(visitor: FakeVisitor, sent: Sent) -> FakeVisitor:
     """A visitor that a trusted proxy has named, whose SYN it sends."""
-    return replace(
-        visitor,
-        behind_proxy=True,
-        address="127.0.0.2",
-        port=None,
-        headers={HEADER: sent[0]},
-        trusted=frozenset({"127.0.0.1"}),
-    )
+    named = replace(visitor, behind_proxy=True, address="127.0.0.2", port=None)
+    return replace(named, headers={HEADER: sent[0]}, trusted=frozenset({"127.0.0.1"}))
 
 
 @pytest.fixture
@@ -323,11 +287,14 @@ def test_a_trusted_proxys_own_syn_is_not_told(syn: Syn, proxied: FakeVisitor) ->
     )
 
 
-def test_a_trusted_proxy_sends_the_clients_syn(with_header: Syn, proxied: FakeVisitor) -> None:
-    info, status, reason = ask(with_header, proxied)
-    assert info is not None
-    assert (status, reason, info.source, info.os_name) == (P0fStatus.OK, None, "syn", "Linux")
-    assert ask(with_header, proxied).info == info
+def test_a_trusted_proxy_sends_the_clients_syn_whose_port_has_to_be_the_clients(
+    with_header: Syn, proxied: FakeVisitor, sent: Sent
+) -> None:
+    for port in (None, sent[1]):
+        info, status, reason = ask(with_header, replace(proxied, port=port))
+        assert info is not None
+        assert (status, reason, info.source, info.os_name) == (P0fStatus.OK, None, "syn", "Linux")
+    unavailable(ask(with_header, replace(proxied, port=sent[1] ^ 1)))
 
 
 @pytest.mark.parametrize("client", ["127.0.0.2", "203.0.113.9", None])
@@ -339,44 +306,31 @@ def test_p0fs_text_names_nobody_and_is_taken_at_the_proxys_word(
     assert (status, info.raw_sig, info.source) == (P0fStatus.OK, TEXT, "syn")
 
 
-def test_a_clients_port_has_to_be_the_syns(
-    with_header: Syn, proxied: FakeVisitor, sent: Sent
-) -> None:
-    ports = sent[1], sent[1] ^ 1
-    statuses = [ask(with_header, replace(proxied, port=port)).status for port in ports]
-    assert statuses == [P0fStatus.OK, P0fStatus.UNAVAILABLE]
-
-
-def test_a_syn_of_somebody_else_than_the_client_is_not_told(
-    with_header: Syn, proxied: FakeVisitor
-) -> None:
-    assert unavailable(ask(with_header, replace(proxied, address="127.0.0.3"))) == (
-        f"the SYN in {HEADER} is from 127.0.0.2, but the client is 127.0.0.3"
-    )
-
-
+@pytest.mark.parametrize(
+    ("address", "trusted", "reason"),
+    [
+        ("127.0.0.3", ["127.0.0.1"], "is from 127.0.0.2, but the client is 127.0.0.3"),
+        (None, ["127.0.0.1"], None),
+        (None, ["127.0.0.1", "127.0.0.2"], "is from 127.0.0.2, but that is a trusted proxy too"),
+        ("127.0.0.2", ["127.0.0.1", "127.0.0.2"], None),
+    ],
+    ids=["somebody else", "no header names the client", "proxy before proxy", "trusted network"],
+)
 @pytest.mark.parametrize("peer", ["127.0.0.1", None], ids=["TCP", "Unix socket"])
-def test_where_no_header_names_the_client_the_syn_does(
-    with_header: Syn, proxied: FakeVisitor, peer: str | None
+def test_whose_syn_a_trusted_proxy_sends(
+    with_header: Syn,
+    proxied: FakeVisitor,
+    peer: str | None,
+    address: str | None,
+    trusted: list[str],
+    reason: str | None,
 ) -> None:
-    alone = replace(proxied, peer_address=peer, address=None)
-    assert ask(with_header, alone).status is P0fStatus.OK
-
-
-def test_the_syn_of_a_proxy_before_the_proxy_is_not_told(
-    with_header: Syn, proxied: FakeVisitor
-) -> None:
-    alone = replace(proxied, address=None, trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
-    assert unavailable(ask(with_header, alone)) == (
-        f"the SYN in {HEADER} is from 127.0.0.2, but that is a trusted proxy too"
-    )
-
-
-def test_a_client_inside_of_a_trusted_network_is_told_its_syn(
-    with_header: Syn, proxied: FakeVisitor
-) -> None:
-    inside = replace(proxied, trusted=frozenset({"127.0.0.1", "127.0.0.2"}))
-    assert ask(with_header, inside).status is P0fStatus.OK
+    asked = replace(proxied, peer_address=peer, address=address, trusted=frozenset(trusted))
+    outcome = ask(with_header, asked)
+    if reason is None:
+        assert outcome.status is P0fStatus.OK
+    else:
+        assert unavailable(outcome) == f"the SYN in {HEADER} {reason}"
 
 
 @pytest.mark.parametrize("headers", [{}, {HEADER: ""}, {HEADER: " "}, {HEADER: "-"}], ids=str)
@@ -412,28 +366,20 @@ HEADER_SYN = Syn(arm=False, header=HEADER)
 
 @pytest.fixture
 def replaced(proxied: FakeVisitor) -> FakeVisitor:
-    return replace(
-        proxied, behind_proxy=False, peer_address="127.0.0.2", peer_port=0, address="127.0.0.2"
-    )
+    return replace(proxied, behind_proxy=False, peer_address="127.0.0.2", peer_port=0)
 
 
-@pytest.mark.parametrize("port", [None, 0, 12345])
-def test_the_kernels_own_peer_tells_that_it_is_the_proxy(
-    with_header: Syn, replaced: FakeVisitor, port: int | None
-) -> None:
-    assert ask(with_header, replace(replaced, port=port)).status is P0fStatus.OK
-
-
-def test_the_syn_has_to_be_that_clients(with_header: Syn, replaced: FakeVisitor) -> None:
-    other = replace(replaced, peer_address="127.0.0.3", address="127.0.0.3")
-    assert "but the client is 127.0.0.3" in unavailable(ask(with_header, other))
-
-
-def test_without_an_address_of_the_client_there_is_none(
+def test_the_kernels_own_peer_tells_that_it_is_the_proxy_and_the_syn_has_to_be_the_clients(
     with_header: Syn, replaced: FakeVisitor
 ) -> None:
+    for port in (None, 0, 12345):
+        assert ask(with_header, replace(replaced, port=port)).status is P0fStatus.OK
+    other = replace(replaced, peer_address="127.0.0.3", address="127.0.0.3")
+    assert "but the client is 127.0.0.3" in unavailable(ask(with_header, other))
     nobody = replace(replaced, peer_address=None, address=None, headers={HEADER: TEXT})
     assert ask(with_header, nobody).status is P0fStatus.NO_ADDRESS
+    stranger = replace(replaced, trusted=frozenset({"192.0.2.1"}))
+    assert "the server reports 127.0.0.2" in unavailable(ask(with_header, stranger))
 
 
 def test_a_header_of_a_peer_that_is_not_trusted_is_not_read(
@@ -442,13 +388,6 @@ def test_a_header_of_a_peer_that_is_not_trusted_is_not_read(
     for value in (sent[0], TEXT, "nonsense"):
         outcome = ask(with_header, replace(visitor, headers={HEADER: value}))
         assert outcome == ask(Syn(arm=False), visitor)
-
-
-def test_a_header_does_not_help_a_client_that_the_server_took_from_a_header(
-    with_header: Syn, replaced: FakeVisitor
-) -> None:
-    stranger = replace(replaced, trusted=frozenset({"192.0.2.1"}))
-    assert "the server reports 127.0.0.2" in unavailable(ask(with_header, stranger))
 
 
 # An event loop on which nothing may block
@@ -474,18 +413,7 @@ def test_a_request_blocks_no_event_loop(
     assert run_watched(requests) == [P0fStatus.OK] * 2
 
 
-def test_a_request_whose_listener_kept_no_syns_blocks_no_event_loop(
-    unarmed: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(listeners, "search", lambda: None)
-        syn = Syn()
-    with connection(unarmed) as accepted:
-        visitor = visitor_by(accepted)
-        assert run_watched(lambda: ask(syn, visitor)).status is P0fStatus.UNAVAILABLE
-
-
-# Options
+# Options, and the middlewares
 
 
 @pytest.mark.parametrize("header", ["", "X Client", "X-Client-SYN\n", "Überschrift", b"X", 7])
@@ -494,29 +422,20 @@ def test_a_header_is_the_name_of_one(header: Any) -> None:
         Syn(arm=False, header=header)
 
 
-# In the middlewares
-
-
-def environ_by(accepted: socket.socket, **more: object) -> dict[str, Any]:
-    address, port = accepted.getpeername()[:2]
-    environ = {"gunicorn.socket": accepted, "REMOTE_ADDR": address, "REMOTE_PORT": str(port)}
-    return environ | more
-
-
-def test_the_wsgi_middleware_puts_it_into_environ(syn: Syn, accepted: socket.socket) -> None:
-    environ = environ_by(accepted)
-    P0fWSGIMiddleware(lambda *_: [], syn)(environ, lambda *_: lambda _: None)
-    assert environ["p0f.info"].os_name == "Linux"
-    assert (environ["p0f.status"], environ["p0f.reason"]) == ("ok", None)
-
-
-def test_the_wsgi_middleware_tells_the_syn_of_its_trusted_proxy(
-    with_header: Syn, accepted: socket.socket, sent: Sent
+@pytest.mark.parametrize("through_proxy", [True, False])
+def test_the_wsgi_middleware_puts_it_into_environ(
+    accepted: socket.socket, sent: Sent, through_proxy: bool
 ) -> None:
-    environ = environ_by(accepted, HTTP_X_CLIENT_SYN=sent[0], HTTP_X_FORWARDED_FOR="127.0.0.2")
-    app = P0fWSGIMiddleware(lambda *_: [], with_header, trusted_proxies=["127.0.0.1"])
+    address, port = accepted.getpeername()
+    environ = {"gunicorn.socket": accepted, "REMOTE_ADDR": address, "REMOTE_PORT": str(port)}
+    if through_proxy:
+        environ |= {"HTTP_X_CLIENT_SYN": sent[0], "HTTP_X_FORWARDED_FOR": "127.0.0.2"}
+    source = Syn(arm=False, header=HEADER if through_proxy else None)
+    proxies = ["127.0.0.1"] if through_proxy else []
+    app = P0fWSGIMiddleware(lambda *_: [], source, trusted_proxies=proxies)
     app(environ, lambda *_: lambda _: None)
-    assert (environ["p0f.status"], environ["p0f.info"].source) == ("ok", "syn")
+    assert (environ["p0f.status"], environ["p0f.reason"]) == ("ok", None)
+    assert (environ["p0f.info"].source, environ["p0f.info"].os_name) == ("syn", "Linux")
 
 
 @pytest.mark.parametrize("middleware", [P0fWSGIMiddleware, P0fASGIMiddleware])
@@ -540,12 +459,10 @@ def test_nothing_of_it_is_imported_until_it_is_used() -> None:
 # gunicorn's hook
 
 
-def test_when_ready_arms_gunicorns_listeners(unarmed: socket.socket) -> None:
-    when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=unarmed)]))
-    assert keeps_syns(unarmed)
-
-
-def test_when_ready_leaves_unix_sockets_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_when_ready_arms_gunicorns_listeners_but_unix_sockets(
+    unarmed: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
     with socket.socket(socket.AF_UNIX) as unix, caplog.at_level(logging.INFO):
-        when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=unix)]))
+        when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=s) for s in (unix, unarmed)]))
+    assert keeps_syns(unarmed)
     assert "are not kept" in caplog.text

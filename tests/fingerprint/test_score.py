@@ -1,4 +1,4 @@
-"""A table of shapes made of a labelled collection, and read again."""
+"""The tool behind signatures.fp: the rule, the evidence, and a table of a labelled collection."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from p0f_middleware.fingerprint.signatures import parse
+from p0f_middleware.fingerprint.signatures import parse, read_text
 
-from .collection import make_table
-from .matching import PacketMatcher
-from .score import main, score
+from .ours import OURS, SHAPES, SHARES, PacketMatcher
+from .score import RELAY, main, make_table, score, sender, with_evidence
 from .shapes import packets, read_table
 
 LINUX = "4:53+11:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0"
@@ -30,15 +29,16 @@ def table_of(collection: str, folder: Path) -> Path:
     return path
 
 
+def request(signature: str, label: str = "s:unix:Linux:") -> str:
+    return f"classes = unix,other\n[tcp:request]\nlabel = {label}\nsig = {signature}\n"
+
+
 def test_a_row_becomes_the_syn_it_was_made_of(tmp_path: Path) -> None:
     matcher = PacketMatcher(parse(""))
     syns = {line.partition("\t")[2] for line in COLLECTION.splitlines()}
     made = set()
     for shape in read_table(table_of(COLLECTION, tmp_path)):
-        for packet in packets(shape):
-            match = matcher.packet(packet)
-            assert match is not None
-            made.add(match.verdict.raw_sig.split(":", 2)[2])
+        made |= {matcher.verdict(packet).raw_sig.split(":", 2)[2] for packet in packets(shape)}
     assert made == {syn.split(":", 2)[2] for syn in syns}
 
 
@@ -65,14 +65,12 @@ def test_a_line_that_is_not_label_and_syn_is_an_error(line: str) -> None:
 
 
 def test_a_score_counts_each_user_agent_by_what_was_said(tmp_path: Path) -> None:
-    text = "classes = unix,other\n[tcp:request]\nlabel = s:unix:Linux:\n"
-    text += "sig = *:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0\n"
+    text = request("*:64:0:*:*,*:mss,sok,ts,nop,ws:df,id+:0")
     text += "label = s:other:Proxy or VPN:\nsig = *:128:0:*:*,*:mss,nop,nop,sok:df,id+:0\n"
     text += "label = s:unix:FreeBSD:\n"
     text += "sig = *:64:0:*:*,*:mss,nop,ws,nop,nop,ts,sok,eol+1:df,ecn:0\n"
-    found = score(
-        PacketMatcher(parse(text)), read_table(table_of(COLLECTION, tmp_path)), "connections"
-    )
+    shapes = read_table(table_of(COLLECTION, tmp_path))
+    found = score(PacketMatcher(parse(text)), shapes, "connections")
     assert found.results == {"right": 3, "wrong": 1, "relay": 1, "unknown": 1}
     assert found.by_quality["specific"] == {"right": 3, "wrong": 1}
     assert found.by_quality["fuzzy"] == {"relay": 1}
@@ -91,3 +89,38 @@ def test_the_command_scores_a_file_on_a_table_of_a_collection(
     monkeypatch.setattr("sys.argv", ["score", str(table), "--missed", "1"])
     main()
     assert capsys.readouterr().out.startswith("variants: 5\n")
+
+
+# Evidence
+
+
+def test_the_evidence_in_the_file_is_what_the_command_counts() -> None:
+    text = read_text(OURS)
+    assert with_evidence(text, SHAPES) == text
+
+
+def test_counting_evidence_again_replaces_it() -> None:
+    text = request("*:64:0:*:mss*44,7:mss,sok,ts,nop,ws:df,id+:0") + ";; seen Windows=999999\n"
+    counted = with_evidence(text, SHAPES)
+    assert "999999" not in counted
+    assert counted.count(";; seen ") == 1
+    assert with_evidence(counted, SHAPES) == counted
+
+
+def test_evidence_of_a_shape_that_fits_only_fuzzily_is_not_counted() -> None:
+    text = request("*:128:0:*:mss*44,7:mss,sok,ts,nop,ws:df,id+:0")
+    assert with_evidence(text, SHAPES) == text
+
+
+@pytest.mark.parametrize(
+    ("windows", "apple", "linux", "expected"),
+    [
+        (9, 0, 1, "Windows"),
+        (5, 7, 10, RELAY),
+        *((2, 0, 0, None), (0, 0, 3, None), (1, 0, 3, None)),
+    ],
+)
+def test_the_rule_names_what_is_ten_times_likelier(
+    windows: int, apple: int, linux: int, expected: str | None
+) -> None:
+    assert sender({"Windows": windows, "Apple": apple, "Linux": linux}, SHARES) == expected

@@ -13,11 +13,10 @@ from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
+from ._errors import P0fError, P0fProtocolError, P0fTimeout, P0fUnavailable
 
-STEP_TIMEOUT = 5.0
-"""Seconds for each step of redis-py: connecting, a read of the TLS handshake, of AUTH, of a reply.
-No request waits that long (`flights`)."""
+# For each step of redis-py: connecting, a read of the TLS handshake, of AUTH, of a reply.
+STEP_TIMEOUT = 5.0  # no request waits that long (`shared.flights`)
 _SCHEMES = ("redis", "rediss", "unix")
 
 Keys: TypeAlias = tuple[bytes, ...]
@@ -27,9 +26,7 @@ Values: TypeAlias = "list[bytes | None]"
 class Store:
     """A server by its URL (redis://, rediss:// for TLS, unix://), or a client that the user made.
 
-    Args:
-        store: the URL, or the client.
-        asynchronous: whether a client that is given has to be an asyncio client.
+    With `asynchronous` that has to be a client for asyncio.
 
     Raises:
         ImportError: redis-py is not installed.
@@ -40,10 +37,9 @@ class Store:
     def __init__(self, store: object, *, asynchronous: bool = False) -> None:
         self._secrets: list[str] = []
         self._given: Any = None
-        self.asynchronous: bool = asynchronous and not isinstance(store, str)
-        """Whether the client is one for asyncio."""
+        self.asynchronous: bool = asynchronous and not isinstance(store, str)  # the client
         if isinstance(store, str):
-            self.name: str = name_of(store)
+            self.name: str = _name_of(store)
             self._secrets = _secrets_in(store)
             self._connection_class, self._options = _read_url(store, self.name)
         else:
@@ -67,12 +63,10 @@ class Store:
         return redis.Redis(connection_pool=pool)
 
     def explain(self, error: Exception) -> P0fError:
-        """The exception to raise for what a client has raised.
-
-        redis-py and valkey-py have classes of the same names, hence the names.
-        """
+        """The exception to raise for what a client has raised."""
         if isinstance(error, P0fError):
             return error
+        # redis-py and valkey-py have classes of the same names.
         names = {kind.__name__ for kind in type(error).__mro__}
         if "TimeoutError" in names:
             return P0fTimeout(f"the SYN store at {self.name} did not answer in time")
@@ -90,11 +84,9 @@ class Store:
 
 def request(client: Any, lookups: Sequence[Keys]) -> Any:
     """Ask for the values of some lookups, in one round trip. Returns what the client returns, for
-    an asyncio client an awaitable; `values_in` reads it.
-
-    The keys of one lookup are in one slot of a cluster, those of two are not: a server in cluster
-    mode refuses an MGET for both, even if it is the only one.
-    """
+    an asyncio client an awaitable; `values_in` reads it."""
+    # The keys of one lookup are in one slot of a cluster, those of two are not: a server in cluster
+    # mode refuses an MGET for both, even if it is the only one.
     if hasattr(client, "mget_nonatomic"):  # a cluster's client: it finds each key's server
         return client.mget_nonatomic([key for keys in lookups for key in keys])
     if len(lookups) == 1:
@@ -106,11 +98,7 @@ def request(client: Any, lookups: Sequence[Keys]) -> Any:
 
 
 def values_in(client: Any, reply: Any, lookups: Sequence[Keys]) -> list[Values]:
-    """The values of each lookup, from the reply to `request`.
-
-    Raises:
-        Exception: it is not the reply to these lookups; or the server's refusal of one.
-    """
+    """The values of each lookup, from the reply to `request`; raises what is wrong with that."""
     if hasattr(client, "mget_nonatomic"):
         ends = list(accumulate(map(len, lookups), initial=0))
         reply = [list(reply[start:end]) for start, end in pairwise(ends)]
@@ -131,12 +119,8 @@ def values_in(client: Any, reply: Any, lookups: Sequence[Keys]) -> list[Values]:
     return reply  # type: ignore[no-any-return]
 
 
-def name_of(url: str) -> str:
-    """The URL for messages: without user, password and options.
-
-    Raises:
-        ValueError: `url` is not the URL of a store. The error does not quote it.
-    """
+def _name_of(url: str) -> str:
+    """The URL for messages: without user, password and options. Raises ValueError."""
     try:
         parts = urlsplit(url)
     except ValueError:  # its text may quote the URL
@@ -152,7 +136,6 @@ def name_of(url: str) -> str:
 
 
 def _read_url(url: str, name: str) -> tuple[type, dict[str, Any]]:
-    """redis-py's class of connection for a URL, and the connection's options."""
     try:
         import redis
         from redis.backoff import NoBackoff
@@ -182,22 +165,17 @@ def _read_url(url: str, name: str) -> tuple[type, dict[str, Any]]:
 
 
 def _require_client(client: object, *, asynchronous: bool) -> None:
-    """Raise TypeError unless `client` is a client of redis-py or valkey-py of the right kind."""
     if not callable(getattr(client, "mget", None)):
         raise TypeError(
             f"store is a URL or a client of redis-py or valkey-py, not {type(client).__name__}"
         )
     if inspect.iscoroutinefunction(getattr(client, "execute_command", None)) == asynchronous:
         return
-    name = f"{type(client).__module__.partition('.')[0]}.{type(client).__name__}"
-    if asynchronous:
-        raise TypeError(
-            f"AsyncSharedSyn takes asyncio clients (of redis.asyncio or valkey.asyncio), and {name}"
-            " is a blocking one: give it to SharedSyn, or give the URL"
-        )
+    name = f"{type(client).__module__}.{type(client).__name__}"
+    kinds = [("SharedSyn", "blocking"), ("AsyncSharedSyn", "redis.asyncio's or valkey.asyncio's")]
+    (wanted, kind), (other, _) = reversed(kinds) if asynchronous else kinds
     raise TypeError(
-        f"SharedSyn takes blocking clients, and {name} is an asyncio client (of redis.asyncio or"
-        " valkey.asyncio): give it to AsyncSharedSyn, or give the URL"
+        f"{wanted} takes {kind} clients, and {name} is none: give it to {other}, or give the URL"
     )
 
 
