@@ -152,7 +152,7 @@ class BaseSharedSyn:
     def _by_address(self, visitor: Visitor, syn: bytes) -> Outcome:
         if not visitor.port:
             self._log_once(
-                "SharedSyn is not told the port of %s, so it takes the last SYN of that address,"
+                "SharedSyn does not know the port of %s, so it takes the last SYN of that address,"
                 " which may be another machine's: if a proxy is in front, let it send the port,"
                 " and name the header in client_port_header (logged once)",
                 visitor.address,

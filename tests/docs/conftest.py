@@ -5,12 +5,19 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 if importlib.util.find_spec("flask") is None:
     collect_ignore_glob = ["test_*"]  # they need the frameworks of the extra "tests"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of their own, where a program of the manual may leave its log."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
