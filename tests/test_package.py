@@ -208,7 +208,6 @@ def test_a_pickle_names_the_root_package(value: object) -> None:
 
 @pytest.mark.parametrize("name", sorted(n for n in p0f_middleware.__all__ if n[0].isupper()))
 def test_the_types_of_a_public_class_can_be_read(name: str) -> None:
-    """FastAPI and pydantic read them, for a route that returns one."""
-    kind = getattr(p0f_middleware, name)
+    kind = getattr(p0f_middleware, name)  # FastAPI reads them, for a route that returns one
 
     assert typing.get_type_hints(kind).keys() >= vars(kind).get("__annotations__", {}).keys()
