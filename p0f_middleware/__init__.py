@@ -74,7 +74,7 @@ __all__ = [
 
 __version__ = "1.0.0.dev0"
 
-_LATER = {
+_LATER = {  # names that are imported when they are first used, and their modules
     "AsyncP0f": "._daemon.aio",
     "AsyncSharedSyn": ".shared.source",
     "P0fASGIMiddleware": ".asgi",
@@ -83,7 +83,6 @@ _LATER = {
     "fingerprint_syn": ".fingerprint",
     "save_syn": ".syn",
 }
-"""Names that are imported when they are first used, and their modules."""
 
 
 def __getattr__(name: str) -> Any:

@@ -11,18 +11,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from ._public import public
 
 __all__ = ["STRING_SIZE", "BadSoftware", "Field", "MatchQuality", "text"]
 
 T = TypeVar("T")
-STRING_SIZE = 32
-"""Bytes that p0f sends for a string."""
+STRING_SIZE = 32  # bytes that p0f sends for a string
 STRING = f"{STRING_SIZE}s"
-LATEST = "H", "d"
-"""The formats of the fields that only patched daemons send: they may be missing at the end."""
+MOST_DAYS = timedelta.max.days  # p0f's field has room for more
 
 
 @public
@@ -57,7 +55,7 @@ class Field(Generic[T]):
         *,
         most: int = 2**32 - 1,  # the largest number that it can have
         label: str = "",  # its name for people
-        say: Callable[[Any], str | None] | None = None,  # its words, if not the value itself
+        say: Callable[[Any, Any], str] = lambda value, info: str(value),  # a known value's words
         json: Callable[[Any], Any] | None = None,
     ) -> None:
         self.read = read
@@ -69,11 +67,7 @@ class Field(Generic[T]):
 
     if TYPE_CHECKING:
 
-        @overload
-        def __get__(self, info: None, owner: type[Any]) -> Field[T]: ...
-        @overload
         def __get__(self, info: object, owner: type[Any]) -> T: ...
-        def __get__(self, info: object | None, owner: type[Any]) -> Field[T] | T: ...
         def __set__(self, info: object, value: NoReturn) -> None: ...
 
     def as_property(self, offset: int) -> property:
@@ -84,14 +78,7 @@ class Field(Generic[T]):
         if self.wire == STRING:
             place = slice(offset, offset + STRING_SIZE)
             return property(lambda self: read(self._answer[place]))
-        field = struct.Struct(f"={self.wire}")
-        unpack_from, end = field.unpack_from, offset + field.size
-        if self.wire in LATEST:
-            return property(
-                lambda self: (
-                    read(unpack_from(self._answer, offset)[0]) if len(self._answer) >= end else None
-                )
-            )
+        unpack_from = struct.Struct(f"={self.wire}").unpack_from
         return property(lambda self: read(unpack_from(self._answer, offset)[0]))
 
     def to_wire(self, name: str, value: Any) -> int | float | bytes:
@@ -147,7 +134,3 @@ def days(number: int) -> timedelta | None:
 
 def known(number: int) -> int | None:
     return number or None
-
-
-MOST_DAYS = timedelta.max.days
-"""p0f's field could have more days than a timedelta can."""

@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
 from ._fields import (
-    LATEST,
     MOST_DAYS,
     STRING,
     BadSoftware,
@@ -38,51 +37,33 @@ _RAW_SIG, _SIGNATURE, _SEEN_AS, _SOURCE = range(4)  # behind LAYOUT, with a NUL 
 # Words for people
 
 
-def _os_in_words(info: P0fInfo) -> str | None:
-    if info.os_name is None:
-        return None
-    quality = info.os_match_q
-    doubts = [
-        *(["a generic signature"] if MatchQuality.GENERIC in quality else []),
-        *(["a near fit"] if MatchQuality.FUZZY in quality else []),
-    ]
-    name = f"{info.os_name} {info.os_flavor or ''}".strip()
+def _os_in_words(os_name: str, info: P0fInfo) -> str:
+    doubts = [words for flag, words in _DOUBTS.items() if flag in info.os_match_q]
+    name = f"{os_name} {info.os_flavor or ''}".strip()
     return f"{name} (by {' and '.join(doubts)})" if doubts else name
 
 
-def _uptime_in_words(info: P0fInfo) -> str | None:
-    wraps = info.up_mod_days
-    modulo = f" (modulo {wraps.days} days)" if wraps else ""
-    return f"{info.uptime}{modulo}" if info.uptime else None
+def _uptime_in_words(uptime: timedelta, info: P0fInfo) -> str:
+    return f"{uptime} (modulo {info.up_mod_days.days} days)" if info.up_mod_days else str(uptime)
 
 
-def _link_in_words(info: P0fInfo) -> str | None:
-    mtu = f"MTU {info.link_mtu}" if info.link_mtu else None
-    return f"{info.link_type} ({mtu})" if info.link_type and mtu else info.link_type or mtu
+def _mtu_in_words(mtu: int, info: P0fInfo) -> str:
+    return f"{info.link_type} (MTU {mtu})" if info.link_type else f"MTU {mtu}"
 
 
-def _http_in_words(info: P0fInfo) -> str | None:
-    return f"{info.http_name} {info.http_flavor or ''}".strip() if info.http_name else None
+def _time(moment: datetime, info: P0fInfo) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _seen_in_words(info: P0fInfo) -> str | None:
-    seen = info.seen_as or {}
-    return ", ".join(f"{family} {count}" for family, count in seen.items()) or None
-
-
-def _time(moment: datetime | None) -> str | None:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else None
-
-
+_DOUBTS = {MatchQuality.GENERIC: "a generic signature", MatchQuality.FUZZY: "a near fit"}
 _BAD_SW_IN_WORDS = {
-    None: None,
     BadSoftware.OS_MISMATCH: "the User-Agent names another operating system (maybe a proxy)",
     BadSoftware.MISMATCH: "the software is not what its User-Agent says",
 }
 _READING_ORDER = (
-    *("os_name", "distance", "link_type", "uptime", "tick_rate", "http_name", "language"),
-    *("bad_sw", "last_nat", "last_chg", "signature", "seen_as", "raw_sig"),
-    *("first_seen", "last_seen", "total_conn"),
+    *("os_name", "distance", "link_type", "link_mtu", "uptime", "tick_rate", "http_name"),
+    *("language", "bad_sw", "last_nat", "last_chg", "signature", "seen_as"),
+    *("raw_sig", "first_seen", "last_seen", "total_conn"),
 )
 
 
@@ -127,13 +108,9 @@ class P0fInfo(Mapping[str, Any]):
 
     # The table of fields, in p0f's order: the first eighteen with a format are p0f's own.
 
-    first_seen: Field[datetime | None] = Field(
-        moment, "I", label="First seen", say=lambda info: _time(info.first_seen)
-    )
+    first_seen: Field[datetime | None] = Field(moment, "I", label="First seen", say=_time)
     """When p0f first saw the host (UTC, to the second)."""
-    last_seen: Field[datetime | None] = Field(
-        moment, "I", label="Last seen", say=lambda info: _time(info.last_seen)
-    )
+    last_seen: Field[datetime | None] = Field(moment, "I", label="Last seen", say=_time)
     """When p0f last saw traffic from the host (UTC, to the second)."""
     total_conn: Field[int] = Field(int, "I", label="Connections")
     """How many connections p0f has seen from the host."""
@@ -158,13 +135,11 @@ class P0fInfo(Mapping[str, Any]):
         moment,
         "I",
         label="Shared address",
-        say=lambda info: f"yes, last seen {_time(info.last_nat)}" if info.last_nat else None,
+        say=lambda seen, info: f"yes, last seen {_time(seen, info)}",
     )
     """When p0f last saw signs of several machines behind the address (NAT, load balancer, proxy);
     UTC; None if never."""
-    last_chg: Field[datetime | None] = Field(
-        moment, "I", label="System changed", say=lambda info: _time(info.last_chg)
-    )
+    last_chg: Field[datetime | None] = Field(moment, "I", label="System changed", say=_time)
     """When the operating system behind the address last changed (another machine, dual boot); UTC;
     None if never."""
     distance: Field[int | None] = Field(
@@ -172,7 +147,7 @@ class P0fInfo(Mapping[str, Any]):
         "h",
         most=2**15 - 1,
         label="Distance",
-        say=lambda info: None if info.distance is None else f"{info.distance} hops",
+        say=lambda hops, info: f"{hops} hops",
     )
     """Network hops to the host, from its TTL; None if not known."""
     bad_sw: Field[BadSoftware | None] = Field(
@@ -180,7 +155,7 @@ class P0fInfo(Mapping[str, Any]):
         "B",
         most=2,
         label="Honesty",
-        say=lambda info: _BAD_SW_IN_WORDS[info.bad_sw],
+        say=lambda bad_sw, info: _BAD_SW_IN_WORDS[bad_sw],
     )
     """How the User-Agent or Server header is false; None if p0f saw no false header."""
     os_match_q: Field[MatchQuality] = Field(MatchQuality, "B", most=3)
@@ -192,24 +167,29 @@ class P0fInfo(Mapping[str, Any]):
     """
     os_flavor: Field[str | None] = Field(text, STRING)
     """The version or variant, such as '3.11 and newer'; None if the signature names none."""
-    http_name: Field[str | None] = Field(text, STRING, label="HTTP software", say=_http_in_words)
+    http_name: Field[str | None] = Field(
+        text,
+        STRING,
+        label="HTTP software",
+        say=lambda name, info: f"{name} {info.http_flavor or ''}".strip(),
+    )
     """The HTTP client or server that p0f recognised last, such as 'Firefox'; None if it has not.
 
     p0f reads this from plain HTTP on the wire: over TLS it is None.
     """
     http_flavor: Field[str | None] = Field(text, STRING)
     """The version of `http_name`, such as '10.x or newer'; None if not known."""
-    link_type: Field[str | None] = Field(text, STRING, label="Link", say=_link_in_words)
+    link_type: Field[str | None] = Field(text, STRING, label="Link")
     """The kind of link, from the MTU: 'Ethernet or modem', 'DSL'; None if not recognised."""
     language: Field[str | None] = Field(text, STRING, label="Language")
     """The language of the host's HTTP requests, such as 'English'; None if not known."""
-    link_mtu: Field[int | None] = Field(known, "H", most=2**16 - 1)
+    link_mtu: Field[int | None] = Field(known, "H", most=2**16 - 1, label="Link", say=_mtu_in_words)
     """The link's MTU in bytes; None if not known (only p0f-mtu, p0f-v3-api2 and a SYN tell it)."""
     tick_rate: Field[float | None] = Field(
         lambda rate: rate if 0 < rate < math.inf else None,
         "d",
         label="Clock",
-        say=lambda info: f"{info.tick_rate:.0f} Hz" if info.tick_rate else None,
+        say=lambda rate, info: f"{rate:.0f} Hz",
     )
     """Rate of the host's timestamp clock in Hz; None if not known (only p0f-v3-api2 sends it)."""
     raw_sig: Field[str | None] = Field(_of_syn(_RAW_SIG), label="Raw signature")
@@ -219,7 +199,10 @@ class P0fInfo(Mapping[str, Any]):
     """The label of the signature that matched, in p0f's notation, such as
     's:win:Windows:10 or 11'; None if none did, and from the daemon, which does not say."""
     seen_as: Field[Mapping[str, int] | None] = Field(
-        _seen_as, label="User-Agents seen with it", say=_seen_in_words, json=dict
+        _seen_as,
+        label="User-Agents seen with it",
+        say=lambda seen, info: ", ".join(f"{family} {count}" for family, count in seen.items()),
+        json=dict,
     )
     """How often SYNs of this signature came with a User-Agent of each family in a public
     collection, such as {'Windows': 75, 'Linux': 2}; None from the daemon, and where the signature
@@ -278,10 +261,8 @@ class P0fInfo(Mapping[str, Any]):
         words = {}
         for name in _READING_ORDER:
             field, value = FIELDS[name], getattr(self, name)
-            if field.say is not None:
-                value = field.say(self)
             if value is not None:
-                words[field.label] = str(value)
+                words[field.label] = field.say(value, self)
         return words
 
     def __getitem__(self, name: str) -> Any:
@@ -315,20 +296,21 @@ class P0fInfo(Mapping[str, Any]):
         _set_answer(self, answer)
 
     def __repr__(self) -> str:
-        known = (f"{name}={_shown(value)}" for name, value in self.items() if value is not None)
-        return f"P0fInfo({', '.join(known)})"
+        known = {name: value for name, value in self.items() if value is not None}
+        if self.seen_as is not None:
+            known["seen_as"] = dict(self.seen_as)
+        return f"P0fInfo({', '.join(f'{name}={value!r}' for name, value in known.items())})"
 
 
+# The mapping's keys: p0f's fields and what is derived from them, in p0f's order
 FIELDS: dict[str, Field[Any]] = {
     name: value for name, value in vars(P0fInfo).items() if isinstance(value, Field)
 }
-"""The mapping's keys: p0f's fields and what is derived from them, in p0f's order."""
 _ON_THE_WIRE = {name: field for name, field in FIELDS.items() if field.wire}
 WIRE_FIELDS = tuple(_ON_THE_WIRE)
-COMMON_FIELDS = tuple(name for name, field in _ON_THE_WIRE.items() if field.wire not in LATEST)
+# How P0fInfo stores a host: as in an answer of p0f 3.0x, then the two fields that only patched
+# daemons send
 LAYOUT = struct.Struct("=8x" + "".join(field.wire for field in _ON_THE_WIRE.values()))
-"""How P0fInfo stores a host: as in an answer of p0f 3.0x, then the two fields that only patched
-daemons send."""
 NOTHING_KNOWN: dict[str, Any] = {
     name: b"" if field.wire == STRING else -1 if name == "distance" else 0
     for name, field in _ON_THE_WIRE.items()
@@ -348,11 +330,10 @@ def _place_fields() -> dict[str, int]:
 _AT = _place_fields()
 _NAT_AND_CHANGE = slice(_AT["last_nat"], _AT["distance"])
 _OS = slice(_AT["bad_sw"], _AT["http_name"])  # bad_sw, os_match_q, os_name and os_flavor
+# Reads the fields that an answer can have invalid values in: up_mod_days, bad_sw and os_match_q
 constants = struct.Struct(
     f"={_AT['up_mod_days']}xI{_AT['bad_sw'] - _AT['last_nat']}xBB"
 ).unpack_from
-"""Reads the fields that an answer can have invalid values in: `up_mod_days`, `bad_sw` and
-`os_match_q`."""
 
 _new = object.__new__
 _set_answer = vars(P0fInfo)["_answer"].__set__
@@ -364,7 +345,7 @@ _SOURCES: dict[bytes, Source] = {source.encode(): source for source in get_args(
 def from_answer(answer: bytes) -> P0fInfo:
     """A host from bytes as `LAYOUT` has them; the two fields at its end may be missing."""
     info = _new(P0fInfo)
-    _set_answer(info, answer)
+    _set_answer(info, answer.ljust(LAYOUT.size, b"\0"))
     return info
 
 
@@ -379,14 +360,12 @@ def seen_once(info: P0fInfo, seconds: int) -> P0fInfo:
 
 
 def with_bad_sw(info: P0fInfo, bad_sw: BadSoftware) -> P0fInfo:
-    """A copy with another `bad_sw`."""
     return _with(info, "bad_sw", bytes([bad_sw]))
 
 
 def by_address(info: P0fInfo) -> P0fInfo:
     """A copy of what a SYN tells that says: the SYN is of another connection of the address."""
-    facts = _answer_of(info)[LAYOUT.size :].rpartition(b"\0")[0]
-    return from_answer(_answer_of(info)[: LAYOUT.size] + facts + b"\0address")
+    return from_answer(_answer_of(info).rpartition(b"\0")[0] + b"\0address")
 
 
 def os_evidence(info: P0fInfo) -> tuple[bytes, bool, bytes]:
@@ -403,8 +382,7 @@ def os_evidence(info: P0fInfo) -> tuple[bytes, bool, bytes]:
 
 def wire_fields(info: P0fInfo) -> dict[str, Any]:
     """The fields as p0f sends them: ints, NUL-padded bytes, and a float."""
-    answer = _answer_of(info)[: LAYOUT.size].ljust(LAYOUT.size, b"\0")
-    return dict(zip(WIRE_FIELDS, LAYOUT.unpack(answer), strict=True))
+    return dict(zip(WIRE_FIELDS, LAYOUT.unpack_from(_answer_of(info)), strict=True))
 
 
 def _pack_syn(
@@ -430,7 +408,3 @@ def _comparable(value: object) -> object:
     if isinstance(value, bytes):
         return value.split(b"\0", 1)[0]
     return 0.0 if isinstance(value, float) and math.isnan(value) else value
-
-
-def _shown(value: object) -> str:
-    return repr(dict(value) if isinstance(value, Mapping) else value)

@@ -3,7 +3,7 @@
 The User-Agent is searched for a list of words that name systems. The result is a family and not a
 system, because browsers are honest about no more than that: an iPad says Macintosh.
 
-The fact a reader would get wrong: None is a good answer. It means that nothing is claimed, so
+None is a good answer: it means that nothing is claimed, so
 nothing can be false, whereas a wrong guess calls an honest visitor a liar. So a User-Agent that
 names two families claims neither, unless a rule below says which of them is meant.
 """
@@ -25,26 +25,17 @@ Route: TypeAlias = Literal["proxy", "relay", "unknown", "forged"]
 """How an honest request with these headers comes: through a proxy, by its own words; through a
 relay, where its user has one; "unknown"; or not at all, for no browser sends such headers."""
 
-LONGEST = 320
-"""Characters of a User-Agent that are read and remembered; browsers send 60 to 300."""
-REMEMBERED = 1024
-"""User-Agents whose reading is remembered. Together with LONGEST it bounds the memory."""
+LONGEST = 320  # characters of a User-Agent that are read; browsers send 60 to 300
+REMEMBERED = 1024  # User-Agents whose reading is remembered
 
 
 class UserAgent(NamedTuple):
-    """What a User-Agent claims.
+    """What a User-Agent claims."""
 
-    Attributes:
-        family: the family it names; None if none or several, or if it is a program's that says so.
-        relays: whether the browser comes with a relay or VPN of its own.
-        http_relays: whether iCloud Private Relay carries its plain HTTP.
-        hints: whether it is of Chromium, and always sends Sec-CH-UA-Platform over HTTPS.
-    """
-
-    family: Family | None
-    relays: bool = False
-    http_relays: bool = False
-    hints: bool = False
+    family: Family | None  # None also if it is a program's that says so
+    relays: bool = False  # the browser comes with a relay or VPN of its own
+    http_relays: bool = False  # iCloud Private Relay carries its plain HTTP
+    hints: bool = False  # it is Chromium's, which always sends Sec-CH-UA-Platform over HTTPS
 
 
 NO_CLAIM = UserAgent(None)
@@ -76,25 +67,21 @@ def read_headers(
 
 
 def read_user_agent(header: object) -> UserAgent:
-    """What a User-Agent claims. Of a long one the first `LONGEST` characters are read."""
     if not isinstance(header, (str, bytes)):
         header = header_text(header)
     return _read(header if len(header) <= LONGEST else header[:LONGEST])
 
 
-_PLATFORMS: dict[str | bytes, Family] = {
-    **dict.fromkeys(('"Windows"', b'"Windows"'), WINDOWS),
-    **dict.fromkeys(('"macOS"', b'"macOS"', '"iOS"', b'"iOS"'), APPLE),
-    **dict.fromkeys(('"Linux"', b'"Linux"', '"Android"', b'"Android"'), LINUX),
-    **dict.fromkeys(('"Chrome OS"', b'"Chrome OS"', '"Chromium OS"', b'"Chromium OS"'), LINUX),
+_PLATFORMS: dict[str, Family] = {
+    '"Windows"': WINDOWS,
+    **dict.fromkeys(('"macOS"', '"iOS"'), APPLE),
+    **dict.fromkeys(('"Linux"', '"Android"', '"Chrome OS"', '"Chromium OS"'), LINUX),
 }
 
 
 def platform_family(header: object) -> Family | None:
     """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
-    if header is None:
-        return None
-    return _PLATFORMS.get(header if isinstance(header, (str, bytes)) else header_text(header))
+    return None if header is None else _PLATFORMS.get(header_text(header))
 
 
 def header_text(header: object) -> str:
@@ -185,18 +172,16 @@ def _family(words: str) -> Family | None:
         words = words[11:]
     places = [(_place(word, words), word) for word in _FAMILIES if word in words]
     named = [_FAMILIES[word] for place, word in sorted(places) if place >= 0]
-    if not named or named[0] is None:
+    first = named[0] if named else None
+    if len(set(named) - {None}) > 1 or ("x11" in words and first != LINUX):
         return None
-    families = {family for family in named if family is not None}
-    if len(families) > 1 or ("x11" in words and named[0] != LINUX):
-        return None
-    return named[0]
+    return first
 
 
 def _place(word: str, words: str) -> int:
     """Where the word for a system begins in a User-Agent; -1 if it does not name one."""
-    place = words.find(word)
-    while place >= 0:
+    place = -1
+    while (place := words.find(word, place + 1)) >= 0:
         before, behind = words[:place], words[place + len(word) : place + len(word) + 1]
         # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
         # (WindowsCE, Android4.0, iPadOS), but for two short ones that begin other words. And
@@ -207,5 +192,4 @@ def _place(word: str, words: str) -> int:
             and (word == "mac os" or not before.endswith("like "))
         ):
             break
-        place = words.find(word, place + 1)
     return place

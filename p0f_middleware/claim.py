@@ -3,7 +3,7 @@
 `_user_agent` reads what headers claim. The comparison is between families of systems (Windows;
 Apple; Linux with Android and ChromeOS), because neither headers nor SYNs are reliable beyond that.
 
-The fact a reader would get wrong: in doubt, the verdict is not MISMATCH. AGREE needs any match, but
+In doubt, the verdict is not MISMATCH. AGREE needs any match, but
 MISMATCH needs a fingerprint that honest visitors of another family hardly ever have. Missing a lie
 costs a site less than calling an honest visitor a liar.
 """
@@ -116,10 +116,10 @@ _AMBIGUOUS: dict[str, re.Pattern[str]] = {
     WINDOWS: re.compile("no window scaling"),
 }
 
-_Result = tuple[Claim, BadSoftware | None]
+_Result = tuple[Claim, BadSoftware | None]  # the `bad_sw` to set, if any
+# One result for each signature and `Headers`, and the changed copies. Threads share both without a
+# lock: each step is one operation of a dict, which is atomic.
 _REMEMBERED = 1024
-"""How many results to cache, one for each signature and `Headers`, and how many changed copies.
-Threads share both without a lock: each step is one operation of a dict, which is atomic."""
 _results: dict[tuple[object, Headers], _Result] = {}
 _copies: dict[tuple[int, BadSoftware], tuple[P0fInfo, P0fInfo]] = {}
 
@@ -168,7 +168,6 @@ def check_request(info: P0fInfo | None, headers: Headers) -> tuple[Claim, P0fInf
 
 
 def _check(info: P0fInfo | None, headers: Headers) -> _Result:
-    """The claim, and the `bad_sw` to set; None to set none."""
     key = os_evidence(info) if isinstance(info, P0fInfo) else None, headers
     result = _results.get(key)
     if result is None:
@@ -218,18 +217,14 @@ def _verdict(
 
 def _rarely_misleads(info: P0fInfo, seen: str) -> bool:
     """Whether honest visitors of other families hardly ever have such a fingerprint."""
-    if info.source == "address" or seen not in _SEEN:
+    if info.source == "address" or info.os_match_q != MatchQuality.NORMAL or seen not in _SEEN:
         return False
     if info.source == "p0f" and (info.last_nat or info.last_chg):
         return False  # several machines share the address, and p0f may describe another one
-    if info.os_match_q != MatchQuality.NORMAL:
-        return False
-    ambiguous = _AMBIGUOUS.get(seen)
-    return ambiguous is None or not ambiguous.search(info.os_flavor or "")
+    return seen not in _AMBIGUOUS or not _AMBIGUOUS[seen].search(info.os_flavor or "")
 
 
 def _keep(memory: dict[Any, Any], key: object, value: object) -> None:
-    """Cache `value`. A full cache is cleared: that is rare, and values in use soon return."""
     if len(memory) >= _REMEMBERED:
-        memory.clear()
+        memory.clear()  # that is rare, and values in use soon return
     memory[key] = value

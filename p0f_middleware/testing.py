@@ -223,8 +223,7 @@ class FakeP0f:
         try:
             query = sock.recv(QUERY_SIZE)
             answer = self._make_answer(query) if len(query) == QUERY_SIZE else b""
-            if answer:
-                sock.sendall(answer)
+            sock.sendall(answer)
         except OSError:
             return False
         return bool(answer)

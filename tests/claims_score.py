@@ -32,6 +32,8 @@ from .fingerprint.shapes import FAMILIES, TABLE, Shape, packets, read_table
 
 _CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0"
 _WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
+# What the browsers of each label send; where there are two, each counts half. Only the second, the
+# Safari of an Apple system, comes with a relay of its own.
 USER_AGENTS = {
     "Windows": (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_CHROME} Safari/537.36",),
     "MacOS": (
@@ -48,12 +50,9 @@ USER_AGENTS = {
     "Linux": (f"Mozilla/5.0 (X11; Linux x86_64) {_CHROME} Safari/537.36",),
     "ChromiumOS": (f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {_CHROME} Safari/537.36",),
 }
-"""What the browsers of each label send; where there are two, each counts half. Only the second, the
-Safari of an Apple system, comes with a relay of its own."""
+# The label whose first User-Agent somebody sends who claims a family; Apple's is Chrome's
 LIES = {"Windows": "Windows", "Apple": "MacOS", "Linux": "Android"}
-"""The label whose first User-Agent somebody sends who claims a family; Apple's is Chrome's."""
-
-
+# Percent of honest senders whose verdict may be a mismatch, and of liars for whom it has to be one
 MOST_ALARMS = {
     "all": 0.9,
     "Windows": 2.5,
@@ -63,9 +62,7 @@ MOST_ALARMS = {
     "ChromiumOS": 0.1,
     "Linux": 0.3,
 }
-"""Percent of honest senders whose verdict may be a mismatch."""
 LEAST_CAUGHT = {"Linux as Windows": 74, "Windows": 60, "Apple": 85}
-"""Percent of liars whose verdict has to be one."""
 
 
 class Sender(NamedTuple):
@@ -89,7 +86,7 @@ def _fingerprint(syn: bytes, signatures: Path | None) -> P0fInfo | None:
 
 
 def senders(shapes: Iterable[Shape], kind: str, signatures: Path | None = None) -> Iterator[Sender]:
-    """The table's senders by counts of that kind. *signatures*: None for the package's own file."""
+    """The table's senders by counts of that kind."""
     for shape in shapes:
         syns = list(packets(shape))
         for syn in syns:
@@ -109,8 +106,7 @@ def honest(people: Iterable[Sender]) -> Tallies:
     return tallies
 
 
-SURE = "no relay"
-"""Counts mismatches that no relay explains, beside the verdict itself."""
+SURE = "no relay"  # counts mismatches that no relay explains, beside the verdict itself
 
 
 def _verdicts(info: P0fInfo | None, agent: str) -> list[str]:
@@ -134,7 +130,6 @@ def lies(people: Iterable[Sender]) -> Tallies:
 
 
 def percent(tally: Counter[str], verdict: str) -> float:
-    """The share of a verdict in a tally, in percent; 0 for an empty tally."""
     return 100 * tally[verdict] / ((sum(tally.values()) - tally[SURE]) or 1)
 
 
@@ -180,25 +175,24 @@ def uap_core(path: Path) -> list[tuple[str, str]]:
     return [(agent, system) for _, agent, _, system in found]
 
 
-_FAMILIES_OF_SYSTEMS = (
-    ("Windows", re.compile("Windows")),
-    ("Apple", re.compile("iOS|iPadOS|Mac|ATV OS|tvOS|watchOS", re.IGNORECASE)),
-    (
-        "Linux",
-        re.compile(
-            "Android|Linux|GNU|Ubuntu|Debian|Fedora|Chrome ?OS|Tizen|web.?OS|Red Hat|CentOS|Gentoo"
-            "|Mageia|Mandriva|Puppy|Slackware|SUSE|Arch|Mint|KaiOS|Chromecast|Kindle|MeeGo|Maemo"
-            "|HarmonyOS$|Raspbian|Roku|WeTab|LG|Sony|Philips|Sailfish|VectorLinux|Google ?TV|Bada"
-            "|Firefox OS|SteamOS|Orsay|Vega OS|Whale OS",
-            re.IGNORECASE,
-        ),
+_FAMILIES_OF_SYSTEMS = {
+    "Windows": re.compile("Windows"),
+    "Apple": re.compile("iOS|iPadOS|Mac|ATV OS|tvOS|watchOS", re.IGNORECASE),
+    "Linux": re.compile(
+        "Android|Linux|GNU|Ubuntu|Debian|Fedora|Chrome ?OS|Tizen|web.?OS|Red Hat|CentOS|Gentoo"
+        "|Mageia|Mandriva|Puppy|Slackware|SUSE|Arch|Mint|KaiOS|Chromecast|Kindle|MeeGo|Maemo"
+        "|HarmonyOS$|Raspbian|Roku|WeTab|LG|Sony|Philips|Sailfish|VectorLinux|Google ?TV|Bada"
+        "|Firefox OS|SteamOS|Orsay|Vega OS|Whale OS",
+        re.IGNORECASE,
     ),
-)
+}
 
 
 def family_of(system: str) -> str | None:
     """The family of a list's name of a system."""
-    return next((family for family, named in _FAMILIES_OF_SYSTEMS if named.match(system)), None)
+    return next(
+        (family for family, named in _FAMILIES_OF_SYSTEMS.items() if named.match(system)), None
+    )
 
 
 def read_as_listed(listed: Iterable[tuple[str, str]]) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import sys
@@ -42,14 +43,7 @@ class Peer:
         return self.sock.recv(1000)
 
     def hears_nothing(self) -> bool:
-        self.sock.settimeout(0.02)
-        try:
-            self.sock.recv(1)
-        except TimeoutError:
-            return True
-        finally:
-            self.sock.settimeout(5)
-        return False
+        return not select.select([self.sock], [], [], 0.02)[0]
 
     def close(self) -> None:
         self.sock.close()
