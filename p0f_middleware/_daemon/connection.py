@@ -76,7 +76,7 @@ class Connection(Generic[TicketT]):
         return self.pipeline.dialect is None and (self._unread() or self.pipeline.mid_answer)
 
     def send(self, data: bytes) -> None:
-        """Send queries. The socket has room for all that a pipeline allows to be in flight."""
+        # The socket has room for all that a pipeline allows to be in flight.
         if self.sock.send(data, _SEND_FLAGS) != len(data):
             raise _lost()
 
@@ -183,7 +183,6 @@ def close_drained() -> None:
 
 
 def release_all() -> None:
-    """Release every connection of this process, which is about to end."""
     deadline = time.monotonic() + CLOSE_TIMEOUT
     for each in _connections.copy():
         each.release(deadline - time.monotonic())

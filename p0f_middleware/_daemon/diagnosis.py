@@ -62,12 +62,10 @@ def explain(error: OSError, socket_path: str) -> P0fUnavailable:
 
 
 def not_p0f(error: P0fProtocolError, socket_path: str) -> P0fProtocolError:
-    """The error for a server whose bytes are not an answer of p0f."""
     return P0fProtocolError(f"the server on {socket_path} is not p0f v3: {_USE_THE_PATH} ({error})")
 
 
 def closed(socket_path: str, error: OSError) -> str:
-    """The message for a connection that ended before the answer arrived."""
     detail = "" if isinstance(error, ConnectionError) else f": {error}"
     return f"p0f closed its connection on {socket_path}{detail}"
 
