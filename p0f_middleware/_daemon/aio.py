@@ -52,9 +52,10 @@ class AsyncP0f(BaseClient):
 
     async def fingerprint(self, visitor: Visitor, deadline: float) -> Outcome:
         """As `P0f.fingerprint`."""
-        if visitor.address is None:
+        address = visitor.address
+        if address is None:
             return NO_ADDRESS
-        return outcome(await self._ask(make_query(visitor.address), read_answer, deadline))
+        return outcome(await self._ask(make_query(address), read_answer, deadline))
 
     @overload
     async def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...

@@ -49,9 +49,10 @@ class P0f(BaseClient):
             visitor: the sender of a request.
             deadline: `time.monotonic()` after which to wait no longer; `timeout` applies as well.
         """
-        if visitor.address is None:
+        address = visitor.address
+        if address is None:
             return NO_ADDRESS
-        return outcome(self._ask(make_query(visitor.address), read_answer, deadline))
+        return outcome(self._ask(make_query(address), read_answer, deadline))
 
     @overload
     def get_info(self, ip_address: str, return_raw_data: Literal[False] = ...) -> P0fInfo: ...

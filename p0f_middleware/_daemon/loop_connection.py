@@ -51,7 +51,8 @@ class LoopConnection:
         self._connection: Connection[_Query] | None = None
         self._batch: list[_Query] = []  # the queries of this iteration of the loop
         self._unsent: deque[_Query] = deque()  # to send when fewer are in flight
-        self._spins_left = _MAX_SPINS  # until the next batch; none after a batch of several
+        # Lone queries to busy-poll for before the next batch; none after one of several.
+        self._spins_left = _MAX_SPINS
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = math.inf
 
@@ -190,9 +191,10 @@ class LoopConnection:
             return
         try:
             self._rules.outage.admit(time.monotonic())
-            self._flush()
         except P0fUnavailable as error:
             self._fail(self._unsent, error)
+        else:
+            self._flush()
 
     def _fail(self, queries: Iterable[_Query], error: P0fError) -> None:
         """Make lookups that still wait raise copies of an error: each adds its own traceback."""
