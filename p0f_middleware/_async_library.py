@@ -31,7 +31,6 @@ def require_trio() -> ModuleType:
 
 
 async def sleep(seconds: float) -> None:
-    """Wait for `seconds`."""
     library = require_trio() if running_loop() is None else asyncio
     await library.sleep(seconds)
 
@@ -74,5 +73,4 @@ class Turns:
         library = asyncio if loop is not None else require_trio()
         if loop is None:
             loop = library.lowlevel.current_trio_token()
-        lock = self._locks.get(loop)
-        return lock or self._locks.setdefault(loop, library.Lock())
+        return self._locks.get(loop) or self._locks.setdefault(loop, library.Lock())

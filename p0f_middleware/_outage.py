@@ -12,13 +12,10 @@ from collections import deque
 from ._errors import P0fUnavailable
 from ._public import logger
 
-FIRST_DELAY = 0.5
-"""Seconds from a failure to the first retry."""
-LONGEST_DELAY = 30.0
-"""Seconds between retries at most; each delay is twice the one before."""
-MAX_REPORTS = 5
-"""Outages to log within `REPORT_SPAN` seconds, so that frequent outages do not fill the log."""
-REPORT_SPAN = 60.0
+FIRST_DELAY = 0.5  # seconds from a failure to the first retry
+LONGEST_DELAY = 30.0  # seconds between retries at most; each delay is twice the one before
+# Outages to log within so many seconds, so that frequent ones do not fill the log.
+MAX_REPORTS, REPORT_SPAN = 5, 60.0
 
 
 class Outage:
@@ -64,7 +61,6 @@ class Outage:
             self.admit(now)
 
     def retry_in(self, now: float) -> float:
-        """Seconds until a retry is due; 0 if it is."""
         return max(0.0, self._retry_at - now)
 
     def failed(self, error: Exception) -> bool:
@@ -85,7 +81,6 @@ class Outage:
         return True
 
     def answered(self) -> None:
-        """Record an answer, which ends an outage."""
         if not self.down:
             return
         self.down = False

@@ -19,8 +19,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.01
-_LONGEST_WAIT = 86_400.0
-"""Seconds to wait at most: poll() counts milliseconds in 32 bits."""
+_LONGEST_WAIT = 86_400.0  # seconds: poll() counts milliseconds in 32 bits
 
 
 def wait_readable(fd: int, seconds: float) -> None:
@@ -67,16 +66,14 @@ class PerProcess(Generic[T]):
         self._by_process: dict[int, T] = {}
 
     def here(self) -> T:
-        """This process's own."""
         pid = os.getpid()
         found = self._by_process.get(pid)
         # setdefault is atomic: all threads get the same one.
         return self._by_process.setdefault(pid, self._make()) if found is None else found
 
     def replace(self) -> None:
-        """Have this process make another one."""
         self._by_process[os.getpid()] = self._make()
 
     def all(self) -> list[T]:
         """This process's own, if it has asked, and those of its parents."""
-        return [*self._by_process.values()]
+        return list(self._by_process.values())

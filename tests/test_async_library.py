@@ -30,17 +30,12 @@ def run_asyncio(function: Callable[..., Any], *args: Any) -> Any:
 both = pytest.mark.parametrize("run", [run_asyncio, trio.run], ids=["asyncio", "trio"])
 
 
-async def answer() -> int:
-    await sleep(0)
-    return 42
-
-
-async def late() -> None:
-    raise TimeoutError("its own")
-
-
 @both
 def test_what_is_done_in_time_gives_its_result(run: Run) -> None:
+    async def answer() -> int:
+        await sleep(0)
+        return 42
+
     async def main() -> int:
         return await wait_at_most(answer(), 5)
 
@@ -70,6 +65,9 @@ def test_what_takes_too_long_is_cancelled(run: Run, seconds: float) -> None:
 
 @both
 def test_a_timeout_of_its_own_is_not_ours(run: Run) -> None:
+    async def late() -> None:
+        raise TimeoutError("its own")
+
     async def main() -> None:
         with pytest.raises(TimeoutError, match="its own"):
             await wait_at_most(late(), 5)

@@ -12,7 +12,7 @@ from p0f_middleware._outage import Outage
 
 
 @pytest.fixture
-def outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
+def outage() -> Outage:
     """One that has begun just now."""
     outage = Outage("p0f", "/run/x")
     assert outage.failed(OSError("no socket"))

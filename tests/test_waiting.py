@@ -89,8 +89,9 @@ def test_a_lock_that_is_not_given_back_is_waited_for_no_longer(seconds: float) -
 
 def run(program: str, p0f: FakeP0f, *arguments: str) -> str:
     """What the program prints; fails if it hangs or fails."""
+    program = PREPARE + program + END
     ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PREPARE + program, p0f.socket_path, *arguments],
+        [sys.executable, "-W", "ignore", "-c", program, p0f.socket_path, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -135,6 +136,10 @@ def is_right(address):
     info = client.lookup(address)
     return info is not None and info.os_name == address
 """
+END = """
+sys.stdout.flush()
+os._exit(0)
+"""
 TWENTY_GREENLETS = """
 def visitor(number):
     for _ in range(10):
@@ -153,8 +158,6 @@ joinall([spawn(visitor, number) for number in range(20)])
 while any(each.is_alive() for each in threads):
     sleep(0.01)
 print(dict(seen))
-sys.stdout.flush()
-os._exit(0)
 """
 
 
@@ -188,8 +191,6 @@ try:
     client.lookup("192.0.2.2")
 except P0fTimeout:
     print(turns > 10)
-sys.stdout.flush()
-os._exit(0)
 """
 
 
@@ -210,8 +211,6 @@ lock.acquire()
 spawn(lambda: (sleep(0.02), lock.release()))
 taken = acquire(lock, time.monotonic() + 5)  # while a greenlet of this thread holds it
 print(taken, acquire(lock, time.monotonic() + 0.02))
-sys.stdout.flush()
-os._exit(0)
 """
 
 
@@ -233,8 +232,6 @@ try:
 except Timeout:
     print("given up")
 print(is_right("192.0.2.2"), client.stats.dropped, client.stats.abandoned, client.stats.outages)
-sys.stdout.flush()
-os._exit(0)
 """
 
 

@@ -32,8 +32,7 @@ from .protocol import Reader, ReadT, make_query, read_answer, read_raw_answer
 from .rules import Answer
 from .stats import ending
 
-_AFTERTHOUGHT = 0.01
-"""Seconds on top of the timeout, in which a thread can still report what went wrong."""
+_AFTERTHOUGHT = 0.01  # seconds on top of the timeout, for a thread to report what went wrong
 
 
 @public
@@ -108,11 +107,9 @@ class AsyncP0f(BaseClient):
             first: LoopConnection | None = self._processes.here().loops.get("first")
             if first is None or first.loop is not loop:
                 first = self._as_first(loop)
-            if first is not None:
-                answer = await first.ask(query, deadline)
-            else:
-                answer = await self._wait_in_thread(query, deadline)
-            return self._rules.read(answer, reader)
+            if first is None:
+                return self._rules.read(await self._wait_in_thread(query, deadline), reader)
+            return self._rules.read(await first.ask(query, deadline), reader)
         except BaseException as error:
             self._rules.counts[ending(error)] += 1
             raise

@@ -38,8 +38,8 @@ class _Process:
         self.lock = threading.Lock()
         self.taken = time.monotonic()
         self.connection: Connection[object] | None = None
+        # At "first": the connection of the first event loop. A dict: its operations are atomic.
         self.loops: dict[str, Any] = {}
-        """At "first": the connection of the first event loop. A dict: its operations are atomic."""
 
 
 class BaseClient:
@@ -73,11 +73,6 @@ class BaseClient:
                     process.connection.release()
 
     def _wait_for_answer(self, query: bytes, deadline: float) -> Answer:
-        """The answer to a query. Raises P0fUnavailable or P0fProtocolError, as `P0f.lookup`.
-
-        Args:
-            deadline: `time.monotonic()` after which to wait no longer; the timeout applies as well.
-        """
         rules, outage = self._rules, self._rules.outage
         process = self._processes.here()
         asked = time.monotonic()
@@ -143,19 +138,16 @@ class BaseClient:
 
 
 def outcome(info: P0fInfo | None) -> Outcome:
-    """The outcome of a request whose lookup has this result."""
     return NO_MATCH if info is None else Outcome(info, P0fStatus.OK, None)
 
 
 def require_match(ip_address: str, result: ReadT | None) -> ReadT:
-    """The result of a lookup, which must not be None; else raises P0fNoMatch."""
     if result is None:
         raise P0fNoMatch(f"p0f knows nothing about {ip_address}")
     return result
 
 
 def _checked_path(value: object) -> str:
-    """The path of p0f's socket as text; raises TypeError or ValueError if it cannot be one."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if isinstance(path, bytes):
         raise TypeError(f"socket_path is text, not bytes: use os.fsdecode({path!r})")

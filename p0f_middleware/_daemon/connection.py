@@ -29,17 +29,13 @@ from .._errors import P0fProtocolError
 from .._waiting import wait_readable
 from .protocol import Pipeline, TicketT
 
-CLOSE_TIMEOUT = 1.0
-"""Seconds to wait for pending answers when closing, at most."""
+CLOSE_TIMEOUT = 1.0  # seconds to wait for pending answers when closing, at most
 # Sending to a p0f that has ended must not kill this process with SIGPIPE.
 _SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
+# How long to busy-poll for an answer before sleeping: p0f needs a fifth of that time to write it,
+# and a wakeup from another processor takes longer than polling.
 _SPIN_SECONDS = 0.0001
-"""How long to busy-poll for an answer before sleeping: p0f needs a fifth of that time to write it,
-and a wakeup from another processor takes longer than polling."""
-_MAX_SPIN_SHARE = 0.01
-"""Share of the time that unsuccessful polling may take: after an unsuccessful poll, polling pauses
-for 100 times its duration."""
-
+_MAX_SPIN_SHARE = 0.01  # of the time: after a poll in vain, polling pauses for 100 times as long
 _yield_processor = getattr(os, "sched_yield", lambda: None)
 
 
@@ -64,14 +60,12 @@ class Connection(Generic[TicketT]):
         except BaseException:
             self.sock.close()
             raise
-        self.open: bool = True
-        """False once it was released: then it must not be used again."""
+        self.open: bool = True  # False once it was released: then it must not be used again
+        # Called when it is released, before its descriptor can be closed.
         self.on_release: Callable[[], object] | None = None
-        """Called when it is released, before its descriptor can be closed."""
+        # Whether an exception has ended `wait_and_receive`: then nothing is half received.
         self.waiting: bool = False
-        """Whether an exception has ended `wait_and_receive`: then nothing is half received."""
-        self.spin_after: float = 0.0
-        """`time.monotonic()` before which not to busy-poll."""
+        self.spin_after: float = 0.0  # `time.monotonic()` before which not to busy-poll
         _connections.add(self)
         _release_at_end_of(self.pid)
 
@@ -82,7 +76,7 @@ class Connection(Generic[TicketT]):
         return self.pipeline.dialect is None and (self._unread() or self.pipeline.mid_answer)
 
     def send(self, data: bytes) -> None:
-        """Send queries. The socket has room for all that a pipeline allows to be in flight."""
+        # The socket has room for all that a pipeline allows to be in flight.
         if self.sock.send(data, _SEND_FLAGS) != len(data):
             raise _lost()
 
@@ -110,11 +104,7 @@ class Connection(Generic[TicketT]):
         return None
 
     def wait_and_receive(self, deadline: float) -> bytes | None:
-        """Wait until bytes arrive, and return them (rarely None, as `receive`).
-
-        Raises:
-            TimeoutError: none arrived until `deadline`, of `time.monotonic()`.
-        """
+        """Wait until bytes arrive, and return them (rarely None). Raises TimeoutError."""
         self.waiting = True
         wait_readable(self.sock.fileno(), deadline - time.monotonic())
         self.waiting = False
@@ -171,13 +161,12 @@ def _lost() -> OSError:
     return ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
+# Those whose descriptors are open. Changed by atomic operations without a lock: a finalizer may
+# release a connection wherever memory is allocated, and a forked child must not find a lock held.
 _connections: set[Connection[Any]] = set()
-"""Those whose descriptors are open. Changed by atomic operations without a lock: a finalizer may
-release a connection wherever memory is allocated, and a forked child must not find a lock held."""
 
 
 def opened() -> set[Connection[Any]]:
-    """The connections of this process that are in use."""
     return {each for each in _connections.copy() if each.open and each.pid == os.getpid()}
 
 
@@ -194,7 +183,6 @@ def close_drained() -> None:
 
 
 def release_all() -> None:
-    """Release every connection of this process, which is about to end."""
     deadline = time.monotonic() + CLOSE_TIMEOUT
     for each in _connections.copy():
         each.release(deadline - time.monotonic())

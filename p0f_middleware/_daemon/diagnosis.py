@@ -21,8 +21,7 @@ _FULL = (
     "all of p0f's API connections may be in use (20, or the number given with -S: raise it, at"
     " most 100), or p0f is stopped"
 )
-_MAX_PATH = 103
-"""Bytes that the path of a Unix socket may have on every system; Linux allows four more."""
+_MAX_PATH = 103  # bytes of a Unix socket's path on every system; Linux allows four more
 _REMEDIES = {
     errno.ENOENT: f"there is no socket {{path}}: start p0f with -s {{path}}, or {_USE_THE_PATH}",
     errno.EACCES: (
@@ -47,7 +46,6 @@ _ALIKE = {errno.ENOTDIR: errno.ENOENT, errno.EPERM: errno.EACCES, errno.ENFILE: 
 
 
 def explain(error: OSError, socket_path: str) -> P0fUnavailable:
-    """Why connecting to `socket_path` failed, and the remedy."""
     if error.errno != errno.EAFNOSUPPORT:
         with contextlib.suppress(OSError, ValueError):
             if not stat.S_ISSOCK(os.stat(socket_path).st_mode):
@@ -64,18 +62,15 @@ def explain(error: OSError, socket_path: str) -> P0fUnavailable:
 
 
 def not_p0f(error: P0fProtocolError, socket_path: str) -> P0fProtocolError:
-    """The error for a server whose bytes are not an answer of p0f."""
     return P0fProtocolError(f"the server on {socket_path} is not p0f v3: {_USE_THE_PATH} ({error})")
 
 
-def closed(socket_path: str, error: OSError | None = None) -> str:
-    """The message for a connection that ended before the answer arrived."""
-    detail = "" if error is None or isinstance(error, ConnectionError) else f": {error}"
+def closed(socket_path: str, error: OSError) -> str:
+    detail = "" if isinstance(error, ConnectionError) else f": {error}"
     return f"p0f closed its connection on {socket_path}{detail}"
 
 
 def no_answer(pipeline: Pipeline[Any], socket_path: str, seconds: float) -> P0fError:
-    """The error for a query that got no answer within `seconds`."""
     if pipeline.dialect is not None:
         return P0fTimeout(
             f"p0f at {socket_path} did not answer within {seconds:.3g} s: it is stopped or busy"

@@ -26,8 +26,7 @@ from .._errors import P0fError, P0fUnavailable
 from .connection import CLOSE_TIMEOUT, Connection
 from .rules import Answer, ConnectionLost, Rules
 
-_MAX_SPINS = 4
-"""Lone queries to busy-poll for before other tasks get their turn."""
+_MAX_SPINS = 4  # lone queries to busy-poll for before other tasks get their turn
 
 
 @dataclass(slots=True, eq=False)
@@ -35,11 +34,9 @@ class _Query:
     """A query whose lookup waits for `future`. It is the ticket of its answer."""
 
     data: bytes
-    deadline: float
-    """When its lookup expires (`time.monotonic()`)."""
+    deadline: float  # when its lookup expires (`time.monotonic()`)
     future: asyncio.Future[Answer]
-    had: float = 0.0
-    """Seconds that p0f has to answer until then."""
+    had: float = 0.0  # seconds that p0f has to answer until then
 
 
 class LoopConnection:
@@ -52,12 +49,10 @@ class LoopConnection:
         self.loop = loop
         self._rules = rules
         self._connection: Connection[_Query] | None = None
-        self._batch: list[_Query] = []
-        """The queries of this iteration of the loop."""
-        self._unsent: deque[_Query] = deque()
-        """Queries to send when fewer are in flight."""
+        self._batch: list[_Query] = []  # the queries of this iteration of the loop
+        self._unsent: deque[_Query] = deque()  # to send when fewer are in flight
+        # Lone queries to busy-poll for before the next batch; none after one of several.
         self._spins_left = _MAX_SPINS
-        """Lone queries to busy-poll for before the next batch; none after one of several."""
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = math.inf
 
@@ -111,7 +106,6 @@ class LoopConnection:
         return connection is not None and connection.open and bool(connection.pipeline.pending)
 
     def _end_batch(self) -> None:
-        """Send the queries of this iteration of the loop together."""
         batch, self._batch = self._batch, []
         self._spins_left = 0 if len(batch) > 1 else _MAX_SPINS
         self._put(batch)
@@ -150,15 +144,16 @@ class LoopConnection:
             query = self._unsent.popleft()
             if not query.future.done():
                 queries.append(query)
-        if queries:
-            try:
-                pipeline.ask(queries)
-                connection.send(b"".join([query.data for query in queries]))
-            except BaseException as error:
-                self._lost(connection, error)
-            else:
-                if len(pipeline.pending) == 1 and self._spins_left:
-                    self._receive(connection, connection.spin)
+        if not queries:
+            return
+        try:
+            pipeline.ask(queries)
+            connection.send(b"".join([query.data for query in queries]))
+        except BaseException as error:
+            self._lost(connection, error)
+            return
+        if len(pipeline.pending) == 1 and self._spins_left:
+            self._receive(connection, connection.spin)
 
     def _receive(self, connection: Connection[_Query], receive: Any) -> None:
         """Hand out the answers that have arrived; `receive` is one of the connection's methods."""
@@ -192,13 +187,14 @@ class LoopConnection:
     def _ask_again(self, queries: Iterable[_Query]) -> None:
         """Send what still waits on a new connection, after theirs was released."""
         self._unsent = deque(query for query in queries if not query.future.done())
-        if self._unsent:
-            try:
-                self._rules.outage.admit(time.monotonic())
-            except P0fUnavailable as error:
-                self._fail(self._unsent, error)
-            else:
-                self._flush()
+        if not self._unsent:
+            return
+        try:
+            self._rules.outage.admit(time.monotonic())
+        except P0fUnavailable as error:
+            self._fail(self._unsent, error)
+        else:
+            self._flush()
 
     def _fail(self, queries: Iterable[_Query], error: P0fError) -> None:
         """Make lookups that still wait raise copies of an error: each adds its own traceback."""
@@ -216,7 +212,6 @@ class LoopConnection:
         return (query for query in chain(pending, self._unsent) if not query.future.done())
 
     def _watch(self, when: float) -> None:
-        """Have `_tick` called at this time, if not before."""
         if when < self._wakes_at:
             if self._timer is not None:
                 self._timer.cancel()
@@ -224,7 +219,6 @@ class LoopConnection:
             self._wakes_at = when
 
     def _tick(self) -> None:
-        """Fail the lookups that have expired."""
         self._timer, self._wakes_at = None, math.inf
         if self._connection is not None and self._connection.open:
             # The loop may have been busy while answers arrived.

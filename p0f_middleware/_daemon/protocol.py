@@ -19,10 +19,10 @@ from .._fields import MOST_DAYS, text
 from .._info import WIRE_FIELDS, P0fInfo, constants, from_answer, wire_fields
 
 QUERY_SIZE = 21
+# So sending never waits: Linux gives the sender on a Unix socket 212,992 bytes by default, and a
+# query that p0f has not read yet uses 768 of them. p0f itself stops writing while about 42 of its
+# answers are unread, and continues when they are read.
 MAX_IN_FLIGHT = 128
-"""Queries that may be in flight at once. So sending never waits: Linux gives the sender on a Unix
-socket 212,992 bytes by default, and a query that p0f has not read yet uses 768 of them. p0f itself
-stops writing while about 42 of its answers are unread, and continues when they are read."""
 
 _QUERY_MAGIC = 0x50304601
 _ANSWER_MAGIC = 0x50304602
@@ -40,10 +40,9 @@ class Dialect(NamedTuple):
 
     name: str
     fields: struct.Struct
-    names: tuple[str, ...]
-    """The WIRE_FIELDS that it sends, in the order of `fields`."""
+    names: tuple[str, ...]  # the WIRE_FIELDS that it sends, in the order of `fields`
+    # Puts an answer's bytes into the order of p0f 3.0x; None if they are in that order already.
     as_p0f_3: Callable[[bytes], bytes] | None = None
-    """Puts an answer's bytes into the order of LAYOUT; None if they are in that order already."""
 
     @property
     def size(self) -> int:
@@ -162,21 +161,18 @@ class Pipeline(Generic[TicketT]):
     __slots__ = ("_buffer", "_size", "dialect", "pending")
 
     def __init__(self) -> None:
+        # Tickets of the queries in flight, oldest first, abandoned ones included.
         self.pending: deque[TicketT] = deque()
-        """Tickets of the queries in flight, oldest first, abandoned ones included."""
-        self.dialect: Dialect | None = None
-        """None until the first answer."""
+        self.dialect: Dialect | None = None  # until the first answer
         self._buffer = b""
         self._size = 0  # of an answer, once the dialect is known
 
     @property
     def room(self) -> int:
-        """How many queries may be sent now."""
         return (MAX_IN_FLIGHT if self.dialect else 1) - len(self.pending)
 
     @property
     def mid_answer(self) -> bool:
-        """Whether part of an answer has arrived and the rest has not."""
         return bool(self._buffer)
 
     def ask(self, tickets: Iterable[TicketT]) -> None:

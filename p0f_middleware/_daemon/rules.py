@@ -18,9 +18,9 @@ from .connection import Connection
 from .protocol import Dialect, Reader, ReadT, TicketT
 from .stats import P0fStats
 
+# A lookup that expires begins an outage only if p0f had this share of the timeout to answer.
+# Otherwise the caller's deadline has cut it short, or other lookups have used up its time.
 ENOUGH = 0.9
-"""A lookup that expires begins an outage only if p0f had this share of the timeout to answer.
-Otherwise the caller's deadline has cut it short, or other lookups have used up its time."""
 
 Answer: TypeAlias = tuple[bytes, Dialect]
 
@@ -36,8 +36,8 @@ class Rules:
     def __init__(self, socket_path: str, timeout: float) -> None:
         self.timeout = timeout
         self.outage = Outage("p0f", socket_path)
+        # Threads share them without a lock: a lost count can be stood.
         self.counts: dict[str, int] = dict.fromkeys(P0fStats._fields, 0)
-        """The counters by name. Threads share them without a lock: a lost count can be stood."""
         self._socket_path = socket_path
         self._has_connected = False
         self._warned_of_answer = False
@@ -78,11 +78,9 @@ class Rules:
     ) -> P0fError:
         """What an exception during a lookup means: perhaps an outage, which then begins.
 
-        Releases a connection that cannot be used any more. After a `ConnectionLost`, ask again.
-        Raises `error` itself if it is the caller's own.
-
-        Args:
-            error: TimeoutError if no answer came within `had` seconds.
+        A TimeoutError says that no answer came within `had` seconds. Releases a connection that
+        cannot be used any more. After a `ConnectionLost`, ask again. Raises `error` itself if it is
+        the caller's own.
         """
         if isinstance(error, P0fProtocolError):
             connection.abandon()

@@ -15,6 +15,7 @@ from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import MAX_IN_FLIGHT
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
+from .clients import async_os_name as os_name
 from .clients import named_after
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
@@ -30,9 +31,15 @@ def run(p0f: FakeP0f, main: Callable[[AsyncP0f], Awaitable[Any]], **options: Any
     return asyncio.run(with_client())
 
 
-async def os_name(client: AsyncP0f, ip_address: str) -> str | None:
-    info = await client.lookup(ip_address)
-    return info.os_name if info else None
+async def under_way(
+    client: AsyncP0f, p0f: FakeP0f, *addresses: str
+) -> list[asyncio.Task[str | None]]:
+    """Lookups that were sent to a p0f that has answered before, and is stopped now."""
+    await client.lookup(HOST)
+    p0f.stall()
+    lookups = [asyncio.create_task(os_name(client, address)) for address in addresses]
+    await asyncio.sleep(0.01)
+    return lookups
 
 
 # Tasks
@@ -50,27 +57,21 @@ def test_500_tasks_get_their_own_answers_on_one_connection(fake_p0f: FakeP0f) ->
 
 
 def test_other_tasks_go_on_while_p0f_does_not_answer(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> int:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        lookup = asyncio.create_task(client.lookup(HOST))
-        turns = 0
-        while turns < 100:
+    async def main(client: AsyncP0f) -> bool:
+        [lookup] = await under_way(client, fake_p0f, HOST)
+        for _ in range(100):
             await asyncio.sleep(0)
-            turns += 1
+        waited = not lookup.done()
         fake_p0f.resume()
         await lookup
-        return turns
+        return waited
 
-    assert run(fake_p0f, main) == 100
+    assert run(fake_p0f, main)
 
 
 def test_lookups_under_way_when_p0f_restarts_are_asked_again(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> list[str | None]:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        lookups = [asyncio.create_task(os_name(client, ip)) for ip in (HOST, OTHER, HOST)]
-        await asyncio.sleep(0.01)
+        lookups = await under_way(client, fake_p0f, HOST, OTHER, HOST)
         fake_p0f.restart()
         fake_p0f.answer_with(named_after)
         fake_p0f.resume()
@@ -81,10 +82,7 @@ def test_lookups_under_way_when_p0f_restarts_are_asked_again(fake_p0f: FakeP0f) 
 
 def test_each_lookup_that_fails_when_p0f_ends_says_why_and_counts_once(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> tuple[set[str], dict[str, int]]:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        lookups = [asyncio.create_task(client.lookup(f"192.0.2.{n}")) for n in range(5)]
-        await asyncio.sleep(0.01)
+        lookups = await under_way(client, fake_p0f, *(f"192.0.2.{n}" for n in range(5)))
         fake_p0f.refuse()
         errors = await asyncio.gather(*lookups, return_exceptions=True)
         return {str(error) for error in errors}, client.stats.as_dict()
@@ -110,10 +108,8 @@ def test_what_waits_for_a_p0f_that_takes_no_query_is_not_asked_again(fake_p0f: F
 
 def test_a_lookup_that_is_asked_again_has_no_more_time_than_others(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> float:
-        await client.lookup(HOST)
-        fake_p0f.stall()
         began = time.monotonic()
-        lookup = asyncio.create_task(client.lookup(HOST))
+        [lookup] = await under_way(client, fake_p0f, HOST)
         await asyncio.sleep(0.8)
         fake_p0f.restart()
         with pytest.raises(P0fTimeout):
@@ -160,10 +156,7 @@ def test_a_cancelled_lookup_disturbs_no_other(fake_p0f: FakeP0f, turns: int) -> 
 
 def test_the_answer_to_a_cancelled_lookup_is_dropped(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> dict[str, int]:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        lookup = asyncio.create_task(client.lookup(HOST))
-        await asyncio.sleep(0.01)
+        [lookup] = await under_way(client, fake_p0f, HOST)
         lookup.cancel()
         with pytest.raises(asyncio.CancelledError):
             await lookup
@@ -246,28 +239,22 @@ def test_closing_reaches_the_connections_of_other_loops(fake_p0f: FakeP0f) -> No
 
 
 def test_lookups_still_under_way_when_closing_are_answered(fake_p0f: FakeP0f) -> None:
-    fake_p0f.default = SAMPLE
+    fake_p0f.answer_with(named_after)
 
     async def main(client: AsyncP0f) -> list[Any]:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        lookups = [asyncio.create_task(client.lookup(HOST)) for _ in range(3)]
-        await asyncio.sleep(0.01)
+        lookups = await under_way(client, fake_p0f, HOST, OTHER, HOST)
         closing = asyncio.create_task(client.close())
         await asyncio.sleep(0.01)
         fake_p0f.resume()
         await closing
         return await asyncio.gather(*lookups)
 
-    assert run(fake_p0f, main) == [SAMPLE] * 3
+    assert run(fake_p0f, main) == [HOST, OTHER, HOST]
 
 
 def test_lookups_time_out_while_closing(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> None:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        lookup = asyncio.create_task(client.lookup(HOST))
-        await asyncio.sleep(0.01)
+        [lookup] = await under_way(client, fake_p0f, HOST)
         closing = asyncio.create_task(client.close())
         with pytest.raises(P0fTimeout):
             await lookup

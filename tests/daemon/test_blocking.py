@@ -19,7 +19,7 @@ from p0f_middleware._daemon.protocol import Pipeline
 from p0f_middleware._public import logger
 from p0f_middleware.testing import FakeP0f
 
-from .clients import named_after
+from .clients import named_after, os_name
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
 SHORT = 0.4
@@ -42,11 +42,6 @@ def hasty(fake_p0f: FakeP0f) -> Iterator[P0f]:
         client.lookup(HOST)
         yield client
         fake_p0f.resume()
-
-
-def os_name(client: P0f, ip_address: str) -> str | None:
-    info = client.lookup(ip_address)
-    return info.os_name if info else None
 
 
 # Threads

@@ -38,15 +38,15 @@ def status_of_child(function):
 """
 
 
-def run(program: str, p0f: FakeP0f, *options: str) -> None:
-    """Run the program; fails if it fails, hangs, or writes to stderr."""
+def run(p0f: FakeP0f, *arguments: str) -> None:
+    """Run Python; fails if it fails, hangs, or writes to stderr."""
     p0f.answer_with(named_after)
     ended = subprocess.run(
-        [sys.executable, *options, "-c", PREPARE + program, p0f.socket_path],
+        [sys.executable, *arguments, p0f.socket_path],
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
 
@@ -69,7 +69,7 @@ assert os_name("192.0.2.3") == "192.0.2.3"
 
 @pytest.mark.parametrize("first", ["", "os_name('192.0.2.1')"], ids=["unused", "used"])
 def test_each_process_has_its_own_connection_and_answers(fake_p0f: FakeP0f, first: str) -> None:
-    run(FORKING.format(first=first), fake_p0f)
+    run(fake_p0f, "-c", PREPARE + FORKING.format(first=first))
 
     assert fake_p0f.connections == 4
 
@@ -90,7 +90,7 @@ loop.close()
 
 
 def test_a_loop_goes_on_after_a_child_has_used_its_own(fake_p0f: FakeP0f) -> None:
-    run(LOOPS, fake_p0f)
+    run(fake_p0f, "-c", PREPARE + LOOPS)
 
     assert fake_p0f.connections == 3
 
@@ -111,7 +111,7 @@ os_name("192.0.2.2")
 
 
 def test_a_child_that_closes_leaves_its_parents_connection_alone(fake_p0f: FakeP0f) -> None:
-    run(CLOSED, fake_p0f)
+    run(fake_p0f, "-c", PREPARE + CLOSED)
 
     assert fake_p0f.connections == 1
 
@@ -130,7 +130,7 @@ assert status_of_child(lambda: os_name("192.0.2.2") and own not in sockets()) ==
 
 
 def test_a_child_that_asks_closes_its_copy_of_its_parents_connection(fake_p0f: FakeP0f) -> None:
-    run(COPIES, fake_p0f)
+    run(fake_p0f, "-c", PREPARE + COPIES)
 
 
 LOCKED = """
@@ -144,7 +144,7 @@ lock.release()
 
 
 def test_a_child_does_not_wait_for_a_lock_of_its_parents_threads(fake_p0f: FakeP0f) -> None:
-    run(LOCKED, fake_p0f)
+    run(fake_p0f, "-c", PREPARE + LOCKED)
 
 
 IMPORTING = """
@@ -172,7 +172,7 @@ os._exit(status_of_child(lambda: os_name("192.0.2.1")))
 
 
 def test_a_child_does_not_wait_for_what_its_parent_was_importing(fake_p0f: FakeP0f) -> None:
-    run(IMPORTING, fake_p0f, "-W", "ignore")
+    run(fake_p0f, "-W", "ignore", "-c", PREPARE + IMPORTING)
 
 
 NO_WARNINGS = {
@@ -197,19 +197,10 @@ loop.close()
 
 @pytest.mark.parametrize("program", NO_WARNINGS.values(), ids=NO_WARNINGS)
 def test_no_thread_of_ours_makes_python_warn_of_a_fork(fake_p0f: FakeP0f, program: str) -> None:
-    run(program, fake_p0f, "-W", "error")
+    run(fake_p0f, "-W", "error", "-c", PREPARE + program)
 
 
 def test_threads_that_fork_at_once_while_others_look_up_leave_all_in_order(
     fake_p0f: FakeP0f,
 ) -> None:
-    fake_p0f.answer_with(named_after)
-    storm = Path(__file__).with_name("fork_storm.py")
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", str(storm), fake_p0f.socket_path],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
+    run(fake_p0f, "-W", "ignore", str(Path(__file__).with_name("fork_storm.py")))

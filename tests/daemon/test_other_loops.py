@@ -23,6 +23,7 @@ from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import P0F_3, write_answer
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
+from .clients import async_os_name as os_name
 from .clients import named_after
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
@@ -55,11 +56,6 @@ def run(request: pytest.FixtureRequest, fake_p0f: FakeP0f) -> Iterator[Run]:
     yield run
     fake_p0f.resume()
     first.close()
-
-
-async def os_name(client: AsyncP0f, ip_address: str) -> str | None:
-    info = await client.lookup(ip_address)
-    return info.os_name if info else None
 
 
 async def at_once(*functions: Callable[[], Awaitable[Any]]) -> list[Any]:
@@ -223,7 +219,7 @@ def test_the_end_of_lifespan_closes_the_connection(fake_p0f: FakeP0f) -> None:
 
 
 PROGRAMS = {
-    "trio is not imported by those who do not use it": """
+    "it may end without closing, and trio is not imported": """
 asyncio.run(AsyncP0f(sys.argv[1]).lookup("192.0.2.1"))
 assert "trio" not in sys.modules
 """,
@@ -234,9 +230,6 @@ except RuntimeError as error:
     assert str(error) == "no running event loop", error
 else:
     raise AssertionError
-""",
-    "a program may end without closing": """
-asyncio.run(AsyncP0f(sys.argv[1]).lookup("192.0.2.1"))
 """,
 }
 

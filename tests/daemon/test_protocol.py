@@ -134,52 +134,37 @@ def test_every_address_can_be_asked_for(address: Any) -> None:
 # What an answer says
 
 
+FIELDS = (
+    *("first_seen", "last_seen", "total_conn", "uptime_min", "up_mod_days", "last_nat"),
+    *("last_chg", "distance", "bad_sw", "os_match_q"),
+    *("os_name", "os_flavor", "http_name", "http_flavor", "link_type", "language"),
+)
+COUNTS = struct.pack("=7IhBB", 1, 2, 3, 4, 5, 6, 7, -8, 1, 2)
+NAMES = b"".join(name.ljust(32, b"\0") for name in (b"a", b"b", b"c", b"d", b"e", b"f"))
+API2_HEAD = struct.pack("=BHd", 2, 1500, 250.0)
+
+
 @pytest.mark.parametrize(
-    ("dialect", "answer"),
+    ("dialect", "answer", "more"),
     [
-        (
-            P0F_3,
-            struct.pack("=II7IhBB", 0x50304602, 0x10, 1, 2, 3, 4, 5, 6, 7, -8, 1, 2)
-            + b"".join(name.ljust(32, b"\0") for name in (b"a", b"b", b"c", b"d", b"e", b"f")),
-        ),
+        (P0F_3, OK + COUNTS + NAMES, {}),
         (
             P0F_MTU,
-            struct.pack("=II7IhBB", 0x50304602, 0x10, 1, 2, 3, 4, 5, 6, 7, -8, 1, 2)
-            + b"".join(name.ljust(32, b"\0") for name in (b"a", b"b", b"c", b"d"))
-            + struct.pack("=H", 1500)
-            + b"".join(name.ljust(32, b"\0") for name in (b"e", b"f")),
+            OK + COUNTS + NAMES[:128] + struct.pack("=H", 1500) + NAMES[128:],
+            {"link_mtu": 1500},
         ),
-        (
-            P0F_API2,
-            struct.pack("=IIBHd", 0x50304602, 0x10, 2, 1500, 250.0)
-            + struct.pack("=7IhBB", 1, 2, 3, 4, 5, 6, 7, -8, 1, 2)
-            + b"".join(name.ljust(32, b"\0") for name in (b"a", b"b", b"c", b"d", b"e", b"f")),
-        ),
+        (P0F_API2, OK + API2_HEAD + COUNTS + NAMES, {"link_mtu": 1500, "tick_rate": 250.0}),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_an_answer_is_read_from_these_bytes(dialect: Dialect, answer: bytes) -> None:
+def test_an_answer_is_read_from_these_bytes(
+    dialect: Dialect, answer: bytes, more: dict[str, float]
+) -> None:
     assert read_raw_answer(answer, dialect) == {
         "magic": 0x50304602,
         "status": 0x10,
-        "first_seen": 1,
-        "last_seen": 2,
-        "total_conn": 3,
-        "uptime_min": 4,
-        "up_mod_days": 5,
-        "last_nat": 6,
-        "last_chg": 7,
-        "distance": -8,
-        "bad_sw": 1,
-        "os_match_q": 2,
-        "os_name": "a",
-        "os_flavor": "b",
-        "http_name": "c",
-        "http_flavor": "d",
-        "link_type": "e",
-        "language": "f",
-        **({"link_mtu": 1500} if dialect is not P0F_3 else {}),
-        **({"tick_rate": 250.0} if dialect is P0F_API2 else {}),
+        **dict(zip(FIELDS, (1, 2, 3, 4, 5, 6, 7, -8, 1, 2, *"abcdef"), strict=True)),
+        **more,
     }
 
 
