@@ -52,11 +52,9 @@ class Lookup:
             self.waiter = loop.create_future()
 
     def wait(self) -> None:
-        """Wait for the result until the deadline, in a thread or greenlet."""
         acquire(self.waiter, self.deadline)
 
     async def wait_in_loop(self) -> None:
-        """As `wait`, in a task."""
         assert self.loop is not None
         timer = self.loop.call_later(self.deadline - time.monotonic(), _wake, [self.waiter])
         try:

@@ -189,10 +189,8 @@ class Syn:
                 f"the SYN in {header} is from {sender}, but that is a trusted proxy too",
                 "proxy before proxy",
             )
-        return self._unavailable(
-            f"the SYN in {header} is from {sender}, but the client is {client}",
-            "somebody else",
-        )
+        reason = f"the SYN in {header} is from {sender}, but the client is {client}"
+        return self._unavailable(reason, "somebody else")
 
     def _unavailable(
         self, reason: str, kind: str | None = None, level: int = logging.WARNING
