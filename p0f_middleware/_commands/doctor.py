@@ -23,7 +23,7 @@ from ..shared.keys import EDGE_KEY, address_key, pack, sender
 from ..shared.source import TIMEOUT
 from ..syn.kernel import read_saved_syn, save_syn
 from . import doctor_p0f
-from .doctor_p0f import Finding, daemons, examine_p0f, text_of, timed
+from .doctor_p0f import Finding, examine_p0f, text_of, timed
 from .edge import port
 from .terminal import add_source_options, fail, printable, silence_log, source_option
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     address = None if options.ip is None else client_address(options.ip)
     if address is None and options.ip is not None:
         return fail(f"{options.ip} is not an IP address that a client can have")
-    running = sorted({path for path in (daemon.socket_path for daemon in daemons()) if path})
+    running = doctor_p0f.socket_paths()
     try:
         source = source_option(options)
     except (OSError, ValueError) as error:
@@ -80,7 +80,6 @@ def examine_syn(port: int | None) -> Iterator[Finding]:
 
 
 def check_kernel() -> Finding:
-    """Does the kernel keep the SYN of a connection? Tries it with one of its own."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
             save_syn(server)
@@ -98,7 +97,6 @@ def check_kernel() -> Finding:
 
 
 def check_listener(port: int) -> Finding:
-    """Does a program listen for the visitors, and which one must it be?"""
     rows = []
     for table in ("net/tcp", "net/tcp6"):
         with contextlib.suppress(OSError):

@@ -79,6 +79,10 @@ def daemons() -> Iterator[Daemon]:
                 yield Daemon(int(folder.name), command, dict(options), " ".join(rest))
 
 
+def socket_paths() -> list[str]:
+    return sorted({path for daemon in daemons() if (path := daemon.socket_path)})
+
+
 def text_of(path: Path) -> str:
     return os.fsdecode(path.read_bytes())  # other users may put bytes there that are not UTF-8
 
@@ -159,8 +163,8 @@ def _possible_cause(socket_path: str, daemon: Daemon | None, error: P0fError) ->
             " mount the socket's folder; a service with systemd's PrivateTmp has a /tmp of its own:"
             " use -s /run/p0f/p0f.sock. If somebody has deleted the file, restart p0f"
         )
-    others = sorted({path for path in (d.socket_path for d in daemons()) if path})
-    return f". The p0f that runs here has {', '.join(others)}" if others else ""
+    others = ", ".join(socket_paths())
+    return f". The p0f that runs here has {others}" if others else ""
 
 
 def check_capture(client: P0f, daemon: Daemon | None, port: int | None) -> Finding:

@@ -40,7 +40,7 @@ _Command: TypeAlias = tuple[bytes, ...]  # redis-py packs bytes in half the time
 
 
 class Rate:
-    """Allows at most `most` items a second; a second's worth may pass at once."""
+    """At most `most` items a second; a second's worth may pass at once."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -48,7 +48,6 @@ class Rate:
         self._at = 0.0
 
     def allow(self, count: int, now: float) -> int:
-        """How many of `count` items may pass at the time `now`."""
         self._left = min(self._most, self._left + (now - self._at) * self._most)
         self._at = now
         allowed = min(count, int(self._left))
@@ -131,7 +130,6 @@ class Edge:
             self.step()
 
     def step(self) -> None:
-        """Write the SYNs that are in the ring."""
         syns = self._tap.read(BATCH)
         if not syns:
             return

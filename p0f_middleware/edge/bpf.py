@@ -53,7 +53,6 @@ class Assembler:
         self._labels[name] = len(self._code)
 
     def assemble(self) -> bytes:
-        """The program as `struct sock_filter`s."""
         program = b""
         for at, (code, then, otherwise, k) in enumerate(self._code):
             yes, no = (

@@ -65,7 +65,6 @@ class Tap:
             raise
 
     def fileno(self) -> int:
-        """What to poll: readable when the ring has a SYN."""
         return self._sock.fileno()
 
     def read(self, most: int) -> list[bytes]:
@@ -107,7 +106,6 @@ class Tap:
         self._sock.close()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for SYNs, at most `seconds`; returns whether the ring has any."""
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         return bool(poll.poll(seconds * 1000))

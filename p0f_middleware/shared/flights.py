@@ -81,7 +81,6 @@ class Flights:
         self._more.acquire()
 
     def join(self, lookup: Lookup) -> None:
-        """Put a lookup into the queue, and see to it that there is a flight."""
         self._queue.append(lookup)
         if not self._running.acquire(False):
             with suppress(RuntimeError):  # it has been released already

@@ -49,7 +49,6 @@ def ends(syn: bytes) -> tuple[End, End] | None:
 
 
 def sender(syn: bytes) -> End | None:
-    """The first of its `ends`."""
     both = ends(syn)
     return None if both is None else both[0]
 
