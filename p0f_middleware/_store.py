@@ -24,15 +24,7 @@ Values: TypeAlias = "list[bytes | None]"
 
 
 class Store:
-    """A server by its URL (redis://, rediss:// for TLS, unix://), or a client that the user made.
-
-    With `asynchronous` that has to be a client for asyncio.
-
-    Raises:
-        ImportError: redis-py is not installed.
-        ValueError: the URL is invalid, or has an option that redis-py does not know.
-        TypeError: this is neither a URL nor a client of the right kind.
-    """
+    """A server by its URL, or a client that the user made: with `asynchronous`, one for asyncio."""
 
     def __init__(self, store: object, *, asynchronous: bool = False) -> None:
         self._secrets: list[str] = []

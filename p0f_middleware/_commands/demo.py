@@ -78,7 +78,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def make_source(named: str | None, listener: socket.socket) -> tuple[Any, str]:
-    """The middleware's source for the visitors of `listener`, and its name in words."""
     if named is None or named == "syn":
         save_syn(listener)
         return Syn(arm=False), "the SYN that opened this connection, without p0f"
@@ -112,7 +111,6 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def url_of(server: DemoServer, host: str) -> str:
-    """The server's URL with a hint at who can open it, as a part of a sentence."""
     family, hint = server.address_family, ""
     if host in ("127.0.0.1", "localhost"):
         hint = " (for a phone: --host 0.0.0.0)"
@@ -127,8 +125,6 @@ def url_of(server: DemoServer, host: str) -> str:
 
 
 def make_app(origin: str) -> WSGIApplication:
-    """The application inside the middleware; `origin` is its source in words."""
-
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path, status, kind = environ.get("PATH_INFO") or "/", "200 OK", "text/html"
         if path == "/":

@@ -23,12 +23,7 @@ class Html(str):
 
 
 def render(environ: Mapping[str, Any], origin: str, *, lie: bool = False) -> str:
-    """The page for a request that has been through the middleware.
-
-    Args:
-        origin: where the fingerprint comes from, in words.
-        lie: whether the visitor did not send the User-Agent in `environ`.
-    """
+    """The page for a request; with `lie`, the visitor did not send the User-Agent in `environ`."""
     info: P0fInfo | None = environ["p0f.info"]
     if info is None:
         title = "No fingerprint"
@@ -48,7 +43,6 @@ def render(environ: Mapping[str, Any], origin: str, *, lie: bool = False) -> str
 
 
 def _fill(template: str, **parts: str) -> Html:
-    """Fill the parts into a template, and escape those that are not `Html`."""
     escaped = {name: p if isinstance(p, Html) else escape(p) for name, p in parts.items()}
     return Html(Template(template).substitute(escaped))
 

@@ -21,14 +21,13 @@ from ..edge.agent import Sign, read_sign
 from ..fingerprint import fingerprint_syn
 from ..shared.keys import EDGE_KEY, address_key, pack, sender
 from ..shared.source import TIMEOUT
-from ..syn import save_syn
+from ..syn.kernel import read_saved_syn, save_syn
 from . import doctor_p0f
-from .doctor_p0f import Finding, daemons, examine_p0f, text_of, timed
+from .doctor_p0f import Finding, examine_p0f, text_of, timed
 from .edge import port
 from .terminal import add_source_options, fail, printable, silence_log, source_option
 
 _FRESH = 300.0  # seconds; only a human can tell whether an older last SYN is normal
-_TCP_SAVED_SYN = 28  # <linux/tcp.h>
 _LISTEN = "0A"
 
 
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     address = None if options.ip is None else client_address(options.ip)
     if address is None and options.ip is not None:
         return fail(f"{options.ip} is not an IP address that a client can have")
-    running = sorted({path for path in (daemon.socket_path for daemon in daemons()) if path})
+    running = doctor_p0f.socket_paths()
     try:
         source = source_option(options)
     except (OSError, ValueError) as error:
@@ -63,19 +62,15 @@ def run(options: argparse.Namespace) -> int:
         findings = examine_store(source, address)
     else:
         findings = examine_p0f(source, address, options.port)
-    status = 0
+    faults = 0
     for ok, text in findings:
+        faults += ok is False
         mark = {True: "ok", False: "FAULT", None: "?"}[ok]
         print(f"{mark:6}{printable(text)}", flush=True)
-        status = 1 if ok is False else status
-    return status
-
-
-# Syn, the source that needs no daemon
+    return min(faults, 1)
 
 
 def examine_syn(port: int | None) -> Iterator[Finding]:
-    """Can this system keep SYNs, and does the visitors' own connection reach the application?"""
     found = check_kernel()
     yield found
     if found.ok and port is not None:
@@ -85,12 +80,11 @@ def examine_syn(port: int | None) -> Iterator[Finding]:
 
 
 def check_kernel() -> Finding:
-    """Does the kernel keep the SYN of a connection? Tries it with one of its own."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
             save_syn(server)
             with socket.create_connection(server.getsockname()), server.accept()[0] as accepted:
-                syn = accepted.getsockopt(socket.IPPROTO_TCP, _TCP_SAVED_SYN, 256)
+                syn = read_saved_syn(accepted)
     except OSError as error:
         return Finding(False, f"Syn() does not work here: {error.strerror or error}. Use p0f")
     if fingerprint_syn(syn) is None:
@@ -103,7 +97,6 @@ def check_kernel() -> Finding:
 
 
 def check_listener(port: int) -> Finding:
-    """Does a program listen for the visitors, and which one must it be?"""
     rows = []
     for table in ("net/tcp", "net/tcp6"):
         with contextlib.suppress(OSError):
@@ -130,7 +123,6 @@ def check_listener(port: int) -> Finding:
 
 
 def examine_store(url: str, address: str | None) -> Iterator[Finding]:
-    """Does the server answer, does an edge write, and has it written this address's SYN?"""
     try:
         store = Store(url)
         client = store.client()
@@ -156,7 +148,6 @@ def examine_store(url: str, address: str | None) -> Iterator[Finding]:
 
 
 def check_edge(sign: Sign | None) -> Finding:
-    """Does an edge write, and has it seen a SYN lately?"""
     if sign is None:
         return Finding(
             False,
@@ -173,7 +164,6 @@ def check_edge(sign: Sign | None) -> Finding:
 
 
 def check_syn(client: Any, address: str) -> Finding:
-    """Does the store have the last SYN of an address, and did that address send it?"""
     key = address_key(pack(address))
     syn = client.get(key)
     shown = key.decode()

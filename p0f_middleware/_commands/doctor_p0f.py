@@ -32,10 +32,7 @@ _LISTENING = "00010000"
 
 
 class Finding(NamedTuple):
-    """The result of one check: True is well, False a fault, None for a human to judge.
-
-    The text says what the check has found and, unless all is well, what to do.
-    """
+    """True is well, False a fault, None for a human to judge; the text also says what to do."""
 
     ok: bool | None
     text: str
@@ -51,7 +48,6 @@ class Daemon(NamedTuple):
 
     @property
     def socket_path(self) -> str | None:
-        """The real path of its API socket."""
         path = self.options.get("-s")  # a relative one begins in p0f's own folder
         return path and os.path.realpath(PROC / str(self.pid) / "cwd" / path)
 
@@ -66,7 +62,6 @@ class Daemon(NamedTuple):
         return None
 
     def stopped(self) -> bool:
-        """Whether a signal or a debugger has stopped it."""
         with contextlib.suppress(OSError):
             state = text_of(PROC / str(self.pid) / "stat").rpartition(")")[2]
             return state.lstrip().lower().startswith("t")
@@ -84,9 +79,12 @@ def daemons() -> Iterator[Daemon]:
                 yield Daemon(int(folder.name), command, dict(options), " ".join(rest))
 
 
+def socket_paths() -> list[str]:
+    return sorted({path for daemon in daemons() if (path := daemon.socket_path)})
+
+
 def text_of(path: Path) -> str:
-    """The text of a file in /proc. Other users may put bytes into it that are not UTF-8."""
-    return os.fsdecode(path.read_bytes())
+    return os.fsdecode(path.read_bytes())  # other users may put bytes there that are not UTF-8
 
 
 def timed(ask: Callable[[], object], limit: float) -> Finding:
@@ -105,7 +103,6 @@ def timed(ask: Callable[[], object], limit: float) -> Finding:
 
 
 def examine_p0f(socket_path: str, address: str | None, port: int | None) -> Iterator[Finding]:
-    """Check p0f, that it knows the client `address`, and that it sees the site's port."""
     real_path = os.path.realpath(socket_path)
     daemon = next((daemon for daemon in daemons() if daemon.socket_path == real_path), None)
     for found in check_process(daemon) if daemon is not None else ():
@@ -122,7 +119,6 @@ def examine_p0f(socket_path: str, address: str | None, port: int | None) -> Iter
 
 
 def check_process(daemon: Daemon) -> Iterator[Finding]:
-    """With which signatures does p0f run, and can it take one more client?"""
     if daemon.stopped():
         yield Finding(False, f"p0f is stopped: continue it with kill -CONT {daemon.pid}")
         return
@@ -142,7 +138,6 @@ def check_process(daemon: Daemon) -> Iterator[Finding]:
 
 
 def check_answers(client: P0f, daemon: Daemon | None) -> Finding:
-    """Does p0f answer, in which dialect, and how fast?"""
     try:
         found = timed(lambda: client.lookup("127.0.0.1"), TIMEOUT)
     except P0fError as error:
@@ -168,12 +163,11 @@ def _possible_cause(socket_path: str, daemon: Daemon | None, error: P0fError) ->
             " mount the socket's folder; a service with systemd's PrivateTmp has a /tmp of its own:"
             " use -s /run/p0f/p0f.sock. If somebody has deleted the file, restart p0f"
         )
-    others = sorted({path for path in (d.socket_path for d in daemons()) if path})
-    return f". The p0f that runs here has {', '.join(others)}" if others else ""
+    others = ", ".join(socket_paths())
+    return f". The p0f that runs here has {others}" if others else ""
 
 
 def check_capture(client: P0f, daemon: Daemon | None, port: int | None) -> Finding:
-    """Does p0f see connections, those to the site's port above all?"""
     whose = f"this machine's connections to {f'its port {port}' if port else 'itself'}"
     if _sees_loopback(client, port):
         hint = "" if port else " (--port checks your site's)"
@@ -194,10 +188,7 @@ def check_capture(client: P0f, daemon: Daemon | None, port: int | None) -> Findi
 
 
 def _sees_loopback(client: P0f, port: int | None) -> bool:
-    """Connect to this machine from an address that p0f cannot know yet, and ask p0f about it.
-
-    The port may be closed: p0f needs only the first packet.
-    """
+    # From an address that p0f cannot know yet. The port may be closed: p0f needs only the SYN.
     source = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(1, 254)}"
     with contextlib.suppress(OSError, P0fError), socket.socket() as sock:
         sock.bind((source, 0))
@@ -213,7 +204,6 @@ def _sees_loopback(client: P0f, port: int | None) -> bool:
 
 
 def check_address(client: P0f, daemon: Daemon | None, address: str) -> Finding:
-    """Does p0f know this client? If not: can it?"""
     try:
         info = client.lookup(address)
     except P0fError as error:

@@ -28,7 +28,7 @@ def add_tap_options(parser: argparse.ArgumentParser, *, require_port: bool) -> N
         type=port,
         action="append",
         required=require_port,
-        default=None if require_port else [],
+        default=[],
         help="a TCP port that clients connect to; may be given more than once"
         + ("" if require_port else " (default: all)"),
     )
@@ -105,7 +105,6 @@ def _run_until_a_signal(edge: Edge) -> None:
 
 
 def why_no_tap(error: Exception) -> str:
-    """Why packets cannot be read, or the store cannot be used, in words."""
     if isinstance(error, PermissionError) and error.filename is None:
         needs = "reading packets needs CAP_NET_RAW: run it as root, or as a service that has it"
         return f"{needs} ({error})"

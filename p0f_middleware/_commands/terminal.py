@@ -16,7 +16,6 @@ from typing import Any
 from .._public import logger
 
 SIGNATURES = Path(__file__).parents[1] / "fingerprint" / "signatures.fp"
-"""The package's signature file, for p0f's -f."""
 
 
 def printable(text: str) -> str:
@@ -54,7 +53,6 @@ def add_store_options(group: Any) -> None:
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name the middleware's source, of which one may be given."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--source",
@@ -65,17 +63,11 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def store_option(options: argparse.Namespace) -> str | None:
-    """The URL of the store that the options name; None if they name none.
-
-    Raises:
-        OSError, ValueError: the file with the URL cannot be read.
-    """
     if options.store_file:
         return Path(options.store_file).read_text().strip()
     return options.store or None
 
 
 def source_option(options: argparse.Namespace) -> str | None:
-    """The source that the options or the environment name, as `store_option`."""
     named = options.source or options.socket or store_option(options)
     return named or os.environ.get("P0F_SOCKET") or os.environ.get("P0F_STORE") or None

@@ -40,7 +40,7 @@ _Command: TypeAlias = tuple[bytes, ...]  # redis-py packs bytes in half the time
 
 
 class Rate:
-    """Allows at most `most` items a second; a second's worth may pass at once."""
+    """At most `most` items a second; a second's worth may pass at once."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -48,7 +48,6 @@ class Rate:
         self._at = 0.0
 
     def allow(self, count: int, now: float) -> int:
-        """How many of `count` items may pass at the time `now`."""
         self._left = min(self._most, self._left + (now - self._at) * self._most)
         self._at = now
         allowed = min(count, int(self._left))
@@ -57,7 +56,7 @@ class Rate:
 
 
 class Counts(NamedTuple):
-    """How many SYNs there were since the start, and what happened to them."""
+    """How many SYNs there were since the start, and what became of them."""
 
     seen: int = 0
     written: int = 0
@@ -103,11 +102,7 @@ class Edge:
         return Counts(**self._counts, lost=self._tap.lost())
 
     def run(self, wake: int, ended: Callable[[], bool]) -> None:
-        """Work until `ended()`; `wake` is a descriptor that is readable when that may have changed.
-
-        Raises:
-            OSError: the interface has gone, or was made again under its name.
-        """
+        """Work until `ended()`; the descriptor `wake` is readable when that may have changed."""
         poll = select.poll()
         poll.register(self._tap.fileno(), select.POLLIN)
         poll.register(wake, select.POLLIN)
@@ -135,7 +130,6 @@ class Edge:
             self.step()
 
     def step(self) -> None:
-        """Write the SYNs that are in the ring."""
         syns = self._tap.read(BATCH)
         if not syns:
             return
@@ -223,21 +217,13 @@ class Sign(NamedTuple):
 def read_sign(value: object) -> Sign | None:
     """The sign of life in the value of `EDGE_KEY`; None if there is none, or an odd one."""
     # Whoever may write to the store can put anything there, so this never raises.
-    try:
-        sign = json.loads(value) if isinstance(value, bytes) else None
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(sign, dict):
-        return None
-    host, interface = sign.get("host"), sign.get("interface")
-    written, last_syn = sign.get("written"), sign.get("last_syn")
-    if not isinstance(host, str) or not isinstance(interface, str):
-        return None
-    if type(written) is not int or type(last_syn) not in (int, float, type(None)):
-        return None
-    if last_syn is not None and not 0 <= last_syn <= _LATEST:  # NaN is neither
-        return None
-    return Sign(host, interface, written, last_syn)
+    with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
+        said = json.loads(value)  # type: ignore[arg-type]
+        sign = Sign(*map(said.get, Sign._fields))
+        *kinds, kind = map(type, sign)
+        if kinds == [str, str, int] and kind in (int, float, type(None)):
+            return sign if 0 <= (sign.last_syn or 0) <= _LATEST else None  # NaN is not
+    return None
 
 
 def notify(state: str) -> None:

@@ -53,7 +53,6 @@ class Assembler:
         self._labels[name] = len(self._code)
 
     def assemble(self) -> bytes:
-        """The program as `struct sock_filter`s."""
         program = b""
         for at, (code, then, otherwise, k) in enumerate(self._code):
             yes, no = (
@@ -65,11 +64,7 @@ class Assembler:
 
 
 def syn_filter(ports: Iterable[int]) -> bytes:
-    """The program that accepts incoming SYNs to some ports; to all, if `ports` is empty.
-
-    Raises:
-        ValueError: there are more than `MOST_PORTS`.
-    """
+    """The program that accepts incoming SYNs to some ports; to all, if `ports` is empty."""
     wanted = sorted(set(ports))
     if len(wanted) > MOST_PORTS:
         raise ValueError(f"at most {MOST_PORTS} ports, not {len(wanted)}")

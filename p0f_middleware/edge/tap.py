@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Iterable
 
+from ..shared.keys import end_of_headers
 from .bpf import syn_filter
 
 FRAMES = 32768  # 1.6 s of SYNs at 20,000 a second, 8 MB
@@ -36,13 +37,7 @@ _BEHIND_A_TAG = {kind.to_bytes(2, "big") for kind in (0x0800, 0x86DD, 0x8100, 0x
 
 
 class Tap:
-    """Incoming SYNs of one interface ("any": of all) to some TCP ports (none: to all).
-
-    Raises:
-        OSError: there is no such interface, or this system is not Linux.
-        PermissionError: CAP_NET_RAW is missing.
-        ValueError: there are too many ports.
-    """
+    """Incoming SYNs of one interface ("any": of all) to some TCP ports (none: to all)."""
 
     def __init__(self, interface: str, ports: Iterable[int] = ()) -> None:
         if not hasattr(socket, "AF_PACKET"):
@@ -70,7 +65,6 @@ class Tap:
             raise
 
     def fileno(self) -> int:
-        """What to poll: readable when the ring has a SYN."""
         return self._sock.fileno()
 
     def read(self, most: int) -> list[bytes]:
@@ -84,7 +78,8 @@ class Tap:
             packet = ring[at + start : at + start + size]
             _status.pack_into(ring, at, _KERNEL)
             self._at = (at + _FRAME_SIZE) % (FRAMES * _FRAME_SIZE)
-            if syn := headers(without_tags(packet, length)):
+            packet = without_tags(packet, length)
+            if syn := packet[: end_of_headers(packet)]:
                 syns.append(syn)
         return syns
 
@@ -95,11 +90,7 @@ class Tap:
         return self._lost
 
     def check(self) -> None:
-        """Clear an error that poll has reported.
-
-        Raises:
-            OSError: the interface has gone, or was made again under its name.
-        """
+        """Clear an error that poll has reported; OSError if the interface is another or gone."""
         # The socket stays with an interface that was deleted, and is told of that once, at a moment
         # when its name is still there. If another is made under the name, only its index tells.
         code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -111,12 +102,10 @@ class Tap:
             raise OSError(code, "the packet socket failed")
 
     def close(self) -> None:
-        """Close the socket and the ring. Safe to call twice."""
         self._ring.close()
         self._sock.close()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for SYNs, at most `seconds`; returns whether the ring has any."""
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
@@ -138,17 +127,6 @@ def without_tags(packet: bytes, length: int) -> bytes:
             break
         packet, length = packet[4:], length - 4
     return packet
-
-
-def headers(packet: bytes) -> bytes:
-    """The IP and TCP headers of a packet, without its data; empty if they are cut short."""
-    if len(packet) < 40:
-        return b""
-    tcp = 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4
-    if len(packet) < tcp + 20:
-        return b""
-    end = tcp + (packet[tcp + 12] >> 4) * 4
-    return packet[:end] if tcp + 20 <= end <= len(packet) else b""
 
 
 def _attach(sock: socket.socket, program: bytes) -> None:

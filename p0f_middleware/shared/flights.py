@@ -52,11 +52,9 @@ class Lookup:
             self.waiter = loop.create_future()
 
     def wait(self) -> None:
-        """Wait for the result until the deadline, in a thread or greenlet."""
         acquire(self.waiter, self.deadline)
 
     async def wait_in_loop(self) -> None:
-        """As `wait`, in a task."""
         assert self.loop is not None
         timer = self.loop.call_later(self.deadline - time.monotonic(), _wake, [self.waiter])
         try:
@@ -83,7 +81,6 @@ class Flights:
         self._more.acquire()
 
     def join(self, lookup: Lookup) -> None:
-        """Put a lookup into the queue, and see to it that there is a flight."""
         self._queue.append(lookup)
         if not self._running.acquire(False):
             with suppress(RuntimeError):  # it has been released already

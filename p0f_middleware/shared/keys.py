@@ -49,19 +49,26 @@ def ends(syn: bytes) -> tuple[End, End] | None:
 
 
 def sender(syn: bytes) -> End | None:
-    """The first of its `ends`."""
     both = ends(syn)
     return None if both is None else both[0]
+
+
+def end_of_headers(packet: bytes) -> int:
+    """Where the data of a TCP packet begins; 0 if its IP and TCP headers are cut short."""
+    if len(packet) < 40:
+        return 0
+    tcp = 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4
+    end = tcp + (packet[tcp + 12] >> 4) * 4 if len(packet) >= tcp + 20 else 0
+    return end if tcp + 20 <= end <= len(packet) else 0
 
 
 def syns_in(value: bytes) -> list[bytes]:
     """The SYNs in a connection's value. Whatever else is in it is the last of them."""
     syns = []
     while value:
-        tcp = 40 if value[0] >> 4 == 6 else (value[0] & 15) * 4
-        end = tcp + (value[tcp + 12] >> 4) * 4 if len(value) > tcp + 12 else 0
-        syns.append(value[: end or None])
-        value = value[end:] if end else b""
+        end = end_of_headers(value) or len(value)
+        syns.append(value[:end])
+        value = value[end:]
     return syns
 
 
@@ -102,5 +109,4 @@ def _unmapped(packed: bytes) -> bytes:
 
 
 def text(packed: bytes) -> str:
-    """An address as inet_ntop writes it."""
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)

@@ -62,11 +62,7 @@ class BaseSharedSyn:
         return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
 
     def twin(self) -> SharedSyn | AsyncSharedSyn:
-        """The same source of the other colour: Django serves sync and async in one project.
-
-        Raises:
-            TypeError: the store is a client that the user has made, which has one colour.
-        """
+        """The same source of the other colour: Django serves sync and async in one project."""
         store, timeout, database, header = self._arguments
         kind = SharedSyn if self._asynchronous else AsyncSharedSyn
         return kind(store, timeout=timeout, database=database, destination_header=header)
@@ -249,7 +245,6 @@ class AsyncSharedSyn(BaseSharedSyn):
 
 
 def _keys_of(visitor: Visitor) -> Keys | Outcome:
-    """The keys to ask for; or an outcome, if there is nothing to ask."""
     if visitor.address is None:
         return NO_ADDRESS
     if visitor.http_version == "3":

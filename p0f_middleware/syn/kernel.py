@@ -19,24 +19,19 @@ from .._address import Endpoint, client_address, port_number
 
 LINUX = sys.platform.startswith("linux")  # elsewhere the numbers below mean something else
 
-# Linux's include/uapi/linux/tcp.h (`socket` has the first two from Python 3.12 on) and
-# include/uapi/asm-generic/socket.h.
+# <linux/tcp.h> (`socket` has these two from Python 3.12 on) and <asm-generic/socket.h>
 TCP_SAVE_SYN, TCP_SAVED_SYN = 27, 28
 SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN = 30, 38, 39
 _AF_UNIX = 1  # `socket` lacks it on Windows
 _LARGEST_SYN = 512  # bytes; the headers of a SYN have at most 120
 
-
-Socket: TypeAlias = Any
-"""A server's own object: of `socket`, `ssl`, gevent, asyncio (TransportSocket) or uvloop."""
+Socket: TypeAlias = Any  # a server's own: of `socket`, `ssl`, gevent, asyncio or uvloop
 # What an object raises that is none. Not every Exception: a timeout of the application's own may be
 # raised while it is asked, too.
 NOT_A_SOCKET = (AttributeError, LookupError, TypeError, ValueError, OSError, RuntimeError)
 
 
 class HasFileno(Protocol):
-    """A socket, of whatever library."""
-
     def fileno(self) -> int: ...
 
 

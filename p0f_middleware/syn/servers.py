@@ -106,8 +106,7 @@ def asgi_object(receive: object, send: object) -> object | None:
             owner: Any = getattr(callback, "__self__", None)
             getter = _BY_OWNER_PACKAGE.get(_package(owner.__class__))
             if getter is not None:
-                found: object = getter(owner)
-                return found
+                return getter(owner)  # type: ignore[no-any-return]
     except NOT_A_SOCKET:
         pass
     return None
@@ -130,12 +129,11 @@ def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Sock
     )
 
 
-def _found(getter: Getter, clue: object) -> object | None:
+def _found(getter: Getter, clue: object) -> Any:
     try:  # `suppress` would take as long as all the rest
-        found: object = getter(clue)
+        return getter(clue)
     except NOT_A_SOCKET:  # another version of the server, or something else
         return None
-    return found
 
 
 def _is_socket(sock: Any) -> bool:

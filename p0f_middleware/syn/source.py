@@ -101,7 +101,13 @@ class Syn:
             if visitor.http_version == "3":
                 return self._unavailable("HTTP/3 runs over QUIC, not TCP, so there is no SYN")
             if not visitor.behind_proxy:
-                if header is not None and self._comes_through_proxy(visitor, header):
+                # The server may report the proxy's client as the peer: the PROXY protocol, or
+                # uvicorn's proxy headers.
+                if (
+                    header is not None
+                    and visitor.header(header) is not None
+                    and visitor.is_trusted(peer_of(visitor.socket())[0])
+                ):
                     return self._from_proxy(visitor, header)
                 return self._from_connection(visitor)
             if header is not None:
@@ -152,13 +158,6 @@ class Syn:
         listeners.search_again()
         return self._unavailable(reason, level=logging.INFO)
 
-    def _comes_through_proxy(self, visitor: Visitor, header: str) -> bool:
-        # The server may report the proxy's client as the peer: the PROXY protocol, or uvicorn's
-        # proxy headers.
-        return visitor.header(header) is not None and visitor.is_trusted(
-            peer_of(visitor.socket())[0]
-        )
-
     def _from_proxy(self, visitor: Visitor, header: str) -> Outcome:
         client = visitor.address
         # The server may have put the client in the proxy's place, with the port of either.
@@ -189,10 +188,8 @@ class Syn:
                 f"the SYN in {header} is from {sender}, but that is a trusted proxy too",
                 "proxy before proxy",
             )
-        return self._unavailable(
-            f"the SYN in {header} is from {sender}, but the client is {client}",
-            "somebody else",
-        )
+        reason = f"the SYN in {header} is from {sender}, but the client is {client}"
+        return self._unavailable(reason, "somebody else")
 
     def _unavailable(
         self, reason: str, kind: str | None = None, level: int = logging.WARNING
