@@ -34,6 +34,7 @@ from .middlewares import (
     Failing,
     KnownAfter,
     Middleware,
+    ServerObject,
     Telling,
     receive,
     send,
@@ -445,30 +446,12 @@ def test_what_answers_at_once_is_asked_each_time(wrap: Wrap) -> None:
     assert source.asked == 2
 
 
-class ServerObject:
-    """What a server keeps for one connection."""
-
-    async def receive(self) -> None: ...
-
-
-ServerObject.__module__ = "uvicorn.protocols"
-
-
-def of_server(middleware: Middleware, connection: ServerObject) -> dict[str, Any]:
-    """How a server shows its object of the connection."""
-    if middleware.is_async:
-        cycle = ServerObject()
-        cycle.transport = connection  # type: ignore[attr-defined]
-        return {"receive": cycle.receive}
-    return {"gunicorn.socket": connection}
-
-
 def test_what_reads_the_connection_is_held_while_it_is_the_servers_same_one(wrap: Wrap) -> None:
     source = AtOnce()
     middleware = wrap(source)
     one, other = ServerObject(), ServerObject()
     for connection, port, asked in ((one, 1, 1), (one, 1, 1), (one, 2, 2), (other, 1, 3)):
-        middleware.request((HOST, port), **of_server(middleware, connection))
+        middleware.request((HOST, port), **middleware.showing(connection))
         assert source.asked == asked
 
 
@@ -477,7 +460,7 @@ def test_what_a_proxy_said_is_not_held_for_a_direct_connection(wrap: Wrap) -> No
     middleware = wrap(source, trusted_proxies=PROXY)
     connection = ServerObject()
     middleware.request((PROXY, 1), [("X-Forwarded-For", f"{HOST}:{PORT}")])
-    middleware.request((HOST, PORT), **of_server(middleware, connection))
+    middleware.request((HOST, PORT), **middleware.showing(connection))
 
     assert source.asked == 2
 
