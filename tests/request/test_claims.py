@@ -222,7 +222,7 @@ def test_hostile_headers_are_harmless(
 
 @pytest.mark.parametrize("value", [["Windows"], 7, None], ids=repr)
 def test_what_a_server_gives_in_place_of_a_string_claims_nothing(value: object) -> None:
-    headers = {"HTTP_USER_AGENT": value, "HTTP_SEC_CH_UA_PLATFORM": [value]}
+    headers: dict[str, Any] = {"HTTP_USER_AGENT": value, "HTTP_SEC_CH_UA_PLATFORM": [value]}
     found = WSGI(Answers(IS_LINUX)).request(**headers)
 
     assert found["p0f.info"] == IS_LINUX
