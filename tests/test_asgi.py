@@ -204,6 +204,13 @@ def test_a_client_that_can_be_read_once_is_read_here_and_reaches_the_application
     assert got["p0f.status"] == "ok"
 
 
+def test_where_there_is_no_client_the_headers_stay_whole() -> None:
+    got = handed_on(make_scope(headers=iter(HEADERS), client=iter([])))
+
+    assert list(got["headers"]) == HEADERS
+    assert got["p0f.status"] == "no_address"
+
+
 class Trouble(Exception):
     """Raised by the server's own object."""
 
