@@ -149,14 +149,17 @@ both_views = pytest.mark.parametrize("view", ["sync", "async"])
 
 @both_servers
 @both_views
-def test_a_known_client_has_its_fingerprint(p0f: FakeP0f, get: Get, view: str) -> None:
-    assert get(view) == b'{"os": "Linux", "status": "ok"}'
-
-
-@both_servers
-@both_views
-def test_an_unknown_client_has_none(p0f: FakeP0f, get: Get, view: str) -> None:
-    assert get(view, UNKNOWN) == b'{"os": null, "status": "no_match"}'
+@pytest.mark.parametrize(
+    ("client", "answer"),
+    [
+        (KNOWN, b'{"os": "Linux", "status": "ok"}'),
+        (UNKNOWN, b'{"os": null, "status": "no_match"}'),
+    ],
+)
+def test_a_view_sees_the_clients_fingerprint_or_why_there_is_none(
+    p0f: FakeP0f, get: Get, view: str, client: str, answer: bytes
+) -> None:
+    assert get(view, client) == answer
 
 
 @both_servers
@@ -173,12 +176,8 @@ def test_a_request_without_an_address_has_none(p0f: FakeP0f, get: Get, client: s
 
 
 @both_servers
-def test_a_request_without_a_fingerprint_has_the_reason(p0f: FakeP0f, get: Get) -> None:
+def test_a_request_without_a_fingerprint_alone_has_a_reason(p0f: FakeP0f, get: Get) -> None:
     assert get("reason", UNKNOWN) == b'{"reason": "p0f has not seen this client"}'
-
-
-@both_servers
-def test_a_request_with_a_fingerprint_has_no_reason(p0f: FakeP0f, get: Get) -> None:
     assert get("reason") == b'{"reason": null}'
 
 
@@ -365,15 +364,9 @@ def test_a_client_of_either_colour_serves_both(
 
 
 @both_servers
-@pytest.mark.parametrize("kind", [SharedSyn, AsyncSharedSyn])
-def test_a_shared_source_of_either_colour_serves_both(get: Get, kind: Any) -> None:
-    with override_settings(P0F={"SOURCE": kind("redis://127.0.0.1:1/0")}):
-        assert get("sync") == b'{"os": null, "status": "unavailable"}'
-
-
-@both_servers
-def test_text_stands_for_a_source_and_the_colour_is_chosen(get: Get) -> None:
-    with override_settings(P0F={"SOURCE": "redis://127.0.0.1:1/0"}):
+@pytest.mark.parametrize("make", [SharedSyn, AsyncSharedSyn, str], ids=lambda kind: kind.__name__)
+def test_a_shared_source_of_either_colour_or_its_url_serves_both(get: Get, make: Any) -> None:
+    with override_settings(P0F={"SOURCE": make("redis://127.0.0.1:1/0")}):
         assert get("sync") == b'{"os": null, "status": "unavailable"}'
 
 
@@ -428,21 +421,20 @@ FROM_OUTSIDE = {
 }
 
 
-async def hand_on(request: HttpRequest) -> HttpRequest:
-    return request
-
-
-def test_what_stands_in_environ_is_taken_and_nobody_asked(p0f: FakeP0f) -> None:
+def by_wsgi() -> Any:
     environ = RequestFactory().get("/").environ | FROM_OUTSIDE | {"REMOTE_ADDR": KNOWN}
-    request: Any = P0fMiddleware(lambda request: request)(WSGIRequest(environ))
-
-    assert p0f_of(request) == tuple(FROM_OUTSIDE.values())
-    assert (request.p0f, request.p0f_address) == (FROM_OUTSIDE["p0f.info"], KNOWN)
-    assert p0f.queries == []
+    return P0fMiddleware(lambda request: request)(WSGIRequest(environ))
 
 
-def test_what_stands_in_scope_is_taken_and_nobody_asked(p0f: FakeP0f) -> None:
-    request = pass_through(scope_of("", KNOWN) | FROM_OUTSIDE)
+def by_asgi() -> Any:
+    return pass_through(scope_of("", KNOWN) | FROM_OUTSIDE)
+
+
+@pytest.mark.parametrize("request_by", [by_wsgi, by_asgi])
+def test_what_an_outer_middleware_has_found_is_taken_and_nobody_asked(
+    p0f: FakeP0f, request_by: Callable[[], Any]
+) -> None:
+    request = request_by()
 
     assert p0f_of(request) == tuple(FROM_OUTSIDE.values())
     assert (request.p0f, request.p0f_address) == (FROM_OUTSIDE["p0f.info"], KNOWN)
@@ -478,11 +470,6 @@ def test_check_warns_of_a_socket_that_nobody_listens_on(p0f: FakeP0f) -> None:
     assert complaints() == ["p0f_middleware.W001"]
 
 
-def test_check_looks_at_no_socket_if_the_source_is_none_of_p0fs() -> None:
-    with override_settings(P0F={"SOURCE": Syn()}):
-        assert complaints() == []
-
-
 def test_check_looks_at_the_socket_in_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -491,7 +478,7 @@ def test_check_looks_at_the_socket_in_the_environment(
         assert complaints() == ["p0f_middleware.W001"]
 
 
-def test_check_reports_settings_that_the_middleware_would_refuse() -> None:
+def test_check_reports_a_missing_setting() -> None:
     assert complaints() == ["p0f_middleware.E001"]
 
 
@@ -515,16 +502,24 @@ def test_check_is_content_with_a_source_of_either_kind(source: Any) -> None:
         assert complaints() == []
 
 
-@pytest.mark.parametrize("source", [object(), 7, "unix:/run/p0f.sock", b"p0f.sock"], ids=repr)
-def test_check_reports_what_is_no_source(source: Any) -> None:
-    with override_settings(P0F={"SOURCE": source}):
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"SOURCE": source} for source in (object(), 7, "unix:/run/p0f.sock", b"p0f.sock")),
+        *({"SOURCE": source, "TIMEOUT": 0.5} for source in (Syn(arm=False), Known())),
+        {"SOURCE": Known, "HOLD": -1},
+        {"TIMEOUT": 0.5},  # Syn would ignore it
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("none_made")
+def test_check_reports_what_the_middleware_would_refuse(
+    options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("P0F_SOCKET", raising=False)
+    with override_settings(P0F=options):
         assert complaints() == ["p0f_middleware.E001"]
-
-
-@pytest.mark.parametrize("source", [Syn(arm=False), Known()], ids=["Syn", "Known"])
-def test_check_reports_a_setting_that_the_source_would_ignore(source: Any) -> None:
-    with override_settings(P0F={"SOURCE": source, "TIMEOUT": 0.5}):
-        assert complaints() == ["p0f_middleware.E001"]
+    assert Known.made == 0
 
 
 @pytest.mark.usefixtures("none_made")
@@ -542,12 +537,6 @@ def test_check_makes_no_source() -> None:
     assert Known.made == 0
 
 
-@pytest.mark.usefixtures("none_made")
-def test_check_looks_at_the_other_settings_of_a_source_that_is_not_made() -> None:
-    with override_settings(P0F={"SOURCE": Known, "HOLD": -1}):
-        assert complaints() == ["p0f_middleware.E001"]
-
-
 def test_check_without_a_source_touches_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("P0F_SOCKET", raising=False)
     before = set(threading.enumerate())
@@ -555,9 +544,3 @@ def test_check_without_a_source_touches_no_listener(monkeypatch: pytest.MonkeyPa
         assert complaints() == []
         assert not keeps_syns(listener)
     assert set(threading.enumerate()) == before
-
-
-def test_check_reports_a_setting_that_syn_would_ignore(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("P0F_SOCKET", raising=False)
-    with override_settings(P0F={"TIMEOUT": 0.5}):
-        assert complaints() == ["p0f_middleware.E001"]

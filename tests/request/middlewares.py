@@ -17,8 +17,7 @@ from p0f_middleware.testing import SAMPLE
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
 PORT = 50000
-UNIX = ("unix:", 0)
-"""The peer on a Unix socket."""
+UNIX = ("unix:", 0)  # the peer on a Unix socket
 
 Headers = Iterable[tuple[str, str]]
 Peer = tuple[Any, ...] | None
@@ -65,6 +64,15 @@ def known(_visitor: Visitor, _deadline: float) -> Outcome:
     return Outcome(SAMPLE, P0fStatus.OK, None)
 
 
+class ServerObject:
+    """What a server keeps for one connection."""
+
+    async def receive(self) -> None: ...
+
+
+ServerObject.__module__ = "uvicorn.protocols"
+
+
 class _AwaitedLookup:
     def __init__(self, source: Any) -> None:
         self.source = source
@@ -93,16 +101,16 @@ def keys_of(environ_or_scope: Any) -> dict[str, Any]:
 
 
 class WSGI:
-    """P0fWSGIMiddleware and an application that keeps each environ."""
+    """P0fWSGIMiddleware and an application that keeps what it finds in environ."""
 
     is_async = False
 
     def __init__(self, source: Any = None, **options: Any) -> None:
-        self.environs: list[dict[str, Any]] = []
+        self.seen: dict[str, Any] = {}
         self.middleware = P0fWSGIMiddleware(self._app, source, **options)
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        self.environs.append(environ)
+        self.seen = keys_of(environ)
         return []
 
     def request(self, peer: Peer = (HOST, PORT), headers: Headers = (), **more: Any) -> Any:
@@ -117,7 +125,12 @@ class WSGI:
             environ[key] = f"{environ[key]},{value}" if key in environ else value
         setup_testing_defaults(environ)
         self.middleware(environ | more, lambda *_: lambda _: None)
-        return keys_of(self.environs[-1])
+        return self.seen
+
+    @staticmethod
+    def showing(connection: ServerObject) -> dict[str, Any]:
+        """How a server shows its object of the connection."""
+        return {"gunicorn.socket": connection}
 
     def end(self) -> None:
         close = getattr(self.middleware.source, "close", None)
@@ -126,12 +139,12 @@ class WSGI:
 
 
 class ASGI:
-    """P0fASGIMiddleware and an application that keeps each scope, on one event loop."""
+    """P0fASGIMiddleware and an application that keeps what it finds in scope, on one event loop."""
 
     is_async = True
 
     def __init__(self, source: Any = None, **options: Any) -> None:
-        self.scopes: list[dict[str, Any]] = []
+        self.seen: dict[str, Any] = {}
         self.loop = asyncio.new_event_loop()
         source = awaited(source)
         try:
@@ -141,7 +154,7 @@ class ASGI:
             raise
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scopes.append(scope)
+        self.seen = keys_of(scope)
 
     def request(self, peer: Peer = (HOST, PORT), headers: Headers = (), **more: Any) -> Any:
         """One request; returns the keys that the application finds."""
@@ -150,11 +163,18 @@ class ASGI:
             "asgi": {"version": "3.0"},
             "server": ("/run/app.sock", None) if peer == UNIX else ("192.0.2.9", 80),
             "client": None if peer == UNIX else peer,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+            "headers": [(n.lower().encode(), value.encode("latin-1")) for n, value in headers],
         }
         its_receive = more.pop("receive", receive)
         self.loop.run_until_complete(self.middleware(scope | more, its_receive, send))
-        return keys_of(self.scopes[-1])
+        return self.seen
+
+    @staticmethod
+    def showing(connection: ServerObject) -> dict[str, Any]:
+        """How a server shows its object of the connection."""
+        cycle = ServerObject()
+        cycle.transport = connection  # type: ignore[attr-defined]
+        return {"receive": cycle.receive}
 
     def end(self) -> None:
         source = self.middleware.source

@@ -2,92 +2,59 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from p0f_middleware import BadSoftware, P0fASGIMiddleware, P0fInfo, P0fWSGIMiddleware
+from p0f_middleware import BadSoftware, P0fInfo
 
-CLIENT = "192.0.2.1"
+from .middlewares import ASGI, HOST, PORT, WSGI, KnownAfter, Middleware
+
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36"
 WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}"
 LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {CHROME}"
 IS_LINUX = P0fInfo(os_name="Linux", os_flavor="3.11 and newer")
 IS_WINDOWS = P0fInfo(os_name="Windows", os_flavor="7 or 8")
 
-Headers = list[tuple[str, str]]
-Middleware = Callable[..., Callable[..., dict[str, Any]]]
+MakeSite = Callable[..., Callable[..., dict[str, Any]]]
 
 
-class Answers:
+class Answers(KnownAfter):
     """A source that gives one answer after the other, and the last of them from then on."""
 
-    def __init__(self, *answers: P0fInfo | None) -> None:
+    def __init__(self, *answers: P0fInfo) -> None:
+        super().__init__()
         self.answers = list(answers)
-        self.asked = 0
 
     def lookup(self, ip_address: str) -> P0fInfo | None:
-        self.asked += 1
+        self.asked.append(ip_address)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-class AsyncAnswers(Answers):
-    async def lookup(self, ip_address: str) -> P0fInfo | None:  # type: ignore[override]
-        return super().lookup(ip_address)
+@pytest.fixture
+def middleware(wrap: Callable[..., Middleware]) -> MakeSite:
+    """Makes a site of its own from answers and options; it gives what its application finds."""
 
+    def make_site(*answers: P0fInfo, **options: Any) -> Callable[..., dict[str, Any]]:
+        source = Answers(*answers)
+        site = wrap(source, **options)
+        scheme_key, method_key = (
+            ("scheme", "method") if site.is_async else ("wsgi.url_scheme", "REQUEST_METHOD")
+        )
 
-def wsgi(*answers: P0fInfo | None, **options: Any) -> Callable[..., dict[str, Any]]:
-    """A site of its own; gives what its application finds in environ."""
-    app = P0fWSGIMiddleware(lambda environ, start_response: [], Answers(*answers), **options)
+        def request(
+            *headers: tuple[str, str], port: int = PORT, scheme: str = "http", method: str = "GET"
+        ) -> dict[str, Any]:
+            more = {scheme_key: scheme, method_key: method}
+            found: dict[str, Any] = site.request((HOST, port), headers, **more)
+            return found | {"asked": len(source.asked)}
 
-    def request(
-        *headers: tuple[str, str], port: int = 40000, scheme: str = "http", method: str = "GET"
-    ) -> dict[str, Any]:
-        environ: dict[str, Any] = {"REMOTE_ADDR": CLIENT, "REMOTE_PORT": str(port)}
-        environ |= {"wsgi.url_scheme": scheme, "REQUEST_METHOD": method}
-        setup_testing_defaults(environ)
-        for name, value in headers:
-            key = f"HTTP_{name.upper().replace('-', '_')}"
-            environ[key] = f"{environ[key]},{value}" if key in environ else value
-        app(environ, lambda *_: lambda _: None)
-        return environ | {"asked": app.source.asked}
+        return request
 
-    return request
-
-
-def asgi(*answers: P0fInfo | None, **options: Any) -> Callable[..., dict[str, Any]]:
-    """A site of its own; gives what its application finds in scope."""
-    found: list[dict[str, Any]] = []
-
-    async def keep(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        found.append(scope)
-
-    app = P0fASGIMiddleware(keep, AsyncAnswers(*answers), **options)
-
-    async def nothing(*_: object) -> Any:
-        return {}
-
-    def request(
-        *headers: tuple[str, str], port: int = 40000, scheme: str = "http", method: str = "GET"
-    ) -> dict[str, Any]:
-        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
-        scope = {"type": "http", "client": (CLIENT, port), "headers": raw}
-        scope |= {"scheme": scheme, "method": method}
-        asyncio.run(app(scope, nothing, nothing))
-        return found.pop() | {"asked": app.source.asked}
-
-    return request
-
-
-@pytest.fixture(params=[wsgi, asgi])
-def middleware(request: pytest.FixtureRequest) -> Middleware:
-    made: Middleware = request.param
-    return made
+    return make_site
 
 
 def user_agent(value: str) -> tuple[str, str]:
@@ -101,7 +68,7 @@ def platform(value: str) -> tuple[str, str]:
 # What it is made of
 
 
-def test_the_user_agent_is_compared_with_the_fingerprint(middleware: Middleware) -> None:
+def test_the_user_agent_is_compared_with_the_fingerprint(middleware: MakeSite) -> None:
     request = middleware(IS_LINUX)
 
     assert request(user_agent(LINUX))["p0f.claim"].verdict == "agree"
@@ -109,29 +76,22 @@ def test_the_user_agent_is_compared_with_the_fingerprint(middleware: Middleware)
     assert request()["p0f.claim"].verdict == "no_claim"
 
 
-def test_a_mismatch_shows_in_the_fingerprint(middleware: Middleware) -> None:
+def test_a_mismatch_shows_in_the_fingerprint(middleware: MakeSite) -> None:
     request = middleware(IS_LINUX)
 
     assert request(user_agent(WINDOWS))["p0f.info"].bad_sw == BadSoftware.OS_MISMATCH
     assert request(user_agent(LINUX))["p0f.info"] == IS_LINUX
 
 
-def test_the_platform_is_read_too(middleware: Middleware) -> None:
+def test_the_platform_is_read_too(middleware: MakeSite) -> None:
     found = middleware(IS_LINUX)(user_agent(LINUX), platform('"Windows"'))
 
     assert found["p0f.claim"].contradictory
     assert found["p0f.info"].bad_sw == BadSoftware.MISMATCH
 
 
-def test_no_other_header_is_read(middleware: Middleware) -> None:
-    names = (
-        "X-User-Agent",
-        "User-Agent-2",
-        "Sec-CH-UA",
-        "Sec-CH-UA-Platform-Version",
-        "X-Platform",
-    )
-
+def test_no_other_header_is_read(middleware: MakeSite) -> None:
+    names = "X-User-Agent", "User-Agent-2", "Sec-CH-UA", "Sec-CH-UA-Platform-Version", "X-Platform"
     found = middleware(IS_LINUX)(*((name, '"Windows"') for name in names))
 
     assert found["p0f.claim"].verdict == "no_claim"
@@ -146,11 +106,11 @@ def relay_possible(found: dict[str, Any]) -> tuple[str, bool]:
 
 
 MAYBE, SURELY, RELAY = ("mismatch", True), ("mismatch", False), ("relay", True)
-PROXIED: dict[str, Any] = {"trusted_proxies": CLIENT}
+PROXIED: dict[str, Any] = {"trusted_proxies": HOST}
 FOR = ("X-Forwarded-For", "198.51.100.7")
 
 
-def test_over_https_chromium_sends_a_client_hint(middleware: Middleware) -> None:
+def test_over_https_chromium_sends_a_client_hint(middleware: MakeSite) -> None:
     request = middleware(IS_LINUX, hold=0)
 
     assert relay_possible(request(user_agent(WINDOWS), scheme="https")) == SURELY
@@ -159,20 +119,24 @@ def test_over_https_chromium_sends_a_client_hint(middleware: Middleware) -> None
     assert relay_possible(with_it) == MAYBE
 
 
-def test_but_for_preflights(middleware: Middleware) -> None:
+def test_but_for_preflights(middleware: MakeSite) -> None:
     found = middleware(IS_LINUX)(user_agent(WINDOWS), scheme="https", method="OPTIONS")
 
     assert relay_possible(found) == MAYBE
 
 
-def test_and_for_websockets() -> None:
-    headers = user_agent(WINDOWS), ("Upgrade", "websocket")
+@pytest.mark.parametrize(
+    ("kind", "scheme"), [(WSGI, {"wsgi.url_scheme": "https"}), (ASGI, {"scheme": "wss"})]
+)
+def test_and_for_websockets(kind: Any, scheme: dict[str, str]) -> None:
+    site = kind(Answers(IS_LINUX))
+    found = site.request(headers=[user_agent(WINDOWS), ("Upgrade", "websocket")], **scheme)
+    site.end()
 
-    assert relay_possible(wsgi(IS_LINUX)(*headers, scheme="https")) == MAYBE
-    assert relay_possible(asgi(IS_LINUX)(*headers, scheme="wss")) == MAYBE
+    assert relay_possible(found) == MAYBE
 
 
-def test_a_trusted_proxy_says_over_which_scheme_the_request_came(middleware: Middleware) -> None:
+def test_a_trusted_proxy_says_over_which_scheme_the_request_came(middleware: MakeSite) -> None:
     request = middleware(IS_LINUX, **PROXIED)
 
     for scheme, expected in (("https", SURELY), ("http", MAYBE), ("https, http", MAYBE)):
@@ -181,7 +145,7 @@ def test_a_trusted_proxy_says_over_which_scheme_the_request_came(middleware: Mid
     assert relay_possible(request(user_agent(WINDOWS), FOR, scheme="https")) == MAYBE
 
 
-def test_nobody_else_does(middleware: Middleware) -> None:
+def test_nobody_else_does(middleware: MakeSite) -> None:
     request = middleware(IS_LINUX)
     says_http = ("X-Forwarded-Proto", "http")
 
@@ -199,7 +163,7 @@ def test_nobody_else_does(middleware: Middleware) -> None:
     ],
     ids=lambda header: header[0],
 )
-def test_a_proxy_that_says_so_is_a_relay(middleware: Middleware, header: tuple[str, str]) -> None:
+def test_a_proxy_that_says_so_is_a_relay(middleware: MakeSite, header: tuple[str, str]) -> None:
     request = middleware(IS_LINUX)
 
     assert relay_possible(request(user_agent(WINDOWS), header)) == RELAY
@@ -208,22 +172,22 @@ def test_a_proxy_that_says_so_is_a_relay(middleware: Middleware, header: tuple[s
     assert relay_possible(request(user_agent(WINDOWS))) == MAYBE
 
 
-def test_what_the_sites_own_proxy_writes_does_not_count(middleware: Middleware) -> None:
+def test_what_the_sites_own_proxy_writes_does_not_count(middleware: MakeSite) -> None:
     request = middleware(IS_LINUX, **PROXIED)
 
     assert relay_possible(request(user_agent(WINDOWS), FOR, ("Via", "1.1 varnish"))) == MAYBE
 
 
 def test_an_address_that_the_server_has_put_in_the_peers_place_names_nobody_else(
-    middleware: Middleware,
+    middleware: MakeSite,
 ) -> None:
     """uvicorn does, for what it takes for a proxy, and leaves the header where it is."""
-    found = middleware(IS_LINUX)(user_agent(WINDOWS), ("X-Forwarded-For", CLIENT))
+    found = middleware(IS_LINUX)(user_agent(WINDOWS), ("X-Forwarded-For", HOST))
 
     assert relay_possible(found) == MAYBE
 
 
-def test_a_kept_answer_is_for_the_same_way_alone(middleware: Middleware) -> None:
+def test_a_kept_answer_is_for_the_same_way_alone(middleware: MakeSite) -> None:
     request = middleware(IS_LINUX)
     via = ("Via", "1.1 gateway")
 
@@ -234,7 +198,7 @@ def test_a_kept_answer_is_for_the_same_way_alone(middleware: Middleware) -> None
     assert request()["asked"] == 2  # of the two, the second made sure of the first mismatch
 
 
-def test_without_claims_nothing_is_compared(middleware: Middleware) -> None:
+def test_without_claims_nothing_is_compared(middleware: MakeSite) -> None:
     found = middleware(IS_LINUX, claims=False)(user_agent(WINDOWS))
 
     assert "p0f.claim" not in found
@@ -248,7 +212,7 @@ def test_without_claims_nothing_is_compared(middleware: Middleware) -> None:
 )
 @pytest.mark.parametrize("header", [user_agent, platform])
 def test_hostile_headers_are_harmless(
-    middleware: Middleware, header: Callable[[str], tuple[str, str]], value: str
+    middleware: MakeSite, header: Callable[[str], tuple[str, str]], value: str
 ) -> None:
     found = middleware(IS_LINUX)(header(value), header(value))
 
@@ -258,21 +222,16 @@ def test_hostile_headers_are_harmless(
 
 @pytest.mark.parametrize("value", [["Windows"], 7, None], ids=repr)
 def test_what_a_server_gives_in_place_of_a_string_claims_nothing(value: object) -> None:
-    environ: dict[str, Any] = {"REMOTE_ADDR": CLIENT, "HTTP_USER_AGENT": value}
-    environ |= {"HTTP_SEC_CH_UA_PLATFORM": [value]}
-    setup_testing_defaults(environ)
+    headers: dict[str, Any] = {"HTTP_USER_AGENT": value, "HTTP_SEC_CH_UA_PLATFORM": [value]}
+    found = WSGI(Answers(IS_LINUX)).request(**headers)
 
-    P0fWSGIMiddleware(lambda environ, start_response: [], Answers(IS_LINUX))(
-        environ, lambda *_: lambda _: None
-    )
-
-    assert environ["p0f.info"] == IS_LINUX
-    assert environ["p0f.claim"].verdict == "no_claim"
+    assert found["p0f.info"] == IS_LINUX
+    assert found["p0f.claim"].verdict == "no_claim"
 
 
-def test_a_held_connection_keeps_no_long_headers() -> None:
+def test_a_held_connection_keeps_no_long_headers(middleware: MakeSite) -> None:
     """8192 connections are held at most; with their User-Agents of 8 kB these took 64 MB."""
-    request = wsgi(IS_LINUX)
+    request = middleware(IS_LINUX)
     request(user_agent(LINUX), port=1)
 
     tracemalloc.start()
@@ -290,7 +249,7 @@ def test_a_held_connection_keeps_no_long_headers() -> None:
 
 
 def test_a_new_machine_behind_an_address_is_not_taken_for_the_one_before(
-    middleware: Middleware,
+    middleware: MakeSite,
 ) -> None:
     found = middleware(IS_WINDOWS, IS_LINUX)(user_agent(LINUX))
 
@@ -299,7 +258,7 @@ def test_a_new_machine_behind_an_address_is_not_taken_for_the_one_before(
     assert found["asked"] == 2
 
 
-def test_what_was_told_at_last_is_what_the_connection_keeps(middleware: Middleware) -> None:
+def test_what_was_told_at_last_is_what_the_connection_keeps(middleware: MakeSite) -> None:
     request = middleware(IS_WINDOWS, IS_LINUX, IS_WINDOWS)
 
     request(user_agent(LINUX))
@@ -307,14 +266,14 @@ def test_what_was_told_at_last_is_what_the_connection_keeps(middleware: Middlewa
     assert request(user_agent(LINUX))["p0f.claim"].verdict == "agree"
 
 
-def test_an_answer_that_p0f_stands_by_accuses(middleware: Middleware) -> None:
+def test_an_answer_that_p0f_stands_by_accuses(middleware: MakeSite) -> None:
     found = middleware(IS_WINDOWS)(user_agent(LINUX))
 
     assert found["p0f.claim"].verdict == "mismatch"
     assert found["asked"] == 2
 
 
-def test_an_address_is_waited_for_once_in_a_while(middleware: Middleware) -> None:
+def test_an_address_is_waited_for_once_in_a_while(middleware: MakeSite) -> None:
     request = middleware(IS_WINDOWS)
     request(user_agent(LINUX), port=1)
 
@@ -333,12 +292,12 @@ def test_an_address_is_waited_for_once_in_a_while(middleware: Middleware) -> Non
     ids=["agrees", "claims nothing", "generic", "several machines", "the connection's own SYN"],
 )
 def test_nobody_waits_who_is_not_accused_by_an_address(
-    middleware: Middleware, info: P0fInfo, agent: str
+    middleware: MakeSite, info: P0fInfo, agent: str
 ) -> None:
     assert middleware(info)(user_agent(agent))["asked"] == 1
 
 
-def test_it_costs_no_more_than_the_grace(middleware: Middleware) -> None:
+def test_it_costs_no_more_than_the_grace(middleware: MakeSite) -> None:
     request = middleware(IS_WINDOWS, grace=0.2)
 
     began = time.monotonic()

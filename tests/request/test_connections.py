@@ -11,20 +11,11 @@ from p0f_middleware import P0fInfo, P0fStatus
 from p0f_middleware._outcome import Outcome
 from p0f_middleware._visitor import Visitor
 
-from .middlewares import ASGI, WSGI, Telling
+from .middlewares import ASGI, HOST, OTHER, WSGI, ServerObject, Telling
 
 PROXY = "10.0.0.1"
-ADDRESSES = "192.0.2.1", "192.0.2.2"
-"""Each is a NAT, behind which any machine may get a port that another one has just had."""
-
-
-class ServerObject:
-    """What a server keeps for one connection."""
-
-    async def receive(self) -> None: ...
-
-
-ServerObject.__module__ = "uvicorn.protocols"
+# Each is a NAT, behind which any machine may get a port that another one has just had.
+ADDRESSES = HOST, OTHER
 
 
 class Site:
@@ -44,10 +35,11 @@ class Site:
                 ("X-Client-SYN", connection.machine),
             ]
             return self.middleware.request((PROXY, 1), headers)
+        shown = connection.way == "shown"
         return self.middleware.request(
             (connection.address, connection.port),
             [("X-Client-SYN", connection.machine)],
-            **connection.shown_to(self.middleware),
+            **(self.middleware.showing(connection.of_server) if shown else {}),
         )
 
 
@@ -55,15 +47,7 @@ class Connection:
     def __init__(self, number: int, way: str, address: str, port: int) -> None:
         self.machine = f"machine {number}"
         self.way, self.address, self.port = way, address, port
-        self._cycle = ServerObject()
-        self._cycle.transport = ServerObject()  # type: ignore[attr-defined]
-
-    def shown_to(self, middleware: Any) -> dict[str, Any]:
-        if self.way == "hidden":
-            return {}
-        if middleware.is_async:
-            return {"receive": self._cycle.receive}
-        return {"gunicorn.socket": self._cycle.transport}  # type: ignore[attr-defined]
+        self.of_server = ServerObject()
 
 
 steps = st.lists(

@@ -34,6 +34,7 @@ from .middlewares import (
     Failing,
     KnownAfter,
     Middleware,
+    ServerObject,
     Telling,
     receive,
     send,
@@ -57,10 +58,8 @@ def status(middleware: Middleware, *args: Any, **more: Any) -> P0fStatus:
 # Grace
 
 
-@pytest.mark.parametrize("questions", [2, 3, 6])
-def test_a_client_that_becomes_known_within_the_grace_is_found(
-    wrap: Wrap, clock: Clock, questions: int
-) -> None:
+@pytest.mark.parametrize("questions", [1, 2, 3, 6])
+def test_a_client_is_waited_for_until_it_is_known(wrap: Wrap, clock: Clock, questions: int) -> None:
     assert wrap(KnownAfter(questions)).request()["p0f.info"] is SAMPLE
     assert len(clock.pauses) == questions - 1
 
@@ -79,12 +78,6 @@ def test_a_client_that_stayed_unknown_is_not_waited_for_again(wrap: Wrap, clock:
     middleware.request()
 
     assert (clock.pauses, source.asked) == ([], [HOST])
-
-
-def test_a_known_client_is_not_waited_for(wrap: Wrap, clock: Clock) -> None:
-    wrap(KnownAfter()).request()
-
-    assert clock.pauses == []
 
 
 def test_without_grace_it_is_asked_once(wrap: Wrap, clock: Clock) -> None:
@@ -122,16 +115,16 @@ def test_where_the_port_is_not_known_there_is_nothing_to_wait_for(wrap: Wrap, cl
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_failure_while_waiting_is_unavailable(wrap: Wrap) -> None:
-    outcomes = iter([NO_MATCH, NO_MATCH, P0fUnavailable("p0f has ended")])
+@pytest.mark.parametrize("error", [P0fUnavailable("p0f has ended"), P0fTimeout("no answer")])
+def test_a_failure_while_waiting_is_unavailable(wrap: Wrap, error: Exception) -> None:
+    outcomes = iter([NO_MATCH])
 
-    assert status(wrap(Telling(lambda *_: raise_or_return(next(outcomes))))) == "unavailable"
+    def answer(*_: Any) -> Outcome:
+        for outcome in outcomes:
+            return outcome
+        raise error
 
-
-def raise_or_return(outcome: Any) -> Any:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+    assert status(wrap(Telling(answer))) == "unavailable"
 
 
 # The deadline: timeout and grace are all that a request may cost
@@ -180,13 +173,6 @@ def test_a_source_that_runs_out_of_time_after_no_match_has_said_no_match(
     assert len(source.deadlines) == asked + 1, "it stayed unknown, and is not waited for again"
 
 
-@pytest.mark.usefixtures("clock")
-def test_a_timeout_before_the_deadline_is_unavailable(wrap: Wrap) -> None:
-    outcomes = iter([NO_MATCH, P0fTimeout("p0f did not answer")])
-
-    assert status(wrap(Telling(lambda *_: raise_or_return(next(outcomes))))) == "unavailable"
-
-
 def test_a_p0f_that_is_slow_and_knows_nobody_holds_a_request_no_longer_than_it_may(
     wrap: Wrap, fake_p0f: FakeP0f
 ) -> None:
@@ -228,23 +214,17 @@ def test_requests_of_one_connection_get_what_the_first_was_told(wrap: Wrap, cloc
     assert source.asked == [HOST]
 
 
-def test_it_is_asked_again_when_the_time_is_over(wrap: Wrap, clock: Clock) -> None:
+@pytest.mark.parametrize(("seconds", "questions"), [(3, 2), (0, 3)])
+def test_it_is_asked_again_when_the_time_is_over(
+    wrap: Wrap, clock: Clock, seconds: float, questions: int
+) -> None:
     source = KnownAfter()
-    middleware = wrap(source, hold=3)
-    for seconds in (0.0, 2.9, 0.2):
-        clock.now += seconds
+    middleware = wrap(source, hold=seconds)
+    for later in (0.0, 2.9, 0.2):
+        clock.now += later
         middleware.request()
 
-    assert source.asked == [HOST, HOST]
-
-
-def test_without_hold_it_is_asked_each_time(wrap: Wrap) -> None:
-    source = KnownAfter()
-    middleware = wrap(source, hold=0)
-    for _ in range(3):
-        middleware.request()
-
-    assert source.asked == [HOST] * 3
+    assert len(source.asked) == questions
 
 
 @pytest.mark.parametrize("other", [(HOST, PORT + 1), (OTHER, PORT)], ids=str)
@@ -258,28 +238,23 @@ def test_another_connection_is_asked_about(wrap: Wrap, other: tuple[str, int]) -
 
 
 @pytest.mark.parametrize(
-    "peer", [(HOST,), (HOST, 0), (HOST, "0"), (HOST, None), (HOST, "x"), (HOST, 70000), (HOST, [])]
-)
-def test_without_a_port_nothing_is_held(wrap: Wrap, peer: Any) -> None:
-    source = KnownAfter()
-    middleware = wrap(source)
-    assert [status(middleware, peer), status(middleware, peer)] == ["ok", "ok"]
-
-    assert source.asked == [HOST, HOST]
-
-
-@pytest.mark.parametrize(
-    "peer",
-    [(HOST, str(PORT)), [HOST, PORT], (f"{HOST}:{PORT}",), (f"[2001:db8::1]:{PORT}",)],
+    ("peer", "questions"),
+    [
+        *((peer, 2) for peer in [(HOST,), (HOST, 0), (HOST, "0"), (HOST, None), (HOST, "x")]),
+        *((peer, 2) for peer in [(HOST, 70000), (HOST, [])]),
+        *((peer, 1) for peer in [(HOST, str(PORT)), [HOST, PORT], (f"{HOST}:{PORT}",)]),
+        ((f"[2001:db8::1]:{PORT}",), 1),
+    ],
     ids=str,
 )
-def test_a_port_is_a_port_however_the_server_puts_it(wrap: Wrap, peer: Any) -> None:
+def test_it_is_held_where_there_is_a_port_however_the_server_puts_it(
+    wrap: Wrap, peer: Any, questions: int
+) -> None:
     source = KnownAfter()
     middleware = wrap(source)
-    middleware.request(peer)
-    middleware.request(peer)
 
-    assert len(source.asked) == 1
+    assert [status(middleware, peer), status(middleware, peer)] == ["ok", "ok"]
+    assert len(source.asked) == questions
 
 
 @pytest.mark.usefixtures("clock")
@@ -390,27 +365,23 @@ def test_a_held_connection_that_claims_something_else_gets_a_new_claim(wrap: Wra
     assert verdicts[1] != ClaimVerdict.AGREE
 
 
-def test_what_p0f_learns_from_http_is_asked_for_once_more(wrap: Wrap, clock: Clock) -> None:
-    source = KnownAfter(info=WITHOUT_HTTP)
-    middleware = wrap(source)
-    middleware.request()
-    clock.now += ASK_ONCE_MORE_AFTER + 0.1
-    source.info = SAMPLE
-
-    assert middleware.request()["p0f.info"] is SAMPLE
-    assert source.asked == [HOST, HOST]
+HTTP_SEEN = P0fInfo(os_name="Linux", http_name="Firefox")
+ANOTHER_MACHINE = P0fInfo(os_name="Windows", http_name="Chrome")
 
 
-def test_another_machine_behind_the_address_does_not_change_what_a_connection_was_told(
-    wrap: Wrap, clock: Clock
+@pytest.mark.parametrize(
+    ("info", "told"), [(HTTP_SEEN, HTTP_SEEN), (ANOTHER_MACHINE, WITHOUT_HTTP)]
+)
+def test_what_p0f_learns_from_http_is_asked_for_once_more_and_told_of_the_same_machine(
+    wrap: Wrap, clock: Clock, info: P0fInfo, told: P0fInfo
 ) -> None:
     source = KnownAfter(info=WITHOUT_HTTP)
     middleware = wrap(source)
     middleware.request()
     clock.now += ASK_ONCE_MORE_AFTER + 0.1
-    source.info = P0fInfo(os_name="Windows", http_name="Chrome")
+    source.info = info
 
-    assert [middleware.request()["p0f.info"] for _ in range(2)] == [WITHOUT_HTTP] * 2
+    assert [middleware.request()["p0f.info"] for _ in range(2)] == [told] * 2
     assert source.asked == [HOST, HOST]
 
 
@@ -445,30 +416,12 @@ def test_what_answers_at_once_is_asked_each_time(wrap: Wrap) -> None:
     assert source.asked == 2
 
 
-class ServerObject:
-    """What a server keeps for one connection."""
-
-    async def receive(self) -> None: ...
-
-
-ServerObject.__module__ = "uvicorn.protocols"
-
-
-def of_server(middleware: Middleware, connection: ServerObject) -> dict[str, Any]:
-    """How a server shows its object of the connection."""
-    if middleware.is_async:
-        cycle = ServerObject()
-        cycle.transport = connection  # type: ignore[attr-defined]
-        return {"receive": cycle.receive}
-    return {"gunicorn.socket": connection}
-
-
 def test_what_reads_the_connection_is_held_while_it_is_the_servers_same_one(wrap: Wrap) -> None:
     source = AtOnce()
     middleware = wrap(source)
     one, other = ServerObject(), ServerObject()
     for connection, port, asked in ((one, 1, 1), (one, 1, 1), (one, 2, 2), (other, 1, 3)):
-        middleware.request((HOST, port), **of_server(middleware, connection))
+        middleware.request((HOST, port), **middleware.showing(connection))
         assert source.asked == asked
 
 
@@ -477,7 +430,7 @@ def test_what_a_proxy_said_is_not_held_for_a_direct_connection(wrap: Wrap) -> No
     middleware = wrap(source, trusted_proxies=PROXY)
     connection = ServerObject()
     middleware.request((PROXY, 1), [("X-Forwarded-For", f"{HOST}:{PORT}")])
-    middleware.request((HOST, PORT), **of_server(middleware, connection))
+    middleware.request((HOST, PORT), **middleware.showing(connection))
 
     assert source.asked == 2
 

@@ -44,10 +44,6 @@ def client_behind(
     return client_of(proxy, headers=headers, trusted=trusted, unix=unix, client_header=name).address
 
 
-def never_called(_: str = "") -> bool:
-    raise AssertionError("what belongs to an untrusted peer was looked at")
-
-
 # Whom to trust
 
 
@@ -115,47 +111,43 @@ def test_a_bare_string_is_one_entry() -> None:
         TrustedProxies("proxy")
 
 
-@pytest.mark.parametrize("trusted", [(), [], set()])
-def test_without_entries_nobody_is_trusted(trusted: Any) -> None:
-    assert not TrustedProxies(trusted)
-
-
-@pytest.mark.parametrize("trusted", ["10.0.0.1", "unix:"])
-def test_with_an_entry_somebody_is_trusted(trusted: str) -> None:
-    assert TrustedProxies(trusted)
-
-
 @pytest.mark.parametrize("trusted", [None, 7, b"10.0.0.1", bytearray(b"x"), 1.5, object])
 def test_what_is_no_collection_is_an_error_that_names_the_option(trusted: Any) -> None:
     with pytest.raises(ValueError, match=r"^trusted_proxies "):
         TrustedProxies(trusted)
 
 
-def raises_if_read(_: str) -> str | None:
-    raise AssertionError("the header of a peer that is not trusted was read")
+@pytest.mark.parametrize(
+    ("trusted", "anybody"),
+    [((), False), ([], False), (set(), False), ("10.0.0.1", True), ("unix:", True)],
+)
+def test_somebody_is_trusted_where_there_is_an_entry(trusted: Any, anybody: bool) -> None:
+    assert bool(TrustedProxies(trusted)) is anybody
+
+
+def never_called(_: str = "") -> Any:
+    raise AssertionError("what belongs to an untrusted peer was looked at")
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.7", "11.0.0.1", "2001:db8::7", "", None, "localhost"])
 def test_the_headers_of_an_untrusted_peer_are_not_even_read(peer: object) -> None:
-    client = ProxyRules(PROXIES).client(*endpoint(peer), never_called, raises_if_read)
+    client = ProxyRules(PROXIES).client(*endpoint(peer), never_called, never_called)
 
     assert client == Client(client_address(peer), None)
 
 
 @pytest.mark.parametrize("peer", ["", None, "localhost", ("", 0), "0.0.0.0"])
-def test_unix_trusts_a_peer_that_is_known_to_be_on_a_unix_socket(peer: object) -> None:
-    client = client_behind(peer, x_forwarded_for="192.0.2.1", trusted="unix:", unix=True)
+@pytest.mark.parametrize(("on_unix", "client"), [(True, "192.0.2.1"), (False, None)])
+def test_unix_trusts_who_is_known_to_be_on_a_unix_socket_and_not_who_merely_has_no_address(
+    peer: object, on_unix: bool, client: str | None
+) -> None:
+    found = client_behind(peer, x_forwarded_for="192.0.2.1", trusted="unix:", unix=on_unix)
 
-    assert client == "192.0.2.1"
-
-
-@pytest.mark.parametrize("peer", ["", None, "localhost", ("", 0), "0.0.0.0"])
-def test_unix_trusts_nobody_whose_address_is_merely_missing(peer: object) -> None:
-    assert client_behind(peer, x_forwarded_for="192.0.2.1", trusted="unix:", unix=False) is None
+    assert found == client
 
 
 def test_unix_trusts_nobody_who_has_an_address() -> None:
-    client = ProxyRules("unix:").client("192.0.2.7", 80, never_called, raises_if_read)
+    client = ProxyRules("unix:").client("192.0.2.7", 80, never_called, never_called)
 
     assert client == Client("192.0.2.7", 80)
 
@@ -174,20 +166,6 @@ def test_a_unix_hop_is_walked_past_where_unix_is_trusted(peer: str) -> None:
 
 def test_a_unix_hop_ends_the_trail_where_unix_is_not_trusted() -> None:
     assert client_behind(x_forwarded_for="203.0.113.9, unix:") is None
-
-
-@pytest.mark.parametrize(
-    ("peer", "client"),
-    [
-        ("192.0.2.7", Client("192.0.2.7", None)),
-        ("192.0.2.7:51008", Client("192.0.2.7", 51008)),
-        ("[2001:db8::7]:51008", Client("2001:db8::7", 51008)),
-        ("[2001:db8::7]", Client("2001:db8::7", None)),
-        ("192.0.2.7:99999", Client("192.0.2.7", 0)),
-    ],
-)
-def test_a_peer_may_come_with_its_port(peer: str, client: Client) -> None:
-    assert client_of(peer) == client
 
 
 @pytest.mark.parametrize(
@@ -215,13 +193,9 @@ def test_the_named_header_tells_address_and_port(name: str, value: str, client: 
         (" 51008\t", 51008),
         ("666, 51008", 51008),
         ("666,51008", 51008),
-        ("9" * 5000, None),
-        ("0", None),
         ("65536", None),
-        ("-1", None),
         ("x", None),
         ("", None),
-        ("\u0661", None),
     ],
 )
 def test_the_port_comes_from_the_header_named_for_it(value: str, port: int | None) -> None:

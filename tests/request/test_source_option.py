@@ -177,11 +177,11 @@ def test_a_source_of_the_wrong_colour_names_its_twin() -> None:
 
 
 @both_errors
-@pytest.mark.parametrize("option", ["timeout", "grace"])
-def test_an_option_that_syn_would_ignore_is_an_error_that_names_it(
-    error: Error, option: str
+@pytest.mark.parametrize(("option", "value"), [("timeout", 0.5), ("timeout", 0.1), ("grace", 0.5)])
+def test_an_option_that_syn_would_ignore_is_an_error_even_with_its_default(
+    error: Error, option: str, value: float
 ) -> None:
-    said = error(Syn(arm=False), **{option: 0.5})
+    said = error(Syn(arm=False), **{option: value})
 
     assert said.startswith(f"ValueError: {option} is for sources that wait, and Syn answers at on")
 
@@ -189,11 +189,6 @@ def test_an_option_that_syn_would_ignore_is_an_error_that_names_it(
 @pytest.mark.parametrize("options", [{"grace": 0}, {"hold": 0}, {"hold": 60}], ids=str)
 def test_an_option_that_means_something_to_syn_may_be_given(wrap: Wrap, options: Any) -> None:
     assert wrap(Syn(arm=False), **options)
-
-
-@both_errors
-def test_a_default_given_on_purpose_is_ignored_as_well(error: Error) -> None:
-    assert "timeout" in error(Syn(arm=False), timeout=float("0.1"))
 
 
 @both_errors
@@ -209,16 +204,17 @@ def test_a_header_of_syn_goes_with_a_proxy() -> None:
     assert P0fWSGIMiddleware(lambda *_: [], source, trusted_proxies="unix:").source is source
 
 
-@pytest.mark.parametrize("source", [P0f("/run/p0f.sock"), Blocking()])
-def test_wsgi_refuses_a_timeout_that_is_the_sources_own(source: Any) -> None:
-    said = wsgi_error(source, timeout=0.5)
-
-    assert said.startswith(f"ValueError: timeout is an option of {type(source).__name__} itself")
-
-
-@pytest.mark.parametrize("source", [AsyncP0f("/run/p0f.sock"), Awaited()])
-def test_asgi_refuses_a_timeout_that_is_the_sources_own(source: Any) -> None:
-    said = asgi_error(source, timeout=0.5)
+@pytest.mark.parametrize(
+    ("error", "source"),
+    [
+        (wsgi_error, P0f("/run/p0f.sock")),
+        (wsgi_error, Blocking()),
+        (asgi_error, AsyncP0f("/run/p0f.sock")),
+        (asgi_error, Awaited()),
+    ],
+)
+def test_a_timeout_that_is_the_sources_own_is_refused(error: Error, source: Any) -> None:
+    said = error(source, timeout=0.5)
 
     assert said.startswith(f"ValueError: timeout is an option of {type(source).__name__} itself")
 
@@ -228,9 +224,10 @@ def test_asgi_refuses_a_timeout_that_is_the_sources_own(source: Any) -> None:
 
 @pytest.mark.parametrize("path", ["p0f.sock", "./a:b", PurePosixPath("/run/p0f.sock")], ids=str)
 def test_any_path_is_a_source(wrap: Wrap, path: Any) -> None:
-    source: Any = wrap(path).middleware.source
+    source: Any = wrap(path, timeout=0.25).middleware.source
 
-    assert source.socket_path == str(path)
+    assert isinstance(source, (P0f, AsyncP0f))
+    assert (source.socket_path, source.timeout) == (str(path), 0.25)
 
 
 def test_without_a_source_it_is_the_path_in_the_environment(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,18 +18,6 @@ from .middlewares import HOST, PORT, WSGI, receive, send
 SCOPE = {"type": "http", "client": (HOST, PORT), "headers": []}
 
 
-def test_a_time_limit_of_gevent_leaves_a_lookup() -> None:
-    gevent = pytest.importorskip("gevent")
-
-    class Endless:
-        def lookup(self, ip_address: str) -> P0fInfo | None:
-            gevent.sleep(30)
-            return None
-
-    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-        WSGI(Endless()).request()
-
-
 class Endless:
     def __init__(self, sleep: Callable[[float], Any]) -> None:
         self.sleep = sleep
@@ -36,6 +25,13 @@ class Endless:
     async def lookup(self, ip_address: str) -> P0fInfo | None:
         await self.sleep(30)
         return None
+
+
+def test_a_time_limit_of_gevent_leaves_a_lookup() -> None:
+    gevent = pytest.importorskip("gevent")
+
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
+        WSGI(SimpleNamespace(lookup=lambda _: gevent.sleep(30))).request()
 
 
 async def app(*_: Any) -> None:

@@ -96,14 +96,13 @@ def test_the_peer_of_an_asgi_request(scope: dict[str, Any], peer: Any) -> None:
 # The client
 
 
-def test_without_proxies_the_client_is_the_peer() -> None:
-    for visitor in of_peer(HOST, 50000):
-        assert (visitor.address, visitor.port, visitor.behind_proxy) == (HOST, 50000, False)
-
-
-def test_a_port_that_is_no_port_is_none() -> None:
-    for visitor in of_peer(HOST, 0) + of_peer(HOST, "x", BEHIND):
-        assert visitor.port is None
+@pytest.mark.parametrize("rules", [NO_PROXIES, BEHIND])
+@pytest.mark.parametrize(("port", "number"), [(50000, 50000), (0, None), ("x", None)])
+def test_without_a_proxy_the_client_is_the_peer(
+    rules: ProxyRules, port: object, number: int | None
+) -> None:
+    for visitor in of_peer(HOST, port, rules):
+        assert (visitor.address, visitor.port, visitor.behind_proxy) == (HOST, number, False)
 
 
 def test_behind_a_proxy_the_client_is_whom_it_names_and_the_peer_is_the_proxy() -> None:
