@@ -19,7 +19,6 @@ ADDRESSES = ["192.0.2.1", "2001:db8::1"]
 @given(st.binary(max_size=40))
 def test_what_stands_behind_the_headers_is_cut_off(address: str, behind: bytes) -> None:
     whole = syn(address, 1024)
-
     assert headers(whole + behind) == whole
 
 
@@ -27,7 +26,6 @@ def test_what_stands_behind_the_headers_is_cut_off(address: str, behind: bytes) 
 @given(st.data())
 def test_headers_that_are_cut_short_are_none(address: str, data: st.DataObject) -> None:
     whole = syn(address, 1024)
-
     assert headers(whole[: data.draw(st.integers(0, len(whole) - 1))]) == b""
 
 
@@ -50,7 +48,6 @@ def test_vlan_tags_are_taken_off_whatever_is_in_them(
     address: str, tags: list[int], data: int
 ) -> None:
     packet = tagged(syn(address, 1024), *tags)
-
     assert without_tags(packet, len(packet) + data) == syn(address, 1024)
 
 
@@ -60,5 +57,4 @@ def test_a_packet_that_looks_like_a_tag_is_left_alone(address: str, value: bytes
     whole = syn(address, 1024)
     looks = whole[:2] + value + whole[4:]  # IPv4's length, or a part of IPv6's flow label
     length = max(len(whole), int.from_bytes(value, "big"))
-
     assert without_tags(looks, length) == looks
