@@ -8,6 +8,16 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware._commands import doctor_p0f
+from p0f_middleware.testing import SAMPLE, FakeP0f
+
+KNOWN = "192.0.2.1"
+
+
+@pytest.fixture
+def p0f(fake_p0f: FakeP0f) -> FakeP0f:
+    """A p0f that has seen `KNOWN`."""
+    fake_p0f.hosts[KNOWN] = SAMPLE
+    return fake_p0f
 
 
 @pytest.fixture

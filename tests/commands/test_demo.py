@@ -20,7 +20,8 @@ from p0f_middleware.shared.source import SharedSyn
 from p0f_middleware.syn import Syn
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
-KNOWN = "192.0.2.1"
+from .conftest import KNOWN
+
 LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -89,12 +90,6 @@ def test_the_url_of_every_interface_has_an_address_that_a_phone_can_open() -> No
     host = url.removeprefix("http://").partition(":")[0]
     assert host not in ("0.0.0.0", "127.0.0.1")
     assert "from a phone too" in url
-
-
-@pytest.fixture
-def p0f(fake_p0f: FakeP0f) -> FakeP0f:
-    fake_p0f.hosts[KNOWN] = SAMPLE
-    return fake_p0f
 
 
 def get(path: str, source: Any, **headers: str) -> tuple[str, str]:

@@ -9,13 +9,9 @@ import pytest
 from p0f_middleware.__main__ import main
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
-KNOWN, UNKNOWN = "192.0.2.1", "192.0.2.2"
+from .conftest import KNOWN
 
-
-@pytest.fixture
-def p0f(fake_p0f: FakeP0f) -> FakeP0f:
-    fake_p0f.hosts[KNOWN] = SAMPLE
-    return fake_p0f
+UNKNOWN = "192.0.2.2"
 
 
 def test_it_prints_a_known_host_in_words(p0f: FakeP0f, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,9 +50,7 @@ def test_it_says_that_a_host_is_unknown(
     ],
 )
 def test_a_query_that_cannot_be_asked_says_what_to_do(
-    arguments: list[str],
-    remedy: str,
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[str], remedy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["query", *arguments]) == 2
     output = capsys.readouterr()

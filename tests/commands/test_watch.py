@@ -68,7 +68,6 @@ def test_each_syn_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_programs_get_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     main(["watch", "--interface", "lo", "--json"])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
     senders = [(line["address"], line["port"]) for line in lines]
     assert senders == [("192.0.2.1", 1024), ("192.0.2.1", 1025), ("2001:db8::1", 1024)]
     assert {"time", "os_name", "raw_sig", "link_mtu"} <= lines[0].keys()

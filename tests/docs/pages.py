@@ -67,6 +67,16 @@ def with_source(code: str, text: str) -> str:
     return SOURCES.sub(other, code)
 
 
+def nginx_conf(folder: Path, http: str) -> str:
+    """A whole configuration of nginx, which writes to a folder only."""
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};\n"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    start = f"daemon off; pid {folder}/pid; error_log stderr; events {{}}\n"
+    return f"{start}http {{\naccess_log off;\n{temporary}{http}}}\n"
+
+
 def text_of(name: str) -> str:
     """A page of the manual."""
     return (ROOT / "docs" / name).read_text(encoding="utf-8")

@@ -95,13 +95,10 @@ EXPECTED = {
 }
 
 
-def test_flask_logs_each_visit(visits: pytest.LogCaptureFixture) -> None:
-    get_by_flask(program("logging.md", "Flask"))
-    assert the_visit(visits).items() >= EXPECTED.items()
-
-
-def test_fastapi_logs_each_visit(visits: pytest.LogCaptureFixture) -> None:
-    get_by_starlette(program("logging.md", "FastAPI")["app"])
+@pytest.mark.parametrize("framework", ["Flask", "FastAPI"])
+def test_each_visit_is_logged(visits: pytest.LogCaptureFixture, framework: str) -> None:
+    names = program("logging.md", framework)
+    get_by_flask(names) if framework == "Flask" else get_by_starlette(names["app"])
     assert the_visit(visits).items() >= EXPECTED.items()
 
 
@@ -215,13 +212,7 @@ TWO_SYSTEMS = {"User-Agent": WINDOWS, "Sec-CH-UA-Platform": '"macOS"'}
         (TWO_SYSTEMS, {"second_factor": True}, (200, None)),
         ({"User-Agent": "curl/8.5.0"}, {}, (200, None)),
     ],
-    ids=[
-        "agrees",
-        "may be a relay",
-        "contradicts itself",
-        "has proved who it is",
-        "claims nothing",
-    ],
+    ids=["agrees", "may be a relay", "contradicts itself", "has proved it", "claims nothing"],
 )
 def test_the_view_asks_for_a_second_factor(
     headers: dict[str, str],
@@ -256,11 +247,7 @@ def test_the_rate_limit_is_for_visitors_in_doubt(user_agent: str, statuses: list
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [
-        (TWO_SYSTEMS, 403),
-        ({"User-Agent": WINDOWS}, 200),
-        ({"User-Agent": "curl/8"}, 200),
-    ],
+    [(TWO_SYSTEMS, 403), ({"User-Agent": WINDOWS}, 200), ({"User-Agent": "curl/8"}, 200)],
     ids=["contradicts itself", "may be a relay", "claims nothing"],
 )
 def test_the_captcha_is_for_those_who_contradict_themselves(

@@ -24,7 +24,7 @@ from p0f_middleware import P0fInfo, P0fWSGIMiddleware, p0f_of
 from tests import needs
 from tests.servers import free_port, serve
 
-from .pages import SNIPPETS, code_on, text_of
+from .pages import SNIPPETS, code_on, nginx_conf, text_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -188,17 +188,9 @@ def _set_up(program: str, recipe: str, port: int, folder: Path) -> list[str]:
     """A whole configuration around the recipe, and the options that run the proxy with it."""
     configuration = f"{folder}/proxy.conf"
     if program == "nginx":
-        temporary = "".join(
-            f"{name}_temp_path {folder}/{name};\n"
-            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
         recipe = re.sub(r"listen \d+( ssl)?;", f"listen 127.0.0.1:{port};", recipe)
         recipe = re.sub(r"ssl_certificate\w* .*;", "", recipe)
-        return [
-            f"daemon off; pid {folder}/pid; error_log stderr; events {{}}\n"
-            f"http {{\naccess_log off;\n{temporary}{recipe}}}\n",
-            *("-c", configuration, "-e", "stderr"),
-        ]
+        return [nginx_conf(folder, recipe), "-c", configuration, "-e", "stderr"]
     if program == "haproxy":
         timeouts = "".join(f"    timeout {what} 20s\n" for what in ("client", "connect", "server"))
         recipe = re.sub(r"bind :\d+", f"bind 127.0.0.1:{port}", recipe)
@@ -214,10 +206,9 @@ def ask(port: int, headers: list[str]) -> tuple[dict[str, Any], int]:
         sock.settimeout(20)
         sock.bind((CLIENT, 0))
         sock.connect(("127.0.0.1", port))
-        close = (
-            [] if any(line.startswith("Connection") for line in headers) else ["Connection: close"]
-        )
-        lines = "\r\n".join(["GET / HTTP/1.1", f"Host: 127.0.0.1:{port}", *close, *headers])
+        if not any(line.startswith("Connection") for line in headers):
+            headers = ["Connection: close", *headers]
+        lines = "\r\n".join(["GET / HTTP/1.1", f"Host: 127.0.0.1:{port}", *headers])
         sock.sendall(f"{lines}\r\n\r\n".encode())
         response = b"".join(iter(lambda: sock.recv(65536), b""))
         assert b"{" in response, response

@@ -14,7 +14,7 @@ import pytest
 from tests.real.edges import namespaces
 from tests.servers import BIN
 
-from .pages import code_on, text_of
+from .pages import code_on, nginx_conf, text_of
 
 PATH = f"{BIN}:{os.environ['PATH']}:/usr/sbin:/sbin"
 MACHINE = f"p0f-{os.getpid()}-typed"
@@ -49,14 +49,8 @@ def test_nginx_in_ten_minutes(machine: None, tmp_path: Path) -> None:
     commands = code_on("nginx.md", "4. The edge and the application", "sh")
     question, hostile, doctor = code_on("nginx.md", "5. Check that it works", "sh")
     (tmp_path / "app.py").write_text(code_on("nginx.md", "2. The application")[0])
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log stderr; events {{}}\nhttp {{\n"
-        + "".join(
-            f"{name}_temp_path {tmp_path}/{name};\n"
-            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        + f"access_log off; include {tmp_path}/site.conf;\n}}\n"
-    )
+    configuration = nginx_conf(tmp_path, f"include {tmp_path}/site.conf;\n")
+    (tmp_path / "nginx.conf").write_text(configuration)
     site = code_on("nginx.md", "3. nginx", "nginx")[0].replace("/etc/nginx", str(tmp_path))
     (tmp_path / "site.conf").write_text(site)
     assert done(certificate.replace("/etc/nginx", str(tmp_path)), tmp_path).returncode == 0

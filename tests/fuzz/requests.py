@@ -69,14 +69,9 @@ class AwaitedStub:
 
 outcomes: st.SearchStrategy[Any] = st.sampled_from(
     [
-        Outcome(SAMPLE, P0fStatus.OK, None),
-        Outcome(P0fInfo(), P0fStatus.OK, None),
+        *(Outcome(info, P0fStatus.OK, None) for info in (SAMPLE, P0fInfo())),
         Outcome(None, P0fStatus.NO_MATCH, "not seen"),
-        P0fUnavailable("no socket"),
-        RuntimeError("bug"),
-        RecursionError(),
-        None,
-        (),
+        *(P0fUnavailable("no socket"), RuntimeError("bug"), RecursionError(), None, ()),
     ]
 )
 

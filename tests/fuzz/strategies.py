@@ -19,17 +19,8 @@ SYN_HEADER = "X-Client-SYN"
 
 ADDRESSES = [
     *f"127.0.0.1 ::1 ::ffff:127.0.0.1 {CLIENT} {PROXY} {CLIENT}:51008 [2001:db8::7]:51008".split(),
-    *(
-        "0.0.0.0",
-        "::",
-        "::58cb:75d7:0:0%3611",
-        "localhost",
-        "None",
-        "testclient",
-        "unix:",
-        "fe80::1%eth0",
-    ),
-    *("/run/app.sock", "", "\ud800", "1" * 70),
+    *("0.0.0.0", "::", "::58cb:75d7:0:0%3611", "localhost", "None", "testclient", "unix:"),
+    *("fe80::1%eth0", "/run/app.sock", "", "\ud800", "1" * 70),
 ]
 PORTS: list[Any] = [50000, "50000", 0, "0", "", "None", None, 65536, -1, "9" * 5000, 1.5, True]
 

@@ -24,12 +24,9 @@ needs_store = pytest.mark.skipif(shutil.which(SERVER) is None, reason=f"{SERVER}
 
 
 class RealStore:
-    """A server on the loopback interface that saves nothing to disk.
+    """A server on the loopback interface that saves nothing; its log and Unix socket are in a folder.
 
-    Args:
-        folder: the folder for its log and its Unix socket.
-        options: its configuration, as words of its command line.
-        tls: whether its port accepts only TLS.
+    Its options are words of the command line; with `tls`, its port accepts only TLS.
     """
 
     def __init__(self, folder: Path, options: tuple[str, ...] = (), *, tls: bool = False):
@@ -41,7 +38,6 @@ class RealStore:
 
     @property
     def url(self) -> str:
-        """The URL of its TCP port."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
@@ -51,15 +47,13 @@ class RealStore:
 
     @property
     def unix_url(self) -> str:
-        """The URL of its Unix socket."""
         return f"unix://{self._folder}/store.sock"
 
     def start(self) -> RealStore:
-        """Start it, and wait until it listens."""
         ports = ["--port", "0", "--tls-port"] if self._tls else ["--port"]
         command = [SERVER, *ports, str(self.port), "--bind", "127.0.0.1", "--save", ""]
         command += ["--unixsocket", f"{self._folder}/store.sock", "--dir", str(self._folder)]
-        command += [*self._options]
+        command += self._options
         with (self._folder / "store.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

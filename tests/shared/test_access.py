@@ -122,7 +122,6 @@ def test_an_application_cannot_write_and_an_edge_cannot_read(store: RealStore) -
     edge = share(as_user(store, "app"), syn(CLIENT, PORT))
     with pytest.raises(P0fUnavailable, match=r"refuses: .*no permissions"):
         ask(as_user(store, "edge"))
-
     assert edge.counts().dropped == 1
 
 
@@ -130,7 +129,6 @@ def test_an_application_cannot_write_and_an_edge_cannot_read(store: RealStore) -
 def test_a_wrong_password_is_said_without_the_password(store: RealStore) -> None:
     with pytest.raises(P0fUnavailable, match="invalid username-password pair") as caught:
         ask(f"redis://app:hunter2@127.0.0.1:{store.port}/0")
-
     assert "hunter2" not in str(caught.value)
 
 
@@ -162,7 +160,6 @@ def test_the_way_to_the_store_may_be_encrypted(tmp_path: Path) -> None:
 
 def test_a_unix_socket_and_another_database_may_be_named(store: RealStore) -> None:
     share(f"{store.unix_url}?db=3", syn(CLIENT, PORT))
-
     assert statuses(ask(f"{store.unix_url}?db=3")) == {P0fStatus.OK}
     assert statuses(ask(store.url)) == {P0fStatus.NO_MATCH}
 
@@ -279,7 +276,6 @@ def test_event_loops_one_after_another_may_ask(store: RealStore) -> None:
     source = AsyncSharedSyn(store.url, timeout=LONG)
     outcomes = [asyncio.run(_ask_of(source)) for _ in range(3)]
     asyncio.run(source.close())
-
     assert statuses(outcomes) == {P0fStatus.OK}
 
 
@@ -348,7 +344,6 @@ def test_it_works_under_trio(store: RealStore) -> None:
     source = AsyncSharedSyn(store.url, timeout=LONG)
     outcome = trio.run(_ask_of, source)
     trio.run(source.close)
-
     assert outcome.status is P0fStatus.OK
 
 

@@ -94,7 +94,6 @@ def test_a_packet_shorter_than_it_says_does_not(packet: bytes, protocol: int, sa
     field, least = (tags + 2, 0) if packet[tags] >> 4 == 4 else (tags + 4, 40)
     lying = packet[:field] + struct.pack("!H", says) + packet[field + 2 :]
     through = run(syn_filter([PORT]), lying, protocol) > 0
-
     assert through == (tags + least + says <= len(packet))
 
 
@@ -104,14 +103,12 @@ def test_of_all_flags_only_syn_without_fin_rst_and_ack_does(
     whole: bytes, protocol: int, at: int, flags: int
 ) -> None:
     packet = whole[:at] + bytes([flags]) + whole[at + 1 :]
-
     assert bool(run(syn_filter([PORT]), packet, protocol)) == (flags & 0x17 == 0x02)
 
 
 @given(st.integers(5, 15))
 def test_the_tcp_header_is_found_behind_ip_options(words: int) -> None:
     longer = bytes([0x40 | words]) + V4[1:20] + bytes(4 * (words - 5)) + V4[20:]
-
     assert run(syn_filter([PORT]), longer, IPV4)
 
 
@@ -132,7 +129,6 @@ def test_any_packet_ends_the_program(packet: bytes, protocol: int) -> None:
 @given(st.sets(st.integers(1, 65535), min_size=1, max_size=MOST_PORTS), st.integers(1, 65535))
 def test_of_many_ports_each_is_wanted_and_no_other(ports: set[int], port: int) -> None:
     program = syn_filter(ports)
-
     for to in (min(ports), max(ports), port):
         assert bool(run(program, syn("192.0.2.1", 1024, to=to), IPV4)) == (to in ports)
 

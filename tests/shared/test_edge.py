@@ -133,7 +133,6 @@ def options(**options: Any) -> pytest.MarkDecorator:
 @pytest.mark.parametrize("address", [CLIENT, "2001:db8::1"])
 def test_a_syn_is_written_for_its_connection_and_its_address(scene: Scene, address: str) -> None:
     scene.see(whole := syn(address, PORT))
-
     keys = f"p0f:{{{address}}}:{PORT}", f"p0f:{{{address}}}"
     assert scene.store.written == dict.fromkeys(keys, (whole, 600))
 
@@ -141,13 +140,11 @@ def test_a_syn_is_written_for_its_connection_and_its_address(scene: Scene, addre
 @options(ttl=60, addresses=False)
 def test_addresses_may_be_left_out_and_the_time_be_chosen(scene: Scene) -> None:
     scene.see(whole := syn(CLIENT, PORT))
-
     assert scene.store.written == {CONNECTION: (whole, 60)}
 
 
 def test_all_that_is_there_is_one_write_and_an_addresss_last_syn_counts(scene: Scene) -> None:
     scene.see(*(syn(CLIENT, port) for port in range(1, 500)))
-
     assert (scene.store.writes, len(scene.store.written)) == (1, 500)
     assert scene.store.written[ADDRESS] == (syn(CLIENT, 499), 600)
 
@@ -155,7 +152,6 @@ def test_all_that_is_there_is_one_write_and_an_addresss_last_syn_counts(scene: S
 @pytest.mark.parametrize("seen", [[], [b"\x45"]])
 def test_nothing_and_what_has_no_sender_is_no_write(scene: Scene, seen: list[bytes]) -> None:
     scene.see(*seen)
-
     assert scene.store.writes == 0
 
 
@@ -165,14 +161,12 @@ def test_syns_to_two_ports_from_the_same_port_do_not_replace_each_other(scene: S
     together = scene.store.written.pop(CONNECTION)
     for whole in (first, second, second):
         scene.see(whole)
-
     assert scene.store.written[CONNECTION] == together == (second + first, 600)
 
 
 def test_the_same_port_to_the_same_end_is_a_new_connection(scene: Scene) -> None:
     scene.see(syn(CLIENT, PORT, LINUX))
     scene.see(last := syn(CLIENT, PORT, WINDOWS))
-
     assert scene.store.written[CONNECTION] == (last, 600)
 
 
@@ -183,7 +177,6 @@ def test_the_same_port_to_the_same_end_is_a_new_connection(scene: Scene) -> None
 def test_above_the_rate_syns_are_counted_and_not_written(scene: Scene) -> None:
     for pause in (0, 0.5):
         scene.see(*(syn(CLIENT, port) for port in range(1, 31)), after=pause)
-
     assert scene.edge.counts() == Counts(seen=60, written=15, over_rate=45, lost=7)
     assert str(scene.edge.counts()) == (
         "60 SYNs seen, 15 written, 45 over the rate, 0 dropped (store down), 7 lost by the kernel"
@@ -199,7 +192,6 @@ def test_a_rate_never_lets_more_through(most: int, arrivals: list[tuple[float, i
     for pause, count in arrivals:
         now += pause
         through += rate.allow(count, now)
-
         assert through <= most * (now - 1000.0 + 1) + 1e-6
 
 
@@ -240,7 +232,6 @@ def test_a_server_that_refuses_is_away_and_left_since_the_name_may_lead_to_anoth
 ) -> None:
     scene.store.refusal = refusal
     scene.see(syn(CLIENT, 1))
-
     assert refusal in caplog.text
     assert scene.edge.counts().dropped == scene.store.disconnected == 1
 
@@ -251,7 +242,6 @@ def test_a_store_that_refuses_and_accepts_by_turns_does_not_fill_the_log(
     for turn in range(200):
         scene.store.refusal = "OOM" if turn % 2 else None
         scene.see(syn(CLIENT, 1), after=0.05)
-
     assert 2 <= len(caplog.records) <= 10
 
 
@@ -337,5 +327,4 @@ def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstra
 @pytest.mark.parametrize("path", ["", "/nonexistent/socket"])
 def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", path)
-
     notify("READY=1")

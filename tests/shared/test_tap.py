@@ -51,7 +51,6 @@ def test_vlan_tags_are_taken_off_whatever_is_in_them(
     address: str, tags: list[int], data: int
 ) -> None:
     packet = tagged(syn(address, 1024), *tags)
-
     assert without_tags(packet, len(packet) + data) == syn(address, 1024)
 
 
@@ -61,5 +60,4 @@ def test_a_packet_that_looks_like_a_tag_is_left_alone(address: str, value: bytes
     whole = syn(address, 1024)
     looks = whole[:2] + value + whole[4:]  # IPv4's length, or a part of IPv6's flow label
     length = max(len(whole), int.from_bytes(value, "big"))
-
     assert without_tags(looks, length) == looks

@@ -131,7 +131,6 @@ def test_what_an_administrator_can_mend_is_logged_once(
     source = OfValues("redis://cache/0")
     for _ in range(3):
         ask(visitor, stored(None, address), source)
-
     assert len(caplog.records) == len(words)
     assert all(word in caplog.text for word in words)
 
