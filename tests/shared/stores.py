@@ -24,7 +24,7 @@ needs_store = pytest.mark.skipif(shutil.which(SERVER) is None, reason=f"{SERVER}
 
 
 class RealStore:
-    """A server on the loopback interface that saves nothing; its log and Unix socket are in a folder.
+    """A server on the loopback interface that saves nothing; its log and socket are in a folder.
 
     Its options are words of the command line; with `tls`, its port accepts only TLS.
     """
