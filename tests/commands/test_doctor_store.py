@@ -12,10 +12,8 @@ import pytest
 import redis
 
 from p0f_middleware.__main__ import main
-from tests.shared.stores import RealStore, needs_store, stand_in
+from tests.shared.stores import RealStore, stand_in
 from tests.shared.syns import WINDOWS, syn
-
-pytestmark = needs_store
 
 CLIENT = "192.0.2.1"
 NO_RIGHTS = ("--user", "default", "on", "nopass", "~*", "-@all")

@@ -26,11 +26,9 @@ from p0f_middleware._store import Store
 from p0f_middleware.edge.agent import Edge
 from tests.servers import free_port
 
-from .stores import RealStore, needs_store
+from .stores import RealStore
 from .syns import WINDOWS, FakeVisitor, syn
 from .test_edge import FakeTap
-
-pytestmark = needs_store
 
 CLIENT, PORT = "192.0.2.1", 54321
 visitor: Any = FakeVisitor(CLIENT, PORT)
