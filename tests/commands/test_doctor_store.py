@@ -12,10 +12,8 @@ import pytest
 import redis
 
 from p0f_middleware.__main__ import main
-from tests.shared.stores import RealStore, needs_store, stand_in
+from tests.shared.stores import RealStore, stand_in
 from tests.shared.syns import WINDOWS, syn
-
-pytestmark = needs_store
 
 CLIENT = "192.0.2.1"
 NO_RIGHTS = ("--user", "default", "on", "nopass", "~*", "-@all")
@@ -114,11 +112,7 @@ def test_no_edge_that_writes_or_an_odd_sign_of_life(
     [(None, "runs, and had seen no SYN"), (946728000, "the last at 2000-01-01 ")],
 )
 def test_an_edge_that_sees_nobody_or_has_for_long_is_a_question(
-    store: RealStore,
-    contents: redis.Redis,
-    doctor: Doctor,
-    last_syn: int | None,
-    words: str,
+    store: RealStore, contents: redis.Redis, doctor: Doctor, last_syn: int | None, words: str
 ) -> None:
     sign(contents, last_syn=last_syn)
     status, lines = doctor(store.url)
@@ -136,11 +130,7 @@ def test_an_edge_that_sees_nobody_or_has_for_long_is_a_question(
     ],
 )
 def test_an_address_without_a_syn_of_its_own(
-    store: RealStore,
-    contents: redis.Redis,
-    doctor: Doctor,
-    value: bytes | None,
-    text: str,
+    store: RealStore, contents: redis.Redis, doctor: Doctor, value: bytes | None, text: str
 ) -> None:
     sign(contents)
     if value is not None:

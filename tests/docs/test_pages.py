@@ -8,6 +8,7 @@ import inspect
 import re
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,12 @@ from p0f_middleware.__main__ import make_parser
 from .pages import MANUAL, PAGES, README, ROOT, SNIPPETS, text_of
 
 REFERENCE, API, COMMANDS = (text_of(f"{page}.md") for page in ("reference", "api", "commands"))
+
+
+def rows_under(heading: str, columns: str = r"`(\w+)` \|") -> list[Any]:
+    """What stands in the first columns of a table of the reference."""
+    section = REFERENCE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(rf"^\| {columns}", section, re.M)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -90,13 +97,11 @@ def test_the_reference_has_every_public_name(name: str) -> None:
 
 
 def test_the_reference_has_every_field_in_order() -> None:
-    fields = REFERENCE.partition("## Fields of P0fInfo")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", fields, re.M) == list(P0fInfo())
+    assert rows_under("Fields of P0fInfo") == list(P0fInfo())
 
 
 def test_the_reference_has_every_option_with_its_default() -> None:
-    options = REFERENCE.partition("## Options of the middleware")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \|(?: `?([^|]*?)`?)? \|", options, re.M)
+    rows = rows_under("Options of the middleware", r"`(\w+)` \|(?: `?([^|]*?)`?)? \|")
     assert dict(rows) == {
         name: "" if parameter.default is parameter.empty else _shown(parameter.default)
         for name, parameter in inspect.signature(P0fWSGIMiddleware).parameters.items()
@@ -115,8 +120,7 @@ def test_the_reference_has_every_constant_with_its_value(enumeration: type[Enum]
 
 
 def test_the_reference_has_every_status() -> None:
-    statuses = REFERENCE.partition("## Statuses")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", statuses, re.M) == [str(status) for status in P0fStatus]
+    assert rows_under("Statuses") == [str(status) for status in P0fStatus]
 
 
 def test_the_reference_has_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,9 +29,10 @@ from p0f_middleware.testing import FakeP0f
 from .pages import SNIPPETS, SOURCES, Snippet, with_source
 
 VISITOR = "192.0.2.1"
+HEADERS = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
 PYTHON = [snippet for snippet in SNIPPETS if snippet.language == "python"]
 COMMANDS = [
-    (f"{snippet}: {words}", words)
+    pytest.param(words, id=f"{snippet}: {words}")
     for snippet in SNIPPETS
     if snippet.language in ("sh", "yaml", "dockerfile")
     for words in re.findall(r"(?<!install )p0f-middleware ([^)|>&#\n\"]*)", snippet.code)
@@ -86,12 +87,11 @@ def get_by_wsgi(app: Any, peer: str) -> str:
 
 def get_by_asgi(app: Any, peer: str) -> str:
     httpx = pytest.importorskip("httpx")
-    headers = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
 
     async def get() -> str:
         transport = httpx.ASGITransport(app, client=(peer, 40000), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:
-            return str((await browser.get("/", headers=headers)).text)
+            return str((await browser.get("/", headers=HEADERS)).text)
 
     return asyncio.run(get())
 
@@ -110,11 +110,10 @@ def get_by_django(settings: Namespace, peer: str) -> str:
     from django.conf import settings as in_force
     from django.test import Client, override_settings
 
-    headers = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
     with override_settings(**settings):
         if "P0FSOCKET" in settings:
             del in_force.P0F
-        body: bytes = Client(headers=headers).get("/", REMOTE_ADDR=peer).content
+        body: bytes = Client(headers=HEADERS).get("/", REMOTE_ADDR=peer).content
     return body.decode()
 
 
@@ -193,7 +192,7 @@ def packages_in(code: str) -> set[str]:
     return {name.partition(".")[0] for name in imported}
 
 
-@pytest.mark.parametrize("words", [words for _, words in COMMANDS], ids=[n for n, _ in COMMANDS])
+@pytest.mark.parametrize("words", COMMANDS)
 def test_a_command_takes_the_options_it_is_given(words: str) -> None:
     argv = shlex.split(words)
     assert make_parser(argv).parse_args(argv).command
@@ -206,17 +205,15 @@ def test_a_line_fits_the_page(snippet: Snippet) -> None:
 
 
 P0F_COMMANDS = [
-    (snippet, line)
+    pytest.param(line, id=str(snippet))
     for snippet in SNIPPETS
     for line in snippet.code.splitlines()
     if re.search(r"(^|\s)p0f -i", line)
 ]
 
 
-@pytest.mark.parametrize(("snippet", "line"), P0F_COMMANDS, ids=[str(s) for s, _ in P0F_COMMANDS])
-def test_p0f_is_started_with_the_packages_signatures_and_the_manuals_socket(
-    snippet: Snippet, line: str
-) -> None:
+@pytest.mark.parametrize("line", P0F_COMMANDS)
+def test_p0f_is_started_with_the_packages_signatures_and_the_manuals_socket(line: str) -> None:
     assert '-f "$(p0f-middleware signatures)"' in line
     assert "-s /run/p0f/p0f.sock" in line
 

@@ -20,11 +20,10 @@ from tests.servers import free_port, is_listening
 
 SERVER = os.environ.get("STORE_SERVER", "redis-server")
 """The server's program; `STORE_SERVER=valkey-server` runs the same tests with Valkey."""
-needs_store = pytest.mark.skipif(shutil.which(SERVER) is None, reason=f"{SERVER} is missing")
 
 
 class RealStore:
-    """A server on the loopback interface that saves nothing; its log and Unix socket are in a folder.
+    """A server on the loopback interface that saves nothing; its log and socket are in a folder.
 
     Its options are words of the command line; with `tls`, its port accepts only TLS.
     """
@@ -50,6 +49,8 @@ class RealStore:
         return f"unix://{self._folder}/store.sock"
 
     def start(self) -> RealStore:
+        if shutil.which(SERVER) is None:
+            pytest.skip(f"{SERVER} is missing")
         ports = ["--port", "0", "--tls-port"] if self._tls else ["--port"]
         command = [SERVER, *ports, str(self.port), "--bind", "127.0.0.1", "--save", ""]
         command += ["--unixsocket", f"{self._folder}/store.sock", "--dir", str(self._folder)]

@@ -26,11 +26,9 @@ from p0f_middleware._store import Store
 from p0f_middleware.edge.agent import Edge
 from tests.servers import free_port
 
-from .stores import RealStore, needs_store
+from .stores import RealStore
 from .syns import WINDOWS, FakeVisitor, syn
 from .test_edge import FakeTap
-
-pytestmark = needs_store
 
 CLIENT, PORT = "192.0.2.1", 54321
 visitor: Any = FakeVisitor(CLIENT, PORT)
@@ -42,7 +40,11 @@ ACL = (
     *["--user", "app", "on", ">secret", "%R~p0f:*", "-@all", "+get", "+mget", "+ping"],
 )
 """The users of the manual."""
-AUDITOR = ("--user", "auditor", "on", ">secret", "+@all")
+
+
+def python(script: str, *words: str, warn: str = "ignore") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", warn, "-c", script, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture
@@ -95,7 +97,9 @@ def statuses(outcomes: list[Outcome]) -> set[P0fStatus]:
 # ACLs
 
 
-@pytest.mark.parametrize("store", [(*ACL, *AUDITOR)], indirect=True)
+@pytest.mark.parametrize(
+    "store", [(*ACL, "--user", "auditor", "on", ">secret", "+@all")], indirect=True
+)
 def test_the_rights_of_the_manual_suffice_and_no_other_is_tried(store: RealStore) -> None:
     edge = share(as_user(store, "edge"), syn(CLIENT, PORT))
     outcomes = ask(as_user(store, "app"))
@@ -328,10 +332,8 @@ assert turns > 10, turns
 def test_it_works_under_gevent_however_late_that_comes(store: RealStore, threads: bool) -> None:
     pytest.importorskip("gevent")
     share(store.url, syn(CLIENT, PORT))
-    words = [store.url, str(store.pid), str(LONG), str(threads)]
-    command = [sys.executable, "-W", "ignore", "-c", GREENLETS, *words]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = python(GREENLETS, store.url, str(store.pid), str(LONG), str(threads))
     finally:
         store.resume()
 
@@ -355,9 +357,7 @@ def test_a_source_that_is_forgotten_leaves_nothing_open(store: RealStore) -> Non
         "a = AsyncSharedSyn(sys.argv[1], timeout=60); asyncio.run(a.fingerprint(v, 1e12)); "
         "del a; [thread.join(9) for thread in threading.enumerate() if thread.daemon]; gc.collect()"
     )
-    command = [sys.executable, "-W", "error::ResourceWarning", "-c", script, store.url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-
+    done = python(script, store.url, warn="error::ResourceWarning")
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -367,8 +367,4 @@ def test_the_client_library_is_imported_with_a_source_and_not_before() -> None:
         "assert 'redis' not in sys.modules; sys.modules['redis'] = None; "
         "SharedSyn('redis://cache/0')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-
-    assert done.stderr.strip().endswith("pip install 'p0f-middleware[redis]'")
+    assert python(script).stderr.strip().endswith("pip install 'p0f-middleware[redis]'")

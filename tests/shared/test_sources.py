@@ -27,7 +27,7 @@ from p0f_middleware import (
 )
 from p0f_middleware._outcome import Outcome
 
-from .stores import RealStore, needs_store, slow_store, stand_in
+from .stores import RealStore, slow_store, stand_in
 from .syns import LINUX, WINDOWS, FakeVisitor, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
@@ -127,7 +127,6 @@ def within(most: float) -> Iterator[None]:
     assert time.monotonic() - began < most + SLACK
 
 
-@needs_store
 @pytest.mark.parametrize("client", [CLIENT, "2001:db8::1"])
 def test_the_syn_in_the_store_is_told(
     connect: Connect, store: RealStore, contents: redis.Redis, client: str
@@ -151,7 +150,6 @@ def test_the_syn_in_the_store_is_told(
 # Many at once
 
 
-@needs_store
 def test_every_client_is_told_its_own(
     connect: Connect, store: RealStore, contents: redis.Redis
 ) -> None:
@@ -166,7 +164,6 @@ def test_every_client_is_told_its_own(
     assert names == ["Linux", "Windows"] * 50
 
 
-@needs_store
 def test_many_lookups_use_one_connection(
     connect: Connect, store: RealStore, contents: redis.Redis
 ) -> None:
@@ -195,7 +192,6 @@ def failing(error: BaseException) -> Any:
     return make
 
 
-@needs_store
 def test_where_no_thread_can_be_had_a_thread_asks_itself_and_a_task_is_told(
     store: RealStore, contents: redis.Redis, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +206,6 @@ def test_where_no_thread_can_be_had_a_thread_asks_itself_and_a_task_is_told(
             source.ask(visitor)
 
 
-@needs_store
 @pytest.mark.usefixtures("retry_at_once", "contents")
 def test_a_signal_handler_that_raises_while_a_thread_is_started_is_got_over(
     connect: Connect, store: RealStore, monkeypatch: pytest.MonkeyPatch
@@ -237,7 +232,6 @@ def test_a_store_that_is_not_there_is_unavailable_at_once(connect: Connect, plac
         connect(place.format(port=port), timeout=LONG).ask(visitor)
 
 
-@needs_store
 @pytest.mark.parametrize("connected", [True, False])
 def test_a_stopped_store_costs_the_timeout_once(
     connect: Connect, store: RealStore, request: pytest.FixtureRequest, connected: bool
@@ -256,7 +250,6 @@ def test_a_stopped_store_costs_the_timeout_once(
     assert 0.9 * SHORT <= took < SHORT + SLACK
 
 
-@needs_store
 @pytest.mark.usefixtures("retry_at_once", "stopped")
 def test_a_stopped_store_that_goes_on_is_asked_again(connect: Connect, store: RealStore) -> None:
     source = connect(store.url, timeout=SHORT)
@@ -266,7 +259,6 @@ def test_a_stopped_store_that_goes_on_is_asked_again(connect: Connect, store: Re
     assert _eventually(source).status is P0fStatus.NO_MATCH
 
 
-@needs_store
 def test_a_connection_that_the_store_has_closed_is_opened_again_unnoticed(
     connect: Connect, store: RealStore, contents: redis.Redis
 ) -> None:
@@ -276,7 +268,6 @@ def test_a_connection_that_the_store_has_closed_is_opened_again_unnoticed(
     assert source.ask(visitor).status is P0fStatus.NO_MATCH
 
 
-@needs_store
 @pytest.mark.usefixtures("retry_at_once")
 def test_a_store_that_was_killed_is_found_again_and_that_is_two_lines_in_the_log(
     connect: Connect, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -344,7 +335,6 @@ def test_a_store_that_sends_its_answer_byte_by_byte_is_not_waited_for(connect: C
             ended.set()
 
 
-@needs_store
 def test_a_store_that_refuses_is_an_outage_with_its_words(connect: Connect, tmp_path: Path) -> None:
     with RealStore(tmp_path, ("--user", "default", "on", "nopass", "-@all", "+ping")) as store:
         source = connect(store.url)
@@ -353,7 +343,6 @@ def test_a_store_that_refuses_is_an_outage_with_its_words(connect: Connect, tmp_
                 source.ask(visitor)
 
 
-@needs_store
 @pytest.mark.usefixtures("stopped")
 def test_a_lookup_that_had_hardly_any_time_ends_in_time_and_does_not_begin_an_outage(
     connect: Connect, store: RealStore
