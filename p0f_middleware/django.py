@@ -35,6 +35,7 @@ from ._request.proxies import CLIENT_HEADER, ProxyRules
 from ._request.source_option import COLOURED, SYN, default_text, is_awaited, make_source, resolve
 from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
 from .syn import Syn
+from .syn.listeners import search
 
 __all__ = ["OPTIONS", "P0fMiddleware", "checkable", "make_lookup", "read_settings"]
 
@@ -98,6 +99,8 @@ class P0fMiddleware:
         options, is_made = checkable(self._options)
         lookup = self._make_lookup(options)
         self._lookup_made: Any = lookup if is_made else None
+        if isinstance(options["source"], Syn) and not is_made:
+            search()  # as `Syn()` does when it is made: the first connection is to have its SYN
 
     @property
     def source(self) -> Any:

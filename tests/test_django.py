@@ -537,6 +537,15 @@ def test_check_makes_no_source() -> None:
     assert Known.made == 0
 
 
+def test_the_syn_of_the_first_connection_is_kept() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        override_settings(P0F={"SOURCE": "syn"}),
+    ):
+        P0fMiddleware(seen)
+        assert keeps_syns(listener)
+
+
 def test_check_without_a_source_touches_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("P0F_SOCKET", raising=False)
     before = set(threading.enumerate())

@@ -247,7 +247,7 @@ class AsyncSharedSyn(BaseSharedSyn):
 def _keys_of(visitor: Visitor) -> Keys | Outcome:
     if visitor.address is None:
         return NO_ADDRESS
-    if visitor.http_version == "3":
+    if getattr(visitor, "http_version", None) == "3":
         return _QUIC  # the port is one of UDP: the SYN of that number is another visitor's
     packed = pack(visitor.address)
     if not visitor.port:
