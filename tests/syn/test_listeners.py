@@ -198,8 +198,8 @@ Syn()
 pid = os.fork()
 if pid == 0:
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        listeners.search_again()
-        while not keeps_syns(sock):
+        while not keeps_syns(sock):  # a request a millisecond
+            listeners.search_again()
             time.sleep(0.001)
     os._exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
