@@ -125,6 +125,6 @@ class Descriptor:
         finally:
             sock.close()
 
-    getsockopt = partialmethod(_ask, "getsockopt")
-    setsockopt = partialmethod(_ask, "setsockopt")
-    getpeername = partialmethod(_ask, "getpeername")
+    getsockopt: partialmethod[Any] = partialmethod(_ask, "getsockopt")
+    setsockopt: partialmethod[Any] = partialmethod(_ask, "setsockopt")
+    getpeername: partialmethod[Any] = partialmethod(_ask, "getpeername")
