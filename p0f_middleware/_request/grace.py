@@ -37,8 +37,7 @@ class Grace:
     def pauses(self, address: str, deadline: float) -> Iterator[float]:
         """Seconds to wait before each further question. If they end, the address stayed unknown:
         for a while, no request waits for it."""
-        self._forget(time.monotonic())
-        if address in self._unknown or address in self._unknown_before or not self.seconds:
+        if not self.seconds or self._stayed_unknown(address):
             return
         pause, left = FIRST_PAUSE, self.seconds
         while left > 0 and (time_left := deadline - time.monotonic()) > 0:
@@ -49,11 +48,14 @@ class Grace:
 
     def once(self, address: str) -> float:
         """Seconds to wait for p0f to see more of `address`; 0 if a request has waited recently."""
-        self._forget(time.monotonic())
-        if address in self._unknown or address in self._unknown_before:
+        if self._stayed_unknown(address):
             return 0.0
         self._unknown.add(address)
         return self.seconds
+
+    def _stayed_unknown(self, address: str) -> bool:
+        self._forget(time.monotonic())
+        return address in self._unknown or address in self._unknown_before
 
     def _forget(self, now: float) -> None:
         # A new generation, if the present one is old or full.
