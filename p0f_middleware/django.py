@@ -25,7 +25,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
-from ._address import Endpoint, endpoint, port_number
+from ._address import Endpoint
 from ._daemon.base import TIMEOUT, BaseClient
 from ._request.async_lookup import AsyncLookup
 from ._request.grace import GRACE
@@ -33,7 +33,7 @@ from ._request.hold import HOLD
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import CLIENT_HEADER, ProxyRules
 from ._request.source_option import COLOURED, SYN, default_text, is_awaited, make_source, resolve
-from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
+from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor, peer_in
 from .syn import Syn
 from .syn.listeners import search
 
@@ -262,10 +262,7 @@ class _DjangoASGIVisitor(ASGIVisitor):
         self._meta = request.META
 
     def _read_peer(self) -> Endpoint:
-        address, port = endpoint(self._meta.get("REMOTE_ADDR"))
-        if port is None and "REMOTE_PORT" in self._meta:
-            port = port_number(self._meta["REMOTE_PORT"])
-        return address, port
+        return peer_in(self._meta)
 
     def _peer_key(self) -> object:
         return self._meta.get("REMOTE_ADDR"), self._meta.get("REMOTE_PORT")

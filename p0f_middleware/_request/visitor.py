@@ -20,7 +20,7 @@ from ..syn import servers
 from ..syn.kernel import Socket, is_unix
 from .proxies import Client, ProxyRules
 
-__all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor"]
+__all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor", "peer_in"]
 
 
 class ClientClaims(NamedTuple):
@@ -219,10 +219,7 @@ class WSGIVisitor(BaseVisitor):
         self._environ = environ
 
     def _read_peer(self) -> Endpoint:
-        address, port = endpoint(self._environ.get("REMOTE_ADDR"))
-        if port is None and "REMOTE_PORT" in self._environ:
-            port = port_number(self._environ["REMOTE_PORT"])
-        return address, port
+        return peer_in(self._environ)
 
     def _peer_key(self) -> object:
         environ = self._environ
@@ -347,6 +344,14 @@ class ASGIVisitor(BaseVisitor):
             return True
         path = server[0] if isinstance(server, (tuple, list)) and server else None
         return isinstance(path, str) and path.startswith(("/", "@", "\0"))
+
+
+def peer_in(environ: Mapping[str, Any]) -> Endpoint:
+    """The peer as a WSGI environ, or Django's META, gives it; as `BaseVisitor.peer`."""
+    address, port = endpoint(environ.get("REMOTE_ADDR"))
+    if port is None and "REMOTE_PORT" in environ:
+        port = port_number(environ["REMOTE_PORT"])
+    return address, port
 
 
 @cache
