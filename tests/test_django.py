@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import io
 import socket
 import threading
@@ -21,7 +20,6 @@ from p0f_middleware import (
     P0f,
     P0fInfo,
     P0fStatus,
-    P0fWSGIMiddleware,
     SharedSyn,
     Syn,
     check_claim,
@@ -55,7 +53,7 @@ settings.configure(
 )
 django.setup()
 
-from p0f_middleware.django import OPTIONS, P0fMiddleware, _source_of  # noqa: E402
+from p0f_middleware.django import P0fMiddleware, _once  # noqa: E402
 
 KNOWN, UNKNOWN, PROXY = "192.0.2.1", "192.0.2.2", "198.51.100.1"
 LINUX = P0fInfo(os_name="Linux", distance=3)
@@ -301,12 +299,6 @@ def test_refuses_a_setting_that_makes_no_sense(
         P0fMiddleware(view)
 
 
-def test_the_defaults_are_those_of_the_other_middlewares() -> None:
-    options = inspect.signature(P0fWSGIMiddleware).parameters
-    ours = {name.lower(): default for name, default in OPTIONS.items()}
-    assert ours == {name: options[name].default for name in options.keys() - {"app"}}
-
-
 def test_the_source_of_p0f_is_the_socket_where_it_is_none(p0f: FakeP0f) -> None:
     with override_settings(P0F={"SOURCE": None, "TIMEOUT": 5}):
         assert get_by_wsgi("sync") == b'{"os": "Linux", "status": "ok"}'
@@ -332,7 +324,7 @@ class AwaitedKnown:
 @pytest.fixture
 def none_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Known, "made", 0)
-    _source_of.cache_clear()
+    _once.cache_clear()
 
 
 @pytest.mark.usefixtures("none_made")
