@@ -190,41 +190,32 @@ def test_a_client_that_can_be_read_once_is_read_here_and_reaches_the_application
     assert got["p0f.status"] == status
 
 
-class Trouble(Exception):
-    """Raised by the server's own object."""
-
-
-def raising(values: list[Any]) -> Any:
-    yield from values
-    raise Trouble
-
-
-@pytest.mark.parametrize("name", ["headers", "client"])
-def test_an_iterator_that_raises_breaks_nothing(name: str) -> None:
-    values: list[Any] = {"headers": HEADERS, "client": [HOST]}[name]  # type: ignore[assignment]
-    got = handed_on(make_scope(**{name: raising(values)}))
-
-    assert got["p0f.status"] in ("ok", "no_address")
-
-
-class Lazy:
-    """Headers that a server makes when they are read, and cannot."""
+class Broken:
+    """Values that a server makes when they are read, and cannot."""
 
     def __iter__(self) -> Any:
-        raise Trouble
+        return self
+
+    def __next__(self) -> Any:
+        raise OSError
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [None, (), 7, "x", b"x", [7], [()], [(b"host",)], [(b"user-agent", None)], Lazy(), object()],
+    ("name", "value"),
+    [
+        *(("headers", value) for value in (None, (), 7, "x", b"x", [7], [()], [(b"host",)])),
+        *(("headers", value) for value in ([(b"user-agent", None)], object())),
+        *((name, Broken()) for name in ("headers", "client")),
+    ],
     ids=ascii,
 )
-@pytest.mark.parametrize("options", [{}, {"trusted_proxies": HOST}], ids=str)
-def test_headers_that_make_no_sense_break_nothing(headers: Any, options: Any) -> None:
-    got = handed_on(make_scope(headers=headers), **options)
+@pytest.mark.parametrize("options", [{}, {"trusted_proxies": HOST}, {"claims": False}], ids=str)
+def test_what_makes_no_sense_breaks_nothing(name: str, value: Any, options: Any) -> None:
+    got = handed_on(make_scope(**{name: value}), **options)
 
-    assert got["headers"] is headers
-    assert keys_of(got).keys() == {f"p0f.{name}" for name in P0fResult._fields}
+    assert got[name] is value
+    given = {f"p0f.{key}" for key in P0fResult._fields if key != "claim" or "claims" not in options}
+    assert keys_of(got).keys() == given
 
 
 # The lifespan
