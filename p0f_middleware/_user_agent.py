@@ -14,8 +14,6 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "Headers", "Route", "read_headers"]
-
 Family: TypeAlias = Literal["Windows", "Apple", "Linux"]
 WINDOWS: Family = "Windows"
 APPLE: Family = "Apple"

@@ -28,8 +28,6 @@ from weakref import ref
 from .._info import P0fInfo
 from .._outcome import Outcome
 
-__all__ = ["HOLD", "HeldAnswer", "Hold"]
-
 HOLD = 10.0
 """Seconds for which a connection's answer is kept, by default."""
 MOST_PAIRS = 8192

@@ -39,7 +39,6 @@ _OK, _NO_MATCH, _MISMATCH = P0fStatus.OK, P0fStatus.NO_MATCH, ClaimVerdict.MISMA
 # Read here once, since Python 3.11 takes 0.1 us to read a member of an Enum's class.
 _SETTLED = ClaimVerdict.AGREE, ClaimVerdict.NO_CLAIM
 """Verdicts that depend on User-Agent and Sec-CH-UA-Platform alone."""
-_MOST_CLAIMS = 16
 _TOO_LONG = object()
 """Stands for claims that are too long to be kept, and equals none."""
 _MOST_KINDS_LOGGED = 20
@@ -249,14 +248,9 @@ def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
         return True, None, keys
     settled = claim.verdict in _SETTLED
     raw = visitor.named_systems() if settled else visitor.raw_claims()
-    return settled, raw if _is_short(raw) else _TOO_LONG, keys
-
-
-def _is_short(raw: Any) -> bool:
     # Browsers send up to 300 characters, attackers megabytes.
-    if isinstance(raw, (tuple, list)):
-        return len(raw) <= _MOST_CLAIMS and all(map(_is_short, raw))
-    return raw is None or (type(raw) in (str, bytes) and len(raw) <= LONGEST)
+    short = all(v is None or (type(v) in (str, bytes) and len(v) <= LONGEST) for v in raw)
+    return settled, raw if short else _TOO_LONG, keys
 
 
 def _no_address(visitor: BaseVisitor) -> Outcome:
