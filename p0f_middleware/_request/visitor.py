@@ -94,8 +94,8 @@ class BaseVisitor(Visitor):
         return self._server_http_version()
 
     def connection_key(self) -> tuple[object | None, object]:
-        """What tells a connection from others: the server's object, None if it shows none; and
-        address and port, in whatever form the server gives them.
+        """What tells a connection from others: the server's object, and the peer as it is in
+        environ or scope; or None and the canonical address and port.
 
         Behind a trusted proxy there is no object, and address and port are those that it names;
         None if it does not name the port.
@@ -104,7 +104,8 @@ class BaseVisitor(Visitor):
             address, port, *_ = self.client
             # A direct connection from the same address and port is another one, with another key.
             return None, ("behind a proxy", address, port) if address and port else None
-        return self.server_object(), self._peer_key()
+        connection = self.server_object()
+        return connection, self.peer() if connection is None else self._peer_key()
 
     def why_no_client(self) -> str:
         """Why a request from a trusted proxy has no client address, for `p0f.reason`."""
@@ -270,8 +271,7 @@ class ASGIVisitor(BaseVisitor):
         return address, port
 
     def _peer_key(self) -> object:
-        client = self._scope.get("client")
-        return tuple(client) if isinstance(client, list) else client
+        return self._scope.get("client")
 
     def header(self, name: str) -> str | None:
         wanted = name.lower().encode()
