@@ -17,8 +17,6 @@ from .._public import logger
 from .proxies import CLIENT_HEADER, ProxyRules
 from .visitor import BaseVisitor
 
-__all__ = ["ProxyWarnings"]
-
 _HEADERS = (CLIENT_HEADER, "Forwarded", "X-Real-IP")
 _MOST_LOOKS = 10_000
 """Lookups to look at: a proxy shows in the first of them."""

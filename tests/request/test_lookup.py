@@ -53,7 +53,7 @@ def test_a_client_is_waited_for_until_it_is_known(wrap: Wrap, clock: Clock, ques
     assert len(clock.pauses) == questions - 1
 
 
-@pytest.mark.parametrize(("later", "waits"), [(0, False), (59, False), (61, False), (121, True)])
+@pytest.mark.parametrize(("later", "waits"), [(0, False), (59, False), (61, True)])
 def test_a_client_that_stays_unknown_costs_the_grace_once_in_a_while(
     wrap: Wrap, clock: Clock, later: float, waits: bool
 ) -> None:
