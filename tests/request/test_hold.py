@@ -79,34 +79,74 @@ def test_it_is_asked_again_when_the_time_is_over(
     assert len(source.asked) == questions
 
 
-@pytest.mark.parametrize("other", [(HOST, PORT + 1), (OTHER, PORT)], ids=str)
-def test_another_connection_is_asked_about(wrap: Wrap, other: tuple[str, int]) -> None:
+def asked(wrap: Wrap, requests: list[tuple[Any, dict[str, str]]]) -> list[str]:
+    """Whom the source is asked for by requests of peers with headers."""
     source = KnownAfter()
-    middleware = wrap(source)
-    middleware.request()
-    middleware.request(other)
+    middleware = wrap(source, trusted_proxies=PROXY, client_port_header="X-Client-Port")
+    for peer, headers in requests:
+        assert status(middleware, peer, headers.items()) == "ok"
+    return source.asked
 
-    assert source.asked == [HOST, other[0]]
+
+def test_another_connection_is_asked_about(wrap: Wrap) -> None:
+    peers = [(HOST, PORT), (HOST, PORT + 1), (OTHER, PORT)]
+
+    assert asked(wrap, [(peer, {}) for peer in peers]) == [HOST, HOST, OTHER]
 
 
 @pytest.mark.parametrize(
-    ("peer", "questions"),
+    ("peer", "times"),
     [
         *(((HOST, *port), 2) for port in [(), (0,), ("0",), (None,), ("x",), (70000,), ([],)]),
         *((peer, 1) for peer in [(HOST, str(PORT)), [HOST, PORT], (f"{HOST}:{PORT}",)]),
-        ((f"{HOST}:{PORT}", []), 1),
-        ((f"[2001:db8::1]:{PORT}",), 1),
+        *((peer, 1) for peer in [(f"{HOST}:{PORT}", "x"), (f"[2001:db8::1]:{PORT}",)]),
     ],
     ids=str,
 )
 def test_it_is_held_where_there_is_a_port_however_the_server_puts_it(
-    wrap: Wrap, peer: Any, questions: int
+    wrap: Wrap, peer: Any, times: int
 ) -> None:
-    source = KnownAfter()
-    middleware = wrap(source)
+    assert len(asked(wrap, [(peer, {})] * 2)) == times
 
-    assert [status(middleware, peer), status(middleware, peer)] == ["ok", "ok"]
-    assert len(source.asked) == questions
+
+@pytest.mark.parametrize(
+    ("first", "last", "times"),
+    [("close", "keep-alive", 2), (" Close", "close", 2), ("keep-alive", "close", 1)],
+)
+def test_what_the_last_request_of_a_connection_is_told_is_not_held(
+    wrap: Wrap, first: str, last: str, times: int
+) -> None:
+    requests = [((HOST, PORT), {"Connection": value}) for value in (first, last)]
+
+    assert len(asked(wrap, requests)) == times
+
+
+@pytest.mark.parametrize(
+    ("client", "more", "times"),
+    [
+        ("192.0.2.1:51008", {}, 1),
+        ("192.0.2.1:51008", {"Connection": "close"}, 1),  # that is the proxy's
+        ("[2001:db8::1]:51008", {}, 1),
+        ("192.0.2.1", {"X-Client-Port": "51008"}, 1),
+        ("192.0.2.1", {}, 2),
+        ("192.0.2.1", {"X-Client-Port": "x"}, 2),
+    ],
+)
+def test_behind_a_proxy_it_is_held_where_the_clients_port_is_named(
+    wrap: Wrap, client: str, more: dict[str, str], times: int
+) -> None:
+    # the proxy's own connection is another each time, and says nothing of the client's
+    requests = [((PROXY, port), {"X-Forwarded-For": client, **more}) for port in (1, 2)]
+
+    assert len(asked(wrap, requests)) == times
+
+
+def test_visitors_on_one_connection_of_a_proxy_are_told_apart(wrap: Wrap) -> None:
+    clients = f"{HOST}:1", f"{OTHER}:1", f"{HOST}:2", f"{HOST}:1"
+    requests: list[Any] = [((PROXY, 1), {"X-Forwarded-For": client}) for client in clients]
+    direct = (HOST, 1), {"X-Forwarded-For": "6.6.6.6"}
+
+    assert asked(wrap, [*requests, direct]) == [HOST, OTHER, HOST, HOST]
 
 
 @pytest.mark.parametrize("source", [KnownAfter(3), Failing(P0fUnavailable("no socket"))])
@@ -154,9 +194,9 @@ def test_what_reads_the_connection_is_held_while_it_is_the_servers_same_one(wrap
     source = AtOnce()
     middleware = wrap(source)
     one, other = ServerObject(), ServerObject()
-    for connection, port, asked in ((one, 1, 1), (one, 1, 1), (one, 2, 2), (other, 1, 3)):
+    for connection, port, times in ((one, 1, 1), (one, 1, 1), (one, 2, 2), (other, 1, 3)):
         middleware.request((HOST, port), **middleware.showing(connection))
-        assert source.asked == asked
+        assert source.asked == times
 
 
 def test_a_server_whose_object_takes_no_weak_reference_has_nothing_held(wrap: Wrap) -> None:
@@ -224,82 +264,6 @@ def test_threads_may_share_it() -> None:
     assert found == [True] * 4 * 2499
 
 
-# The end of a connection
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "queries"),
-    [("close", "keep-alive", 2), (" Close", "close", 2), ("keep-alive", "close", 1)],
-)
-def test_what_the_last_request_of_a_connection_is_told_is_not_held(
-    wrap: Wrap, first: str, last: str, queries: int
-) -> None:
-    source = KnownAfter()
-    middleware = wrap(source)
-    middleware.request(headers=[("Connection", first)])
-    middleware.request(headers=[("Connection", last)])
-
-    assert len(source.asked) == queries
-
-
-def test_the_last_request_of_a_connection_is_told_what_the_others_were(
-    wrap: Wrap, clock: Clock
-) -> None:
-    source = KnownAfter(info=WITHOUT_HTTP)  # asked once more, for the HTTP client
-    middleware = wrap(source)
-    middleware.request()
-    clock.now += 1.5
-    source.info = ANOTHER_MACHINE
-
-    found = middleware.request(headers=[("Connection", "close")])
-    assert (found["p0f.info"].os_name, len(source.asked)) == ("Linux", 2)
-
-
-# Behind a proxy
-
-
-@pytest.mark.parametrize(
-    ("client", "more", "queries"),
-    [
-        ("192.0.2.1:51008", {}, 1),
-        ("192.0.2.1:51008", {"Connection": "close"}, 1),  # that is the proxy's
-        ("[2001:db8::1]:51008", {}, 1),
-        ("192.0.2.1", {"X-Client-Port": "51008"}, 1),
-        ("192.0.2.1", {}, 2),
-        ("192.0.2.1", {"X-Client-Port": "x"}, 2),
-    ],
-)
-def test_behind_a_proxy_it_is_held_where_the_clients_port_is_named(
-    wrap: Wrap, client: str, more: dict[str, str], queries: int
-) -> None:
-    source = KnownAfter()
-    middleware = wrap(source, trusted_proxies=PROXY, client_port_header="X-Client-Port")
-    headers = [("X-Forwarded-For", client), *more.items()]
-    # the proxy's own connection is another each time, and says nothing of the client's
-    middleware.request((PROXY, 1), headers)
-    middleware.request((PROXY, 2), headers)
-
-    assert len(source.asked) == queries
-
-
-def test_visitors_on_one_connection_of_a_proxy_are_told_apart(wrap: Wrap) -> None:
-    source = KnownAfter()
-    middleware = wrap(source, trusted_proxies=PROXY)
-    for client in (f"{HOST}:1", f"{OTHER}:1", f"{HOST}:2", f"{HOST}:1"):
-        middleware.request((PROXY, 1), [("X-Forwarded-For", client)])
-
-    assert source.asked == [HOST, OTHER, HOST]
-
-
-def test_what_a_proxy_said_is_not_held_for_a_direct_connection(wrap: Wrap) -> None:
-    source = KnownAfter()
-    middleware = wrap(source, trusted_proxies=PROXY)
-    middleware.request((PROXY, 1), [("X-Forwarded-For", f"{HOST}:{PORT}")])
-    middleware.request((HOST, PORT))
-
-    assert source.asked == [HOST, HOST]
-
-
 # What p0f learns from HTTP comes later than the SYN
 
 
@@ -319,9 +283,9 @@ def test_what_p0f_learns_from_http_is_asked_for_once_more_and_told_of_the_same_m
     assert source.asked == [HOST, HOST]
 
 
-@pytest.mark.parametrize(("info", "asked"), [(WITHOUT_HTTP, 2), (BY_SYN, 1)])
+@pytest.mark.parametrize(("info", "times"), [(WITHOUT_HTTP, 2), (BY_SYN, 1)])
 def test_what_p0f_never_learns_is_asked_for_once(
-    wrap: Wrap, clock: Clock, info: P0fInfo, asked: int
+    wrap: Wrap, clock: Clock, info: P0fInfo, times: int
 ) -> None:
     source = KnownAfter(info=info)
     middleware = wrap(source)
@@ -330,4 +294,17 @@ def test_what_p0f_never_learns_is_asked_for_once(
         middleware.request(**connection)
         clock.now += ASK_ONCE_MORE_AFTER + 0.1
 
-    assert len(source.asked) == asked
+    assert len(source.asked) == times
+
+
+def test_the_last_request_of_a_connection_is_told_what_the_others_were(
+    wrap: Wrap, clock: Clock
+) -> None:
+    source = KnownAfter(info=WITHOUT_HTTP)  # asked once more, for the HTTP client
+    middleware = wrap(source)
+    middleware.request()
+    clock.now += 1.5
+    source.info = ANOTHER_MACHINE
+
+    found = middleware.request(headers=[("Connection", "close")])
+    assert (found["p0f.info"].os_name, len(source.asked)) == ("Linux", 2)
