@@ -6,6 +6,7 @@ What it promises as P0fWSGIMiddleware does is tested over both, in `request`.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -19,16 +20,6 @@ from p0f_middleware.testing import SAMPLE, FakeP0f
 from .request.middlewares import HOST, KnownAfter, awaited, keys_of, receive, send
 
 
-class App:
-    """Keeps what it is called with."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, Any, Any]] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.calls.append((scope, receive, send))
-
-
 def make_scope(**more: Any) -> dict[str, Any]:
     return {
         "type": "http",
@@ -38,20 +29,19 @@ def make_scope(**more: Any) -> dict[str, Any]:
     } | more
 
 
-async def call(middleware: P0fASGIMiddleware, scope: dict[str, Any]) -> Any:
-    """One request; returns the scope that the application gets."""
-    app = App()
-    middleware.app = app
-    await middleware(scope, receive, send)
-    [(got, its_receive, its_send)] = app.calls
+def handed_on(scope: dict[str, Any], **options: Any) -> Any:
+    """The scope that the application gets where every client is known."""
+    calls: list[Any] = []
+
+    async def app(*args: Any) -> None:
+        calls.append(args)
+
+    middleware = P0fASGIMiddleware(app, awaited(KnownAfter()), **options)
+    asyncio.run(middleware(scope, receive, send))
+    [(got, its_receive, its_send)] = calls
     assert its_receive is receive
     assert its_send is send
     return got
-
-
-def handed_on(scope: dict[str, Any], **options: Any) -> Any:
-    """The scope that the application gets where every client is known."""
-    return asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter()), **options), scope))
 
 
 @pytest.mark.parametrize("scope_type", ["http", "websocket"])
@@ -221,63 +211,46 @@ def test_what_makes_no_sense_breaks_nothing(name: str, value: Any, options: Any)
 # The lifespan
 
 
-async def lifespan_app(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] == "lifespan":
-        while (await receive())["type"] != "lifespan.shutdown":
-            await send({"type": "lifespan.startup.complete"})
-        await send({"type": "lifespan.shutdown.complete"})
-
-
+@pytest.mark.parametrize("handles_it", [True, False])
 def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
-    fake_p0f: FakeP0f,
-) -> None:
-    sent: list[str] = []
-    open_before = connection.opened()
-
-    async def main() -> None:
-        middleware = P0fASGIMiddleware(lifespan_app, fake_p0f.socket_path)
-        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-        async def note(message: Any) -> None:
-            sent.append(message["type"])
-
-        lifespan = asyncio.create_task(middleware({"type": "lifespan"}, messages.get, note))
-        await messages.put({"type": "lifespan.startup"})
-        await middleware(make_scope(), receive, send)
-        assert connection.opened() > open_before
-        await messages.put({"type": "lifespan.shutdown"})
-        await lifespan
-
-    asyncio.run(main())
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert connection.opened() <= open_before
-
-
-def test_an_application_without_lifespan_gets_its_connection_closed_all_the_same(
-    fake_p0f: FakeP0f,
+    fake_p0f: FakeP0f, handles_it: bool
 ) -> None:
     open_before = connection.opened()
+    sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        assert scope["type"] == "http"
+        if scope["type"] == "lifespan":
+            if not handles_it:
+                raise NotImplementedError
+            await send(await receive())
+
+    async def its_receive() -> str:
+        return "shutdown"
+
+    async def its_send(message: str) -> None:
+        sent.append(message)
 
     async def main() -> None:
         middleware = P0fASGIMiddleware(app, fake_p0f.socket_path)
         await middleware(make_scope(), receive, send)
-        with pytest.raises(AssertionError):
-            await middleware({"type": "lifespan"}, receive, send)
+        assert connection.opened() > open_before
+        ends = nullcontext() if handles_it else pytest.raises(NotImplementedError)
+        with ends:
+            await middleware({"type": "lifespan"}, its_receive, its_send)  # type: ignore[arg-type]
 
     asyncio.run(main())
+    assert sent == ["shutdown"] * handles_it
     assert connection.opened() <= open_before
 
 
 def test_a_client_of_the_users_own_is_left_open(fake_p0f: FakeP0f) -> None:
+    async def app(*_: Any) -> None: ...
+
     async def main() -> None:
         async with AsyncP0f(fake_p0f.socket_path) as source:
-            middleware = P0fASGIMiddleware(App(), source)
-            await middleware(make_scope(), receive, send)
-            await middleware({"type": "lifespan"}, receive, send)
-            await middleware(make_scope(), receive, send)
+            middleware = P0fASGIMiddleware(app, source)
+            for scope in (make_scope(), {"type": "lifespan"}, make_scope()):
+                await middleware(scope, receive, send)
 
     asyncio.run(main())
     assert fake_p0f.connections == 1

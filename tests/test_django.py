@@ -200,41 +200,32 @@ def test_the_peer_is_what_other_middleware_has_put_into_meta(
     assert pass_through(scope_of("", client), REMOTE_ADDR=KNOWN).p0f_address == KNOWN
 
 
-def pass_through(
-    scope: dict[str, Any], look: Callable[[], None] = lambda: None, **meta: str
-) -> Any:
-    """The request of `scope` as the async middleware hands it on."""
+async def as_it_is(request: HttpRequest) -> HttpRequest:
+    return request
 
-    async def get_response(request: HttpRequest) -> HttpRequest:
-        look()
-        return request
+
+def pass_through(scope: dict[str, Any], **meta: str) -> Any:
+    """The request of `scope` as the async middleware hands it on."""
 
     async def call() -> HttpRequest:
         request = ASGIRequest(scope, io.BytesIO())
         request.META.update(meta)
-        return await P0fMiddleware(get_response)(request)
+        return await P0fMiddleware(as_it_is)(request)
 
     return asyncio.run(call())
 
 
-def test_async_uses_no_thread(p0f: FakeP0f) -> None:
-    before, during = set(threading.enumerate()), set[threading.Thread]()
-    request = pass_through(scope_of("async", KNOWN), lambda: during.update(threading.enumerate()))
-    assert request.p0f_status is P0fStatus.OK
-    assert during == before
-
-
-def test_async_leaves_the_event_loop_free_while_p0f_is_slow(p0f: FakeP0f) -> None:
-    async def get_response(request: HttpRequest) -> HttpRequest:
-        return request
-
+def test_async_uses_no_thread_and_leaves_the_event_loop_free_while_p0f_is_slow(
+    p0f: FakeP0f,
+) -> None:
     async def call() -> Any:
         p0f.stall()
-        middleware = P0fMiddleware(get_response)
         request = ASGIRequest(scope_of("async", KNOWN), io.BytesIO())
-        lookup = asyncio.ensure_future(middleware(request))
+        before = set(threading.enumerate())
+        lookup = asyncio.ensure_future(P0fMiddleware(as_it_is)(request))
         await asyncio.sleep(0.01)
         assert not lookup.done()
+        assert set(threading.enumerate()) == before
         p0f.resume()
         return await lookup
 
@@ -324,10 +315,9 @@ def test_a_source_object_is_asked_itself(view: str) -> None:
 @both_views
 @pytest.mark.parametrize("kind", [P0f, AsyncP0f])
 def test_a_client_of_either_colour_serves_both(
-    fake_p0f: FakeP0f, get: Get, view: str, kind: Any
+    p0f: FakeP0f, get: Get, view: str, kind: Any
 ) -> None:
-    fake_p0f.hosts[KNOWN] = LINUX
-    with override_settings(P0F={"SOURCE": kind(fake_p0f.socket_path)}):
+    with override_settings(P0FSOCKET=None, P0F={"SOURCE": kind(p0f.socket_path)}):
         assert get(view) == IS_LINUX
 
 

@@ -64,10 +64,6 @@ class Telling:
         return self.answer(visitor, deadline)
 
 
-def known(_visitor: Visitor, _deadline: float) -> Outcome:
-    return Outcome(SAMPLE, P0fStatus.OK, None)
-
-
 class ServerObject:
     """What a server keeps for one connection."""
 

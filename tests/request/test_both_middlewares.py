@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import P0fStatus, check_claim
+from p0f_middleware import P0fInfo, P0fStatus, check_claim
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .middlewares import HOST, PORT, PROXY, UNIX, KnownAfter, Middleware
@@ -20,26 +20,22 @@ FORWARDED = [("X-Forwarded-For", "6.6.6.6"), ("Forwarded", "for=6.6.6.6")]
 # The keys
 
 
-def test_a_known_client_is_ok(wrap: Wrap, fake_p0f: FakeP0f) -> None:
-    fake_p0f.hosts[HOST] = SAMPLE
+@pytest.mark.parametrize(
+    ("info", "status", "reason"),
+    [(SAMPLE, P0fStatus.OK, None), (None, P0fStatus.NO_MATCH, "p0f has not seen this client")],
+)
+def test_a_request_gets_five_keys(
+    wrap: Wrap, fake_p0f: FakeP0f, info: P0fInfo | None, status: P0fStatus, reason: str | None
+) -> None:
+    fake_p0f.default = info
     keys = wrap(fake_p0f.socket_path).request()
 
-    assert keys["p0f.status"] is P0fStatus.OK
+    assert keys["p0f.status"] is status
     assert keys == {
-        "p0f.info": SAMPLE,
-        "p0f.status": P0fStatus.OK,
-        "p0f.reason": None,
-        "p0f.claim": check_claim(SAMPLE, None),
-        "p0f.address": HOST,
-    }
-
-
-def test_an_unknown_client_is_no_match(wrap: Wrap, fake_p0f: FakeP0f) -> None:
-    assert wrap(fake_p0f.socket_path).request() == {
-        "p0f.info": None,
-        "p0f.status": P0fStatus.NO_MATCH,
-        "p0f.reason": "p0f has not seen this client",
-        "p0f.claim": check_claim(None, None),
+        "p0f.info": info,
+        "p0f.status": status,
+        "p0f.reason": reason,
+        "p0f.claim": check_claim(info, None),
         "p0f.address": HOST,
     }
 

@@ -18,7 +18,6 @@ LISTED, FORWARDED = "X-Forwarded-For", "Forwarded"
 @pytest.mark.parametrize(
     ("header", "client"),
     [
-        ("192.0.2.1", "192.0.2.1"),
         ("  192.0.2.1\t", "192.0.2.1"),
         ("192.0.2.1:4711", "192.0.2.1"),
         ("[2001:db8::1]:4711", "2001:db8::1"),
@@ -26,27 +25,21 @@ LISTED, FORWARDED = "X-Forwarded-For", "Forwarded"
         # walked from the right, past proxies that are trusted
         ("192.0.2.1, 10.0.0.2", "192.0.2.1"),
         ("192.0.2.1,10.0.0.3:80,10.0.0.2", "192.0.2.1"),
-        ("192.0.2.1, 2001:db8:aaaa::5", "192.0.2.1"),
         ("192.0.2.1, ::ffff:10.0.0.2", "192.0.2.1"),
         ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
         # what stands left of the client is the client's own claim
         ("192.0.2.66, 192.0.2.1, 10.0.0.2", "192.0.2.1"),
-        ("10.0.0.66, 192.0.2.1", "192.0.2.1"),
         # empty elements are nothing at all
         (",,192.0.2.1, ,10.0.0.2,,", "192.0.2.1"),
         ("", PROXY),
-        (" , ,", PROXY),
         # a hop that is no address is where the trail ends
         ("unknown", None),
         ("192.0.2.1, garbage", None),
-        ("192.0.2.1, unknown, 10.0.0.2", None),
         ("192.0.2.1, 0.0.0.0", None),
         ("192.0.2.1:http", None),
         ('"192.0.2.1"', None),
-        ("192.0.2.1 192.0.2.2", None),
         ("192.0.2.1;192.0.2.2", None),
         ("192.0.2.1\u00a0", None),
-        ("192.0.2.1\0", None),
         ("\xff\xfe", None),
     ],
 )
@@ -57,10 +50,8 @@ def test_x_forwarded_for(header: str, client: str | None) -> None:
 @pytest.mark.parametrize(
     ("header", "client"),
     [
-        ("for=192.0.2.1", "192.0.2.1"),
         ("For=192.0.2.1:4711", "192.0.2.1"),
         ('for="192.0.2.1:4711"', "192.0.2.1"),
-        ('for="[2001:db8::1]"', "2001:db8::1"),
         ('for="[2001:db8::1]:4711"', "2001:db8::1"),
         ('for="\\192.0.2.\\1"', "192.0.2.1"),
         ("by=10.0.0.1;for=192.0.2.1;proto=https;host=example.org", "192.0.2.1"),
@@ -72,32 +63,26 @@ def test_x_forwarded_for(header: str, client: str | None) -> None:
         ("for=10.0.0.3, for=10.0.0.2", "10.0.0.3"),
         # empty elements are nothing at all
         ("", PROXY),
-        (" ,, ", PROXY),
         ("for=192.0.2.1,,", "192.0.2.1"),
         (";for=192.0.2.1;", "192.0.2.1"),
         # a hop that is no address is where the trail ends
         ("for=unknown", None),
-        ("for=_hidden", None),
         ("for=192.0.2.1, for=unknown", None),
         ("for=192.0.2.1, proto=https", None),
         ('for=""', None),
-        ("for=0.0.0.0", None),
         # a header that breaks the grammar names nobody
         ("192.0.2.1", None),
         ("for", None),
-        ("for=", None),
         ("for =192.0.2.1", None),
         ("for= 192.0.2.1", None),
         ("=192.0.2.1", None),
         ("for=192.0.2.1 for=192.0.2.1", None),
-        ("for=192.0.2.1;for=192.0.2.2", None),
         ("for=192.0.2.1;FOR=192.0.2.1", None),
         ('for="192.0.2.1', None),
         ('for="192.0.2.1\\"', None),
         ('for=192.0.2.1"', None),
         ('for="192.0.2.1"x', None),
         ('for=192.0.2.1, x="', None),
-        ("for=192.0.2.1\n", None),
         ("for=192.0.2.1\0", None),
         ("\xff", None),
     ],
