@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import ClaimVerdict, P0fInfo, P0fStatus, P0fUnavailable, P0fWSGIMiddleware
+from p0f_middleware import P0fInfo, P0fStatus, P0fUnavailable, P0fWSGIMiddleware
 from p0f_middleware._outcome import Outcome
 from p0f_middleware._request.hold import ASK_ONCE_MORE_AFTER, MOST_PAIRS
 from p0f_middleware._visitor import Visitor
@@ -19,11 +19,9 @@ from p0f_middleware.testing import SAMPLE
 from .conftest import Clock
 from .middlewares import (
     HOST,
-    LINUX,
     OTHER,
     PORT,
     PROXY,
-    WINDOWS,
     Failing,
     KnownAfter,
     Middleware,
@@ -165,17 +163,6 @@ def test_whatever_a_users_own_source_gives_is_held(wrap: Wrap, info: Any) -> Non
 
     assert [middleware.request()["p0f.info"] for _ in range(2)] == [info, info]
     assert source.asked == [HOST]
-
-
-def test_a_held_connection_that_claims_something_else_gets_a_new_claim(wrap: Wrap) -> None:
-    middleware = wrap(KnownAfter())
-    agents = (LINUX, WINDOWS, LINUX)
-    verdicts = [
-        middleware.request(headers=[("User-Agent", agent)])["p0f.claim"].verdict for agent in agents
-    ]
-
-    assert verdicts[0] == verdicts[2] == ClaimVerdict.AGREE
-    assert verdicts[1] != ClaimVerdict.AGREE
 
 
 # The server's object of a connection
