@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import BadSoftware, P0fInfo
+from p0f_middleware import BadSoftware, P0fInfo, P0fStatus
+from p0f_middleware._outcome import Outcome
 
 from .conftest import Clock
-from .middlewares import ASGI, HOST, LINUX, PORT, WINDOWS, WSGI, KnownAfter, Middleware
+from .middlewares import ASGI, HOST, LINUX, PORT, WINDOWS, WSGI, KnownAfter, Middleware, Telling
 
 IS_LINUX = P0fInfo(os_name="Linux", os_flavor="3.11 and newer")
 IS_WINDOWS = P0fInfo(os_name="Windows", os_flavor="7 or 8")
@@ -263,7 +264,13 @@ def test_nobody_waits_who_is_not_accused_by_an_address(
     assert middleware(info)(user_agent(agent))["asked"] == 1
 
 
-def test_it_costs_no_more_than_the_grace(middleware: MakeSite, clock: Clock) -> None:
-    middleware(IS_WINDOWS, grace=0.2)(user_agent(LINUX))
+@pytest.mark.parametrize(("takes", "pause"), [(0, 0.2), (0.25, 0.05), (0.4, 0)])
+def test_it_costs_no_more_than_the_grace_and_no_more_than_the_time_left(
+    wrap: Callable[..., Middleware], clock: Clock, takes: float, pause: float
+) -> None:
+    def answer(*_: Any) -> Outcome:
+        clock.now += takes
+        return Outcome(IS_WINDOWS, P0fStatus.OK, None)
 
-    assert clock.pauses == [0.2]
+    wrap(Telling(answer), grace=0.2).request(headers=[user_agent(LINUX)])
+    assert clock.pauses == [pytest.approx(pause)]
