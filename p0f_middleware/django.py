@@ -31,7 +31,7 @@ from ._daemon.base import BaseClient
 from ._request.async_lookup import AsyncLookup
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import ProxyRules
-from ._request.source_option import COLOURED, is_awaited, make_source, resolve
+from ._request.source_option import COLOURED, is_awaited, make_source, method_of, resolve
 from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor, peer_in
 from .wsgi import P0fWSGIMiddleware
 
@@ -112,8 +112,7 @@ class P0fMiddleware:
         return await self.get_response(request)
 
     def _lookup(self) -> Any:
-        """What looks up. A callable makes its source when it is needed: beside another middleware,
-        never."""
+        """What looks up. Beside another middleware it is not called, so a callable makes nothing."""
         if self._lookup_made is None:
             self._lookup_made = make_lookup(self._options, awaited=self._is_async)
         return self._lookup_made
@@ -158,7 +157,7 @@ def make_lookup(
         # A path is valid with all other settings.
         source = "/run/p0f/p0f.sock" if only_check else _once(source)
     if type(source).__name__ in COLOURED and is_awaited(source) != awaited:
-        source = _once(_twin, source)
+        source = _once(_twin, source, awaited)
     make = partial(make_source, arm=False) if only_check else partial(_once, make_source)
     try:
         rules = ProxyRules(
@@ -174,8 +173,7 @@ def make_lookup(
 
 def _makes_a_source(source: object) -> bool:
     """Whether it is a callable that makes a source, such as the class `Syn`, and not one itself."""
-    is_source = hasattr(source, "lookup") or hasattr(source, "fingerprint")
-    return isinstance(source, type) or (callable(source) and not is_source)
+    return isinstance(source, type) or (callable(source) and method_of(source) is None)
 
 
 @cache
@@ -185,10 +183,9 @@ def _once(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
     return make(*args, **options)
 
 
-def _twin(source: Any) -> Any:
+def _twin(source: Any, awaited: bool) -> Any:
     """The same source of the other colour."""
     if isinstance(source, BaseClient):
-        awaited = not is_awaited(source)
         return make_source(source.socket_path, awaited=awaited, timeout=source.timeout)
     return source.twin()
 
