@@ -112,7 +112,7 @@ class P0fMiddleware:
         return await self.get_response(request)
 
     def _lookup(self) -> Any:
-        """What looks up. Beside another middleware it is not called, so a callable makes nothing."""
+        """What looks up. Beside another middleware it is not called: nothing is made."""
         if self._lookup_made is None:
             self._lookup_made = make_lookup(self._options, awaited=self._is_async)
         return self._lookup_made

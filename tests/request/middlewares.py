@@ -173,6 +173,8 @@ class ASGI:
 
 
 Middleware = WSGI | ASGI
+Wrap = Callable[..., Middleware]
+"""The fixture `wrap`."""
 
 
 def status(middleware: Middleware, *args: Any, **more: Any) -> P0fStatus:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,10 +9,7 @@ import pytest
 from p0f_middleware import P0fInfo, P0fStatus, check_claim
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
-from .middlewares import HOST, PORT, PROXY, UNIX, KnownAfter, Middleware
-
-Wrap = Callable[..., Middleware]
-
+from .middlewares import HOST, PORT, PROXY, UNIX, KnownAfter, Wrap
 
 FORWARDED = [("X-Forwarded-For", "6.6.6.6"), ("Forwarded", "for=6.6.6.6")]
 
@@ -40,11 +36,15 @@ def test_a_request_gets_five_keys(
     }
 
 
-def test_without_p0f_it_is_unavailable_and_the_reason_says_why(wrap: Wrap) -> None:
-    keys = wrap("/nonexistent/p0f.sock").request()
-
-    assert (keys["p0f.info"], keys["p0f.status"]) == (None, "unavailable")
-    assert "/nonexistent/p0f.sock" in keys["p0f.reason"]
+def test_without_p0f_it_is_unavailable_the_reason_says_why_and_the_log_once(
+    wrap: Wrap, caplog: pytest.LogCaptureFixture
+) -> None:
+    middleware = wrap("/nonexistent/p0f.sock")
+    for _ in range(3):
+        keys = middleware.request()
+        assert (keys["p0f.info"], keys["p0f.status"]) == (None, "unavailable")
+        assert "/nonexistent/p0f.sock" in keys["p0f.reason"]
+    assert [record.name for record in caplog.records].count("p0f_middleware") == 1
 
 
 @pytest.mark.parametrize(

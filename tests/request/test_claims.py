@@ -12,7 +12,7 @@ from p0f_middleware import BadSoftware, P0fInfo, P0fStatus
 from p0f_middleware._outcome import Outcome
 
 from .conftest import Clock
-from .middlewares import ASGI, HOST, LINUX, PORT, WINDOWS, WSGI, KnownAfter, Middleware, Telling
+from .middlewares import ASGI, HOST, LINUX, PORT, WINDOWS, WSGI, KnownAfter, Telling, Wrap
 
 IS_LINUX = P0fInfo(os_name="Linux", os_flavor="3.11 and newer")
 IS_WINDOWS = P0fInfo(os_name="Windows", os_flavor="7 or 8")
@@ -33,7 +33,7 @@ class Answers(KnownAfter):
 
 
 @pytest.fixture
-def middleware(wrap: Callable[..., Middleware]) -> MakeSite:
+def middleware(wrap: Wrap) -> MakeSite:
     """Makes a site of its own from answers and options; it gives what its application finds."""
 
     def make_site(*answers: P0fInfo, **options: Any) -> Callable[..., dict[str, Any]]:
@@ -266,7 +266,7 @@ def test_nobody_waits_who_is_not_accused_by_an_address(
 
 @pytest.mark.parametrize(("takes", "pause"), [(0, 0.2), (0.25, 0.05), (0.4, 0)])
 def test_it_costs_no_more_than_the_grace_and_no_more_than_the_time_left(
-    wrap: Callable[..., Middleware], clock: Clock, takes: float, pause: float
+    wrap: Wrap, clock: Clock, takes: float, pause: float
 ) -> None:
     def answer(*_: Any) -> Outcome:
         clock.now += takes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,12 +23,10 @@ from .middlewares import (
     PROXY,
     Failing,
     KnownAfter,
-    Middleware,
     ServerObject,
+    Wrap,
     status,
 )
-
-Wrap = Callable[..., Middleware]
 
 WITHOUT_HTTP = P0fInfo(os_name="Linux")
 HTTP_SEEN = P0fInfo(os_name="Linux", http_name="Firefox")

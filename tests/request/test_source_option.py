@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from pathlib import PurePosixPath
 from types import SimpleNamespace
@@ -15,9 +14,7 @@ import pytest
 from p0f_middleware import AsyncP0f, AsyncSharedSyn, P0f, P0fInfo, SharedSyn, Syn
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
-from .middlewares import ASGI, HOST, WSGI, Middleware
-
-Wrap = Callable[..., Middleware]
+from .middlewares import ASGI, HOST, WSGI, Wrap
 
 
 class Blocking:
