@@ -176,17 +176,10 @@ class Cycle:
 Cycle.__module__ = "uvicorn.protocols"
 
 
-@pytest.fixture(params=["Unix", "TCP"])
-def pair(request: pytest.FixtureRequest) -> Iterator[tuple[bool, socket.socket]]:
-    """Whether it is one, and a connected Unix or TCP socket."""
-    if request.param == "Unix":
-        server, client = socket.socketpair()
-    else:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            client = socket.create_connection(listener.getsockname())
-            server, _ = listener.accept()
-    with server, client:
-        yield request.param == "Unix", server
+@pytest.fixture(params=[socket.AF_UNIX, socket.AF_INET])
+def sock(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+    with socket.socket(request.param) as sock:
+        yield sock
 
 
 FORWARDED = [(b"x-forwarded-for", HOST.encode())]
@@ -195,9 +188,9 @@ FORWARDED = [(b"x-forwarded-for", HOST.encode())]
 @pytest.mark.parametrize("server", [("192.0.2.9", 80), ("/run/app.sock", None), None], ids=str)
 @pytest.mark.parametrize("address", [None, "", "0.0.0.0", "localhost"])
 def test_the_sockets_own_family_decides_whether_a_request_came_by_unix(
-    pair: tuple[bool, socket.socket], server: Any, address: Any
+    sock: socket.socket, server: Any, address: Any
 ) -> None:
-    is_unix, sock = pair
+    is_unix = sock.family is socket.AF_UNIX
     scope: Any = {"client": address and (address, 0), "server": server, "headers": FORWARDED}
     environ = {"gunicorn.socket": sock, "REMOTE_ADDR": address, "HTTP_X_FORWARDED_FOR": HOST}
 
@@ -221,11 +214,11 @@ def test_the_sockets_own_family_decides_whether_a_request_came_by_unix(
     ids=str,
 )
 def test_the_servers_word_counts_where_it_shows_no_socket(
-    request_of_it: dict[str, Any], is_unix: bool, pair: tuple[bool, socket.socket]
+    request_of_it: dict[str, Any], is_unix: bool, sock: socket.socket
 ) -> None:
     if "REMOTE_ADDR" in request_of_it:
         assert wsgi(BEHIND, HTTP_X_FORWARDED_FOR=HOST, **request_of_it).behind_proxy is is_unix
         return
-    for receive in (None, Cycle(pair[1], closing=True).receive):
+    for receive in (None, Cycle(sock, closing=True).receive):
         visitor = asgi(BEHIND, receive, headers=FORWARDED, **request_of_it)
         assert visitor.behind_proxy is is_unix
