@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from ._public import public
 
-__all__ = ["STRING_SIZE", "BadSoftware", "Field", "MatchQuality", "text"]
-
 T = TypeVar("T")
 STRING_SIZE = 32  # bytes that p0f sends for a string
 STRING = f"{STRING_SIZE}s"
@@ -56,14 +54,12 @@ class Field(Generic[T]):
         most: int = 2**32 - 1,  # the largest number that it can have
         label: str = "",  # its name for people
         say: Callable[[Any, Any], str] = lambda value, info: str(value),  # a known value's words
-        json: Callable[[Any], Any] | None = None,
     ) -> None:
         self.read = read
         self.wire = wire
         self.most = most
         self.label = label
         self.say = say
-        self.json = json
 
     if TYPE_CHECKING:
 
@@ -75,14 +71,13 @@ class Field(Generic[T]):
         read = self.read
         if not self.wire:
             return property(read)
-        if self.wire == STRING:
-            place = slice(offset, offset + STRING_SIZE)
-            return property(lambda self: read(self._answer[place]))
         unpack_from = struct.Struct(f"={self.wire}").unpack_from
         return property(lambda self: read(unpack_from(self._answer, offset)[0]))
 
     def to_wire(self, name: str, value: Any) -> int | float | bytes:
         """A value as p0f sends it. Raises TypeError, and ValueError if it does not fit."""
+        if value is None:
+            return b"" if self.wire == STRING else -1 if self.wire == "h" else 0
         if self.wire == STRING and isinstance(value, str):
             encoded = value.encode()
             if len(encoded) > STRING_SIZE or b"\0" in encoded:
@@ -103,12 +98,10 @@ class Field(Generic[T]):
 
     def to_json(self, value: Any) -> Any:
         """A value as `json.dumps` takes it."""
-        if self.json is not None and value is not None:
-            return self.json(value)
         if isinstance(value, datetime):
             return value.isoformat()
         if isinstance(value, timedelta):
-            return int(value.total_seconds())
+            return value.days if self.read is days else int(value.total_seconds())
         return int(value) if isinstance(value, (IntEnum, IntFlag)) else value
 
 

@@ -10,8 +10,6 @@ from ._public import public
 if TYPE_CHECKING:
     from ._info import P0fInfo
 
-__all__ = ["NO_ADDRESS", "Outcome", "P0fStatus", "unavailable"]
-
 
 @public
 class P0fStatus(str, Enum):

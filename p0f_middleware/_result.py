@@ -10,14 +10,12 @@ What middleware leaves in a request has no types in any framework, so one functi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ._info import P0fInfo
 from ._outcome import P0fStatus
 from ._public import public
 from .claim import Claim
-
-__all__ = ["P0fResult", "p0f_of"]
 
 
 @public
@@ -40,6 +38,10 @@ class P0fResult(NamedTuple):
     address: str | None
 
 
+_KEYS = [f"p0f.{field}" for field in P0fResult._fields]
+_ATTRIBUTES = ["p0f", "p0f_status", "p0f_reason", "p0f_claim", "p0f_address"]
+
+
 def p0f_of(request: object) -> P0fResult:
     """What the middleware has found out about a request.
 
@@ -53,26 +55,10 @@ def p0f_of(request: object) -> P0fResult:
     for name in (None, "scope", "environ", "META", "env"):
         keys = request if name is None else getattr(request, name, None)
         if isinstance(keys, Mapping) and "p0f.status" in keys:
-            return _result(keys)
+            return P0fResult._make(map(keys.get, _KEYS))
     if hasattr(request, "p0f_status"):  # P0fMiddleware for Django sets attributes alone
-        return P0fResult(
-            getattr(request, "p0f", None),
-            request.p0f_status,
-            getattr(request, "p0f_reason", None),
-            getattr(request, "p0f_claim", None),
-            getattr(request, "p0f_address", None),
-        )
+        return P0fResult._make(getattr(request, name, None) for name in _ATTRIBUTES)
     raise LookupError(
         f"no p0f middleware has seen this {type(request).__name__}: wrap the application in"
         " P0fWSGIMiddleware or P0fASGIMiddleware, or add P0fMiddleware to Django's MIDDLEWARE"
-    )
-
-
-def _result(keys: Mapping[str, Any]) -> P0fResult:
-    return P0fResult(
-        keys["p0f.info"],
-        keys["p0f.status"],
-        keys["p0f.reason"],
-        keys.get("p0f.claim"),
-        keys["p0f.address"],
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import json
 import pickle
 import re
@@ -57,12 +56,6 @@ def test_a_public_name_is_there_and_says_what_it_is(name: str) -> None:
 
 def test_public_names_are_sorted_and_named_once() -> None:
     assert p0f_middleware.__all__ == sorted(set(p0f_middleware.__all__))
-
-
-def test_every_public_exception_is_a_public_name() -> None:
-    errors = importlib.import_module("p0f_middleware._errors")
-
-    assert set(errors.__all__) <= set(p0f_middleware.__all__)
 
 
 def test_everything_can_be_imported_with_a_star() -> None:

@@ -83,8 +83,6 @@ def test_a_host_is_found_by_any_spelling_of_its_address(
 def test_a_host_without_an_ip_address_is_refused(fake_p0f: FakeP0f, name: Any) -> None:
     with pytest.raises(ValueError, match="is not one"):
         fake_p0f.hosts[name] = SAMPLE
-    with pytest.raises(ValueError, match="is not one"):
-        fake_p0f.hosts = {name: SAMPLE}
 
 
 def test_it_knows_no_other_hosts(peer: Peer) -> None:
@@ -212,7 +210,7 @@ def test_a_client_that_leaves_while_it_is_being_stopped_does_no_harm() -> None:
     p0f.stop()
 
 
-@pytest.mark.parametrize("length", [70, 80, 107])
+@pytest.mark.parametrize("length", [70, 80])
 def test_it_works_under_a_long_tmpdir(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as base:
         folder = Path(base, "x" * (length - len(base) - 1))
@@ -222,15 +220,6 @@ def test_it_works_under_a_long_tmpdir(length: int, monkeypatch: pytest.MonkeyPat
             assert (folder in Path(p0f.socket_path).parents) is (length == 70)
             assert Path(p0f.socket_path).parent.stat().st_mode & 0o777 == 0o700
             assert len(peer.ask()) == 232
-
-
-def test_where_no_folder_will_do_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: object) -> str:
-        raise PermissionError
-
-    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
-    with pytest.raises(OSError, match="set TMPDIR to a shorter folder"):
-        FakeP0f()
 
 
 def test_it_is_imported_on_windows_and_says_what_is_missing_there() -> None:
