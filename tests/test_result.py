@@ -46,10 +46,6 @@ def django_request(name: str, *args: Any) -> Any:
     return getattr({"WSGIRequest": wsgi, "ASGIRequest": asgi}[name], name)(*args)
 
 
-def flask_request() -> Any:
-    return pytest.importorskip("flask.wrappers").Request(environ())
-
-
 def starlette_request(name: str) -> Any:
     kind = "websocket" if name == "WebSocket" else "http"
     module = pytest.importorskip(f"starlette.{kind if kind == 'websocket' else 'request'}s")
@@ -61,7 +57,7 @@ REQUESTS = {
     "scope": scope,
     "Django, WSGI": lambda: django_request("WSGIRequest", environ()),
     "Django, ASGI": lambda: django_request("ASGIRequest", scope(), None),
-    "Flask": flask_request,
+    "Flask": lambda: pytest.importorskip("flask.wrappers").Request(environ()),
     "Starlette": lambda: starlette_request("Request"),
     "Starlette's WebSocket": lambda: starlette_request("WebSocket"),
 }
