@@ -122,7 +122,7 @@ def moment(seconds: int) -> datetime | None:
 
 
 def days(number: int) -> timedelta | None:
-    return timedelta(days=min(number, MOST_DAYS)) if number else None
+    return timedelta(days=number) if number else None
 
 
 def known(number: int) -> int | None:
