@@ -366,13 +366,6 @@ def test_a_claim_goes_into_json() -> None:
     }
 
 
-def test_verdicts_are_strings() -> None:
-    strings = ["agree", "mismatch", "relay", "unsure", "no_claim"]
-
-    assert list(ClaimVerdict) == strings
-    assert [f"{verdict}" for verdict in ClaimVerdict] == strings
-
-
 SENTENCES = {
     "and so does the SYN": check_claim(syn(), LINUX),
     "and no fingerprint shows the visitor's system": check_claim(None, LINUX),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import BadSoftware, MatchQuality, P0fInfo, P0fStatus
+from p0f_middleware import BadSoftware, ClaimVerdict, MatchQuality, P0fInfo, P0fStatus
 from p0f_middleware._fields import text
 from p0f_middleware._info import by_address, with_bad_sw
 
@@ -253,6 +253,6 @@ def test_a_value_that_p0f_has_no_room_for_is_a_value_error(field: str) -> None:
             made(**{field: value})
 
 
-@pytest.mark.parametrize("status", P0fStatus)
-def test_a_status_is_its_plain_string(status: P0fStatus) -> None:
+@pytest.mark.parametrize("status", [*P0fStatus, *ClaimVerdict])
+def test_statuses_and_verdicts_are_their_plain_strings(status: P0fStatus | ClaimVerdict) -> None:
     assert f"{status}" == status == status.name.lower()
