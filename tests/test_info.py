@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from p0f_middleware import BadSoftware, ClaimVerdict, MatchQuality, P0fInfo, P0fStatus
-from p0f_middleware._fields import text
-from p0f_middleware._info import by_address, with_bad_sw
+from p0f_middleware._info import by_address, text, with_bad_sw
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
