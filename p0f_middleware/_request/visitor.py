@@ -14,13 +14,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from .._address import Endpoint, endpoint, port_number
+from .._outcome import NO_ADDRESS
 from .._user_agent import header_text
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
-from ..syn.kernel import Socket, is_unix
+from ..syn.kernel import Socket
+from ..syn.kernel import is_unix as is_unix_socket
 from .proxies import Client, ProxyRules
-
-__all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor", "peer_in"]
 
 
 class ClientClaims(NamedTuple):
@@ -36,27 +36,21 @@ class ClientClaims(NamedTuple):
 
 
 _SCHEMES = {"http": "http", b"http": "http", "https": "https", b"https": "https"}
-_PLACES = {
-    b"user-agent": 0,
-    b"sec-ch-ua-platform": 1,
-    b"via": 2,
-    b"x-forwarded-for": 3,
-    b"forwarded": 3,
-    b"x-real-ip": 3,
-    b"sec-purpose": 4,
-    b"x-forwarded-proto": 5,
-}
-"""Where `_claims` has a header's value."""
-_ENVIRON_KEYS = (
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_FORWARDED",
-    "HTTP_X_REAL_IP",
-    "HTTP_USER_AGENT",
-    "HTTP_SEC_CH_UA_PLATFORM",
-    "HTTP_VIA",
-    "HTTP_SEC_PURPOSE",
-    "HTTP_X_FORWARDED_PROTO",
-    "wsgi.url_scheme",
+_HEADERS = (
+    "User-Agent",
+    "Sec-CH-UA-Platform",
+    "Via",
+    "Sec-Purpose",
+    "X-Forwarded-Proto",
+    "X-Forwarded-For",
+    "Forwarded",
+    "X-Real-IP",
+)
+
+
+_UNIX_PEER = (
+    f"{NO_ADDRESS.reason}: it came through a Unix socket. If that is how your proxy connects, set"
+    " trusted_proxies=['unix:']"
 )
 
 
@@ -76,7 +70,7 @@ class BaseVisitor(Visitor):
         client = self._client
         if client is None:
             address, port = self.peer()
-            client = self._rules.client(address, port, self._is_unix, self.header)
+            client = self._rules.client(address, port, self.is_unix, self.header)
             self._client = client
         return client
 
@@ -108,8 +102,8 @@ class BaseVisitor(Visitor):
         return self._server_http_version()
 
     def connection_key(self) -> tuple[object | None, object]:
-        """What tells a connection from others: the server's object, None if it shows none; and
-        address and port, in whatever form the server gives them.
+        """What tells a connection from others: the server's object, and the peer as it is in
+        environ or scope; or None and the canonical address and port.
 
         Behind a trusted proxy there is no object, and address and port are those that it names;
         None if it does not name the port.
@@ -118,10 +112,13 @@ class BaseVisitor(Visitor):
             address, port, *_ = self.client
             # A direct connection from the same address and port is another one, with another key.
             return None, ("behind a proxy", address, port) if address and port else None
-        return self.server_object(), self._peer_key()
+        connection = self.server_object()
+        return connection, self.peer() if connection is None else self._peer_key()
 
     def why_no_client(self) -> str:
-        """Why a request from a trusted proxy has no client address, for `p0f.reason`."""
+        """Why a request has no client address, for `p0f.reason`."""
+        if not self.behind_proxy:
+            return _UNIX_PEER if self.is_unix() else str(NO_ADDRESS.reason)
         proxy, header = self.peer_address or "on the Unix socket", self._rules.client_header
         if self.header(header) is None:
             return (
@@ -163,14 +160,14 @@ class BaseVisitor(Visitor):
         """User-Agent and Sec-CH-UA-Platform, on which alone most verdicts depend."""
         raise NotImplementedError
 
-    def raw_claims(self) -> object:
-        """What `claims` are made of and may differ between the requests of a connection, to be
-        compared with those of another."""
+    def raw_claims(self) -> Sequence[Any]:
+        """What `claims` are made of: `_HEADERS`, and the scheme as the server gives it."""
         raise NotImplementedError
 
     def claims(self) -> ClientClaims:
         """What the request says of itself and of its way here."""
-        user_agent, platform, via, forwarded, purpose, proxy_scheme, scheme = self._claims()
+        user_agent, platform, via, purpose, proxy_scheme, *named, scheme = self.raw_claims()
+        forwarded = next(filter(None, named), None)
         if self.behind_proxy:
             # The proxy may have written these two itself, and alone knows how the client came.
             via = forwarded = None
@@ -181,11 +178,6 @@ class BaseVisitor(Visitor):
             scheme = None
         return ClientClaims(user_agent, platform, scheme, via, forwarded, purpose)
 
-    def _claims(self) -> Sequence[Any]:
-        """The headers of `ClientClaims` (of those that name a client, any), X-Forwarded-Proto, and
-        the scheme as the server gives it."""
-        raise NotImplementedError
-
     def _is_sent_without_hints(self) -> bool:
         """Whether browsers send such a request without client hints: a CORS preflight, and a
         WebSocket's handshake, which WSGI tells from other requests by a header alone."""
@@ -195,13 +187,13 @@ class BaseVisitor(Visitor):
         """Whether the server's own words tell that the peer came through a Unix socket."""
         raise NotImplementedError
 
-    def _is_unix(self) -> bool:
+    def is_unix(self) -> bool:
         """Whether the peer is known to have come through a Unix socket.
 
         The socket's own family decides; the server's words count only where it shows no socket.
         """
         try:
-            known = is_unix(self.socket())
+            known = is_unix_socket(self.socket())
         except NoConnection:
             known = None
         return self._server_says_unix() if known is None else known
@@ -243,14 +235,8 @@ class WSGIVisitor(BaseVisitor):
         environ = self._environ
         return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
 
-    def raw_claims(self) -> object:
-        return [*map(self._environ.get, _ENVIRON_KEYS)]
-
-    def _claims(self) -> Sequence[Any]:
-        listed, forwarded, real_ip, *rest = map(self._environ.get, _ENVIRON_KEYS)
-        user_agent, platform, via, purpose, proxy_scheme, scheme = rest
-        forwarded = listed or forwarded or real_ip
-        return user_agent, platform, via, forwarded, purpose, proxy_scheme, scheme
+    def raw_claims(self) -> Sequence[Any]:
+        return [*map(self._environ.get, _CLAIM_KEYS)]
 
     def _is_sent_without_hints(self) -> bool:
         environ = self._environ
@@ -295,8 +281,7 @@ class ASGIVisitor(BaseVisitor):
         return address, port
 
     def _peer_key(self) -> object:
-        client = self._scope.get("client")
-        return tuple(client) if isinstance(client, list) else client
+        return self._scope.get("client")
 
     def header(self, name: str) -> str | None:
         wanted = name.lower().encode()
@@ -318,11 +303,8 @@ class ASGIVisitor(BaseVisitor):
                 platform = value
         return user_agent, platform
 
-    def raw_claims(self) -> object:
-        return [pair for pair in self._headers() if pair[0] in _PLACES]
-
-    def _claims(self) -> Sequence[Any]:
-        found = [None, None, None, None, None, None, self._scope.get("scheme")]
+    def raw_claims(self) -> Sequence[Any]:
+        found = [*_NOT_SENT, self._scope.get("scheme")]
         for name, value in self._headers():
             if name in _PLACES:
                 found[_PLACES[name]] = value
@@ -358,3 +340,8 @@ def peer_in(environ: Mapping[str, Any]) -> Endpoint:
 def _environ_key(name: str) -> str:
     """The key of a header in environ (PEP 3333, CGI). Names come from options, so they are few."""
     return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+_CLAIM_KEYS = *map(_environ_key, _HEADERS), "wsgi.url_scheme"
+_PLACES = {name.lower().encode(): place for place, name in enumerate(_HEADERS)}
+_NOT_SENT = [None] * len(_HEADERS)

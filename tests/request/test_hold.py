@@ -189,14 +189,6 @@ def test_a_peer_may_have_any_form(peer: object) -> None:
     assert holding(peer=peer).get(None, peer, NOON) is not None
 
 
-@pytest.mark.parametrize("peer", [[], ("192.0.2.1", []), ({}, 1)], ids=repr)
-def test_what_cannot_be_hashed_is_not_held_under_itself(peer: object) -> None:
-    hold = holding(peer=peer)
-
-    assert hold.get(None, peer, NOON) is None
-    assert len(hold) == 0
-
-
 def test_threads_may_share_it() -> None:
     hold = Hold(10.0, most=4)
     trouble: list[Exception] = []

@@ -62,6 +62,18 @@ def test_a_public_peer_may_be_a_visitor_and_is_not_advised_to_be_trusted(
     assert "trusted_proxies=[" not in record.getMessage()
 
 
+def test_of_a_proxy_on_a_unix_socket_the_warning_names_the_option(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    site = Site()
+    site.request("")  # as gunicorn, cheroot and granian have it
+    site.request("")
+
+    [record] = log.records
+    assert "Unix socket" in record.getMessage()
+    assert "trusted_proxies=['unix:']" in record.getMessage()
+
+
 def test_a_visitor_who_sends_the_header_hides_no_proxy(log: pytest.LogCaptureFixture) -> None:
     site = Site()
     site.request("8.8.8.8")
@@ -143,7 +155,6 @@ def test_a_trusted_proxy_that_sends_no_header_is_warned_of_once(
         ("10.0.0.1", FORWARDED, "10.0.0.1"),
         ("10.0.0.1", {"HTTP_USER_AGENT": "x"}, ()),
         (None, FORWARDED, ()),
-        ("", FORWARDED, ()),
         ("localhost", FORWARDED, ()),
     ],
 )
