@@ -6,8 +6,7 @@ import os
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from .._fields import STRING_SIZE, MatchQuality
-from .._info import P0fInfo, seen_once
+from .._info import STRING_SIZE, MatchQuality, P0fInfo, seen_once
 from .._outcome import Outcome, P0fStatus
 from .matcher import Matcher, Verdict
 from .packet import Shape, read_syn, without_ethernet
