@@ -69,7 +69,7 @@ def demo(options: argparse.Namespace) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         serving.start()
         print(f"Fingerprints come from {printable(origin_of(source))}.")
-        print(f"Open {url_of(server, options.host)} Ctrl-C ends it.", flush=True)
+        print(f"Open {url_of(server, options.host)} in a browser. Ctrl-C ends it.", flush=True)
         signal.sigwait(signals)
         server.shutdown()
         serving.join()
@@ -107,17 +107,14 @@ def origin_of(source: str) -> str:
 
 
 def url_of(server: DemoServer, host: str) -> str:
-    family, hint = server.address_family, ""
-    if host in ("127.0.0.1", "localhost"):
-        hint = " (for a phone: --host 0.0.0.0)"
     if host in ("0.0.0.0", "::", ""):  # no address to open: name the one that others reach
-        host, hint = socket.gethostname(), ", from a phone too"
+        host, family = socket.gethostname(), server.address_family
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             # Nothing is sent; connecting chooses the address of the default route.
             probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
             host = probe.getsockname()[0]
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{server.server_port}/ in a browser{hint}."
+    return f"http://{shown}:{server.server_port}/"
 
 
 def make_app(origin: str) -> WSGIApplication:

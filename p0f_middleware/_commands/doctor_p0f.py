@@ -30,8 +30,7 @@ _QUERIES = 20
 _OPTIONS = "f:i:r:o:s:u:S:m:t:dpL"
 _LISTENING = "00010000"
 
-Finding: TypeAlias = "tuple[str, str]"
-"""A mark, "ok", or "?" for a human to judge; and a text, which also says what to do."""
+Finding: TypeAlias = "tuple[str, str]"  # "ok", or "?" for a human to judge; and what to do
 
 
 class Fault(P0fError):
@@ -39,10 +38,10 @@ class Fault(P0fError):
 
 
 class Daemon(NamedTuple):
-    """A running p0f, and what its command line says."""
+    """A running p0f, and the words of its command line."""
 
     pid: int
-    command: str
+    words: str
     options: dict[str, str]
     packet_filter: str
 
@@ -69,8 +68,7 @@ def daemons() -> Iterator[Daemon]:
             if text_of(folder / "comm").startswith("p0f"):
                 words = text_of(folder / "cmdline").removesuffix("\0").split("\0")[1:]
                 options, rest = getopt.gnu_getopt(words, _OPTIONS)
-                command = " ".join(("p0f", *words))
-                yield Daemon(int(folder.name), command, dict(options), " ".join(rest))
+                yield Daemon(int(folder.name), " ".join(words), dict(options), " ".join(rest))
 
 
 def socket_paths() -> list[str]:
@@ -115,7 +113,7 @@ def examine_p0f(socket_path: str, address: str | None, port: int | None) -> Iter
 
 
 def check_process(daemon: Daemon) -> Iterator[Finding]:
-    yield "ok", f"p0f (process {daemon.pid}) runs: {daemon.command}"
+    yield "ok", f"p0f (process {daemon.pid}) runs: p0f {daemon.words}"
     if "-f" not in daemon.options:
         yield (
             "?",

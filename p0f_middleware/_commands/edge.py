@@ -131,9 +131,8 @@ def as_line(address: str, number: int, info: P0fInfo) -> str:
 
 
 def as_json(address: str, number: int, info: P0fInfo) -> str:
-    known = {name: value for name, value in info.as_dict().items() if value is not None}
     head = {"time": datetime.now().astimezone().isoformat(), "address": address, "port": number}
-    return json.dumps(head | known)
+    return json.dumps(head | {n: value for n, value in info.as_dict().items() if value is not None})
 
 
 def _add_tap_options(parser: argparse.ArgumentParser, *, require_port: bool) -> None:
