@@ -122,7 +122,7 @@ HEAVY = {
     *("argparse", "http", "inspect", "json", "logging", "redis", "ssl", "subprocess", "tempfile"),
     *("trio", "typing_extensions", "unittest", "urllib"),
 }
-OURS = {*(module.name for module in GROUND), "_daemon", "_request", "claim", "syn", "wsgi"}
+OURS = {*GROUND, "_daemon", "_request", "claim", "syn", "wsgi"}
 
 
 def test_importing_the_package_brings_the_daemons_client_and_nothing_that_takes_long() -> None:
