@@ -115,11 +115,13 @@ def asgi_object(receive: object, send: object) -> object | None:
 def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Socket:
     """The server's own socket object of an ASGI request, also from inside of middleware. Raises
     NoConnection if the server shows none, or if the connection is closed."""
+    sock = _found(_socket_of, asgi_object(receive, send))
+    if _is_socket(sock):
+        return sock
     if _package(type(_found(attrgetter("__self__"), receive))) == "granian":
         return _granian(scope.get("client"))
     for owner, getter in _owners_behind(receive, send):
-        connection = _found(getter, owner)
-        sock = None if connection is None else _found(_socket_of, connection)
+        sock = _found(_socket_of, _found(getter, owner))
         if _is_socket(sock):
             return sock
     raise NoConnection(

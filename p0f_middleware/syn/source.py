@@ -17,8 +17,6 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6, inet_pton
@@ -216,7 +214,8 @@ def _saved_syn(visitor: Visitor) -> SavedSyn | None:
     except TypeError:  # there is no object, or one that takes no weak reference
         key = -1 - sock.fileno()
         mark = os.fstat(sock.fileno()).st_ino
-    with _lock_held():
+    lock = _taken_lock()
+    try:
         kept = _kept.get(key)
         if kept is not None and kept[0] == mark:
             return kept[1]
@@ -226,25 +225,24 @@ def _saved_syn(visitor: Visitor) -> SavedSyn | None:
         syn = int(time.time()), packet
         _kept[key] = mark, syn
         return syn
+    finally:
+        lock.release()
 
 
-@contextmanager
-def _lock_held() -> Iterator[None]:
+def _taken_lock() -> Lock:
     global _lock
     lock = _lock
     if not lock.acquire(timeout=_LOCK_IS_LOST):
         lock = _lock = Lock()
         lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    return lock
 
 
 def _packed(address: str) -> bytes | None:
-    with suppress(OSError, ValueError):  # not an address
+    try:
         return inet_pton(AF_INET6 if ":" in address else AF_INET, address)
-    return None
+    except (OSError, ValueError):  # not an address
+        return None
 
 
 @lru_cache(_TEXTS_REMEMBERED)
