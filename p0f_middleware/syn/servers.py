@@ -39,7 +39,7 @@ def _hypercorn(stream: Any) -> Any:
 
 
 def _gunicorn(owner: Any) -> Any:
-    return (owner.protocol if hasattr(owner, "protocol") else owner).transport
+    return getattr(owner, "protocol", owner).transport
 
 
 _BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
@@ -120,8 +120,8 @@ def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Sock
         return sock
     if _package(type(_found(attrgetter("__self__"), receive))) == "granian":
         return _granian(scope.get("client"))
-    for owner, getter in _owners_behind(receive, send):
-        sock = _found(_socket_of, _found(getter, owner))
+    for connection in _connections_behind(receive, send):
+        sock = _found(_socket_of, connection)
         if _is_socket(sock):
             return sock
     raise NoConnection(
@@ -158,8 +158,8 @@ _MOST_OBJECTS = 64  # to look at behind `receive` and `send`: middleware nests a
 _WRAPPED = "receive", "send", "_receive", "_send"  # where middleware keeps what it wraps
 
 
-def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
-    """The servers' objects behind `receive` and `send`, which middleware may have wrapped."""
+def _connections_behind(*callbacks: object) -> Iterator[object]:
+    """The connections behind what middleware has made of `receive` and `send`."""
     waiting: list[Any] = list(callbacks)
     seen: set[int] = set()
     for thing in waiting:  # the loop itself adds to the list
@@ -168,7 +168,7 @@ def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
         seen.add(id(thing))
         getter = _BY_OWNER_PACKAGE.get(_package(type(thing)))
         if getter is not None:
-            yield thing, getter
+            yield _found(getter, thing)
         if len(waiting) < _MOST_OBJECTS:
             with suppress(Exception):  # the object's own __dict__ may raise anything
                 waiting += _held_by(thing)
