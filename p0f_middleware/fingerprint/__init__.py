@@ -20,7 +20,7 @@ SignatureFile: TypeAlias = "str | os.PathLike[str] | None"
 """The path of a signature file in p0f's format; None for the package's own."""
 
 _REMEMBERED = 4096  # shapes of SYNs, and texts
-LONGEST_TEXT = 1024  # the longest SYN takes 268 characters in hexadecimal
+_LONGEST_TEXT = 1024  # the longest SYN takes 268 characters in hexadecimal
 
 
 def fingerprint_syn(data: bytes | str, database: SignatureFile = None) -> P0fInfo | None:
@@ -85,7 +85,7 @@ class Fingerprinter:
 
     def read_text(self, text: str, seconds: int = 0) -> Fingerprint | None:
         """The fingerprint of a SYN in hexadecimal or in p0f's notation."""
-        if len(text) > LONGEST_TEXT:
+        if len(text) > _LONGEST_TEXT:
             return None
         if ":" in text:
             info = self._of_text(text)

@@ -38,10 +38,6 @@ def _hypercorn(stream: Any) -> Any:
     return server if hasattr(server, "writer") or hasattr(server, "stream") else None
 
 
-def _gunicorn(owner: Any) -> Any:
-    return getattr(owner, "protocol", owner).transport
-
-
 _BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
     "_io": _socket_behind,  # wsgiref
     "cheroot": lambda stream: _socket_behind(stream.rfile),
@@ -50,7 +46,7 @@ _BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
 }
 _BY_OWNER_PACKAGE: dict[str, Getter] = {  # of the object that `receive` or `send` is a method of
     "uvicorn": attrgetter("transport"),
-    "gunicorn": _gunicorn,
+    "gunicorn": lambda owner: (owner.protocol if hasattr(owner, "protocol") else owner).transport,
     "hypercorn": _hypercorn,
     "daphne": attrgetter("transport"),
 }
@@ -152,7 +148,6 @@ def _read_package(kind: Any) -> str:
 
 
 _package: Callable[[Any], str] = lru_cache(256)(_read_package)  # a program has few such classes
-
 
 _MOST_OBJECTS = 64  # to look at behind `receive` and `send`: middleware nests a few functions deep
 _WRAPPED = "receive", "send", "_receive", "_send"  # where middleware keeps what it wraps
