@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from p0f_middleware.fingerprint.fingerprinter import Fingerprinter, fingerprinter
 
 from p0f_middleware import MatchQuality, P0fInfo
 from p0f_middleware.fingerprint import fingerprint_syn
-from p0f_middleware.fingerprint.fingerprinter import Fingerprinter, fingerprinter
 from p0f_middleware.fingerprint.matcher import Matcher
 from p0f_middleware.fingerprint.signatures import load
 
