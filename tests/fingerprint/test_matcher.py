@@ -14,7 +14,7 @@ from p0f_middleware.fingerprint.signatures import load, parse
 
 from .oracle import Observed, as_p0f_logs
 from .ours import INSTALLED, READER, is_fuzzy, reader_of
-from .syns import ACK, ECE, FIN, RST, SYN, ipv4, ipv6, options, tcp
+from .syns import ACK, ECE, FIN, RST, SYN, URG, ipv4, ipv6, options, tcp
 
 VECTORS = [
     line.split("\t")
@@ -99,6 +99,22 @@ def test_p0fs_rules_decide_between_signatures(
 )
 def test_what_p0f_does_not_fingerprint_gives_none(packet: bytes) -> None:
     assert READER(packet) is None
+
+
+@pytest.mark.parametrize(
+    ("packet", "described"),
+    [
+        (ipv4(tcp(LINUX, flags=SYN | URG, urgent=1)), "mss,sok,ts,nop,ws:df,id+,urgf+:0"),
+        # p0f 3.09b does not look at the last byte behind the end of the options.
+        (ipv4(tcp(b"\x00\x01\x00\x00")), "eol+3:df,id+,opt+:0"),
+        (ipv4(tcp(b"\x00\x00\x00\x01")), "eol+3:df,id+:0"),
+        (ipv4(tcp(b"\x01" * 28)), ",".join(["nop"] * 24) + ":df,id+,bad:0"),
+    ],
+)
+def test_odd_fields_are_told_as_p0f_tells_them(packet: bytes, described: str) -> None:
+    info = READER(packet)
+    assert info is not None
+    assert str(info.raw_sig).split(":", 5)[5] == described
 
 
 @pytest.mark.parametrize(
