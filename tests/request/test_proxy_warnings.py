@@ -52,6 +52,17 @@ def test_a_public_peer_may_be_a_visitor_and_is_not_advised_to_be_trusted(
     assert PROXY in messages(caplog)[-1], "a visitor who sends the header hides no proxy"
 
 
+def test_of_a_proxy_on_a_unix_socket_the_warning_names_the_option(wrap: Wrap, caplog: Log) -> None:
+    middleware = wrap(KnownAfter())
+    keys = middleware.request(("", 1))  # as gunicorn, cheroot and granian have it
+    middleware.request(("", 1))
+
+    [message] = messages(caplog)
+    assert "Unix socket" in message
+    assert "trusted_proxies=['unix:']" in message
+    assert keys["p0f.reason"] in message
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -106,7 +117,7 @@ def test_a_trusted_proxy_that_sends_no_header_is_warned_of_once(wrap: Wrap, capl
         (PROXY, [], ()),
         (PROXY, FORWARDED, PROXY),
         (PROXY, [("User-Agent", "x")], ()),
-        *((peer, FORWARDED, ()) for peer in (None, "", "localhost")),
+        *((peer, FORWARDED, ()) for peer in (None, "localhost")),
     ],
 )
 def test_there_is_no_warning_of_anybody_else(
