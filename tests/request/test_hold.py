@@ -254,8 +254,9 @@ def test_threads_may_share_it() -> None:
 @pytest.mark.parametrize(
     ("info", "told"), [(HTTP_SEEN, HTTP_SEEN), (ANOTHER_MACHINE, WITHOUT_HTTP)]
 )
+@pytest.mark.parametrize("headers", [[], [("Connection", "close")]], ids=str)
 def test_what_p0f_learns_from_http_is_asked_for_once_more_and_told_of_the_same_machine(
-    wrap: Wrap, clock: Clock, info: P0fInfo, told: P0fInfo
+    wrap: Wrap, clock: Clock, info: P0fInfo, told: P0fInfo, headers: Any
 ) -> None:
     source = KnownAfter(info=WITHOUT_HTTP)
     middleware = wrap(source)
@@ -263,7 +264,7 @@ def test_what_p0f_learns_from_http_is_asked_for_once_more_and_told_of_the_same_m
     clock.now += ASK_ONCE_MORE_AFTER + 0.1
     source.info = info
 
-    assert [middleware.request()["p0f.info"] for _ in range(2)] == [told] * 2
+    assert [middleware.request(headers=headers)["p0f.info"] for _ in range(2)] == [told] * 2
     assert source.asked == [HOST, HOST]
 
 
@@ -279,16 +280,3 @@ def test_what_p0f_never_learns_is_asked_for_once(
         clock.now += ASK_ONCE_MORE_AFTER + 0.1
 
     assert len(source.asked) == times
-
-
-def test_the_last_request_of_a_connection_is_told_what_the_others_were(
-    wrap: Wrap, clock: Clock
-) -> None:
-    source = KnownAfter(info=WITHOUT_HTTP)  # asked once more, for the HTTP client
-    middleware = wrap(source)
-    middleware.request()
-    clock.now += 1.5
-    source.info = ANOTHER_MACHINE
-
-    found = middleware.request(headers=[("Connection", "close")])
-    assert (found["p0f.info"].os_name, len(source.asked)) == ("Linux", 2)
