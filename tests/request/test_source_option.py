@@ -92,32 +92,28 @@ def test_what_is_wrong_in_the_environment_is_named_by_its_name(
     assert error_of(kind, None).startswith("ValueError: P0F_SOCKET is the path")
 
 
+AWAITED = [
+    *(AsyncP0f("/run/p0f.sock"), Awaited(), AsyncMock()),
+    *(SimpleNamespace(lookup=lookup()) for lookup in (AwaitedCallable, InheritingCallable)),
+    SimpleNamespace(lookup=partial(Awaited().lookup)),
+]
+BLOCKING = [P0f("/run/p0f.sock"), Blocking(), Mock(), MagicMock(), SimpleNamespace(lookup=print)]
+
+
 @pytest.mark.parametrize(
-    "source",
+    ("kind", "source", "said"),
     [
-        *(AsyncP0f("/run/p0f.sock"), Awaited(), AsyncMock()),
-        *(SimpleNamespace(lookup=lookup()) for lookup in (AwaitedCallable, InheritingCallable)),
-        SimpleNamespace(lookup=partial(Awaited().lookup)),
+        *((WSGI, source, "an {}, which has to be awaited: for WSGI give ") for source in AWAITED),
+        *((ASGI, source, "a blocking {}, which would hold up the event") for source in BLOCKING),
     ],
     ids=name_of,
 )
-def test_wsgi_refuses_what_has_to_be_awaited(source: Any) -> None:
-    error = error_of(WSGI, source)
+def test_a_source_of_the_wrong_colour_is_refused(kind: Any, source: Any, said: str) -> None:
+    error = error_of(kind, source)
 
-    assert error.startswith(f"TypeError: source is an {name_of(source)}, which has to be awaited")
-    assert f"for WSGI give {'P0f' if isinstance(source, AsyncP0f) else 'an object whose'}" in error
-
-
-@pytest.mark.parametrize(
-    "source",
-    [P0f("/run/p0f.sock"), Blocking(), Mock(), MagicMock(), SimpleNamespace(lookup=print)],
-    ids=name_of,
-)
-def test_asgi_refuses_what_blocks(source: Any) -> None:
-    error = error_of(ASGI, source)
-
-    assert error.startswith(f"TypeError: source is a blocking {name_of(source)}, which would")
-    assert f"for ASGI give {'AsyncP0f' if isinstance(source, P0f) else 'an object whose'}" in error
+    assert error.startswith(f"TypeError: source is {said.format(name_of(source))}")
+    twins = {AsyncP0f: "P0f", P0f: "AsyncP0f"}
+    assert f" give {twins.get(type(source), 'an object whose lookup is')}" in error
 
 
 # Options that the source would ignore

@@ -12,7 +12,8 @@ import pytest
 from p0f_middleware._request.proxies import ProxyRules
 from p0f_middleware._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
 
-HOST, PROXY = "192.0.2.1", "10.0.0.1"
+from .middlewares import HOST, PROXY, ServerObject
+
 NO_PROXIES = ProxyRules()
 BEHIND = ProxyRules([PROXY, "unix:"])
 
@@ -162,18 +163,11 @@ def test_raw_headers_are_read_where_the_server_leaves_them() -> None:
 # The connection, and whether it is a Unix socket
 
 
-class Cycle:
-    """What uvicorn's `receive` belongs to."""
-
-    def __init__(self, sock: socket.socket, closing: bool = False) -> None:
-        self.transport = SimpleNamespace(
-            is_closing=lambda: closing, get_extra_info=lambda name: sock
-        )
-
-    async def receive(self) -> None: ...
-
-
-Cycle.__module__ = "uvicorn.protocols"
+def receive_of(sock: socket.socket, closing: bool = False) -> Any:
+    """What uvicorn gives as `receive`."""
+    cycle: Any = ServerObject()
+    cycle.transport = SimpleNamespace(is_closing=lambda: closing, get_extra_info=lambda _: sock)
+    return cycle.receive
 
 
 @pytest.fixture(params=[socket.AF_UNIX, socket.AF_INET])
@@ -194,7 +188,7 @@ def test_the_sockets_own_family_decides_whether_a_request_came_by_unix(
     scope: Any = {"client": address and (address, 0), "server": server, "headers": FORWARDED}
     environ = {"gunicorn.socket": sock, "REMOTE_ADDR": address, "HTTP_X_FORWARDED_FOR": HOST}
 
-    for visitor in (asgi(BEHIND, Cycle(sock).receive, **scope), wsgi(BEHIND, **environ)):
+    for visitor in (asgi(BEHIND, receive_of(sock), **scope), wsgi(BEHIND, **environ)):
         assert visitor.behind_proxy is is_unix
         assert visitor.address == (HOST if is_unix else None)
 
@@ -219,6 +213,6 @@ def test_the_servers_word_counts_where_it_shows_no_socket(
     if "REMOTE_ADDR" in request_of_it:
         assert wsgi(BEHIND, HTTP_X_FORWARDED_FOR=HOST, **request_of_it).behind_proxy is is_unix
         return
-    for receive in (None, Cycle(sock, closing=True).receive):
+    for receive in (None, receive_of(sock, closing=True)):
         visitor = asgi(BEHIND, receive, headers=FORWARDED, **request_of_it)
         assert visitor.behind_proxy is is_unix
