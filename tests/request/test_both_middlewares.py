@@ -13,8 +13,6 @@ from .middlewares import HOST, PORT, PROXY, UNIX, KnownAfter, Wrap
 
 FORWARDED = [("X-Forwarded-For", "6.6.6.6"), ("Forwarded", "for=6.6.6.6")]
 
-# The keys
-
 
 @pytest.mark.parametrize(
     ("info", "status", "reason"),
