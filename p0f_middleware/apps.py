@@ -38,7 +38,7 @@ def check_p0f(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         source = make_lookup(options, awaited=is_awaited(given), only_check=True).source
     except MiddlewareNotUsed:
         return []
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, ImportError) as error:  # redis-py may be missing
         return [Error(str(error), id="p0f_middleware.E001")]
     if not isinstance(source, BaseClient) or callable(given):
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -462,6 +463,11 @@ def test_check_reports_what_the_middleware_would_refuse(
 ) -> None:
     monkeypatch.delenv("P0F_SOCKET", raising=False)
     assert complaints(P0F=options) == ["p0f_middleware.E001"]
+
+
+def test_check_reports_that_redis_py_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    assert complaints(P0F={"SOURCE": "redis://127.0.0.1"}) == ["p0f_middleware.E001"]
 
 
 def test_check_makes_no_source_and_touches_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
