@@ -87,35 +87,31 @@ class P0fMiddleware:
         if "django.core.handlers.asgi" in sys.modules:  # under WSGI nothing has imported it
             _keep_receive_and_send()
         self._options = read_settings()
+        # What a callable has to make is made for the first request that is looked up here.
         is_made_later = _makes_a_source(self._options["source"])
         lookup = make_lookup(self._options, awaited=self._is_async, only_check=is_made_later)
-        self._lookup_made: Any = None if is_made_later else lookup
+        self._lookup: Any = None if is_made_later else lookup
 
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
             return self._call_async(request)
-        keys = _asked_already(request)
-        if keys is None:
-            lookup = self._lookup()
-            visitor = _visitor(request, lookup.rules)
-            keys = lookup.held(visitor) or lookup.ask(visitor)
-        _set_attributes(request, keys)
+        _set_attributes(request, self._answer(request))
         return self.get_response(request)
 
     async def _call_async(self, request: HttpRequest) -> Any:
-        keys = _asked_already(request)
-        if keys is None:
-            lookup = self._lookup()
-            visitor = _visitor(request, lookup.rules)
-            keys = lookup.held(visitor) or await lookup.ask(visitor)
-        _set_attributes(request, keys)
+        keys = self._answer(request)
+        _set_attributes(request, keys if isinstance(keys, dict) else await keys)
         return await self.get_response(request)
 
-    def _lookup(self) -> Any:
-        """What looks up. Beside another middleware it is not called: nothing is made."""
-        if self._lookup_made is None:
-            self._lookup_made = make_lookup(self._options, awaited=self._is_async)
-        return self._lookup_made
+    def _answer(self, request: HttpRequest) -> Any:
+        """The keys for a request; built for async, they have to be awaited where none are held."""
+        around = getattr(request, "scope", None) or request.META
+        if "p0f.status" in around:  # the application is wrapped in one of the other middlewares
+            return {key: around[key] for key in _ATTRIBUTES if key in around}
+        if self._lookup is None:
+            self._lookup = make_lookup(self._options, awaited=self._is_async)
+        visitor = _visitor(request, self._lookup.rules)
+        return self._lookup.held(visitor) or self._lookup.ask(visitor)
 
 
 def read_settings() -> dict[str, Any]:
@@ -230,14 +226,6 @@ def _visitor(request: HttpRequest, rules: ProxyRules) -> BaseVisitor:
     if getattr(request, "scope", None) is None:
         return WSGIVisitor(request.META, rules)
     return _DjangoASGIVisitor(request, rules)
-
-
-def _asked_already(request: HttpRequest) -> Keys | None:
-    """The keys, if the WSGI or ASGI application is wrapped in one of the other middlewares."""
-    around = getattr(request, "scope", None) or request.META
-    if "p0f.status" not in around:
-        return None
-    return {key: around[key] for key in _ATTRIBUTES if key in around}
 
 
 def _set_attributes(request: HttpRequest, keys: Keys) -> None:
