@@ -26,13 +26,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
-from ._address import Endpoint
 from ._daemon.base import BaseClient
 from ._request.async_lookup import AsyncLookup
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import ProxyRules
 from ._request.source_option import COLOURED, is_awaited, make_source, method_of, resolve
-from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor, peer_in
+from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
 from .wsgi import P0fWSGIMiddleware
 
 __all__ = ["P0fMiddleware"]
@@ -203,29 +202,13 @@ def _keep_receive_and_send() -> None:
     ASGIHandler.__call__ = call
 
 
-class _DjangoASGIVisitor(ASGIVisitor):
-    """The sender of a request under ASGI, whose peer other middleware may have put into META."""
-
-    __slots__ = ("_meta",)
-
-    def __init__(self, request: HttpRequest, rules: ProxyRules) -> None:
-        receive, send = request.scope.get(_RECEIVE_AND_SEND, (None, None))
-        super().__init__(request.scope, receive, send, rules)
-        self._meta = request.META
-
-    def _read_peer(self) -> Endpoint:
-        return peer_in(self._meta)
-
-    def _peer_key(self) -> object:
-        return self._meta.get("REMOTE_ADDR"), self._meta.get("REMOTE_PORT")
-
-
 def _visitor(request: HttpRequest, rules: ProxyRules) -> BaseVisitor:
-    # Under ASGI headers are read from scope: older Djangos put a client's x_forwarded_for into META
-    # as X-Forwarded-For.
-    if getattr(request, "scope", None) is None:
+    # Under ASGI not by META: older Djangos have x_forwarded_for in it as X-Forwarded-For.
+    scope = getattr(request, "scope", None)
+    if scope is None:
         return WSGIVisitor(request.META, rules)
-    return _DjangoASGIVisitor(request, rules)
+    receive, send = scope.get(_RECEIVE_AND_SEND, (None, None))
+    return ASGIVisitor(scope, receive, send, rules)
 
 
 def _set_attributes(request: HttpRequest, keys: Keys) -> None:

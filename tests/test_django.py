@@ -194,24 +194,15 @@ def test_an_underscored_header_is_no_forwarding_header_under_asgi(p0f: FakeP0f) 
         assert pass_through(scope).p0f == LINUX
 
 
-@pytest.mark.parametrize("client", [None, UNKNOWN])
-def test_the_peer_is_what_other_middleware_has_put_into_meta(
-    p0f: FakeP0f, client: str | None
-) -> None:
-    assert pass_through(scope_of("", client), REMOTE_ADDR=KNOWN).p0f_address == KNOWN
-
-
 async def as_it_is(request: HttpRequest) -> HttpRequest:
     return request
 
 
-def pass_through(scope: dict[str, Any], **meta: str) -> Any:
+def pass_through(scope: dict[str, Any]) -> Any:
     """The request of `scope` as the async middleware hands it on."""
 
     async def call() -> HttpRequest:
-        request = ASGIRequest(scope, io.BytesIO())
-        request.META.update(meta)
-        return await P0fMiddleware(as_it_is)(request)
+        return await P0fMiddleware(as_it_is)(ASGIRequest(scope, io.BytesIO()))
 
     return asyncio.run(call())
 
