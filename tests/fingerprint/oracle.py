@@ -52,7 +52,8 @@ def as_p0f_logs(info: P0fInfo | None) -> Observed | None:
     kind, _, *names = label_of(info) or ("s", "", "???")
     marks = {"generic": kind == "g", "fuzzy": is_fuzzy(info)}
     params = " ".join(mark for mark, holds in marks.items() if holds) or "none"
-    link = info.link_mtu and (info.link_type or "???"), info.link_mtu and str(info.link_mtu)
+    mtu = info.link_mtu
+    link = (info.link_type or "???", str(mtu)) if mtu else (None, None)
     return Observed(str(info.raw_sig), " ".join(names).rstrip(), params, str(info.distance), *link)
 
 

@@ -235,7 +235,8 @@ def test_each_signature_has_its_twin_with_a_flow_label_and_the_same_name() -> No
 
 
 def family_of(packet: bytes) -> str | None:
-    _, _, name, _ = label_of(READER(packet)) or [None] * 4
+    label = label_of(READER(packet))
+    name = label[2] if label else None
     return family(name) or name
 
 

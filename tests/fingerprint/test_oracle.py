@@ -1,7 +1,7 @@
 """The real p0f 3.09b reads the same SYNs from a capture file: its log and our verdicts must be
 equal, field by field.
 
-SYN_ORACLE_COUNT sets how many random mutations are tried for each database (10000), SYN_ORACLE_SEED
+SYN_ORACLE_COUNT sets how many random mutations are tried for each database (5000), SYN_ORACLE_SEED
 which ones.
 """
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ from .shapes import packets, twin_packets
 from .syns import CWR, ECE, SYN, ipv4, ipv6, options, tcp
 from .test_signatures import REFUSED
 
-COUNT = int(os.environ.get("SYN_ORACLE_COUNT", "10000"))
+COUNT = int(os.environ.get("SYN_ORACLE_COUNT", "5000"))
 SEED = int(os.environ.get("SYN_ORACLE_SEED", "20240607"))
 
 # What no real file holds together: scoped and wildcard versions, moduli, random TTLs, applications
@@ -108,7 +108,7 @@ def every_ttl_and_flag() -> Iterator[bytes]:
 
 
 CORPORA: dict[str, Callable[[], Iterator[bytes]]] = {
-    "known shapes": crafted,
+    "known shapes": lambda: islice(crafted(), 0, None, 3),
     "mutations": lambda: mutated(COUNT, SEED),
     "collected shapes": lambda: (packet for shape in SHAPES for packet in packets(shape)),
     "twins": lambda: (packet for shape in SHAPES for _, packet in twin_packets(shape)),
