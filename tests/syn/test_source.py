@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware import P0fASGIMiddleware, P0fStatus, P0fWSGIMiddleware, save_syn
+from p0f_middleware import P0fStatus, P0fWSGIMiddleware, save_syn
 from p0f_middleware._outcome import Outcome
 from p0f_middleware.syn import Syn, listeners, source, when_ready
 from p0f_middleware.syn.kernel import keeps_syns, read_saved_syn
@@ -434,14 +434,6 @@ def test_the_wsgi_middleware_puts_it_into_environ(
     app(environ, lambda *_: lambda _: None)
     assert (environ["p0f.status"], environ["p0f.reason"]) == ("ok", None)
     assert (environ["p0f.info"].source, environ["p0f.info"].os_name) == ("syn", "Linux")
-
-
-@pytest.mark.parametrize("middleware", [P0fWSGIMiddleware, P0fASGIMiddleware])
-def test_without_a_source_it_is_the_connections_syn(
-    middleware: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("P0F_SOCKET", raising=False)
-    assert isinstance(middleware(lambda *_: []).source, Syn)
 
 
 def test_nothing_of_it_is_imported_until_it_is_used() -> None:
