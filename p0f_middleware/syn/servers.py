@@ -35,7 +35,7 @@ def _socket_behind(stream: Any) -> Any:
 def _hypercorn(stream: Any) -> Any:
     server = stream.send.__self__.send.__self__
     # Over HTTP/3 all connections have the same server, and that has neither.
-    return server if hasattr(server, "writer") or hasattr(server, "stream") else None
+    return getattr(server, "writer", None) or getattr(server, "stream", None)
 
 
 _BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
@@ -53,15 +53,12 @@ _BY_OWNER_PACKAGE: dict[str, Getter] = {  # of the object that `receive` or `sen
 
 
 def _socket_of(connection: Any) -> Any:
-    if hasattr(connection, "stream"):  # Hypercorn on trio, with TLS or without
-        return getattr(connection.stream, "transport_stream", connection.stream).socket
-    transport = getattr(connection, "writer", connection)  # Hypercorn has asyncio's in `writer`
-    if not hasattr(transport, "get_extra_info"):  # Twisted's
-        return transport.socket
+    if not hasattr(connection, "get_extra_info"):  # Twisted's, or trio's with TLS or without
+        return getattr(connection, "transport_stream", connection).socket
     # uvloop's object for the socket goes by a number that may be another connection's by then.
-    if transport.is_closing():
+    if connection.is_closing():
         raise NoConnection("the connection is closed")
-    return transport.get_extra_info("socket")
+    return connection.get_extra_info("socket")
 
 
 def wsgi_object(environ: Mapping[str, Any]) -> object | None:

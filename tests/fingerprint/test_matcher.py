@@ -6,21 +6,16 @@ test_oracle compares many more SYNs with a running p0f; nothing here needs it.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
 from p0f_middleware.fingerprint.signatures import load, parse
 
-from .oracle import Observed, as_p0f_logs
+from .oracle import VECTORS, Observed, as_p0f_logs
 from .ours import INSTALLED, READER, is_fuzzy, reader_of
 from .syns import ACK, ECE, FIN, RST, SYN, URG, ipv4, ipv6, options, tcp
 
-VECTORS = [
-    line.split("\t")
-    for line in (Path(__file__).parent / "vectors" / "syns.tsv").read_text().splitlines()
-    if not line.startswith("#")
-]
+ROWS = [line.split("\t") for line in VECTORS.read_text().splitlines() if not line.startswith("#")]
 LINUX = options("mss,sok,ts,nop,ws")
 
 
@@ -29,7 +24,7 @@ def logged(columns: list[str]) -> Observed | None:
     return None if cells[0] is None else Observed(*cells).as_an_info_has_it()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("row", VECTORS, ids=range(len(VECTORS)))
+@pytest.mark.parametrize("row", ROWS, ids=range(len(ROWS)))
 def test_our_database_gives_the_verdict_p0f_logged(row: list[str]) -> None:
     assert as_p0f_logs(READER(bytes.fromhex(row[0]))) == logged(row[1:7])
 
@@ -37,7 +32,7 @@ def test_our_database_gives_the_verdict_p0f_logged(row: list[str]) -> None:
 @pytest.mark.skipif(not INSTALLED.exists(), reason="p0f's own signature file is not installed")
 def test_the_installed_database_gives_the_verdicts_p0f_logged() -> None:
     installed = reader_of(load(INSTALLED))
-    for packet, raw_sig, *_, name, params, distance in VECTORS:
+    for packet, raw_sig, *_, name, params, distance in ROWS:
         its = logged([raw_sig, name, params, distance, "-", "-"])
         found = as_p0f_logs(installed(bytes.fromhex(packet)))
         assert (found and found[:4]) == (its and its[:4])
