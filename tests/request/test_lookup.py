@@ -21,6 +21,7 @@ from p0f_middleware import (
     lookup_counts,
 )
 from p0f_middleware._outcome import Outcome
+from p0f_middleware._request import grace
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .conftest import Clock
@@ -70,6 +71,19 @@ def test_a_client_that_stays_unknown_costs_the_grace_once_in_a_while(
     source.asked.clear()
     assert status(middleware) == "no_match"
     assert (bool(clock.pauses), len(source.asked) > 1) == (waits, waits)
+
+
+def test_of_unknown_addresses_only_so_many_are_remembered(
+    wrap: Wrap, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grace, "MOST_UNKNOWN", 2)
+    middleware = wrap(KnownAfter(NEVER))
+    pauses = []
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3", "192.0.2.1"):
+        middleware.request((address, PORT))
+        pauses.append(len(clock.pauses))
+
+    assert pauses[0] < pauses[1] == pauses[2] < pauses[3] < pauses[4]
 
 
 def test_without_grace_it_is_asked_once(wrap: Wrap, clock: Clock) -> None:

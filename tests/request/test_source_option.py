@@ -106,7 +106,7 @@ BLOCKING = [P0f("/run/p0f.sock"), Blocking(), Mock(), MagicMock(), SimpleNamespa
         *((WSGI, source, "an {}, which has to be awaited: for WSGI give ") for source in AWAITED),
         *((ASGI, source, "a blocking {}, which would hold up the event") for source in BLOCKING),
     ],
-    ids=name_of,
+    ids=lambda value: getattr(value, "__name__", name_of(value)),
 )
 def test_a_source_of_the_wrong_colour_is_refused(kind: Any, source: Any, said: str) -> None:
     error = error_of(kind, source)
