@@ -26,7 +26,7 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
 from ._address import Endpoint
-from ._daemon.base import TIMEOUT, BaseClient
+from ._daemon.blocking import TIMEOUT, BaseClient
 from ._request.async_lookup import AsyncLookup
 from ._request.grace import GRACE
 from ._request.hold import HOLD

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fInfo, P0fUnavailable
-from p0f_middleware._daemon import connection
 from p0f_middleware.claim import check_claim
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
+from .daemon.clients import opened
 from .request.middlewares import HOST, KnownAfter, awaited, receive, send
 
 
@@ -273,7 +273,7 @@ def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
     fake_p0f: FakeP0f,
 ) -> None:
     sent: list[str] = []
-    open_before = connection.opened()
+    open_before = opened()
 
     async def main() -> None:
         middleware = P0fASGIMiddleware(lifespan_app, fake_p0f.socket_path)
@@ -285,19 +285,19 @@ def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
         lifespan = asyncio.create_task(middleware({"type": "lifespan"}, messages.get, note))
         await messages.put({"type": "lifespan.startup"})
         await middleware(make_scope(), receive, send)
-        assert connection.opened() > open_before
+        assert opened() > open_before
         await messages.put({"type": "lifespan.shutdown"})
         await lifespan
 
     asyncio.run(main())
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert connection.opened() <= open_before
+    assert opened() <= open_before
 
 
 def test_an_application_without_lifespan_gets_its_connection_closed_all_the_same(
     fake_p0f: FakeP0f,
 ) -> None:
-    open_before = connection.opened()
+    open_before = opened()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -310,7 +310,7 @@ def test_an_application_without_lifespan_gets_its_connection_closed_all_the_same
             await middleware({"type": "lifespan"}, receive, send)
 
     asyncio.run(main())
-    assert connection.opened() <= open_before
+    assert opened() <= open_before
 
 
 def test_a_client_of_the_users_own_is_left_open(fake_p0f: FakeP0f) -> None:

@@ -166,15 +166,6 @@ def _lost() -> OSError:
 _connections: set[Connection[Any]] = set()
 
 
-def opened() -> set[Connection[Any]]:
-    return {each for each in _connections.copy() if each.open and each.pid == os.getpid()}
-
-
-def draining() -> set[Connection[Any]]:
-    """The connections of this process that were released and have answers pending."""
-    return {each for each in _connections.copy() if not each.open and each.pid == os.getpid()}
-
-
 def close_drained() -> None:
     """Close what was kept for pending answers that have arrived, and a parent's connections."""
     for each in _connections.copy():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
@@ -174,10 +174,6 @@ class Pipeline(Generic[TicketT]):
     @property
     def mid_answer(self) -> bool:
         return bool(self._buffer)
-
-    def ask(self, tickets: Iterable[TicketT]) -> None:
-        """Record that queries are sent, in the order of sending."""
-        self.pending.extend(tickets)
 
     def receive(self, data: bytes) -> list[tuple[TicketT, bytes]]:
         """Take bytes as they arrive; returns the answers that are now complete, with their tickets.

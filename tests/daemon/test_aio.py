@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from p0f_middleware import AsyncP0f, P0fError, P0fTimeout, P0fUnavailable
-from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import MAX_IN_FLIGHT
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .clients import async_os_name as os_name
-from .clients import named_after
+from .clients import named_after, opened
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
 
@@ -154,6 +153,23 @@ def test_a_cancelled_lookup_disturbs_no_other(fake_p0f: FakeP0f, turns: int) -> 
     assert fake_p0f.connections == 1
 
 
+def test_lookups_of_one_address_at_once_share_a_query_that_outlives_a_cancelled_one(
+    fake_p0f: FakeP0f,
+) -> None:
+    fake_p0f.answer_with(named_after)
+
+    async def main(client: AsyncP0f) -> tuple[list[str | None], dict[str, int]]:
+        lookups = await under_way(client, fake_p0f, HOST, OTHER, HOST, OTHER, HOST)
+        lookups.pop(2).cancel()
+        fake_p0f.resume()
+        return await asyncio.gather(*lookups), client.stats.as_dict()
+
+    names, stats = run(fake_p0f, main)
+    assert names == [HOST, OTHER, OTHER, HOST]
+    assert fake_p0f.queries == [HOST, HOST, OTHER, HOST]
+    assert (stats["matches"], stats["abandoned"], stats["dropped"]) == (5, 1, 0)
+
+
 def test_the_answer_to_a_cancelled_lookup_is_dropped(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> dict[str, int]:
         [lookup] = await under_way(client, fake_p0f, HOST)
@@ -218,14 +234,14 @@ def test_lookups_go_on_after_more_were_cancelled_than_fit_on_the_wire(fake_p0f: 
 
 
 def test_closing_reaches_the_connections_of_other_loops(fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
+    before = opened()
     client = AsyncP0f(fake_p0f.socket_path, timeout=5)
     looked_up, closed = threading.Event(), threading.Event()
 
     async def elsewhere() -> None:
         await client.lookup(HOST)
         looked_up.set()
-        while not connection.opened() <= before:
+        while not opened() <= before:
             await asyncio.sleep(0.005)
         closed.set()
 

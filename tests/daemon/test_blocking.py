@@ -19,7 +19,7 @@ from p0f_middleware._daemon.protocol import Pipeline
 from p0f_middleware._public import logger
 from p0f_middleware.testing import FakeP0f
 
-from .clients import named_after, os_name
+from .clients import draining, named_after, opened, os_name
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
 SHORT = 0.4
@@ -206,14 +206,14 @@ def test_an_interruption_while_reading_gives_the_connection_up(
 
 @pytest.mark.parametrize("used", [False, True])
 def test_a_client_that_is_forgotten_lets_its_connection_go(fake_p0f: FakeP0f, used: bool) -> None:
-    before, threads = connection.opened(), threading.active_count()
+    before, threads = opened(), threading.active_count()
     client = P0f(fake_p0f.socket_path, timeout=5)
     if used:
         client.lookup(HOST)
     del client
     gc.collect()
 
-    assert connection.opened() <= before
+    assert opened() <= before
     assert threading.active_count() == threads
 
 
@@ -237,7 +237,7 @@ def test_an_answer_that_comes_after_the_client_is_forgotten_is_still_read(
         client.lookup(HOST)
     del client
     gc.collect()
-    [owing] = connection.draining()
+    [owing] = draining()
     still_open = owing.sock.fileno() != -1
     fake_p0f.answer_with(None)
     busy.set()
@@ -246,4 +246,4 @@ def test_an_answer_that_comes_after_the_client_is_forgotten_is_still_read(
     connection.close_drained()
 
     assert still_open
-    assert (connection.draining(), owing.sock.fileno()) == (set(), -1)
+    assert (draining(), owing.sock.fileno()) == (set(), -1)

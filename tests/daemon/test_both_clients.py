@@ -31,7 +31,7 @@ from p0f_middleware._daemon import connection, protocol
 from p0f_middleware._daemon.protocol import DIALECTS, P0F_3, Dialect, write_answer
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
-from .clients import Blocking, InALoop, named_after, os_name
+from .clients import Blocking, InALoop, draining, named_after, opened, os_name
 
 HOST, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "2001:db8::3"
 OK = struct.pack("=II", 0x50304602, 0x10)
@@ -201,12 +201,12 @@ def test_a_connection_that_p0f_never_accepted_is_let_go(
     connect: Connect, fake_p0f: FakeP0f
 ) -> None:
     fake_p0f.fill()
-    before, owing = connection.opened(), connection.draining()
+    before, owing = opened(), draining()
     client = connect(fake_p0f, timeout=SHORT)
     time_out(client, HOST)
 
-    assert connection.opened() <= before
-    assert connection.draining() <= owing
+    assert opened() <= before
+    assert draining() <= owing
 
 
 # The fingerprint of a visitor
@@ -517,15 +517,15 @@ def test_a_client_connects_when_it_is_first_used(connect: Connect, fake_p0f: Fak
 def test_closing_lets_the_connection_go(
     connect: Connect, fake_p0f: FakeP0f, used: bool, times: int
 ) -> None:
-    before = connection.opened()  # other tests' clients may still be there
+    before = opened()  # other tests' clients may still be there
     client = connect(fake_p0f)
     if used:
         client.lookup(HOST)
     for _ in range(times):
         client.close()
 
-    assert connection.opened() <= before
-    assert not connection.draining()
+    assert opened() <= before
+    assert not draining()
 
 
 def test_a_closed_client_opens_again(connect: Connect, fake_p0f: FakeP0f) -> None:
@@ -539,7 +539,7 @@ def test_a_closed_client_opens_again(connect: Connect, fake_p0f: FakeP0f) -> Non
 
 
 def test_closing_waits_for_what_p0f_owes_and_no_longer(connect: Connect, fake_p0f: FakeP0f) -> None:
-    before = connection.opened()  # other tests' clients may still be there
+    before = opened()  # other tests' clients may still be there
     busy = threading.Event()
     client = connect(fake_p0f, timeout=SHORT)
     client.lookup(HOST)
@@ -552,8 +552,8 @@ def test_closing_waits_for_what_p0f_owes_and_no_longer(connect: Connect, fake_p0
     took = time.monotonic() - began
     late.join()
 
-    assert connection.opened() <= before
-    assert not connection.draining()
+    assert opened() <= before
+    assert not draining()
     assert 0.02 < took < connection.CLOSE_TIMEOUT / 2
 
 

@@ -67,10 +67,10 @@ def asked(count: int, dialect: Dialect | None = P0F_3) -> Pipeline[int]:
     """A connection with queries 0, 1, ... on the wire; one that has answered before, or none."""
     pipeline = Pipeline[int]()
     if dialect is not None:
-        pipeline.ask([-1])
+        pipeline.pending.append(-1)
         pipeline.receive(write_answer(None, dialect))
     for number in range(count):
-        pipeline.ask([number])
+        pipeline.pending.append(number)
     return pipeline
 
 
@@ -265,7 +265,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.pipeline.room > 0)
     @rule()
     def ask(self) -> None:
-        self.pipeline.ask([self.asked])
+        self.pipeline.pending.append(self.asked)
         self.coming += numbered(self.asked, self.dialect)
         self.waiting.append(self.asked)
         self.asked += 1
