@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, overload
 
 from .._async_library import Expired, in_thread, require_trio, running_loop
 from .._errors import P0fError, P0fTimeout, P0fUnavailable
@@ -158,10 +158,6 @@ class _Lookup:
     had: float = 0.0  # seconds that p0f has to answer until then
 
 
-# The tickets of a loop's connection: the lookups that wait for the same answer
-_Lookups: TypeAlias = "list[_Lookup]"
-
-
 class LoopConnection:
     """Sends the queries of one event loop, and hands their answers to the tasks that wait for them.
 
@@ -171,7 +167,8 @@ class LoopConnection:
     def __init__(self, loop: asyncio.AbstractEventLoop, rules: Rules) -> None:
         self.loop = loop
         self._rules = rules
-        self._connection: Connection[_Lookups] | None = None
+        # The tickets of its queries: the lookups that wait for the same answer.
+        self._connection: Connection[list[_Lookup]] | None = None
         self._batch: list[_Lookup] = []  # the lookups of this iteration of the loop
         self._unsent: deque[_Lookup] = deque()  # to send when fewer are in flight
         # Lone queries to busy-poll for before the next batch; none after one of several.
@@ -262,7 +259,7 @@ class LoopConnection:
             self.loop.add_reader(fd, self._receive, connection, connection.receive)
             connection.on_release = functools.partial(self.loop.remove_reader, fd)
         pipeline, room = connection.pipeline, connection.pipeline.room
-        tickets: dict[bytes, _Lookups] = {}
+        tickets: dict[bytes, list[_Lookup]] = {}
         while self._unsent and len(tickets) < room:
             lookup = self._unsent.popleft()
             if not lookup.future.done():
@@ -278,7 +275,7 @@ class LoopConnection:
         if len(pipeline.pending) == 1 and self._spins_left:
             self._receive(connection, connection.spin)
 
-    def _receive(self, connection: Connection[_Lookups], receive: Any) -> None:
+    def _receive(self, connection: Connection[list[_Lookup]], receive: Any) -> None:
         """Hand out the answers that have arrived; `receive` is one of the connection's methods."""
         try:
             answers = self._rules.answers(connection, receive())
@@ -287,25 +284,26 @@ class LoopConnection:
             return
         dialect: Any = connection.pipeline.dialect
         for lookups, answer in answers:
-            awaited = [lookup for lookup in lookups if not lookup.future.done()]
-            self._rules.counts["dropped"] += not awaited
-            for lookup in awaited:
-                lookup.future.set_result((answer, dialect))
+            dropped = True
+            for lookup in lookups:
+                if not lookup.future.done():
+                    lookup.future.set_result((answer, dialect))
+                    dropped = False
+            if dropped:
+                self._rules.counts["dropped"] += 1
         if answers and self._unsent:
             self._flush()
 
-    def _lost(self, connection: Connection[_Lookups], error: BaseException) -> None:
+    def _lost(self, connection: Connection[list[_Lookup]], error: BaseException) -> None:
         """Ask again on a new connection what an error has left unanswered, or fail it."""
-        awaited = self._awaited()
+        awaited, failure = self._awaited(), None
         try:
             failure = self._rules.failure(connection, error)
-        except BaseException:  # `error` itself: a signal handler raised
-            self._ask_again(awaited)
-            raise
-        if isinstance(failure, ConnectionLost):
-            self._ask_again(awaited)
-        else:
-            self._fail(awaited, failure)
+        finally:  # if a signal handler raised, `error` is raised again
+            if failure is None or isinstance(failure, ConnectionLost):
+                self._ask_again(awaited)
+            else:
+                self._fail(awaited, failure)
 
     def _ask_again(self, lookups: Iterable[_Lookup]) -> None:
         """Send what still waits on a new connection, after theirs was released."""

@@ -71,15 +71,15 @@ class BaseClient:
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         if not is_finalizing():  # else the exit hook has closed the connection
             # No lookup is in progress, so no lock is needed; taking one might wait for ever.
-            for process in self._processes.all():
-                if process.connection is not None:
-                    process.connection.release()
+            connection = self._processes.here().connection
+            if connection is not None:
+                connection.release()
 
     def _wait_for_answer(self, query: bytes, deadline: float) -> Answer:
         rules, process = self._rules, self._processes.here()
         asked = time.monotonic()
         deadline = min(deadline, asked + rules.timeout)
-        admitted = rules.outage.down and rules.outage.admit(asked)
+        admitted = rules.outage.admit(asked)
         if not acquire(process.lock, deadline):
             self._replace_if_lost(process)
             waited = max(deadline - asked, 0.0)

@@ -77,8 +77,7 @@ class Connection(Generic[TicketT]):
 
     def send(self, data: bytes) -> None:
         # The socket has room for all that a pipeline allows to be in flight.
-        if self.sock.send(data, _SEND_FLAGS) != len(data):
-            raise _lost()
+        self.sock.sendall(data, _SEND_FLAGS)
 
     def receive(self) -> bytes | None:
         """The bytes that have arrived; None if there are none."""
@@ -87,7 +86,7 @@ class Connection(Generic[TicketT]):
         except BlockingIOError:
             return None
         if not data:
-            raise _lost()
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         return data
 
     def spin(self) -> bytes | None:
@@ -126,11 +125,6 @@ class Connection(Generic[TicketT]):
         _connections.discard(self)
         self.sock.close()
 
-    def abandon(self) -> None:
-        """Close it at once: the server is not p0f, so pending answers do not matter."""
-        self.pipeline.pending.clear()
-        self.release()
-
     def _harmless(self) -> bool:
         """Whether p0f will not write to it any more. Reads and drops answers, without waiting."""
         try:
@@ -155,10 +149,6 @@ class Connection(Generic[TicketT]):
         except OSError:
             return False
         return bool(struct.unpack("i", unread)[0] > 0)
-
-
-def _lost() -> OSError:
-    return ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
 # Those whose descriptors are open. Changed by atomic operations without a lock: a finalizer may

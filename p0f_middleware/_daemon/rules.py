@@ -203,7 +203,8 @@ class Rules:
         raise error
 
     def _not_p0f(self, connection: Connection[Any], why: str) -> P0fError:
-        connection.abandon()
+        connection.pipeline.pending.clear()  # so that it is closed at once: it cannot kill p0f
+        connection.release()
         return self._down(P0fProtocolError(f"the server on {self._socket_path} {why}"))
 
     def _down(self, error: P0fError) -> P0fError:

@@ -46,7 +46,7 @@ def soon(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
 
 @pytest.mark.usefixtures("retry_at_once")
 @pytest.mark.parametrize("kind", [Blocking, InALoop])
-@pytest.mark.parametrize("answer", [b"\x02\x46\x30\x50" + bytes(100), b"no p0f", b""])
+@pytest.mark.parametrize("answer", [b"\x02\x46\x30\x50" + bytes(100), b""])
 def test_a_server_that_is_no_p0f_costs_no_descriptors(
     p0f: FakeP0f, kind: type[Blocking], answer: bytes
 ) -> None:
