@@ -27,7 +27,7 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
 from ._address import Endpoint
-from ._daemon.base import BaseClient
+from ._daemon.blocking import BaseClient
 from ._request.async_lookup import AsyncLookup
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import ProxyRules

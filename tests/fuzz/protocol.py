@@ -69,7 +69,7 @@ def _each_ticket_gets_its_own_answer(given: Input) -> None:
         step = given.byte()
         if step < 100 and pipeline.room > 0:
             wire += (_MAGIC + struct.pack("=II", 0x20, asked)).ljust(dialect.size, b"\0")
-            pipeline.ask([asked])
+            pipeline.pending.append(asked)
             asked += 1
             continue
         if step >= 250:
@@ -98,7 +98,7 @@ def _hostile_bytes_are_answers_or_an_error(given: Input) -> None:
     while given.rest:
         for _ in range(given.byte() % 4):
             if pipeline.room > 0:
-                pipeline.ask([asked])
+                pipeline.pending.append(asked)
                 asked += 1
         chunk = given.take(given.byte() or 243)
         if given.byte() % 4:

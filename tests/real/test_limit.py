@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware import AsyncP0f, P0f, P0fTimeout, P0fUnavailable
-from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import make_query
 
+from ..daemon.clients import opened
 from .daemon import RealP0f
 
 SLOTS = 20
@@ -111,7 +111,7 @@ def test_a_full_p0f_is_left_alone_at_once_and_asked_again_when_a_slot_is_free(
 
 
 def test_a_full_p0f_is_left_alone_by_the_asyncio_client_too(real_p0f: RealP0f) -> None:
-    before = connection.opened()  # other tests' clients may still be there
+    before = opened()  # other tests' clients may still be there
 
     async def main() -> tuple[float, list[object]]:
         async with AsyncP0f(real_p0f.socket_path) as client:
@@ -120,7 +120,7 @@ def test_a_full_p0f_is_left_alone_by_the_asyncio_client_too(real_p0f: RealP0f) -
                 *(client.lookup("127.0.0.1") for _ in range(100)), return_exceptions=True
             )
             took = time.monotonic() - began
-            assert connection.opened() <= before, "a connection of no use was kept"
+            assert opened() <= before, "a connection of no use was kept"
             assert client.stats.reconnects <= 1
             return took, list(results)
 
