@@ -26,13 +26,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
-from ._address import Endpoint
 from ._daemon.blocking import BaseClient
 from ._request.async_lookup import AsyncLookup
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import ProxyRules
-from ._request.source_option import COLOURED, is_awaited, make_source, resolve
-from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor, peer_in
+from ._request.source_option import COLOURED, is_awaited, make_source, method_of, resolve
+from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
 from .wsgi import P0fWSGIMiddleware
 
 __all__ = ["P0fMiddleware"]
@@ -87,36 +86,31 @@ class P0fMiddleware:
         if "django.core.handlers.asgi" in sys.modules:  # under WSGI nothing has imported it
             _keep_receive_and_send()
         self._options = read_settings()
+        # What a callable has to make is made for the first request that is looked up here.
         is_made_later = _makes_a_source(self._options["source"])
         lookup = make_lookup(self._options, awaited=self._is_async, only_check=is_made_later)
-        self._lookup_made: Any = None if is_made_later else lookup
+        self._lookup: Any = None if is_made_later else lookup
 
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
             return self._call_async(request)
-        keys = _asked_already(request)
-        if keys is None:
-            lookup = self._lookup()
-            visitor = _visitor(request, lookup.rules)
-            keys = lookup.held(visitor) or lookup.ask(visitor)
-        _set_attributes(request, keys)
+        _set_attributes(request, self._answer(request))
         return self.get_response(request)
 
     async def _call_async(self, request: HttpRequest) -> Any:
-        keys = _asked_already(request)
-        if keys is None:
-            lookup = self._lookup()
-            visitor = _visitor(request, lookup.rules)
-            keys = lookup.held(visitor) or await lookup.ask(visitor)
-        _set_attributes(request, keys)
+        keys = self._answer(request)
+        _set_attributes(request, keys if isinstance(keys, dict) else await keys)
         return await self.get_response(request)
 
-    def _lookup(self) -> Any:
-        """What looks up. A callable makes its source when it is needed: beside another middleware,
-        never."""
-        if self._lookup_made is None:
-            self._lookup_made = make_lookup(self._options, awaited=self._is_async)
-        return self._lookup_made
+    def _answer(self, request: HttpRequest) -> Any:
+        """The keys for a request; built for async, they have to be awaited where none are held."""
+        around = getattr(request, "scope", None) or request.META
+        if "p0f.status" in around:  # the application is wrapped in one of the other middlewares
+            return {key: around[key] for key in _ATTRIBUTES if key in around}
+        if self._lookup is None:
+            self._lookup = make_lookup(self._options, awaited=self._is_async)
+        visitor = _visitor(request, self._lookup.rules)
+        return self._lookup.held(visitor) or self._lookup.ask(visitor)
 
 
 def read_settings() -> dict[str, Any]:
@@ -158,7 +152,7 @@ def make_lookup(
         # A path is valid with all other settings.
         source = "/run/p0f/p0f.sock" if only_check else _once(source)
     if type(source).__name__ in COLOURED and is_awaited(source) != awaited:
-        source = _once(_twin, source)
+        source = _once(_twin, source, awaited)
     make = partial(make_source, arm=False) if only_check else partial(_once, make_source)
     try:
         rules = ProxyRules(
@@ -174,8 +168,7 @@ def make_lookup(
 
 def _makes_a_source(source: object) -> bool:
     """Whether it is a callable that makes a source, such as the class `Syn`, and not one itself."""
-    is_source = hasattr(source, "lookup") or hasattr(source, "fingerprint")
-    return isinstance(source, type) or (callable(source) and not is_source)
+    return isinstance(source, type) or (callable(source) and method_of(source) is None)
 
 
 @cache
@@ -185,10 +178,9 @@ def _once(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
     return make(*args, **options)
 
 
-def _twin(source: Any) -> Any:
+def _twin(source: Any, awaited: bool) -> Any:
     """The same source of the other colour."""
     if isinstance(source, BaseClient):
-        awaited = not is_awaited(source)
         return make_source(source.socket_path, awaited=awaited, timeout=source.timeout)
     return source.twin()
 
@@ -210,37 +202,13 @@ def _keep_receive_and_send() -> None:
     ASGIHandler.__call__ = call
 
 
-class _DjangoASGIVisitor(ASGIVisitor):
-    """The sender of a request under ASGI, whose peer other middleware may have put into META."""
-
-    __slots__ = ("_meta",)
-
-    def __init__(self, request: HttpRequest, rules: ProxyRules) -> None:
-        receive, send = request.scope.get(_RECEIVE_AND_SEND, (None, None))
-        super().__init__(request.scope, receive, send, rules)
-        self._meta = request.META
-
-    def _read_peer(self) -> Endpoint:
-        return peer_in(self._meta)
-
-    def _peer_key(self) -> object:
-        return self._meta.get("REMOTE_ADDR"), self._meta.get("REMOTE_PORT")
-
-
 def _visitor(request: HttpRequest, rules: ProxyRules) -> BaseVisitor:
-    # Under ASGI headers are read from scope: older Djangos put a client's x_forwarded_for into META
-    # as X-Forwarded-For.
-    if getattr(request, "scope", None) is None:
+    # Under ASGI not by META: older Djangos have x_forwarded_for in it as X-Forwarded-For.
+    scope = getattr(request, "scope", None)
+    if scope is None:
         return WSGIVisitor(request.META, rules)
-    return _DjangoASGIVisitor(request, rules)
-
-
-def _asked_already(request: HttpRequest) -> Keys | None:
-    """The keys, if the WSGI or ASGI application is wrapped in one of the other middlewares."""
-    around = getattr(request, "scope", None) or request.META
-    if "p0f.status" not in around:
-        return None
-    return {key: around[key] for key in _ATTRIBUTES if key in around}
+    receive, send = scope.get(_RECEIVE_AND_SEND, (None, None))
+    return ASGIVisitor(scope, receive, send, rules)
 
 
 def _set_attributes(request: HttpRequest, keys: Keys) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import django
@@ -85,15 +86,12 @@ def main() -> None:
     keep_what_a_request_carries()
 
 
-class OnLinux:
-    def lookup(self, _ip_address: str) -> P0fInfo:
-        return P0fInfo(os_name="Linux", source="syn", signature="s:unix:Linux:4.20 or newer")
-
-
 def keep_what_a_request_carries() -> None:
     """A visitor on Linux whose User-Agent says Windows, behind a proxy."""
     model = apps.get_model("visitors", "Fingerprint")
-    settings.P0F = {"SOURCE": OnLinux(), "TRUSTED_PROXIES": ["127.0.0.1"]}
+    linux = P0fInfo(os_name="Linux", source="syn", signature="s:unix:Linux:4.20 or newer")
+    source = SimpleNamespace(lookup=lambda _ip_address: linux)
+    settings.P0F = {"SOURCE": source, "TRUSTED_PROXIES": ["127.0.0.1"]}
     headers = {"User-Agent": USER_AGENT, "X-Forwarded-For": "192.0.2.7"}
     request = RequestFactory(headers=headers).get("/")
     P0fMiddleware(lambda _request: HttpResponse())(request)

@@ -50,6 +50,7 @@ def test_the_validator_of_the_standard_library_finds_nothing(source: Any, status
 def test_what_is_handed_on_and_what_comes_back_is_the_same_but_for_five_keys() -> None:
     handed_on: list[object] = []
     body: Any = object()
+    error = P0fUnavailable("raised by the application itself")
     environ = make_environ()
     before = dict(environ)
 
@@ -58,22 +59,17 @@ def test_what_is_handed_on_and_what_comes_back_is_the_same_but_for_five_keys() -
 
     def app(*args: object) -> Any:
         handed_on.extend(args)
+        if len(handed_on) > 2:
+            raise error
         return body
 
-    assert P0fWSGIMiddleware(app, KnownAfter())(environ, start_response) is body
+    middleware = P0fWSGIMiddleware(app, KnownAfter())
+    assert middleware(environ, start_response) is body
     assert handed_on[0] is environ
     assert handed_on[1] is start_response
     assert {key: value for key, value in environ.items() if key in before} == before
     assert environ.keys() - before.keys() == keys_of(environ).keys()
     assert len(keys_of(environ)) == 5
-
-
-def test_an_exception_of_the_application_is_the_servers_business() -> None:
-    error = P0fUnavailable("raised by the application itself")
-
-    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        raise error
-
     with pytest.raises(P0fUnavailable) as raised:
-        P0fWSGIMiddleware(app, KnownAfter())(make_environ(), lambda *_: lambda _: None)
+        middleware(environ, start_response)
     assert raised.value is error

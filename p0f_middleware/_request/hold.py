@@ -58,14 +58,10 @@ class HeldAnswer:
 class Hold:
     """The answers of connections, kept for some seconds."""
 
-    def __init__(self, seconds: float, most: int = MOST_PAIRS) -> None:
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._most = most
         self._by_connection: dict[int, HeldAnswer] = {}
         self._by_pair: dict[Any, HeldAnswer] = {}
-
-    def __len__(self) -> int:
-        return len(self._by_connection) + len(self._by_pair)
 
     def get(self, connection: object | None, peer: object, now: float) -> HeldAnswer | None:
         """The answer of a connection, if it has not expired."""
@@ -105,7 +101,7 @@ class Hold:
     def _put_by_pair(self, answer: HeldAnswer) -> None:
         kept = self._by_pair
         kept.pop(answer.peer, None)  # so that it becomes the newest
-        while len(kept) >= self._most:
+        while len(kept) >= MOST_PAIRS:
             with suppress(KeyError, RuntimeError, StopIteration):  # another thread has changed it
                 del kept[next(iter(kept))]
         kept[answer.peer] = answer

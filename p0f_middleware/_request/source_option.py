@@ -78,7 +78,7 @@ def resolve(
     if text is not None:
         source = make(text, awaited=awaited, timeout=timeout)
         timeout = timeout if text == SYN else TIMEOUT  # it is the source's own now
-    method = _method(source)
+    method = method_of(source)
     if method is None:
         raise TypeError(
             "source is the path of p0f's socket, 'syn', the URL of a store, a client such as P0f or"
@@ -112,7 +112,7 @@ def _default_text() -> tuple[str, str]:
 
 def _text(option: str, source: object) -> str | None:
     """The text of a source that is given as text or as a path; None for any other."""
-    if isinstance(source, os.PathLike) and _method(source) is None:
+    if isinstance(source, os.PathLike) and method_of(source) is None:
         source = os.fspath(source)
     if isinstance(source, bytes):
         raise TypeError(f"{option} is a path as text, such as '/run/p0f/p0f.sock', not {source!r}")
@@ -128,7 +128,8 @@ def _text(option: str, source: object) -> str | None:
     return source
 
 
-def _method(source: object) -> str | None:
+def method_of(source: object) -> str | None:
+    """The name of the method by which a source is asked; None if it is no source."""
     # The most derived class decides, and `fingerprint` if it has both. If no class has either, a
     # method of the object itself does.
     kind = source if isinstance(source, type) else type(source)
@@ -171,7 +172,7 @@ def _wrong_colour(name: str, method: str, awaited: bool) -> str:
 
 def is_awaited(source: Any) -> bool:
     """Whether a source has to be awaited."""
-    method = _method(source)
+    method = method_of(source)
     return method is not None and _is_coroutine_function(getattr(source, method))
 
 

@@ -211,7 +211,11 @@ class WSGIVisitor(BaseVisitor):
         self._environ = environ
 
     def _read_peer(self) -> Endpoint:
-        return peer_in(self._environ)
+        environ = self._environ
+        address, port = endpoint(environ.get("REMOTE_ADDR"))
+        if port is None and "REMOTE_PORT" in environ:
+            port = port_number(environ["REMOTE_PORT"])
+        return address, port
 
     def _peer_key(self) -> object:
         environ = self._environ
@@ -326,14 +330,6 @@ class ASGIVisitor(BaseVisitor):
             return True
         path = server[0] if isinstance(server, (tuple, list)) and server else None
         return isinstance(path, str) and path.startswith(("/", "@", "\0"))
-
-
-def peer_in(environ: Mapping[str, Any]) -> Endpoint:
-    """The peer as a WSGI environ, or Django's META, gives it; as `BaseVisitor.peer`."""
-    address, port = endpoint(environ.get("REMOTE_ADDR"))
-    if port is None and "REMOTE_PORT" in environ:
-        port = port_number(environ["REMOTE_PORT"])
-    return address, port
 
 
 @cache

@@ -40,12 +40,12 @@ class KnownAfter:
         return self.info if len(self.asked) >= self.questions else None
 
 
-class Failing:
+class Failing(KnownAfter):
     """A source that raises what it is given."""
 
     def __init__(self, error: BaseException) -> None:
+        super().__init__()
         self.error = error
-        self.asked: list[str] = []
 
     def lookup(self, ip_address: str) -> P0fInfo | None:
         self.asked.append(ip_address)
@@ -75,7 +75,7 @@ ServerObject.__module__ = "uvicorn.protocols"
 
 def awaited(source: Any) -> Any:
     """The awaited form of a source, if it is one of those above."""
-    if not isinstance(source, (KnownAfter, Failing, Telling)):
+    if not isinstance(source, (KnownAfter, Telling)):
         return source
     name = "fingerprint" if isinstance(source, Telling) else "lookup"
 
@@ -173,6 +173,8 @@ class ASGI:
 
 
 Middleware = WSGI | ASGI
+Wrap = Callable[..., Middleware]
+"""The fixture `wrap`."""
 
 
 def status(middleware: Middleware, *args: Any, **more: Any) -> P0fStatus:

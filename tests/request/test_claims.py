@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import BadSoftware, P0fInfo
+from p0f_middleware import BadSoftware, P0fInfo, P0fStatus
+from p0f_middleware._outcome import Outcome
 
 from .conftest import Clock
-from .middlewares import ASGI, HOST, LINUX, PORT, WINDOWS, WSGI, KnownAfter, Middleware
+from .middlewares import HOST, LINUX, PORT, WINDOWS, WSGI, KnownAfter, Telling, Wrap
 
 IS_LINUX = P0fInfo(os_name="Linux", os_flavor="3.11 and newer")
 IS_WINDOWS = P0fInfo(os_name="Windows", os_flavor="7 or 8")
@@ -32,7 +33,7 @@ class Answers(KnownAfter):
 
 
 @pytest.fixture
-def middleware(wrap: Callable[..., Middleware]) -> MakeSite:
+def middleware(wrap: Wrap) -> MakeSite:
     """Makes a site of its own from answers and options; it gives what its application finds."""
 
     def make_site(*answers: P0fInfo, **options: Any) -> Callable[..., dict[str, Any]]:
@@ -45,6 +46,8 @@ def middleware(wrap: Callable[..., Middleware]) -> MakeSite:
         def request(
             *headers: tuple[str, str], port: int = PORT, scheme: str = "http", method: str = "GET"
         ) -> dict[str, Any]:
+            if scheme == "wss" and not site.is_async:
+                scheme, headers = "https", (*headers, ("Upgrade", "websocket"))
             more = {scheme_key: scheme, method_key: method}
             found: dict[str, Any] = site.request((HOST, port), headers, **more)
             return found | {"asked": len(source.asked)}
@@ -105,7 +108,9 @@ PROXIED: dict[str, Any] = {"trusted_proxies": HOST}
 FOR = ("X-Forwarded-For", "198.51.100.7")
 
 
-def test_over_https_chromium_sends_a_client_hint_but_in_preflights(middleware: MakeSite) -> None:
+def test_over_https_chromium_sends_a_hint_but_in_preflights_and_handshakes(
+    middleware: MakeSite,
+) -> None:
     request = middleware(IS_LINUX, hold=0)
     agent, hint = user_agent(WINDOWS), platform('"Windows"')
 
@@ -113,17 +118,7 @@ def test_over_https_chromium_sends_a_client_hint_but_in_preflights(middleware: M
     assert relay_possible(request(agent, scheme="http")) == MAYBE
     assert relay_possible(request(agent, hint, scheme="https")) == MAYBE
     assert relay_possible(request(agent, scheme="https", method="OPTIONS")) == MAYBE
-
-
-@pytest.mark.parametrize(
-    ("kind", "scheme"), [(WSGI, {"wsgi.url_scheme": "https"}), (ASGI, {"scheme": "wss"})]
-)
-def test_and_in_handshakes_of_websockets(kind: Any, scheme: dict[str, str]) -> None:
-    site = kind(Answers(IS_LINUX))
-    found = site.request(headers=[user_agent(WINDOWS), ("Upgrade", "websocket")], **scheme)
-    site.end()
-
-    assert relay_possible(found) == MAYBE
+    assert relay_possible(request(agent, scheme="wss")) == MAYBE
 
 
 def test_the_scheme_is_what_a_trusted_proxy_says_and_nobody_else(middleware: MakeSite) -> None:
@@ -263,7 +258,13 @@ def test_nobody_waits_who_is_not_accused_by_an_address(
     assert middleware(info)(user_agent(agent))["asked"] == 1
 
 
-def test_it_costs_no_more_than_the_grace(middleware: MakeSite, clock: Clock) -> None:
-    middleware(IS_WINDOWS, grace=0.2)(user_agent(LINUX))
+@pytest.mark.parametrize(("takes", "pause"), [(0, 0.2), (0.25, 0.05), (0.4, 0)])
+def test_it_costs_no_more_than_the_grace_and_no_more_than_the_time_left(
+    wrap: Wrap, clock: Clock, takes: float, pause: float
+) -> None:
+    def answer(*_: Any) -> Outcome:
+        clock.now += takes
+        return Outcome(IS_WINDOWS, P0fStatus.OK, None)
 
-    assert clock.pauses == [0.2]
+    wrap(Telling(answer), grace=0.2).request(headers=[user_agent(LINUX)])
+    assert clock.pauses == [pytest.approx(pause)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,14 +32,12 @@ from .middlewares import (
     WSGI,
     Failing,
     KnownAfter,
-    Middleware,
     Telling,
+    Wrap,
     receive,
     send,
     status,
 )
-
-Wrap = Callable[..., Middleware]
 
 NEVER = float("inf")
 NO_MATCH = Outcome(None, P0fStatus.NO_MATCH, "not seen")
@@ -123,20 +120,11 @@ def test_a_failure_while_waiting_is_unavailable(wrap: Wrap, error: Exception) ->
 # The deadline: timeout and grace are all that a request may cost
 
 
-def test_every_question_of_a_request_has_the_same_deadline(wrap: Wrap, clock: Clock) -> None:
-    began = clock.now
-    source = giving(NO_MATCH)
-    source.timeout = 0.1  # type: ignore[attr-defined]
-    wrap(source, grace=0.01).request()
-
-    assert len(source.deadlines) > 2
-    assert set(source.deadlines) == {began + 0.1 + 0.01}
-
-
-@pytest.mark.parametrize("seconds", [0.001, 0.03, 0.06, 0.099, 0.11, 5])
-def test_a_slow_source_is_not_asked_beyond_the_deadline(
+@pytest.mark.parametrize("seconds", [0, 0.001, 0.03, 0.06, 0.099, 0.11, 5])
+def test_every_question_of_a_request_has_the_same_deadline_and_none_comes_later(
     wrap: Wrap, clock: Clock, seconds: float
 ) -> None:
+    began = clock.now
     asked_at: list[float] = []
 
     def slow(_visitor: Any, _deadline: float) -> Outcome:
@@ -145,8 +133,10 @@ def test_a_slow_source_is_not_asked_beyond_the_deadline(
         return NO_MATCH
 
     source = Telling(slow)
-    wrap(source).request()
+    wrap(source, grace=0.01).request()
+    assert set(source.deadlines) == {began + 0.1 + 0.01}
     assert max(asked_at) <= source.deadlines[0]
+    assert len(asked_at) > 2 or seconds > 0.03
 
 
 def test_a_source_that_runs_out_of_time_after_no_match_has_said_no_match(
@@ -209,16 +199,6 @@ def test_what_a_source_raises_is_logged_once_with_its_traceback(
     assert [(r.levelno, r.exc_info and r.exc_info[1]) for r in records] == [
         (logging.ERROR, source.error)
     ]
-
-
-def test_an_outage_is_logged_by_the_client_alone(
-    wrap: Wrap, caplog: pytest.LogCaptureFixture
-) -> None:
-    middleware = wrap("/nonexistent/p0f.sock")
-    for _ in range(3):
-        middleware.request()
-
-    assert [record.name for record in caplog.records].count("p0f_middleware") == 1
 
 
 # What is let pass

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from .middlewares import HOST, PROXY, KnownAfter, Middleware
+from .middlewares import HOST, PROXY, KnownAfter, Wrap
 
-Wrap = Callable[..., Middleware]
 Log = pytest.LogCaptureFixture
 
 FORWARDED = [("X-Forwarded-For", "198.51.100.7")]

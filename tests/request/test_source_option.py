@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from pathlib import PurePosixPath
 from types import SimpleNamespace
@@ -13,11 +12,9 @@ from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 import pytest
 
 from p0f_middleware import AsyncP0f, AsyncSharedSyn, P0f, P0fInfo, SharedSyn, Syn
-from p0f_middleware.testing import SAMPLE, FakeP0f
+from p0f_middleware.testing import SAMPLE
 
-from .middlewares import ASGI, HOST, WSGI, Middleware
-
-Wrap = Callable[..., Middleware]
+from .middlewares import ASGI, WSGI, Wrap
 
 
 class Blocking:
@@ -95,37 +92,28 @@ def test_what_is_wrong_in_the_environment_is_named_by_its_name(
     assert error_of(kind, None).startswith("ValueError: P0F_SOCKET is the path")
 
 
+AWAITED = [
+    *(AsyncP0f("/run/p0f.sock"), Awaited(), AsyncMock()),
+    *(SimpleNamespace(lookup=lookup()) for lookup in (AwaitedCallable, InheritingCallable)),
+    SimpleNamespace(lookup=partial(Awaited().lookup)),
+]
+BLOCKING = [P0f("/run/p0f.sock"), Blocking(), Mock(), MagicMock(), SimpleNamespace(lookup=print)]
+
+
 @pytest.mark.parametrize(
-    "source",
+    ("kind", "source", "said"),
     [
-        *(AsyncP0f("/run/p0f.sock"), Awaited(), AsyncMock()),
-        *(SimpleNamespace(lookup=lookup()) for lookup in (AwaitedCallable, InheritingCallable)),
-        SimpleNamespace(lookup=partial(Awaited().lookup)),
+        *((WSGI, source, "an {}, which has to be awaited: for WSGI give ") for source in AWAITED),
+        *((ASGI, source, "a blocking {}, which would hold up the event") for source in BLOCKING),
     ],
     ids=name_of,
 )
-def test_wsgi_refuses_what_has_to_be_awaited(source: Any) -> None:
-    error = error_of(WSGI, source)
+def test_a_source_of_the_wrong_colour_is_refused(kind: Any, source: Any, said: str) -> None:
+    error = error_of(kind, source)
 
-    assert error.startswith(f"TypeError: source is an {name_of(source)}, which has to be awaited")
-    assert "for WSGI give " in error
-
-
-@pytest.mark.parametrize(
-    "source",
-    [P0f("/run/p0f.sock"), Blocking(), Mock(), MagicMock(), SimpleNamespace(lookup=print)],
-    ids=name_of,
-)
-def test_asgi_refuses_what_blocks(source: Any) -> None:
-    error = error_of(ASGI, source)
-
-    assert error.startswith(f"TypeError: source is a blocking {name_of(source)}, which would")
-    assert "for ASGI give " in error
-
-
-def test_a_source_of_the_wrong_colour_names_its_twin() -> None:
-    assert error_of(WSGI, AsyncP0f("/run/p0f.sock")).endswith("for WSGI give P0f")
-    assert error_of(ASGI, P0f("/run/p0f.sock")).endswith("for ASGI give AsyncP0f")
+    assert error.startswith(f"TypeError: source is {said.format(name_of(source))}")
+    twins = {AsyncP0f: "P0f", P0f: "AsyncP0f"}
+    assert f" give {twins.get(type(source), 'an object whose lookup is')}" in error
 
 
 # Options that the source would ignore
@@ -292,17 +280,6 @@ def test_asgi_awaits_the_lookup_that_somebody_wrote(source: Any) -> None:
         assert middleware.request()["p0f.info"] is SAMPLE
     finally:
         middleware.loop.close()
-
-
-class NamedSubclass(P0f):
-    """Has nothing of its own."""
-
-
-@pytest.mark.parametrize("kind", [P0f, NamedSubclass])
-def test_a_client_of_ours_is_asked_itself(fake_p0f: FakeP0f, kind: Any) -> None:
-    fake_p0f.hosts[HOST] = SAMPLE
-    with kind(fake_p0f.socket_path) as source:
-        assert WSGI(source).request()["p0f.info"] == SAMPLE
 
 
 class Future:

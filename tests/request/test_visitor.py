@@ -12,7 +12,8 @@ import pytest
 from p0f_middleware._request.proxies import ProxyRules
 from p0f_middleware._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
 
-HOST, PROXY = "192.0.2.1", "10.0.0.1"
+from .middlewares import HOST, PROXY, ServerObject
+
 NO_PROXIES = ProxyRules()
 BEHIND = ProxyRules([PROXY, "unix:"])
 
@@ -162,31 +163,17 @@ def test_raw_headers_are_read_where_the_server_leaves_them() -> None:
 # The connection, and whether it is a Unix socket
 
 
-class Cycle:
-    """What uvicorn's `receive` belongs to."""
-
-    def __init__(self, sock: socket.socket, closing: bool = False) -> None:
-        self.transport = SimpleNamespace(
-            is_closing=lambda: closing, get_extra_info=lambda name: sock
-        )
-
-    async def receive(self) -> None: ...
+def receive_of(sock: socket.socket, closing: bool = False) -> Any:
+    """What uvicorn gives as `receive`."""
+    cycle: Any = ServerObject()
+    cycle.transport = SimpleNamespace(is_closing=lambda: closing, get_extra_info=lambda _: sock)
+    return cycle.receive
 
 
-Cycle.__module__ = "uvicorn.protocols"
-
-
-@pytest.fixture(params=["Unix", "TCP"])
-def pair(request: pytest.FixtureRequest) -> Iterator[tuple[bool, socket.socket]]:
-    """Whether it is one, and a connected Unix or TCP socket."""
-    if request.param == "Unix":
-        server, client = socket.socketpair()
-    else:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            client = socket.create_connection(listener.getsockname())
-            server, _ = listener.accept()
-    with server, client:
-        yield request.param == "Unix", server
+@pytest.fixture(params=[socket.AF_UNIX, socket.AF_INET])
+def sock(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+    with socket.socket(request.param) as sock:
+        yield sock
 
 
 FORWARDED = [(b"x-forwarded-for", HOST.encode())]
@@ -195,13 +182,13 @@ FORWARDED = [(b"x-forwarded-for", HOST.encode())]
 @pytest.mark.parametrize("server", [("192.0.2.9", 80), ("/run/app.sock", None), None], ids=str)
 @pytest.mark.parametrize("address", [None, "", "0.0.0.0", "localhost"])
 def test_the_sockets_own_family_decides_whether_a_request_came_by_unix(
-    pair: tuple[bool, socket.socket], server: Any, address: Any
+    sock: socket.socket, server: Any, address: Any
 ) -> None:
-    is_unix, sock = pair
+    is_unix = sock.family is socket.AF_UNIX
     scope: Any = {"client": address and (address, 0), "server": server, "headers": FORWARDED}
     environ = {"gunicorn.socket": sock, "REMOTE_ADDR": address, "HTTP_X_FORWARDED_FOR": HOST}
 
-    for visitor in (asgi(BEHIND, Cycle(sock).receive, **scope), wsgi(BEHIND, **environ)):
+    for visitor in (asgi(BEHIND, receive_of(sock), **scope), wsgi(BEHIND, **environ)):
         assert visitor.behind_proxy is is_unix
         assert visitor.address == (HOST if is_unix else None)
 
@@ -221,11 +208,11 @@ def test_the_sockets_own_family_decides_whether_a_request_came_by_unix(
     ids=str,
 )
 def test_the_servers_word_counts_where_it_shows_no_socket(
-    request_of_it: dict[str, Any], is_unix: bool, pair: tuple[bool, socket.socket]
+    request_of_it: dict[str, Any], is_unix: bool, sock: socket.socket
 ) -> None:
     if "REMOTE_ADDR" in request_of_it:
         assert wsgi(BEHIND, HTTP_X_FORWARDED_FOR=HOST, **request_of_it).behind_proxy is is_unix
         return
-    for receive in (None, Cycle(pair[1], closing=True).receive):
+    for receive in (None, receive_of(sock, closing=True)):
         visitor = asgi(BEHIND, receive, headers=FORWARDED, **request_of_it)
         assert visitor.behind_proxy is is_unix
