@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 import pytest
 
@@ -27,7 +26,7 @@ from p0f_middleware import P0f, P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import make_parser
 from p0f_middleware.testing import FakeP0f
 
-from .pages import SNIPPETS, SOURCES, Snippet, with_source
+from .pages import SNIPPETS, SOURCES, Snippet, answer, with_source
 
 VISITOR = "192.0.2.1"
 HEADERS = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
@@ -64,37 +63,13 @@ def peer_of(code: str) -> str:
     return re.sub(r"\.0$", ".1", trusted[1]) if trusted else VISITOR
 
 
-def a_request(peer: str) -> Namespace:
-    environ: Namespace = {"REMOTE_ADDR": peer, "PATH_INFO": "/"}
-    environ |= {"HTTP_X_FORWARDED_FOR": VISITOR, "HTTP_X_CLIENT_PORT": "40000"}
-    setup_testing_defaults(environ)
-    return environ
-
-
 def environ_behind(fake_p0f: FakeP0f) -> Namespace:
     """What an application gets behind the middleware."""
-    environ = a_request(VISITOR)
+    environ = {"REMOTE_ADDR": VISITOR, "REQUEST_METHOD": "GET", "PATH_INFO": "/"}
     with P0f(fake_p0f.socket_path) as p0f:
         wrapped: Any = P0fWSGIMiddleware(wsgi_app, p0f)
         wrapped(environ, lambda status, headers: None)
-    fake_p0f.queries.clear()
     return environ
-
-
-def get_by_wsgi(app: Any, peer: str) -> str:
-    environ = a_request(peer)
-    return b"".join(app(environ, lambda status, headers, *_: None)).decode()
-
-
-def get_by_asgi(app: Any, peer: str) -> str:
-    httpx = pytest.importorskip("httpx")
-
-    async def get() -> str:
-        transport = httpx.ASGITransport(app, client=(peer, 40000), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:
-            return str((await browser.get("/", headers=HEADERS)).text)
-
-    return asyncio.run(get())
 
 
 def get_by_aiohttp(app: Any) -> str:
@@ -128,8 +103,7 @@ def get(snippet: Namespace, peer: str) -> str | None:
         return None
     if type(app).__module__.startswith("aiohttp."):
         return get_by_aiohttp(app)
-    is_async = inspect.iscoroutinefunction(type(app).__call__)
-    return get_by_asgi(app, peer) if is_async else get_by_wsgi(app, peer)
+    return answer(app, peer, HEADERS)[1]
 
 
 @pytest.fixture
