@@ -215,22 +215,20 @@ def test_the_view_asks_for_a_second_factor(
 
 
 @pytest.mark.parametrize(
-    ("user_agent", "statuses"), [(WINDOWS, [200, 200, 429]), (LINUX, [200, 200, 200])]
+    ("heading", "headers", "statuses"),
+    [
+        ("A rate limit", {"User-Agent": WINDOWS}, [200, 200, 429]),
+        ("A rate limit", {"User-Agent": LINUX}, [200, 200, 200]),
+        ("A captcha", TWO_SYSTEMS, [403]),
+        ("A captcha", {"User-Agent": WINDOWS}, [200]),
+        ("A captcha", {"User-Agent": "curl/8"}, [200]),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:Using the in-memory storage")
-def test_the_rate_limit_is_for_visitors_in_doubt(user_agent: str, statuses: list[int]) -> None:
-    pytest.importorskip("flask_limiter")
-    app = program("act-on-it.md", "A rate limit")["app"]
-    assert [get(app, "/login", User_Agent=user_agent)[0] for _ in statuses] == statuses
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [(TWO_SYSTEMS, 403), ({"User-Agent": WINDOWS}, 200), ({"User-Agent": "curl/8"}, 200)],
-    ids=["contradicts itself", "may be a relay", "claims nothing"],
-)
-def test_the_captcha_is_for_those_who_contradict_themselves(
-    headers: dict[str, str], status: int
+def test_a_challenge_is_for_visitors_in_doubt(
+    heading: str, headers: dict[str, str], statuses: list[int]
 ) -> None:
-    app = program("act-on-it.md", "A captcha")["app"]
-    assert get(app, "/register", {"name": "me"}, **headers)[0] == status
+    pytest.importorskip("flask_limiter")
+    app = program("act-on-it.md", heading)["app"]
+    path, data = ("/register", {"name": "me"}) if heading == "A captcha" else ("/login", None)
+    assert [get(app, path, data, **headers)[0] for _ in statuses] == statuses
