@@ -22,6 +22,7 @@ from typing import NamedTuple, TypeAlias
 BIN = Path(sys.executable).parent
 Place: TypeAlias = int | str
 """A TCP port, or the path of a Unix socket."""
+_AT_ONCE = 6
 _LISTENS_IN_PROC_NET_UNIX = "00010000"
 _IPV6_AUTOFLOWLABEL = 70  # <linux/in6.h>; `socket` has no name for it
 
@@ -52,17 +53,19 @@ def serve(
 def serve_all(
     commands: Mapping[Place, list[str]], *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """As `serve`, for several servers by place; they start at the same time.
+    """As `serve`, for several servers by place; some of them start at the same time.
 
     A command may begin with variables of its own, NAME=value, as in a shell.
     """
     log = cwd / "server.log"
-    log.write_bytes(b"")
-    processes = []
+    processes: list[subprocess.Popen[bytes]] = []
+    awaited = iter(commands)
     try:
         for command in commands.values():
             processes.append(_start(command, cwd, env or {}, log))
-        for process, place in zip(processes, commands, strict=True):
+            if len(processes) > _AT_ONCE:  # a busy processor would make each slow to listen
+                _wait_for(processes[-1 - _AT_ONCE], next(awaited), log)
+        for process, place in zip(processes[-_AT_ONCE:], awaited, strict=True):
             _wait_for(process, place, log)
         yield processes
     finally:
