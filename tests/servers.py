@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeAlias
 BIN = Path(sys.executable).parent
 Place: TypeAlias = int | str
 """A TCP port, or the path of a Unix socket."""
-_AT_ONCE = 6
+_AT_ONCE = 10
 _LISTENS_IN_PROC_NET_UNIX = "00010000"
 _IPV6_AUTOFLOWLABEL = 70  # <linux/in6.h>; `socket` has no name for it
 
