@@ -13,6 +13,7 @@ from typing import Any
 
 from p0f_middleware import save_syn
 
+from ..servers import BIN
 from .app import asgi, wsgi
 
 
@@ -86,7 +87,7 @@ def hand_over(port: str, program: str, *arguments: str) -> None:
     sock = listener(port)
     sock.set_inheritable(True)
     arguments = tuple(argument.replace("FD", str(sock.fileno())) for argument in arguments)
-    os.execv(program, [program, *arguments])
+    os.execv(BIN / program, [program, *arguments])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.docs.pages import SNIPPETS
-from tests.servers import Place, fetch, free_port, serve_all
+from tests.servers import Command, Place, fetch, free_port, serve_all
 
 from .daemon import RealP0f
 
@@ -38,11 +38,9 @@ SHOWN = {
 """The answers that the pages promise to a client on the same Linux machine."""
 
 
-def commands(ports: dict[str, int]) -> dict[Place, list[str]]:
+def commands(ports: dict[str, int]) -> dict[Place, Command]:
     """The examples' command lines."""
-    return {
-        port: [f"PORT={port}", sys.executable, str(EXAMPLES / name)] for name, port in ports.items()
-    }
+    return {port: f"PORT={port} python {EXAMPLES / name}" for name, port in ports.items()}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +52,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     for number, (program, (framework, code)) in enumerate(PROGRAMS.items()):
         (folder / f"app{number}.py").write_text(code)
         run = f"flask --app app{number} run" if framework == "flask" else f"uvicorn app{number}:app"
-        words = [sys.executable, "-m", *run.split(), "--port", str(ports[program])]
-        all_commands[ports[program]] = words
+        all_commands[ports[program]] = f"{run} --port {ports[program]}"
     with serve_all(all_commands, cwd=folder, env={"P0F_SOCKET": ""}):
         yield ports
     log = (folder / "server.log").read_text()

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.servers import BIN, Place, fetch, free_port, serve_all
+from tests.servers import fetch, free_port, serve_all
 
 from .daemon import RealP0f
 
 CLIENTS = 50
-ROOT = Path(__file__).parents[2]
 SERVERS = {
     "gunicorn sync": "gunicorn tests.real.app:wsgi -b 127.0.0.1:{port}",
     "gunicorn gthread": "gunicorn -k gthread --threads 4 tests.real.app:wsgi -b 127.0.0.1:{port}",
@@ -33,14 +31,12 @@ class Site(NamedTuple):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     ports = {name: free_port() for name in SERVERS}
-    commands: dict[Place, list[str]] = {}
-    for name, port in ports.items():
-        program, *words = SERVERS[name].format(port=port).split()
-        commands[port] = [str(BIN / program), *words]
-    with RealP0f(folder) as p0f:
-        env = {"P0F_TEST_SOURCE": p0f.socket_path, "PYTHONPATH": str(ROOT)}
-        with serve_all(commands, cwd=folder, env=env):
-            yield Site(p0f, ports)
+    commands = {port: SERVERS[name].format(port=port) for name, port in ports.items()}
+    with (
+        RealP0f(folder) as p0f,
+        serve_all(commands, cwd=folder, env={"P0F_TEST_SOURCE": p0f.socket_path}),
+    ):
+        yield Site(p0f, ports)
 
 
 def answer(port: int, source: str | None = None) -> dict[str, Any]:

@@ -27,14 +27,13 @@ from websockets.asyncio.client import connect as websocket_connect
 
 from p0f_middleware.syn.listeners import POLL
 from tests.matrix import DOORS, OTHERS, SERVERS, Server
-from tests.servers import BIN, Place, exchange, free_port, serve_all
+from tests.servers import Command, Place, exchange, free_port, serve_all
 
 from ..needs import unavailable
 from .daemon import RealP0f
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
-ROOT = Path(__file__).parents[2]
 Record: TypeAlias = Callable[[str, str], None]
 _mss = itertools.count(600)
 """Each client of these tests has another MSS, which makes its SYN unlike all others."""
@@ -87,24 +86,22 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     free = iter({free_port("::") for _ in range(5 * len(installed))})
     places: dict[str, dict[str, Any]] = {}
     loaded: list[Path] = []
-    commands: dict[Place, list[str]] = {}
+    commands: dict[Place, Command] = {}
     for number, server in enumerate(installed):
         own: dict[str, Any] = {listener: next(free) for listener in ("v4", "dual", "tls")}
         own["unix"] = str(folder / f"{number}.sock")
         places[server.name] = own
         for command in server.commands:
             loaded.append(folder / f"{len(loaded)}.loaded")
-            words = command.format(cert=folder / "localhost.pem", conf=conf, **own).split()
             awaited = own[re.findall(r"{(v4|dual|tls|unix)}", command)[-1]]
             commands[awaited] = [
                 f"P0F_TEST_SYN={json.dumps({'arm': 'prepared' not in server.traits})}",
                 f"P0F_TEST_LOADED={loaded[-1]}",
-                *(str(BIN / word) if (BIN / word).is_file() else word for word in words),
+                *command.format(cert=folder / "localhost.pem", conf=conf, **own).split(),
             ]
     environment = {
         "P0F_TEST_MIDDLEWARE": json.dumps({"trusted_proxies": ["unix:"]}),
         "P0F_TEST_SOCKET": str(folder / "p0f.sock"),
-        "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }
     with serve_all(commands, cwd=folder, env=environment):

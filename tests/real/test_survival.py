@@ -24,13 +24,12 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware import AsyncP0f, P0f, P0fException, P0fUnavailable
-from tests.servers import BIN, Place, fetch, free_port, serve_all
+from tests.servers import fetch, free_port, serve_all
 
 from .daemon import RealP0f
 from .worker import address
 
 SOAK = float(os.environ.get("P0F_SOAK", "3"))
-ROOT = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
@@ -155,10 +154,7 @@ def test_p0f_survives_web_servers_that_end_their_workers(tmp_path: Path) -> None
     changed = tmp_path / "changed.py"
     changed.touch()
     ports = {free_port(): name for name in SERVERS}
-    commands: dict[Place, list[str]] = {}
-    for port, name in ports.items():
-        program, *words = SERVERS[name].format(port=port).split()
-        commands[port] = [str(BIN / program), *words]
+    commands = {port: SERVERS[name].format(port=port) for port, name in ports.items()}
     statuses: dict[int, list[str]] = {port: [] for port in ports}
 
     def visit(port: int) -> None:
@@ -169,7 +165,6 @@ def test_p0f_survives_web_servers_that_end_their_workers(tmp_path: Path) -> None
 
     with RealP0f(tmp_path, "-S", "40") as p0f, contextlib.ExitStack() as stack:
         env = {
-            "PYTHONPATH": str(ROOT),
             "P0F_TEST_SOURCE": p0f.socket_path,
             "P0F_TEST_MIDDLEWARE": json.dumps({"timeout": 0.02}),
         }

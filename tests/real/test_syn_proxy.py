@@ -15,17 +15,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
 from p0f_middleware.syn.kernel import read_saved_syn, save_syn
-from tests.servers import BIN, Place, exchange, free_port, serve_all
+from tests.servers import Place, exchange, free_port, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
-ROOT = Path(__file__).parents[2]
 CLIENT = "127.0.0.2"
 SYN_OPTIONS = {"header": "X-Client-SYN"}
 OPTIONS = {"trusted_proxies": ["127.0.0.1", "unix:"]}
@@ -40,15 +38,11 @@ Places: TypeAlias = dict[str, Place]
 def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     folder = tmp_path_factory.mktemp("proxy")
     port, unix, uvicorn = free_port(), str(folder / "http.sock"), free_port()
-    commands: dict[Place, list[str]] = {
-        port: [
-            *(str(BIN / "gunicorn"), "tests.real.app:wsgi"),
-            *("-b", f"127.0.0.1:{port}", "-b", f"unix:{unix}"),
-        ],
-        uvicorn: [str(BIN / "uvicorn"), "tests.real.app:asgi", "--port", str(uvicorn)],
+    commands = {
+        port: f"gunicorn tests.real.app:wsgi -b 127.0.0.1:{port} -b unix:{unix}",
+        uvicorn: f"uvicorn tests.real.app:asgi --port {uvicorn}",
     }
     environment = {
-        "PYTHONPATH": str(ROOT),
         "P0F_TEST_SYN": json.dumps(SYN_OPTIONS),
         "P0F_TEST_MIDDLEWARE": json.dumps(OPTIONS),
     }

@@ -19,11 +19,10 @@ from typing import Any
 
 import pytest
 
-from tests.servers import BIN, exchange, free_port, serve
+from tests.servers import exchange, free_port, serve
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
-ROOT = Path(__file__).parents[2]
 CONNECTIONS = int(os.environ.get("P0F_SOAK_CONNECTIONS", "1200"))
 CLIENTS = 8
 MOST_GROWTH = 3 * 2**20
@@ -38,9 +37,7 @@ SERVERS = {
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
     port = free_port()
-    program, *arguments = SERVERS[request.param].format(port=port).split()
-    command = [str(BIN / program), *arguments]
-    with serve(command, port, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}):
+    with serve(SERVERS[request.param].format(port=port), port, cwd=tmp_path):
         yield port
 
 
