@@ -70,7 +70,7 @@ def test_p0fs_socket_has_one_path(page: Path) -> None:
 def test_readme_says_what_its_programs_answer() -> None:
     """tests/real/test_examples.py runs the programs, and compares with the same answer."""
     text = README.read_text(encoding="utf-8")
-    assert text.count('answers `{"system":"Linux","why not":null}`') == 2
+    assert text.count('answers\n`{"system":"Linux","why not":null}`') == 2
 
 
 def test_djangos_settings_keep_the_middleware_that_is_there() -> None:
