@@ -29,7 +29,7 @@ from p0f_middleware.testing import FakeP0f
 from .pages import SNIPPETS, SOURCES, Snippet, with_source
 
 VISITOR = "192.0.2.1"
-HEADERS = {"X-Forwarded-For": VISITOR, "X-Client-Port": "40000"}
+HEADERS = {"X-Forwarded-For": VISITOR, "CF-Connecting-IP": VISITOR, "X-Client-Port": "40000"}
 PYTHON = [snippet for snippet in SNIPPETS if snippet.language == "python"]
 COMMANDS = [
     pytest.param(words, id=f"{snippet}: {words}")
@@ -65,7 +65,7 @@ def peer_of(code: str) -> str:
 
 def a_request(peer: str) -> Namespace:
     environ: Namespace = {"REMOTE_ADDR": peer, "PATH_INFO": "/"}
-    environ |= {"HTTP_X_FORWARDED_FOR": VISITOR, "HTTP_X_CLIENT_PORT": "40000"}
+    environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in HEADERS.items()}
     setup_testing_defaults(environ)
     return environ
 
