@@ -13,15 +13,6 @@ from ._outcome import Outcome
 if TYPE_CHECKING:
     from ._info import P0fInfo
 
-__all__ = [
-    "AsyncSource",
-    "AsyncVisitorSource",
-    "NoConnection",
-    "Source",
-    "Visitor",
-    "VisitorSource",
-]
-
 
 class NoConnection(Exception):
     """This request's socket cannot be found; the text says why, for `p0f.reason`."""

@@ -10,7 +10,7 @@ import importlib.metadata
 import shlex
 import sys
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from .servers import BIN, Place
 
@@ -56,38 +56,27 @@ _PYTHON = f"{shlex.quote(sys.executable)} -c"
 
 @dataclass(frozen=True)
 class Server:
-    """One way to run a web server, and what is known of how it hands over its clients.
+    """One way to run a web server, and what is known of how it hands over its clients."""
 
-    Attributes:
-        name: what the manual calls it.
-        command: its command line, with {listen} for where to listen.
-        options: where to listen.
-        package: its distribution; None for the standard library.
-        protocols: the types of scope it has, or "wsgi".
-        mapped: what it says of an IPv4 client of an IPv6 socket; None if its socket for all
-            addresses takes IPv6 clients only.
-        unix: whether it listens on Unix sockets.
-        unix_peer: what it says of the peer there.
-        needs_for_proxy: an option of `command` without which it keeps X-Forwarded-For to itself.
-    """
-
-    name: str
-    command: str
+    name: str  # what the manual calls it
+    command: str  # its command line, with {listen} for where to listen
     options: Options
-    package: str | None
-    protocols: Literal["wsgi", "http", "http, websocket"]
+    package: str | None  # its distribution; None for the standard library
+    # What it says of an IPv4 client of an IPv6 socket; None if its socket for all addresses takes
+    # IPv6 clients only.
     mapped: str | None = "::ffff:127.0.0.1"
-    unix: bool = True
-    unix_peer: str | None = None
-    needs_for_proxy: str | None = None
+    unix: bool = True  # whether it listens on Unix sockets
+    unix_peer: str | None = None  # what it says of the peer there
+    needs_for_proxy: str | None = None  # without this option it keeps X-Forwarded-For to itself
+
+    @property
+    def protocols(self) -> str:
+        """The types of scope it has, or "wsgi"."""
+        return "http, websocket" if ASGI in self.command else "wsgi"
 
     @property
     def version(self) -> str:
-        """The installed version.
-
-        Raises:
-            PackageNotFoundError: it is not installed.
-        """
+        """The installed version; PackageNotFoundError if it is not installed."""
         if self.package is None:
             return f"Python {sys.version_info.major}.{sys.version_info.minor}"
         return importlib.metadata.version(self.package)
@@ -101,77 +90,53 @@ class Server:
 
 def _gunicorn(name: str, arguments: str) -> Server:
     command = f"gunicorn {arguments} {{listen}} {WSGI}"
-    return Server(name, command, GUNICORN, "gunicorn", "wsgi", unix_peer="")
+    return Server(f"gunicorn, {name}", command, GUNICORN, "gunicorn", unix_peer="")
 
 
 def _uvicorn(name: str, arguments: str, mapped: str | None = None) -> Server:
     command = f"uvicorn {arguments} {{listen}} {ASGI}"
-    return Server(name, command, UVICORN, "uvicorn", "http, websocket", mapped)
+    return Server(f"uvicorn, {name}", command, UVICORN, "uvicorn", mapped)
 
 
-def _hypercorn(name: str, arguments: str) -> Server:
-    command = f"hypercorn {arguments} {{listen}} {ASGI}"
-    return Server(name, command, GUNICORN, "hypercorn", "http, websocket")
+def _granian(interface: str, app: str) -> Server:
+    command = f"granian --interface {interface.lower()} {{listen}} {app}"
+    return Server(f"Granian, {interface}", command, UVICORN, "granian", unix_peer="")
 
 
 SERVERS = [
-    _gunicorn("gunicorn, sync", "-k sync -w 2"),
-    _gunicorn("gunicorn, gthread", "-k gthread --threads 4"),
-    _gunicorn("gunicorn, gevent", "-k gevent"),
-    _gunicorn("gunicorn, --preload", "--preload -w 2"),
-    _gunicorn("gunicorn, --max-requests", "--max-requests 2"),
+    _gunicorn("sync", "-k sync -w 2"),
+    _gunicorn("gthread", "-k gthread --threads 4"),
+    _gunicorn("gevent", "-k gevent"),
+    _gunicorn("--preload", "--preload -w 2"),
+    _gunicorn("--max-requests", "--max-requests 2"),
     Server(
         "uWSGI",
         f"uwsgi --master --die-on-term --need-app {{listen}} --home {_HOME} --module {WSGI}",
-        UWSGI,
-        "pyuwsgi",
-        "wsgi",
-        mapped="127.0.0.1",
+        *(UWSGI, "pyuwsgi", "127.0.0.1"),
         unix_peer="0.0.0.0",
     ),
     Server(
         "waitress",
         f"waitress-serve --no-clear-untrusted-proxy-headers {{listen}} {WSGI}",
-        WAITRESS,
-        "waitress",
-        "wsgi",
-        mapped=None,
+        *(WAITRESS, "waitress", None),
         unix_peer="localhost",
         needs_for_proxy="--no-clear-untrusted-proxy-headers",
     ),
     Server(
         "Werkzeug",
         f"{_PYTHON} {shlex.quote(_WERKZEUG)} {{listen}}",
-        SCRIPT,
-        "werkzeug",
-        "wsgi",
+        *(SCRIPT, "werkzeug"),
         unix_peer="<local>",
     ),
-    Server(
-        "wsgiref", f"{_PYTHON} {shlex.quote(_WSGIREF)} {{listen}}", SCRIPT, None, "wsgi", unix=False
-    ),
-    Server(
-        "Granian, WSGI",
-        f"granian --interface wsgi {{listen}} {WSGI}",
-        UVICORN,
-        "granian",
-        "wsgi",
-        unix_peer="",
-    ),
-    _uvicorn("uvicorn, h11", "--http h11 --loop asyncio"),
-    _uvicorn("uvicorn, httptools", "--http httptools --loop asyncio"),
-    _uvicorn("uvicorn, uvloop", "--loop uvloop"),
-    _uvicorn("uvicorn, --workers 2", "--workers 2", "::ffff:127.0.0.1"),
-    _uvicorn("uvicorn, --reload", "--reload", "::ffff:127.0.0.1"),
-    _hypercorn("Hypercorn, asyncio", "-k asyncio"),
-    _hypercorn("Hypercorn, trio", "-k trio"),
-    Server("Daphne", f"daphne {{listen}} {ASGI}", DAPHNE, "daphne", "http, websocket"),
-    Server(
-        "Granian, ASGI",
-        f"granian --interface asgi {{listen}} {ASGI}",
-        UVICORN,
-        "granian",
-        "http, websocket",
-        unix_peer="",
-    ),
+    Server("wsgiref", f"{_PYTHON} {shlex.quote(_WSGIREF)} {{listen}}", SCRIPT, None, unix=False),
+    _granian("WSGI", WSGI),
+    _uvicorn("h11", "--http h11 --loop asyncio"),
+    _uvicorn("httptools", "--http httptools --loop asyncio"),
+    _uvicorn("uvloop", "--loop uvloop"),
+    _uvicorn("--workers 2", "--workers 2", "::ffff:127.0.0.1"),
+    _uvicorn("--reload", "--reload", "::ffff:127.0.0.1"),
+    Server("Hypercorn, asyncio", f"hypercorn {{listen}} {ASGI}", GUNICORN, "hypercorn"),
+    Server("Hypercorn, trio", f"hypercorn -k trio {{listen}} {ASGI}", GUNICORN, "hypercorn"),
+    Server("Daphne", f"daphne {{listen}} {ASGI}", DAPHNE, "daphne"),
+    _granian("ASGI", ASGI),
 ]

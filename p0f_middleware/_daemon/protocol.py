@@ -15,8 +15,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from .._errors import P0fBadQuery, P0fProtocolError
-from .._fields import MOST_DAYS, text
-from .._info import WIRE_FIELDS, P0fInfo, constants, from_answer, wire_fields
+from .._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, constants, from_answer, text, wire_fields
 
 QUERY_SIZE = 21
 # So sending never waits: Linux gives the sender on a Unix socket 212,992 bytes by default, and a

@@ -85,7 +85,7 @@ class BaseLookup:
         try:
             deadline = time.monotonic() + self._budget
             if visitor.address is None and not (self._reads_syns and visitor.behind_proxy):
-                outcome = _no_address(visitor)
+                outcome = NO_ADDRESS._replace(reason=visitor.why_no_client())
             else:
                 outcome = yield from self._ask(visitor, deadline)
             keys = self._keys_of(outcome, visitor)
@@ -251,12 +251,6 @@ def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
     # Browsers send up to 300 characters, attackers megabytes.
     short = all(v is None or (type(v) in (str, bytes) and len(v) <= LONGEST) for v in raw)
     return settled, raw if short else _TOO_LONG, keys
-
-
-def _no_address(visitor: BaseVisitor) -> Outcome:
-    if not visitor.behind_proxy:
-        return NO_ADDRESS
-    return NO_ADDRESS._replace(reason=visitor.why_no_client())
 
 
 def _failed(error: Exception) -> Outcome:

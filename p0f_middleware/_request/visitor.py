@@ -14,10 +14,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from .._address import Endpoint, endpoint, port_number
+from .._outcome import NO_ADDRESS
 from .._user_agent import header_text
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
-from ..syn.kernel import Socket, is_unix
+from ..syn.kernel import Socket
+from ..syn.kernel import is_unix as is_unix_socket
 from .proxies import Client, ProxyRules
 
 
@@ -46,6 +48,12 @@ _HEADERS = (
 )
 
 
+_UNIX_PEER = (
+    f"{NO_ADDRESS.reason}: it came through a Unix socket. If that is how your proxy connects, set"
+    " trusted_proxies=['unix:']"
+)
+
+
 class BaseVisitor(Visitor):
     """What visitors of both kinds have in common."""
 
@@ -62,7 +70,7 @@ class BaseVisitor(Visitor):
         client = self._client
         if client is None:
             address, port = self.peer()
-            client = self._rules.client(address, port, self._is_unix, self.header)
+            client = self._rules.client(address, port, self.is_unix, self.header)
             self._client = client
         return client
 
@@ -108,7 +116,9 @@ class BaseVisitor(Visitor):
         return connection, self.peer() if connection is None else self._peer_key()
 
     def why_no_client(self) -> str:
-        """Why a request from a trusted proxy has no client address, for `p0f.reason`."""
+        """Why a request has no client address, for `p0f.reason`."""
+        if not self.behind_proxy:
+            return _UNIX_PEER if self.is_unix() else str(NO_ADDRESS.reason)
         proxy, header = self.peer_address or "on the Unix socket", self._rules.client_header
         if self.header(header) is None:
             return (
@@ -177,13 +187,13 @@ class BaseVisitor(Visitor):
         """Whether the server's own words tell that the peer came through a Unix socket."""
         raise NotImplementedError
 
-    def _is_unix(self) -> bool:
+    def is_unix(self) -> bool:
         """Whether the peer is known to have come through a Unix socket.
 
         The socket's own family decides; the server's words count only where it shows no socket.
         """
         try:
-            known = is_unix(self.socket())
+            known = is_unix_socket(self.socket())
         except NoConnection:
             known = None
         return self._server_says_unix() if known is None else known

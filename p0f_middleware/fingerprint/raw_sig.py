@@ -140,19 +140,9 @@ def read_raw_sig(text: str) -> Traits | None:
         layout, marks = layout_of(options), quirk_set(quirks, int(version))
     except ValueError:
         return None
-    traits = Traits(
-        version=int(version),
-        ttl=ttl_number,
-        ttl_known=hops != "-",
-        hops_known=hops.startswith("+"),
-        ip_options=ip_option_bytes,
-        mss=size,
-        windows=(),
-        scale=factor,
-        layout=layout,
-        quirks=marks,
-        payload=payload == "+",
-    )
+    ttl_known, hops_known, data = hops != "-", hops.startswith("+"), payload == "+"
+    heads = int(version), ttl_number, ttl_known, hops_known, ip_option_bytes
+    traits = Traits(*heads, size, (), factor, layout, marks, data)
     windows = _windows(traits, unit, int(window))
     return traits._replace(windows=windows, quirks=marks if payload else None) if windows else None
 

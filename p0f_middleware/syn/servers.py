@@ -38,10 +38,6 @@ def _hypercorn(stream: Any) -> Any:
     return server if hasattr(server, "writer") or hasattr(server, "stream") else None
 
 
-def _gunicorn(owner: Any) -> Any:
-    return (owner.protocol if hasattr(owner, "protocol") else owner).transport
-
-
 _BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
     "_io": _socket_behind,  # wsgiref
     "cheroot": lambda stream: _socket_behind(stream.rfile),
@@ -50,7 +46,7 @@ _BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
 }
 _BY_OWNER_PACKAGE: dict[str, Getter] = {  # of the object that `receive` or `send` is a method of
     "uvicorn": attrgetter("transport"),
-    "gunicorn": _gunicorn,
+    "gunicorn": lambda owner: (owner.protocol if hasattr(owner, "protocol") else owner).transport,
     "hypercorn": _hypercorn,
     "daphne": attrgetter("transport"),
 }
@@ -115,11 +111,13 @@ def asgi_object(receive: object, send: object) -> object | None:
 def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Socket:
     """The server's own socket object of an ASGI request, also from inside of middleware. Raises
     NoConnection if the server shows none, or if the connection is closed."""
+    sock = _found(_socket_of, asgi_object(receive, send))
+    if _is_socket(sock):
+        return sock
     if _package(type(_found(attrgetter("__self__"), receive))) == "granian":
         return _granian(scope.get("client"))
-    for owner, getter in _owners_behind(receive, send):
-        connection = _found(getter, owner)
-        sock = None if connection is None else _found(_socket_of, connection)
+    for connection in _connections_behind(receive, send):
+        sock = _found(_socket_of, connection)
         if _is_socket(sock):
             return sock
     raise NoConnection(
@@ -151,13 +149,12 @@ def _read_package(kind: Any) -> str:
 
 _package: Callable[[Any], str] = lru_cache(256)(_read_package)  # a program has few such classes
 
-
 _MOST_OBJECTS = 64  # to look at behind `receive` and `send`: middleware nests a few functions deep
 _WRAPPED = "receive", "send", "_receive", "_send"  # where middleware keeps what it wraps
 
 
-def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
-    """The servers' objects behind `receive` and `send`, which middleware may have wrapped."""
+def _connections_behind(*callbacks: object) -> Iterator[object]:
+    """The connections behind what middleware has made of `receive` and `send`."""
     waiting: list[Any] = list(callbacks)
     seen: set[int] = set()
     for thing in waiting:  # the loop itself adds to the list
@@ -166,7 +163,7 @@ def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
         seen.add(id(thing))
         getter = _BY_OWNER_PACKAGE.get(_package(type(thing)))
         if getter is not None:
-            yield thing, getter
+            yield _found(getter, thing)
         if len(waiting) < _MOST_OBJECTS:
             with suppress(Exception):  # the object's own __dict__ may raise anything
                 waiting += _held_by(thing)

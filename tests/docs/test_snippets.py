@@ -11,6 +11,7 @@ import ast
 import asyncio
 import inspect
 import json
+import os
 import re
 import shlex
 import socket
@@ -194,7 +195,7 @@ def packages_in(code: str) -> set[str]:
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_command_takes_the_options_it_is_given(words: str) -> None:
-    argv = shlex.split(words)
+    argv = shlex.split(words.replace("/etc/p0f-edge.url", os.devnull))
     assert make_parser(argv).parse_args(argv).command
 
 

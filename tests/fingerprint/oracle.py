@@ -15,9 +15,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
+from p0f_middleware import P0fInfo
 from tests.needs import find
 
-from .ours import SynMatch
+from .ours import is_fuzzy, label_of
 
 _RAW_IP = 101  # LINKTYPE_RAW: packets begin with the IP header
 _MAX_CAPTURED = 65535
@@ -35,25 +36,24 @@ class Observed(NamedTuple):
     link: str | None
     raw_mtu: str | None
 
+    def as_an_info_has_it(self) -> Observed:
+        """Without a distance that is a limit or longer than any path, and MTUs beyond 16 bits."""
+        words = self.params.split()
+        odd = {"random_ttl", "excess_dist"} & {*words}
+        params = " ".join(word for word in words if word not in odd) or "none"
+        told = self._replace(params=params, dist="None" if odd else self.dist)
+        return told._replace(link=None, raw_mtu=None) if int(told.raw_mtu or 0) > 65535 else told
 
-def as_p0f_logs(match: SynMatch | None) -> Observed | None:
-    """*match* in the words of p0f's log."""
-    if match is None:
+
+def as_p0f_logs(info: P0fInfo | None) -> Observed | None:
+    """A fingerprint in the words of p0f's log."""
+    if info is None:
         return None
-    verdict = match.verdict
-    label = f"{verdict.label.name} {verdict.label.flavor}".rstrip() if verdict.label else "???"
-    marks = {
-        "generic": verdict.generic,
-        "fuzzy": verdict.fuzzy,
-        "random_ttl": verdict.random_ttl,
-        "excess_dist": verdict.excess_distance,
-    }
+    kind, _, *names = label_of(info) or ("s", "", "???")
+    marks = {"generic": kind == "g", "fuzzy": is_fuzzy(info)}
     params = " ".join(mark for mark, holds in marks.items() if holds) or "none"
-    distance = f"<= {verdict.distance}" if verdict.random_ttl else str(verdict.distance)
-    link, mtu = (
-        (None, None) if verdict.link_mtu is None else (verdict.link or "???", str(verdict.link_mtu))
-    )
-    return Observed(verdict.raw_sig, label, params, distance, link, mtu)
+    link = info.link_mtu and (info.link_type or "???"), info.link_mtu and str(info.link_mtu)
+    return Observed(str(info.raw_sig), " ".join(names).rstrip(), params, str(info.distance), *link)
 
 
 def with_source(packet: bytes, number: int) -> bytes:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from p0f_middleware.fingerprint.signatures import parse, read_text
+from p0f_middleware.fingerprint import fingerprint_syn
+from p0f_middleware.fingerprint.signatures import parse
 
-from .ours import DATABASE, MATCHER, OURS, SHAPES, SHARES
+from .ours import DATABASE, OURS, READER, SHAPES, SHARES, label_of
 from .score import FACTOR_IN_GROUP, RELAY, family, score, sender
 from .shapes import HOPS, Shape, by_family, packets, twin_packets, twin_signature
 
@@ -25,9 +26,9 @@ FAST_OPEN = f"{LINUX},?34,nop,nop"
 
 
 def named(syn: str) -> str | None:
-    verdict = MATCHER.match_text(syn)
-    assert verdict is not None, f"{syn} is no SYN"
-    return verdict.label.notation.partition(":")[2] if verdict.label else None
+    info = fingerprint_syn(syn)
+    assert info is not None, f"{syn} is no SYN"
+    return info.signature.partition(":")[2] if info.signature else None
 
 
 def v4(
@@ -49,7 +50,7 @@ def v6(
 def test_nearly_all_are_named_as_their_user_agent_says(
     kind: str, right: float, wrong: float, from_linux: float
 ) -> None:
-    found = score(MATCHER, SHAPES, kind)
+    found = score(READER, SHAPES, kind)
     assert found.percent("right") >= right
     assert found.percent("wrong") <= wrong
     assert found.relays_from_linux <= from_linux
@@ -74,8 +75,7 @@ def test_a_system_whose_syn_is_changed_on_the_way_is_hardly_ever_called_another(
         if system in (None, RELAY):
             continue
         for changed in changed_on_the_way(shape):
-            label = MATCHER.verdict(next(packets(changed))).label
-            said = family(label.name) if label else None
+            said = family_of(next(packets(changed)))
             kind = "same" if said == system else "none" if said in (None, RELAY) else "other"
             named[kind] += sum(counts.values())
     assert named["same"] >= 0.95 * named.total()
@@ -224,7 +224,7 @@ def test_what_is_called_a_relay_is_as_mixed_as_the_collection() -> None:
 
 
 def test_each_signature_has_its_twin_with_a_flow_label_and_the_same_name() -> None:
-    lines = read_text(OURS).split("\n")
+    lines = OURS.read_text().split("\n")
     labels = {
         lines[signature.line - 1].partition("=")[2].strip(): signature.label.name
         for signature in DATABASE.requests
@@ -235,8 +235,7 @@ def test_each_signature_has_its_twin_with_a_flow_label_and_the_same_name() -> No
 
 
 def family_of(packet: bytes) -> str | None:
-    label = MATCHER.verdict(packet).label
-    name = label.name if label else None
+    _, _, name, _ = label_of(READER(packet)) or [None] * 4
     return family(name) or name
 
 
@@ -266,19 +265,19 @@ def test_the_twin_of_a_collected_syn_gets_the_same_family() -> None:
 
 
 def test_our_file_is_read_whole_and_keeps_names_to_what_p0fs_api_can_carry() -> None:
-    text = read_text(OURS)
+    text = OURS.read_text()
     assert parse(text) == DATABASE
     assert len(DATABASE.requests) + len(DATABASE.links) == sum(
         line.startswith("sig ") for line in text.split("\n")
     )
     names = set(DATABASE.links.values())
-    names |= {name for signature in DATABASE.requests for name in signature.label[2:4]}
+    names |= {name for signature in DATABASE.requests for name in signature.label[3:]}
     assert {name for name in names if len(name) > 31 or not name.isascii()} == set()
 
 
 def test_our_file_says_of_each_group_where_it_is_from() -> None:
     origins = ("observed", "collected", "documented", "derived")
-    text = read_text(OURS).split("[mtu]")[1]
+    text = OURS.read_text().split("[mtu]")[1]
     comments = [line for line in text.split("\n\n") if line.startswith("; ")]
     groups = [comment for comment in comments if not comment.startswith("; ---")]
     assert [group for group in groups if not any(origin in group for origin in origins)] == []

@@ -25,7 +25,7 @@ from tests.needs import find, unavailable
 
 from .corpus import crafted, mutated
 from .oracle import as_p0f_logs, load_complaints, observe
-from .ours import INSTALLED, MATCHER, OURS, SHAPES, PacketMatcher
+from .ours import INSTALLED, OURS, READER, SHAPES, reader_of
 from .shapes import packets, twin_packets
 from .syns import CWR, ECE, SYN, ipv4, ipv6, options, tcp
 from .test_signatures import REFUSED
@@ -75,9 +75,9 @@ def kernel_made() -> tuple[bytes, ...]:
 
 def disagreements(packets: Sequence[bytes], database: Path) -> list[str]:
     """The packets p0f and we say different things of, with both."""
-    matcher = PacketMatcher(load(database))
-    ours = [as_p0f_logs(matcher.packet(packet)) for packet in packets]
-    pairs = zip(packets, ours, observe(packets, database), strict=True)
+    ours = map(as_p0f_logs, map(reader_of(load(database)), packets))
+    its = [one and one.as_an_info_has_it() for one in observe(packets, database)]
+    pairs = zip(packets, ours, its, strict=True)
     return [f"{packet.hex()}\n ours {our}\n p0f  {its}" for packet, our, its in pairs if our != its]
 
 
@@ -144,7 +144,8 @@ def test_fast_open_syn_of_which_only_headers_were_saved_reads_as_with_its_data()
     headers = [packet for packet in kernel_made() if declared_length(packet) > len(packet)]
     assert headers
     whole = [packet + bytes(declared_length(packet) - len(packet)) for packet in headers]
-    assert [as_p0f_logs(MATCHER.packet(packet)) for packet in headers] == observe(whole, OURS)
+    its = [one and one.as_an_info_has_it() for one in observe(whole, OURS)]
+    assert [as_p0f_logs(READER(packet)) for packet in headers] == its
 
 
 PLAIN = b"""classes = win,unix,other
