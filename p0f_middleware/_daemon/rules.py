@@ -181,10 +181,12 @@ class Rules:
             return self._not_p0f(connection, f"is not p0f v3: {_USE_THE_PATH} ({error})")
         if isinstance(error, TimeoutError) and error.errno is None:
             if not known and connection.pipeline.mid_answer:
-                said = "answers of an unknown size; p0f 3.0x, p0f-mtu and p0f-v3-api2 are known"
-                return self._not_p0f(connection, f"sends {said}")
-            what, why = ("answer", "it is stopped or busy") if known else ("read the query", _FULL)
-            timeout = P0fTimeout(f"p0f at {path} did not {what} within {had:.3g} s: {why}")
+                known_ones = "p0f 3.0x, p0f-mtu and p0f-v3-api2 are known"
+                return self._not_p0f(connection, f"sends answers of an unknown size; {known_ones}")
+            text = f"did not answer within {had:.3g} s: it is stopped or busy"
+            if not known:
+                text = f"did not read the query within {had:.3g} s: {_FULL}"
+            timeout = P0fTimeout(f"p0f at {path} {text}")
             if had < _ENOUGH * self.timeout:
                 return timeout
             if connection.useless:

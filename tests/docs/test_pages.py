@@ -54,7 +54,7 @@ def test_what_a_page_names_exists_and_its_words_are_plain(page: Path) -> None:
 def test_readme_says_what_its_programs_answer() -> None:
     """tests/real/test_examples.py runs the programs, and compares with the same answer."""
     text = README.read_text(encoding="utf-8")
-    assert text.count('answers `{"system":"Linux","why not":null}`') == 2
+    assert text.count('answers\n`{"system":"Linux","why not":null}`') == 2
 
 
 def test_djangos_settings_keep_the_middleware_that_is_there() -> None:
