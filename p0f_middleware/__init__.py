@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._daemon.blocking import P0f
-from ._daemon.stats import P0fStats
+from ._daemon.rules import P0fStats
 from ._errors import (
     P0fBadQuery,
     P0fError,

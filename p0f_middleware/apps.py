@@ -15,9 +15,9 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 
-from ._daemon.base import BaseClient
+from ._daemon.blocking import BaseClient
 from ._daemon.connection import Connection
-from ._daemon.diagnosis import explain
+from ._daemon.rules import explain
 from ._request.source_option import is_awaited
 from .django import make_lookup, read_settings
 

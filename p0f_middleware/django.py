@@ -26,7 +26,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
-from ._daemon.base import BaseClient
+from ._daemon.blocking import BaseClient
 from ._request.async_lookup import AsyncLookup
 from ._request.lookup import Keys, Lookup
 from ._request.proxies import ProxyRules

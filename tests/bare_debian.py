@@ -50,7 +50,7 @@ def main(releases: list[str]) -> int:
     for release in releases:
         with tempfile.TemporaryDirectory(prefix=f"{release}-") as folder:
             try:
-                try_commands(release, Path(folder))
+                try_commands(release, Path(folder) / release)
             except (AssertionError, subprocess.CalledProcessError) as error:
                 print(f"{release}: FAILED: {error}", flush=True)
                 status = 1

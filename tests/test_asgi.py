@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fUnavailable
-from p0f_middleware._daemon import connection
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
+from .daemon.clients import opened
 from .request.middlewares import HOST, KnownAfter, awaited, keys_of, receive, send
 
 KEYS = {"p0f.info", "p0f.status", "p0f.reason", "p0f.claim", "p0f.address"}
@@ -210,7 +210,7 @@ def test_what_makes_no_sense_breaks_nothing(name: str, value: Any, options: Any)
 def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
     fake_p0f: FakeP0f, handles_it: bool
 ) -> None:
-    open_before = connection.opened()
+    open_before = opened()
     sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -228,14 +228,14 @@ def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
     async def main() -> None:
         middleware = P0fASGIMiddleware(app, fake_p0f.socket_path)
         await middleware(make_scope(), receive, send)
-        assert connection.opened() > open_before
+        assert opened() > open_before
         ends = nullcontext() if handles_it else pytest.raises(NotImplementedError)
         with ends:
             await middleware({"type": "lifespan"}, its_receive, its_send)  # type: ignore[arg-type]
 
     asyncio.run(main())
     assert sent == ["shutdown"] * handles_it
-    assert connection.opened() <= open_before
+    assert opened() <= open_before
 
 
 def test_a_client_of_the_users_own_is_left_open(fake_p0f: FakeP0f) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from .._daemon.base import TIMEOUT
+from .._daemon.blocking import TIMEOUT
 from .._outcome import Outcome, P0fStatus
 from .._visitor import AsyncSource, Source, Visitor
 from .grace import GRACE

@@ -31,7 +31,7 @@ YARDSTICKS = {
     "AsyncSharedSyn, 64 tasks": ("mget, 64 in a pipeline", 1.5),
 }
 """What each lookup is compared with, and the most that it may be of that."""
-OURS = [*subject.BLOCKING, *subject.ON_A_LOOP]
+OURS = [*subject.CONTENDERS]
 Contender = Callable[[int], float]
 """Does its work that many times and returns the seconds that took."""
 

@@ -220,15 +220,13 @@ async def send(message: MutableMapping[str, Any]) -> None:
     """The answer goes nowhere."""
 
 
-BLOCKING: dict[str, Callable[[int], int]] = {
+CONTENDERS: dict[str, Callable[[int], Any]] = {  # those that return a coroutine are on a loop
     "P0f": p0f,
     "WSGI, bare": functools.partial(wsgi, None),
     "WSGI, held": functools.partial(wsgi, 3600.0),
     "WSGI, asked": functools.partial(wsgi, 0.0),
     "mget": mget,
     "SharedSyn": shared,
-}
-ON_A_LOOP: dict[str, Callable[[int], Any]] = {
     "AsyncP0f, 64 tasks": async_p0f,
     "ASGI, bare": functools.partial(asgi, None),
     "ASGI, held": functools.partial(asgi, 3600.0),
@@ -244,11 +242,8 @@ def main() -> None:
     loop = asyncio.new_event_loop()  # the first that asks in this process, and the only one
     for line in sys.stdin:
         name, count = line.rstrip("\n").split("\t")
-        if name in BLOCKING:
-            spent = BLOCKING[name](int(count))
-        else:
-            spent = loop.run_until_complete(ON_A_LOOP[name](int(count)))
-        print(spent, flush=True)
+        spent = CONTENDERS[name](int(count))
+        print(spent if isinstance(spent, int) else loop.run_until_complete(spent), flush=True)
 
 
 if __name__ == "__main__":
