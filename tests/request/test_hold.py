@@ -167,32 +167,18 @@ def test_whatever_a_users_own_source_gives_is_held(wrap: Wrap, info: Any) -> Non
 # The server's object of a connection
 
 
-def test_what_answers_at_once_is_asked_each_time(wrap: Wrap) -> None:
+def test_what_reads_the_connection_is_held_while_the_server_shows_the_same_one(wrap: Wrap) -> None:
+    """And with the same peer: uvicorn puts a header's peer into requests of one connection."""
     source = AtOnce()
     middleware = wrap(source)
-
-    assert [status(middleware), status(middleware)] == ["ok", "ok"]
-    assert source.asked == 2
-
-
-def test_what_reads_the_connection_is_held_while_it_is_the_servers_same_one(wrap: Wrap) -> None:
-    """With another port it is not: uvicorn puts a header's peer into requests of one connection."""
-    source = AtOnce()
-    middleware = wrap(source)
-    one, other = ServerObject(), ServerObject()
-    for connection, port, times in ((one, 1, 1), (one, 1, 1), (one, 2, 2), (other, 1, 3)):
-        middleware.request((HOST, port), **middleware.showing(connection))
+    one, other, takes_no_weak_reference = ServerObject(), ServerObject(), object()
+    for shown, port, times in (
+        *((None, 1, 1), (None, 1, 2)),
+        *((one, 1, 3), (one, 1, 3), (one, 2, 4), (other, 2, 5)),
+        *((takes_no_weak_reference, 1, 6), (takes_no_weak_reference, 1, 7)),
+    ):
+        middleware.request((HOST, port), **(middleware.showing(shown) if shown else {}))
         assert source.asked == times
-
-
-def test_a_server_whose_object_takes_no_weak_reference_has_nothing_held(wrap: Wrap) -> None:
-    source = AtOnce()
-    middleware = wrap(source)
-    connection = object()
-    for _ in range(2):
-        middleware.request(**middleware.showing(connection))
-
-    assert source.asked == 2
 
 
 def test_what_a_connection_got_is_forgotten_when_it_ends(wrap: Wrap) -> None:
