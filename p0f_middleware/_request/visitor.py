@@ -123,8 +123,8 @@ class BaseVisitor(Visitor):
         if self.header(header) is None:
             return (
                 f"the trusted proxy {proxy} sent no {header}: let it send one, or name the header"
-                " that it sends in client_header (waitress removes it, unless its options"
-                " trusted_proxy and trusted_proxy_headers name it)"
+                " that it sends in client_header (waitress removes it, unless it is started with"
+                " --no-clear-untrusted-proxy-headers)"
             )
         return f"the trusted proxy {proxy} names no IP address in {header}"
 
