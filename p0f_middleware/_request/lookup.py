@@ -208,7 +208,7 @@ def with_claim(keys: Keys, visitor: BaseVisitor) -> Keys:
     info = keys["p0f.info"]
     claim, marked = check_request(info, read_headers(*visitor.named_systems()))
     if claim.verdict not in _SETTLED:
-        claim, marked = check_request(info, read_headers(*visitor.claims()))
+        claim, marked = check_request(info, visitor.claims())
     keys["p0f.claim"], keys["p0f.info"] = claim, marked
     return keys
 

@@ -39,7 +39,7 @@ class ProxyWarnings:
             return
         self._left -= 1
         address = visitor.address
-        if address is None and (visitor.behind_proxy or visitor.is_unix()):
+        if address is None and (visitor.behind_proxy or visitor.on_unix_socket()):
             self._warn("silent", visitor.why_no_client())
         if address is None or visitor.behind_proxy:
             return

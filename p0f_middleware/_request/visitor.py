@@ -11,29 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._address import Endpoint, endpoint, port_number
 from .._outcome import NO_ADDRESS
-from .._user_agent import header_text
+from .._user_agent import Headers, header_text, read_headers
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
-from ..syn.kernel import Socket
-from ..syn.kernel import is_unix as is_unix_socket
+from ..syn.kernel import Socket, is_unix
 from .proxies import Client, ProxyRules
-
-
-class ClientClaims(NamedTuple):
-    """What a request says of itself and of its way here, by the names of `check_claim`: headers as
-    the server gives them, of any length and content; None for one that was not sent."""
-
-    user_agent: Any = None
-    platform: Any = None
-    scheme: Any = None
-    via: Any = None
-    forwarded: Any = None
-    purpose: Any = None
-
 
 _SCHEMES = {"http": "http", b"http": "http", "https": "https", b"https": "https"}
 _HEADERS = (
@@ -46,8 +32,6 @@ _HEADERS = (
     "Forwarded",
     "X-Real-IP",
 )
-
-
 _UNIX_PEER = (
     f"{NO_ADDRESS.reason}: it came through a Unix socket. If that is how your proxy connects, set"
     " trusted_proxies=['unix:']"
@@ -70,7 +54,7 @@ class BaseVisitor(Visitor):
         client = self._client
         if client is None:
             address, port = self.peer()
-            client = self._rules.client(address, port, self.is_unix, self.header)
+            client = self._rules.client(address, port, self.on_unix_socket, self.header)
             self._client = client
         return client
 
@@ -118,13 +102,13 @@ class BaseVisitor(Visitor):
     def why_no_client(self) -> str:
         """Why a request has no client address, for `p0f.reason`."""
         if not self.behind_proxy:
-            return _UNIX_PEER if self.is_unix() else str(NO_ADDRESS.reason)
+            return _UNIX_PEER if self.on_unix_socket() else str(NO_ADDRESS.reason)
         proxy, header = self.peer_address or "on the Unix socket", self._rules.client_header
         if self.header(header) is None:
             return (
                 f"the trusted proxy {proxy} sent no {header}: let it send one, or name the header"
-                " that it sends in client_header (waitress removes it, unless its options"
-                " trusted_proxy and trusted_proxy_headers name it)"
+                " that it sends in client_header (waitress removes it, unless it is started with"
+                " --no-clear-untrusted-proxy-headers)"
             )
         return f"the trusted proxy {proxy} names no IP address in {header}"
 
@@ -164,7 +148,7 @@ class BaseVisitor(Visitor):
         """What `claims` are made of: `_HEADERS`, and the scheme as the server gives it."""
         raise NotImplementedError
 
-    def claims(self) -> ClientClaims:
+    def claims(self) -> Headers:
         """What the request says of itself and of its way here."""
         user_agent, platform, via, purpose, proxy_scheme, *named, scheme = self.raw_claims()
         forwarded = next(filter(None, named), None)
@@ -176,7 +160,7 @@ class BaseVisitor(Visitor):
             forwarded = None  # the server has put it in the peer's place, or nobody else is named
         if platform is None and scheme == "https" and self._is_sent_without_hints():
             scheme = None
-        return ClientClaims(user_agent, platform, scheme, via, forwarded, purpose)
+        return read_headers(user_agent, platform, scheme, via, forwarded, purpose)
 
     def _is_sent_without_hints(self) -> bool:
         """Whether browsers send such a request without client hints: a CORS preflight, and a
@@ -187,13 +171,13 @@ class BaseVisitor(Visitor):
         """Whether the server's own words tell that the peer came through a Unix socket."""
         raise NotImplementedError
 
-    def is_unix(self) -> bool:
+    def on_unix_socket(self) -> bool:
         """Whether the peer is known to have come through a Unix socket.
 
         The socket's own family decides; the server's words count only where it shows no socket.
         """
         try:
-            known = is_unix_socket(self.socket())
+            known = is_unix(self.socket())
         except NoConnection:
             known = None
         return self._server_says_unix() if known is None else known
