@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from .._info import P0fInfo, seen_once
 from .._outcome import Outcome, P0fStatus
 from .matcher import Matcher
-from .packet import Shape, read_syn, without_ethernet
+from .packet import ETHERNET, Shape, read_syn
 from .signatures import load
 
 SignatureFile: TypeAlias = "str | os.PathLike[str] | None"
@@ -76,7 +76,10 @@ class Fingerprinter:
 
     def read(self, packet: bytes, seconds: int = 0) -> Fingerprint | None:
         """The fingerprint of IP and TCP headers, with or without an Ethernet header."""
-        read = read_syn(packet) or read_syn(without_ethernet(packet))
+        read = read_syn(packet)
+        # An IP packet may happen to look like a frame, so this comes second.
+        if read is None and ETHERNET.match(packet):
+            read = read_syn(packet[14:])
         if read is None:
             return None
         address, port, shape = read

@@ -46,8 +46,9 @@ _UP_TO_TIMESTAMP = re.compile(
 )
 _TWO_VALUES = Struct("!II")
 _ZERO = bytes(4)
-_ETHERNET = 14
-_ETHER_TYPES = {b"\x08\x00": 4, b"\x86\xdd": 6}
+ETHERNET = re.compile(  # the header before an IP packet, as HAProxy's `tcp-ss 2` sends it
+    rb".{12}(?:\x08\x00(?=[\x40-\x4f])|\x86\xdd(?=[\x60-\x6f]))", re.DOTALL
+)
 
 _DF, _ID_NONZERO, _ID_ZERO, _ECN, _MUST_BE_ZERO, _FLOW = list(QUIRKS.values())[:6]
 
@@ -57,8 +58,6 @@ Shape: TypeAlias = tuple[int, int, int, int, int, bool, bytes]
 IP version, TTL, length of the IPv4 options, window, quirks of the fields at fixed places, whether
 the IP length includes data, and the bytes of the TCP options, with timestamps reduced to 0 or 1.
 """
-Options: TypeAlias = tuple[int, int, bool, str, int]
-"""MSS and scale (0 if absent), whether there is a timestamp, layout, quirks."""
 
 
 def read_syn(packet: bytes) -> tuple[bytes, int, Shape] | None:
@@ -119,17 +118,6 @@ def _read_ipv6(packet: bytes) -> _IPHeader:
     return source, ttl, 40, payload + 40, protocol, quirks
 
 
-def without_ethernet(packet: bytes) -> bytes:
-    """The IP packet in an Ethernet frame, as HAProxy's `tcp-ss 2` sends it; else `packet` itself.
-
-    Call `read_syn` with `packet` itself first: an IP packet may happen to look like a frame.
-    """
-    version = _ETHER_TYPES.get(packet[12:14])
-    if version is None or len(packet) <= _ETHERNET or packet[_ETHERNET] >> 4 != version:
-        return packet
-    return packet[_ETHERNET:]
-
-
 def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
     quirks = 0
     if flags & _ECE_CWR_NS:
@@ -147,8 +135,11 @@ def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
     return quirks
 
 
-def read_options(options: bytes) -> Options:  # noqa: C901  one option after the other, as p0f does
-    """The TCP options as p0f reads them: it stops at an option that ends beyond the header."""
+def read_options(options: bytes) -> tuple[int, int, bool, str, int]:  # noqa: C901  as p0f does
+    """MSS and scale (0 if absent), whether there is a timestamp, layout, and quirks.
+
+    As p0f reads the options: it stops at one that ends beyond the header.
+    """
     names: list[str] = []
     mss = scale = quirks = at = 0
     timestamp = False

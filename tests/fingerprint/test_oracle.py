@@ -20,7 +20,7 @@ from tests.needs import find, unavailable
 from .corpus import crafted, mutated
 from .oracle import as_p0f_logs, load_complaints, observe
 from .ours import INSTALLED, OURS, READER, SHAPES, reader_of
-from .shapes import packets, twin_packets
+from .shapes import packets
 from .syns import CWR, ECE, SYN, ipv4, ipv6, options, tcp
 from .test_signatures import REFUSED
 
@@ -93,7 +93,6 @@ CORPORA: dict[str, Callable[[], Iterator[bytes]]] = {
     "known shapes": lambda: islice(crafted(), 0, None, 3),
     "mutations": lambda: mutated(COUNT, SEED),
     "collected shapes": lambda: (packet for shape in SHAPES for packet in packets(shape)),
-    "twins": lambda: (packet for shape in SHAPES for _, packet in twin_packets(shape)),
     "option lengths": every_option_length,
     "TTLs and flags": every_ttl_and_flag,
 }

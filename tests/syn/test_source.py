@@ -343,9 +343,7 @@ def test_a_proxy_that_sends_no_syn_has_no_fingerprint(
     )
 
 
-@pytest.mark.parametrize(
-    "value", ["zz", "45", "4" * 2000, "é", "45,45", "00" * 60, "4:64", "\0", "9" * 5000]
-)
+@pytest.mark.parametrize("value", ["zz", "4" * 2000, "45,45", "4:64"])
 def test_what_is_not_a_syn_is_no_match(with_header: Syn, proxied: FakeVisitor, value: str) -> None:
     outcome = ask(with_header, replace(proxied, headers={HEADER: value}))
     assert outcome == (None, P0fStatus.NO_MATCH, "this is not a SYN that p0f fingerprints")
