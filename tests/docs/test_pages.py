@@ -43,7 +43,7 @@ def test_what_a_page_names_exists_and_its_words_are_plain(page: Path) -> None:
     assert set(re.findall(r"/run/[\w./-]*\.sock", text)) <= {"/run/p0f/p0f.sock"}
     for name in re.findall(r"(?:tests|examples)/[\w/]+\.\w+", text):
         assert (ROOT / name).is_file(), name
-    for module in re.findall(r"python -m (tests\.\w+)", text):
+    for module in re.findall(r"python -m\s+(tests[\w.]*\w)", text):
         assert importlib.util.find_spec(module), module
     for link in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", text):
         assert (page.parent / link).exists(), link
