@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum, IntFlag
 from functools import lru_cache
+from operator import index
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args
 
 from ._public import public
@@ -327,7 +328,8 @@ class P0fInfo(Mapping[str, Any]):
             source = "syn" if raw_sig or signature or seen_as else "p0f"
         elif source not in get_args(Source):
             raise ValueError(f"source is one of {', '.join(get_args(Source))}, not {source!r}")
-        self._syn = raw_sig or None, signature or None, tuple((seen_as or {}).items()), source
+        seen = tuple((str(family), index(count)) for family, count in (seen_as or {}).items())
+        self._syn = raw_sig or None, signature or None, seen, source
 
     def as_dict(self) -> dict[str, Any]:
         """Every field as `json.dumps` takes it: times in ISO 8601, spans in seconds (`up_mod_days`
@@ -355,7 +357,12 @@ class P0fInfo(Mapping[str, Any]):
         return len(FIELDS)
 
     def __hash__(self) -> int:
-        return hash((self.first_seen, self.total_conn, self.os_name, self.raw_sig))
+        # Of the numbers before the distance, none has two forms of the same value.
+        numbers = self._answer[_AT["first_seen"] : _AT["distance"]]
+        return hash((numbers, self.distance, self.link_mtu, self.os_name, self.raw_sig))
+
+    def __getstate__(self) -> object:  # which pickle's protocols 0 and 1 ask for
+        return None, {"_answer": self._answer, "_syn": self._syn}
 
     def __repr__(self) -> str:
         shown = (f"{name}={value!r}" for name, value in self.items() if value is not None)

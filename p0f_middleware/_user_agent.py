@@ -74,7 +74,7 @@ def platform_family(header: object) -> Family | None:
     """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
     try:
         return _PLATFORMS.get(header)
-    except TypeError:  # it has no hash, as a server's bytearray
+    except (TypeError, ValueError):  # it has no hash, as a server's bytearray
         return _PLATFORMS.get(header_text(header))
 
 
@@ -120,11 +120,12 @@ _WORDS: dict[Family | None, str] = {
 _FAMILIES = {
     word.replace(".", " "): family for family, words in _WORDS.items() for word in words.split()
 }
+_LONGER = "|".join(word for word in _FAMILIES if word not in ("ios", "cros"))
 _NAMED = re.compile(
     # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
     # (WindowsCE, Android4.0, iPadOS), but for two short ones that begin other words. And something
     # is like an iPhone that is none; iPhones are like a Mac.
-    rf"(?<![a-z])(?:mac os|(?<!like )(?:{'|'.join(_FAMILIES)})(?<!ios(?=[a-z]))(?<!cros(?=[a-z])))"
+    rf"(?<![a-z])(?:mac os|(?<!like )(?:(?:ios|cros)(?![a-z])|{_LONGER}))"
 ).findall
 _SAID_BY_PROGRAMS = (
     # Robots, test drives and monitors say so, give the address of somebody to ask, or put a remark
@@ -156,9 +157,10 @@ def _read(header: str | bytes) -> UserAgent:
     if reduced:
         return UserAgent(_REDUCED_SYSTEMS[reduced[1]], relays=bool(reduced[2]), hints=True)
     words = text.lower()
-    if any(map(words.__contains__, _PROGRAMS)):  # faster than one expression of them all
-        return NO_CLAIM
-    if _BOT(words) or _HOST(words) or _TAIL(words):
+    for word in _PROGRAMS:  # faster than one expression of them all
+        if word in words:
+            return NO_CLAIM
+    if ("bot" in words and _BOT(words)) or _HOST(words) or _TAIL(words):
         return NO_CLAIM
     family = _family(words)
     # Private Relay carries the plain HTTP of what uses Apple's own libraries: not Chrome on a Mac.

@@ -24,6 +24,7 @@ from .django import make_lookup, read_settings
 
 class P0fConfig(AppConfig):
     name = "p0f_middleware"
+    verbose_name = "p0f"
 
     def ready(self) -> None:
         register(check_p0f)

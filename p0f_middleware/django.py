@@ -148,13 +148,13 @@ def make_lookup(
     listeners, and a callable may do anything.
     """
     source = options["source"]
-    if _makes_a_source(source):
-        # A path is valid with all other settings.
-        source = "/run/p0f/p0f.sock" if only_check else _once(source)
-    if type(source).__name__ in COLOURED and is_awaited(source) != awaited:
-        source = _once(_twin, source, awaited)
     make = partial(make_source, arm=False) if only_check else partial(_once, make_source)
     try:
+        if _makes_a_source(source):
+            # A path is valid with all other settings.
+            source = "/run/p0f/p0f.sock" if only_check else _once(source)
+        if type(source).__name__ in COLOURED and is_awaited(source) != awaited:
+            source = _once(_twin, source, awaited)
         rules = ProxyRules(
             options["trusted_proxies"], options["client_header"], options["client_port_header"]
         )

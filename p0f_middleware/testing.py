@@ -23,7 +23,7 @@ import socket
 import tempfile
 import threading
 from collections import UserDict
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from ._address import client_address
@@ -96,9 +96,7 @@ class FakeP0f:
     ) -> None:
         self._folder = None if socket_path else _make_folder()
         self.socket_path: str = os.fspath(socket_path or f"{self._folder}/p0f.sock")
-        self.hosts: MutableMapping[Any, P0fInfo] = _Hosts()
-        """The hosts it knows, by IP address: text in any spelling, or an object of `ipaddress`.
-        Other keys raise ValueError."""
+        self._hosts = _Hosts()
         self.default = default
         self.queries: list[str] = []
         """The addresses of the queries so far, in order."""
@@ -108,6 +106,16 @@ class FakeP0f:
         self._respond: Callable[[str], bytes] | None = None
         self._stalled = self._full = False
         self._thread: threading.Thread | None = None
+
+    @property
+    def hosts(self) -> MutableMapping[Any, P0fInfo]:
+        """The hosts it knows, by IP address: text in any spelling, or an object of `ipaddress`.
+        Other keys raise ValueError. It can be set to another mapping, which is copied."""
+        return self._hosts
+
+    @hosts.setter
+    def hosts(self, hosts: Mapping[Any, P0fInfo]) -> None:
+        self._hosts = _Hosts(hosts)
 
     def start(self) -> FakeP0f:
         """Listen. Replaces the socket file, as p0f does."""

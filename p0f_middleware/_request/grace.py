@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from .._public import seconds as seconds_option
 
@@ -18,7 +19,7 @@ GRACE = 0.01
 FORGET_AFTER = 60.0
 """Seconds during which no request waits for an address that stayed unknown."""
 MOST_UNKNOWN = 10_000
-"""Addresses to remember; with one more, all are forgotten."""
+"""Addresses to remember; with one more, the oldest goes."""
 FIRST_PAUSE = 0.001
 """Seconds before the second question; each further pause is 1.5 times as long."""
 
@@ -56,6 +57,9 @@ class Grace:
         return began is not None and time.monotonic() - began < FORGET_AFTER
 
     def _remember(self, address: str) -> None:
-        if len(self._unknown) >= MOST_UNKNOWN:
-            self._unknown.clear()
-        self._unknown[address] = time.monotonic()
+        unknown, now = self._unknown, time.monotonic()
+        unknown.pop(address, None)  # so that it becomes the newest
+        with suppress(StopIteration, RuntimeError, KeyError):  # none is left, or threads did it
+            while len(unknown) >= MOST_UNKNOWN or now - next(iter(unknown.values())) > FORGET_AFTER:
+                del unknown[next(iter(unknown))]
+        unknown[address] = now

@@ -82,11 +82,15 @@ class Hold:
         if connection is not None:
             self._put_by_connection(connection, answer)
         elif getattr(answer.outcome.info, "source", "p0f") == "p0f":
-            self._put_by_pair(answer)
+            with suppress(TypeError):  # as in `_find`
+                self._put_by_pair(answer)
 
     def _find(self, connection: object | None, peer: Any) -> HeldAnswer | None:
         if connection is None:
-            return self._by_pair.get(peer)
+            try:
+                return self._by_pair.get(peer)
+            except TypeError:  # a server may give anything, also what has no hash
+                return None
         answer = self._by_connection.get(id(connection))
         return answer if answer is not None and answer.peer == peer else None
 

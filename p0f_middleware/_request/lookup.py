@@ -39,6 +39,7 @@ _OK, _NO_MATCH, _MISMATCH = P0fStatus.OK, P0fStatus.NO_MATCH, ClaimVerdict.MISMA
 # Read here once, since Python 3.11 takes 0.1 us to read a member of an Enum's class.
 _SETTLED = ClaimVerdict.AGREE, ClaimVerdict.NO_CLAIM
 """Verdicts that depend on User-Agent and Sec-CH-UA-Platform alone."""
+_SMALL = bool, type(None)
 _TOO_LONG = object()
 """Stands for claims that are too long to be kept, and equals none."""
 _MOST_KINDS_LOGGED = 20
@@ -249,7 +250,10 @@ def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
     settled = claim.verdict in _SETTLED
     raw = visitor.named_systems() if settled else visitor.raw_claims()
     # Browsers send up to 300 characters, attackers megabytes.
-    short = all(v is None or (type(v) in (str, bytes) and len(v) <= LONGEST) for v in raw)
+    short = all(
+        len(value) <= LONGEST if type(value) in (str, bytes) else type(value) in _SMALL
+        for value in raw
+    )
     return settled, raw if short else _TOO_LONG, keys
 
 

@@ -40,7 +40,8 @@ class ProxyWarnings:
         self._left -= 1
         address = visitor.address
         if address is None and (visitor.behind_proxy or visitor.on_unix_socket()):
-            self._warn("silent", visitor.why_no_client())
+            kind = "silent" if visitor.behind_proxy else "on a Unix socket"
+            self._warn(kind, visitor.why_no_client())
         if address is None or visitor.behind_proxy:
             return
         header = next((name for name in self._headers if visitor.header(name) is not None), None)

@@ -187,6 +187,8 @@ def _is_coroutine_function(function: Any) -> bool:
 def _look_up(source: Source, visitor: Visitor, _deadline: float) -> Outcome:
     info: Any = source.lookup(visitor.address or "")
     if hasattr(info, "__await__"):
+        if hasattr(info, "close"):
+            info.close()  # or Python warns of it
         raise TypeError(f"{type(source).__name__}.lookup gives something to be awaited")
     return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
 

@@ -86,8 +86,8 @@ class BaseVisitor(Visitor):
         return self._server_http_version()
 
     def connection_key(self) -> tuple[object | None, object]:
-        """What tells a connection from others: the server's object, and the peer as it is in
-        environ or scope; or None and the canonical address and port.
+        """What tells a connection from others: the server's object, None if it shows none; and
+        address and port, in whatever form the server gives them.
 
         Behind a trusted proxy there is no object, and address and port are those that it names;
         None if it does not name the port.
@@ -96,8 +96,7 @@ class BaseVisitor(Visitor):
             address, port, *_ = self.client
             # A direct connection from the same address and port is another one, with another key.
             return None, ("behind a proxy", address, port) if address and port else None
-        connection = self.server_object()
-        return connection, self.peer() if connection is None else self._peer_key()
+        return self.server_object(), self._peer_key()
 
     def why_no_client(self) -> str:
         """Why a request has no client address, for `p0f.reason`."""
@@ -145,22 +144,29 @@ class BaseVisitor(Visitor):
         raise NotImplementedError
 
     def raw_claims(self) -> Sequence[Any]:
-        """What `claims` are made of: `_HEADERS`, and the scheme as the server gives it."""
+        """What `claims` are made of: `_HEADERS`, the scheme as the server gives it, and whether
+        browsers send no client hints with such a request."""
         raise NotImplementedError
 
     def claims(self) -> Headers:
         """What the request says of itself and of its way here."""
-        user_agent, platform, via, purpose, proxy_scheme, *named, scheme = self.raw_claims()
-        forwarded = next(filter(None, named), None)
+        *headers, scheme, without_hints = self.raw_claims()
+        user_agent, platform, via, purpose, proxy_scheme, *named = headers
+        forwarded = next(filter(self._names_another, named), None)
         if self.behind_proxy:
             # The proxy may have written these two itself, and alone knows how the client came.
             via = forwarded = None
             scheme = _SCHEMES.get(proxy_scheme)
-        elif forwarded and self.peer_address in header_text(forwarded).replace(",", " ").split():
-            forwarded = None  # the server has put it in the peer's place, or nobody else is named
-        if platform is None and scheme == "https" and self._is_sent_without_hints():
+        if platform is None and scheme == "https" and without_hints:
             scheme = None
         return read_headers(user_agent, platform, scheme, via, forwarded, purpose)
+
+    def _names_another(self, forwarded: object) -> bool:
+        # The server may have put the header's address in the peer's place.
+        return (
+            bool(forwarded)
+            and self.peer_address not in header_text(forwarded).replace(",", " ").split()
+        )
 
     def _is_sent_without_hints(self) -> bool:
         """Whether browsers send such a request without client hints: a CORS preflight, and a
@@ -224,7 +230,7 @@ class WSGIVisitor(BaseVisitor):
         return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
 
     def raw_claims(self) -> Sequence[Any]:
-        return [*map(self._environ.get, _CLAIM_KEYS)]
+        return [*map(self._environ.get, _CLAIM_KEYS), self._is_sent_without_hints()]
 
     def _is_sent_without_hints(self) -> bool:
         environ = self._environ
@@ -269,7 +275,8 @@ class ASGIVisitor(BaseVisitor):
         return address, port
 
     def _peer_key(self) -> object:
-        return self._scope.get("client")
+        client = self._scope.get("client")
+        return tuple(client) if isinstance(client, list) else client
 
     def header(self, name: str) -> str | None:
         wanted = name.lower().encode()
@@ -292,7 +299,7 @@ class ASGIVisitor(BaseVisitor):
         return user_agent, platform
 
     def raw_claims(self) -> Sequence[Any]:
-        found = [*_NOT_SENT, self._scope.get("scheme")]
+        found = [*_NOT_SENT, self._scope.get("scheme"), self._is_sent_without_hints()]
         for name, value in self._headers():
             if name in _PLACES:
                 found[_PLACES[name]] = value
