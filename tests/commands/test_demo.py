@@ -13,14 +13,7 @@ import pytest
 
 from p0f_middleware import P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import main
-from p0f_middleware._commands.demo import (
-    MACOS,
-    WINDOWS,
-    DemoServer,
-    make_app,
-    origin_of,
-    url_of,
-)
+from p0f_middleware._commands.demo import MACOS, WINDOWS, DemoServer, make_app, origin_of, url_of
 from p0f_middleware._commands.demo_page import render
 from p0f_middleware.claim import Claim, ClaimVerdict
 from p0f_middleware.testing import SAMPLE, FakeP0f
