@@ -1,142 +1,184 @@
 """The servers that p0f_middleware is tested with, and how a user starts them.
 
-The table in docs/maintaining.md has the same names in the same order; `python -m
+The table in docs/maintaining.md has the names of SERVERS in the same order; `python -m
 tests.compatibility` writes it.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import shlex
+import platform
 import sys
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from .servers import BIN, Place
-
-WSGI = "tests.real.app:wsgi"
-ASGI = "tests.real.app:asgi"
-
-
-class Options(NamedTuple):
-    """How a server is told where to listen."""
-
-    ipv4: str
-    every_address: str
-    unix: str
+DOORS = {
+    "ipv4": ("v4", "127.0.0.1"),
+    "mapped": ("dual", "127.0.0.1"),
+    "ipv6": ("dual", "::1"),
+    "tls": ("tls", "127.0.0.1"),
+}
+"""Which listener and host to connect to. `mapped` is an IPv4 client of a listener for IPv6."""
+_PACKAGES = {"uWSGI": "pyuwsgi", "gevent.pywsgi": "gevent"}
 
 
-GUNICORN = Options("-b 127.0.0.1:{port}", "-b [::]:{port}", "-b unix:{path}")
-UWSGI = Options(
-    "--http-socket 127.0.0.1:{port}", "--http-socket [::]:{port}", "--http-socket {path}"
-)
-WAITRESS = Options("--listen=127.0.0.1:{port}", "--listen=[::]:{port}", "--unix-socket={path}")
-UVICORN = Options("--host 127.0.0.1 --port {port}", "--host :: --port {port}", "--uds {path}")
-DAPHNE = Options("-b 127.0.0.1 -p {port}", "-b :: -p {port}", "-u {path}")
-SCRIPT = Options("127.0.0.1 {port}", ":: {port}", "unix://{path} 0")
+class Server(NamedTuple):
+    """One way to run a web server: its commands, each for some of its listeners.
 
-_WERKZEUG = """
-import sys
-from werkzeug.serving import run_simple
-from tests.real.app import wsgi
-run_simple(sys.argv[1], int(sys.argv[2]), wsgi, threaded=True)
-"""
-_WSGIREF = """
-import socket, sys
-from wsgiref.simple_server import WSGIServer, make_server
-from tests.real.app import wsgi
-class IPv6Server(WSGIServer):
-    address_family = socket.AF_INET6
-host, port = sys.argv[1], int(sys.argv[2])
-make_server(host, port, wsgi, IPv6Server if ":" in host else WSGIServer).serve_forever()
-"""
-_HOME = shlex.quote(sys.prefix)
-_PYTHON = f"{shlex.quote(sys.executable)} -c"
+    Attributes:
+        name: what the manual calls it.
+        traits: the DOORS that it has, "unix" if it listens on a Unix socket as well, and
+            once: it takes one request a connection
+            websocket: it has them
+            prepared: its listeners are enabled as the manual says, and its Syn does not do so
+            blind: it does not expose the request's socket
+        commands: with {v4}, {dual}, {tls} for ports, {unix} for a path, {cert}, {conf} for files.
+    """
 
-
-@dataclass(frozen=True)
-class Server:
-    """One way to run a web server, and what is known of how it hands over its clients."""
-
-    name: str  # what the manual calls it
-    command: str  # its command line, with {listen} for where to listen
-    options: Options
-    package: str | None  # its distribution; None for the standard library
-    # What it says of an IPv4 client of an IPv6 socket; None if its socket for all addresses takes
-    # IPv6 clients only.
-    mapped: str | None = "::ffff:127.0.0.1"
-    unix: bool = True  # whether it listens on Unix sockets
-    unix_peer: str | None = None  # what it says of the peer there
-    needs_for_proxy: str | None = None  # without this option it keeps X-Forwarded-For to itself
-
-    @property
-    def protocols(self) -> str:
-        """The types of scope it has, or "wsgi"."""
-        return "http, websocket" if ASGI in self.command else "wsgi"
+    name: str
+    traits: list[str]
+    commands: list[str]
 
     @property
     def version(self) -> str:
-        """The installed version; PackageNotFoundError if it is not installed."""
-        if self.package is None:
-            return f"Python {sys.version_info.major}.{sys.version_info.minor}"
-        return importlib.metadata.version(self.package)
+        """The installed version.
 
-    def command_line(self, option: str, place: Place) -> list[str]:
-        """What to run for it to listen in `place`; `option` is one of its `options`."""
-        listen = option.format(port=place, path=place)
-        program, *arguments = shlex.split(self.command.replace("{listen}", listen))
-        return [str(BIN / program), *arguments]
+        Raises:
+            PackageNotFoundError: it is not installed.
+        """
+        product = self.name.split(",")[0]
+        if product == "wsgiref":
+            return f"Python {'.'.join(platform.python_version_tuple()[:2])}"
+        return importlib.metadata.version(_PACKAGES.get(product, product))
 
-
-def _gunicorn(name: str, arguments: str) -> Server:
-    command = f"gunicorn {arguments} {{listen}} {WSGI}"
-    return Server(f"gunicorn, {name}", command, GUNICORN, "gunicorn", unix_peer="")
+    @property
+    def doors(self) -> list[str]:
+        return [door for door in DOORS if door in self.traits]
 
 
-def _uvicorn(name: str, arguments: str, mapped: str | None = None) -> Server:
-    command = f"uvicorn {arguments} {{listen}} {ASGI}"
-    return Server(f"uvicorn, {name}", command, UVICORN, "uvicorn", mapped)
+_MACROS = {
+    "WSGI": "tests.real.app:wsgi",
+    "ASGI": "tests.real.app:asgi",
+    "INSIDE": "tests.real.app:asgi_inside",
+    "GUNICORN": "gunicorn -b 127.0.0.1:{v4} -b [::]:{dual} -b unix:{unix}",
+    "GUNICORN_TLS": "gunicorn -b 127.0.0.1:{tls} --certfile {cert} --keyfile {cert}",
+    "HYPERCORN": "hypercorn -b 127.0.0.1:{tls} --certfile {cert} --keyfile {cert}"
+    " --insecure-bind 127.0.0.1:{v4} --insecure-bind [::]:{dual} --insecure-bind unix:{unix}",
+    "DAPHNE": r"daphne -e tcp:{v4}:interface=127.0.0.1 -e tcp6:{dual}:interface=\:\:"
+    " -e ssl:{tls}:interface=127.0.0.1:privateKey={cert}:certKey={cert} -u {unix}",
+    "UVICORN_TLS": "uvicorn --port {tls} --ssl-certfile {cert} --ssl-keyfile {cert}",
+    "GRANIAN_TLS": "granian --port {tls} --ssl-certificate {cert} --ssl-keyfile {cert}",
+    "UWSGI": f"uwsgi -H {sys.prefix} --need-app --die-on-term",
+    "WAITRESS": "waitress-serve --no-clear-untrusted-proxy-headers",
+    "SCRIPT": "python -m tests.real.scripts",
+    "HAND_OVER": "python -m tests.real.scripts hand_over {dual}",
+    "ON_V4": "--port {v4}",
+    "ON_DUAL": "--host :: --port {dual}",
+    "ON_UNIX": "--uds {unix}",
+}
 
 
-def _granian(interface: str, app: str) -> Server:
-    command = f"granian --interface {interface.lower()} {{listen}} {app}"
-    return Server(f"Granian, {interface}", command, UVICORN, "granian", unix_peer="")
+def _servers(table: str) -> list[Server]:
+    """From a line with the name and the traits, and the commands in indented lines."""
+    found: list[Server] = []
+    for line in table.strip().splitlines():
+        if line.startswith(" "):
+            found[-1].commands.append(" ".join(_MACROS.get(word, word) for word in line.split()))
+        else:
+            name, _, traits = line.partition(": ")
+            found.append(Server(name, traits.split(), []))
+    return found
 
 
-SERVERS = [
-    _gunicorn("sync", "-k sync -w 2"),
-    _gunicorn("gthread", "-k gthread --threads 4"),
-    _gunicorn("gevent", "-k gevent"),
-    _gunicorn("--preload", "--preload -w 2"),
-    _gunicorn("--max-requests", "--max-requests 2"),
-    Server(
-        "uWSGI",
-        f"uwsgi --master --die-on-term --need-app {{listen}} --home {_HOME} --module {WSGI}",
-        *(UWSGI, "pyuwsgi", "127.0.0.1"),
-        unix_peer="0.0.0.0",
-    ),
-    Server(
-        "waitress",
-        f"waitress-serve --no-clear-untrusted-proxy-headers {{listen}} {WSGI}",
-        *(WAITRESS, "waitress", None),
-        unix_peer="localhost",
-        needs_for_proxy="--no-clear-untrusted-proxy-headers",
-    ),
-    Server(
-        "Werkzeug",
-        f"{_PYTHON} {shlex.quote(_WERKZEUG)} {{listen}}",
-        *(SCRIPT, "werkzeug"),
-        unix_peer="<local>",
-    ),
-    Server("wsgiref", f"{_PYTHON} {shlex.quote(_WSGIREF)} {{listen}}", SCRIPT, None, unix=False),
-    _granian("WSGI", WSGI),
-    _uvicorn("h11", "--http h11 --loop asyncio"),
-    _uvicorn("httptools", "--http httptools --loop asyncio"),
-    _uvicorn("uvloop", "--loop uvloop"),
-    _uvicorn("--workers 2", "--workers 2", "::ffff:127.0.0.1"),
-    _uvicorn("--reload", "--reload", "::ffff:127.0.0.1"),
-    Server("Hypercorn, asyncio", f"hypercorn {{listen}} {ASGI}", GUNICORN, "hypercorn"),
-    Server("Hypercorn, trio", f"hypercorn -k trio {{listen}} {ASGI}", GUNICORN, "hypercorn"),
-    Server("Daphne", f"daphne {{listen}} {ASGI}", DAPHNE, "daphne"),
-    _granian("ASGI", ASGI),
-]
+SERVERS = _servers("""
+gunicorn, sync: ipv4 mapped ipv6 unix once
+    GUNICORN -w 2 WSGI
+gunicorn, gthread: ipv4 mapped ipv6 unix
+    GUNICORN -k gthread --threads 4 WSGI
+gunicorn, gevent: ipv4 mapped ipv6 unix
+    GUNICORN -k gevent WSGI
+gunicorn, asgi: ipv4 mapped ipv6 unix websocket
+    GUNICORN -k asgi ASGI
+gunicorn, --preload: ipv4 mapped ipv6 unix once prepared
+    GUNICORN --preload -w 2 -c {conf} WSGI
+gunicorn, --max-requests: ipv4 mapped ipv6 unix once
+    GUNICORN --max-requests 2 WSGI
+uWSGI: ipv4 mapped ipv6 unix once
+    UWSGI --http-socket 127.0.0.1:{v4} --http-socket [::]:{dual} --http-socket {unix} --module WSGI
+waitress: ipv4 ipv6 unix
+    WAITRESS --listen=127.0.0.1:{v4} --listen=[::]:{dual} WSGI
+    WAITRESS --unix-socket={unix} WSGI
+Werkzeug: ipv4 mapped ipv6 unix once prepared
+    SCRIPT werkzeug 127.0.0.1:{v4} :::{dual} unix://{unix}:0
+wsgiref: ipv4 mapped ipv6 once prepared
+    SCRIPT wsgiref 127.0.0.1:{v4} :::{dual}
+Granian, WSGI: ipv4 mapped ipv6 unix blind
+    granian --interface wsgi ON_V4 WSGI
+    granian --interface wsgi ON_DUAL WSGI
+    granian --interface wsgi ON_UNIX WSGI
+uvicorn, h11: ipv4 ipv6 unix websocket
+    uvicorn --http h11 --loop asyncio ON_V4 ASGI
+    uvicorn --http h11 --loop asyncio ON_DUAL ASGI
+    uvicorn --http h11 --loop asyncio ON_UNIX ASGI
+uvicorn, httptools and uvloop: ipv4 ipv6 unix websocket
+    uvicorn --http httptools --loop uvloop --ws websockets-sansio ON_V4 ASGI
+    uvicorn --http httptools --loop uvloop ON_DUAL ASGI
+    uvicorn --http httptools --loop uvloop ON_UNIX ASGI
+uvicorn, --workers 2: ipv4 mapped ipv6 unix websocket
+    uvicorn --workers 2 ON_V4 ASGI
+    uvicorn --workers 2 ON_DUAL ASGI
+    uvicorn --workers 2 ON_UNIX ASGI
+Hypercorn, asyncio: ipv4 mapped ipv6 tls unix websocket
+    HYPERCORN ASGI
+Hypercorn, trio: ipv4 mapped ipv6 tls unix websocket
+    HYPERCORN -k trio ASGI
+Daphne: ipv4 mapped ipv6 tls unix websocket
+    DAPHNE ASGI
+Granian, ASGI: ipv4 mapped ipv6 tls unix websocket
+    granian --interface asgi ON_V4 ASGI
+    granian --interface asgi ON_DUAL ASGI
+    granian --interface asgi ON_UNIX ASGI
+    GRANIAN_TLS --interface asgi ASGI
+""")
+OTHERS = _servers("""
+gunicorn, gthread, TLS: tls
+    GUNICORN_TLS -k gthread --threads 4 WSGI
+gunicorn, gevent, TLS: tls
+    GUNICORN_TLS -k gevent WSGI
+gunicorn, asgi, TLS: tls
+    GUNICORN_TLS -k asgi ASGI
+uvicorn, uvloop, TLS: tls websocket
+    UVICORN_TLS --loop uvloop ASGI
+uvicorn, asyncio, TLS: tls
+    UVICORN_TLS --loop asyncio ASGI
+gunicorn, fd: ipv6 once prepared
+    HAND_OVER gunicorn -b fd://FD WSGI
+uvicorn, --fd: mapped ipv6 prepared
+    HAND_OVER uvicorn --fd FD ASGI
+Hypercorn, fd: mapped ipv6 prepared
+    HAND_OVER hypercorn -b fd://FD ASGI
+uvicorn, sockets: mapped ipv6 prepared
+    SCRIPT own_uvicorn {dual}
+waitress, sockets: mapped ipv6 prepared
+    SCRIPT own_waitress {dual}
+cheroot: mapped ipv6 prepared
+    SCRIPT own_cheroot {dual}
+gevent.pywsgi: mapped ipv6 prepared
+    SCRIPT own_gevent {dual}
+gunicorn, asgi, inside of other middleware: ipv4 websocket
+    gunicorn -b 127.0.0.1:{v4} -k asgi INSIDE
+uvicorn, inside of other middleware: ipv4 websocket
+    uvicorn ON_V4 INSIDE
+Hypercorn, inside of other middleware: ipv4 websocket
+    hypercorn -b 127.0.0.1:{v4} INSIDE
+Daphne, inside of other middleware: ipv4
+    daphne -p {v4} INSIDE
+Granian, inside of other middleware: ipv4 blind
+    granian --interface asgi ON_V4 INSIDE
+uWSGI, router: ipv4 blind
+    UWSGI --http 127.0.0.1:{v4} --module WSGI
+uvicorn, any proxy: ipv4
+    uvicorn --forwarded-allow-ips * ON_V4 ASGI
+Daphne, proxy headers: ipv4
+    daphne --proxy-headers -p {v4} ASGI
+""")
+"""What the manual's table does not have. The last two trust whatever header a client sends."""

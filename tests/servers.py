@@ -20,8 +20,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[1]
 Place: TypeAlias = int | str
 """A TCP port, or the path of a Unix socket."""
+Command: TypeAlias = str | list[str]
+_AT_ONCE = 10
 _LISTENS_IN_PROC_NET_UNIX = "00010000"
 _IPV6_AUTOFLOWLABEL = 70  # <linux/in6.h>; `socket` has no name for it
 
@@ -38,7 +41,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 @contextlib.contextmanager
 def serve(
-    command: list[str], port: int, *, cwd: Path, env: Mapping[str, str] | None = None
+    command: Command, port: int, *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server's command line, wait until it listens on `port`, and end it with SIGTERM.
 
@@ -50,19 +53,25 @@ def serve(
 
 @contextlib.contextmanager
 def serve_all(
-    commands: Mapping[Place, list[str]], *, cwd: Path, env: Mapping[str, str] | None = None
+    commands: Mapping[int, Command] | Mapping[Place, Command],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """As `serve`, for several servers by place; they start at the same time.
+    """As `serve`, for several servers by place; some of them start at the same time.
 
-    A command may begin with variables of its own, NAME=value, as in a shell.
+    A command may begin with variables of its own, NAME=value, as in a shell, and may import these
+    tests. Its program may be one of the environment's that runs the tests.
     """
     log = cwd / "server.log"
-    log.write_bytes(b"")
-    processes = []
+    processes: list[subprocess.Popen[bytes]] = []
+    awaited: Iterator[Place] = iter(commands)
     try:
         for command in commands.values():
             processes.append(_start(command, cwd, env or {}, log))
-        for process, place in zip(processes, commands, strict=True):
+            if len(processes) > _AT_ONCE:  # a busy processor would make each slow to listen
+                _wait_for(processes[-1 - _AT_ONCE], next(awaited), log)
+        for process, place in zip(processes[-_AT_ONCE:], awaited, strict=True):
             _wait_for(process, place, log)
         yield processes
     finally:
@@ -77,14 +86,17 @@ def serve_all(
 
 
 def _start(
-    command: list[str], cwd: Path, env: Mapping[str, str], log: Path
+    command: Command, cwd: Path, env: Mapping[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    settings = list(itertools.takewhile(lambda word: re.match(r"\w+=", word), command))
+    words = command.split() if isinstance(command, str) else command
+    settings = list(itertools.takewhile(lambda word: re.match(r"\w+=", word), words))
+    program, *arguments = words[len(settings) :]
+    own = dict(word.split("=", 1) for word in settings)
     with log.open("ab") as output:
         return subprocess.Popen(
-            command[len(settings) :],
+            [str(BIN / program) if (BIN / program).is_file() else program, *arguments],
             cwd=cwd,
-            env={**os.environ, **env, **dict(word.split("=", 1) for word in settings)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env, **own},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

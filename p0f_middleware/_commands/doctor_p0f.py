@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from .._daemon.base import TIMEOUT
-from .._daemon.blocking import P0f
+from .._daemon.blocking import TIMEOUT, P0f
 from .._errors import P0fError
 
 PROC = Path("/proc")

@@ -1,9 +1,7 @@
-"""Coverage-guided fuzzing: of what reads bytes and text, and of whole requests.
+"""Coverage-guided fuzzing of whole requests, or with any property of hypothesis in these tests.
 
-    pip install atheris
-    python -m tests.fuzz protocol|wsgi|asgi -max_total_time=600 [CORPUS_FOLDER]
-
-What has to hold is in the two modules; test_fuzz.py feeds them random inputs, without atheris.
+pip install atheris
+python -m tests.fuzz wsgi|asgi|MODULE:PROPERTY -max_total_time=600 [CORPUS_FOLDER]
 """
 
 from __future__ import annotations
@@ -11,23 +9,25 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+from typing import Any
 
 from hypothesis import settings
 
-atheris = importlib.import_module("atheris")
-with atheris.instrument_imports():
-    from . import protocol, requests
-
 
 def main() -> None:
+    atheris = importlib.import_module("atheris")
     logging.getLogger("p0f_middleware").setLevel(logging.CRITICAL)
-    kind = sys.argv.pop(1)
-    check = protocol.check
-    if kind != "protocol":
-        prop = settings(database=None, deadline=None)(requests.prop(kind, requests.Sources()))
-        check = atheris.instrument_func(prop.hypothesis.fuzz_one_input)
-    atheris.Setup(sys.argv, check)
+    module, _, name = sys.argv.pop(1).partition(":")
+    with atheris.instrument_imports():
+        if name:
+            prop: Any = getattr(importlib.import_module(module), name)
+        else:
+            requests = importlib.import_module("tests.fuzz.test_requests")
+            prop = requests.prop(module, requests.Sources())
+    checked = settings(database=None, deadline=None)(prop)
+    atheris.Setup(sys.argv, atheris.instrument_func(checked.hypothesis.fuzz_one_input))
     atheris.Fuzz()
 
 
-main()
+if __name__ == "__main__":
+    main()

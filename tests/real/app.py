@@ -1,9 +1,9 @@
 """The application of these tests: `wsgi`, `asgi`, `asgi_inside` say what they are told, as JSON.
 
 Under /bare no middleware is around it, and …/page is a response that none may change.
-P0F_TEST_SOURCE is a source as text; without it there is a Syn, with the options in P0F_TEST_SYN.
-P0F_TEST_MIDDLEWARE has the middleware's options, and P0F_TEST_LOADED the name of a file that is
-made once this is loaded.
+P0F_TEST_SOURCE is a source as text; without it there is a Syn, with the options in P0F_TEST_SYN,
+and under /p0f the p0f at P0F_TEST_SOCKET. P0F_TEST_MIDDLEWARE has the middleware's options, and
+P0F_TEST_LOADED the name of a file that is made once this is loaded.
 """
 
 from __future__ import annotations
@@ -87,17 +87,23 @@ async def respond(
     await send({"type": "http.response.body", "body": chunks[-1]})
 
 
-_wsgi: WSGIApplication = P0fWSGIMiddleware(wsgi_app, source, **options)
-_asgi = P0fASGIMiddleware(asgi_app, source, **options)
+def around(middleware: Any, app: Any) -> dict[str, Any]:
+    """The application in and out of the middleware, by the first part of the path."""
+    asked = os.environ.get("P0F_TEST_SOCKET")
+    p0f = {"p0f": middleware(app, asked, timeout=5, grace=5, **options)} if asked else {}
+    return {"bare": app, "": middleware(app, source, **options), **p0f}
+
+
+_wsgi, _asgi = around(P0fWSGIMiddleware, wsgi_app), around(P0fASGIMiddleware, asgi_app)
 
 
 def wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    app = wsgi_app if environ["PATH_INFO"].startswith("/bare/") else _wsgi
+    app: WSGIApplication = _wsgi[environ["PATH_INFO"].split("/")[1]]
     return app(environ, start_response)
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
-    await (asgi_app if scope.get("path", "").startswith("/bare/") else _asgi)(scope, receive, send)
+    await _asgi[scope.get("path", "/").split("/")[1]](scope, receive, send)
 
 
 async def asgi_inside(scope: Any, receive: Any, send: Any) -> None:

@@ -1,16 +1,16 @@
 """Ways to send many queries to an echo server; each counts how its lookups ended.
 
-Every way is a function of a socket path and a number of lookups that returns a `Tally`; run as
-`python -m tests.real.asking WAY SOCKET_PATH LOOKUPS` it prints the tally as JSON, for those that
-want a process of their own (gevent replaces the standard library's sockets). Retries are due at
-once, so that an outage takes no lookups away.
+    python -m tests.real.asking WAY SOCKET_PATH LOOKUPS
+
+Every way is a function of a socket path and a number of lookups that returns a `Tally`, which is
+printed as JSON. Retries are due at once, so that an outage takes no lookups away.
 """
 
 from __future__ import annotations
 
 import sys
 
-if __name__ == "__main__" and sys.argv[1] == "greenlets":
+if sys.argv[1] == "greenlets":
     from gevent import monkey  # type: ignore[import-untyped]
 
     monkey.patch_all()
@@ -22,9 +22,8 @@ import logging
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from p0f_middleware import AsyncP0f, P0f, P0fError, P0fInfo, _outage
@@ -32,46 +31,20 @@ from p0f_middleware import AsyncP0f, P0f, P0fError, P0fInfo, _outage
 TIMEOUT = 0.05
 
 
-@dataclass
-class Tally:
-    """How lookups that sent a query have ended."""
-
-    answers: int = 0
-    mixed_up: int = 0
-    """Answers to another lookup's query: there must be none."""
-    failures: Counter[str] = field(default_factory=Counter)
+class Tally(Counter[str]):
+    """How lookups ended: "answers", "mixed up" (another lookup's), "skipped", or an exception."""
 
     @property
     def lookups(self) -> int:
-        return self.answers + self.mixed_up + self.failures.total() - self.failures["skipped"]
+        """Those that sent a query."""
+        return self.total() - self["skipped"]
 
     def take(self, address: str, info: P0fInfo | None) -> None:
-        if info is not None and info.os_name == address:
-            self.answers += 1
-        else:
-            self.mixed_up += 1
-
-    def add(self, other: Tally) -> None:
-        self.answers += other.answers
-        self.mixed_up += other.mixed_up
-        self.failures.update(other.failures)
+        own = info is not None and info.os_name == address
+        self["answers" if own else "mixed up"] += 1
 
     def fail(self, error: BaseException) -> None:
-        self.failures["skipped" if "next try in" in str(error) else type(error).__name__] += 1
-
-    def as_json(self) -> str:
-        return json.dumps([self.answers, self.mixed_up, self.failures])
-
-    @classmethod
-    def from_json(cls, line: str) -> Tally:
-        answers, mixed_up, failures = json.loads(line)
-        return cls(answers, mixed_up, Counter(failures))
-
-
-def retry_at_once() -> None:
-    """Make the retry delays of an outage almost zero."""
-    _outage.FIRST_DELAY = _outage.LONGEST_DELAY = 0.0001
-    logging.getLogger("p0f_middleware").addHandler(logging.NullHandler())
+        self["skipped" if "next try in" in str(error) else type(error).__name__] += 1
 
 
 def random_address() -> str:
@@ -105,10 +78,10 @@ def _in_threads(client: P0f, lookups: float, count: int = 16) -> Tally:
         return _sum(workers.map(work, [Tally() for _ in range(count)]))
 
 
-def _sum(tallies: Iterable[Tally]) -> Tally:
+def _sum(tallies: Iterable[Mapping[str, int]]) -> Tally:
     whole = Tally()
     for tally in tallies:
-        whole.add(tally)
+        whole.update(tally)
     return whole
 
 
@@ -185,54 +158,46 @@ def forks(socket_path: str, lookups: int) -> Tally:
     for _ in range(rounds):
         with ThreadPoolExecutor(1) as parent:
             asking = parent.submit(_in_threads, client, 2 * share, 4)
-            children = [_fork(client, share) for _ in range(3)]
-            whole = _sum([whole, asking.result(), *map(_tally_of_fork, children)])
+            pipes = [_fork(client, share) for _ in range(3)]
+            whole = _sum([whole, asking.result(), *map(_tally_from, pipes)])
     client.close()
     return whole
 
 
-def _fork(client: P0f, lookups: float) -> tuple[int, int]:
+def _fork(client: P0f, lookups: float) -> int:
+    """Ask in a child; a pipe that its tally comes from."""
     readable, writable = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+    if os.fork() == 0:
         try:
-            os.write(writable, _in_threads(client, lookups, 2).as_json().encode())
+            os.write(writable, json.dumps(_in_threads(client, lookups, 2)).encode())
             client.close()
         finally:
             os._exit(0)
     os.close(writable)
-    return pid, readable
+    return readable
 
 
-def _tally_of_fork(forked: tuple[int, int]) -> Tally:
-    pid, readable = forked
-    with os.fdopen(readable) as pipe:
-        line = pipe.read()
-    os.waitpid(pid, 0)
-    return Tally.from_json(line)
+def _tally_from(pipe: int) -> Mapping[str, int]:
+    with os.fdopen(pipe) as lines:
+        tally: dict[str, int] = json.load(lines)
+    os.wait()
+    return tally
 
 
 def loops(socket_path: str, lookups: int) -> Tally:
-    """One client used from two event loops in turn, lookups left under way at each change; then
-    from two loops in two threads at once."""
+    """One client used from two event loops in turn, lookups left under way at each change."""
     client = AsyncP0f(socket_path, timeout=TIMEOUT)
     whole = Tally()
     both = [asyncio.new_event_loop() for _ in range(2)]
-    share = min(64, lookups / 10)
     for loop in itertools.cycle(both):
-        whole.add(loop.run_until_complete(_leave_some(client, share)))
-        if whole.lookups >= lookups / 2:
+        whole.update(loop.run_until_complete(_leave_some(client, min(64, lookups / 10))))
+        if whole.lookups >= lookups:
             break
     for loop in both:
         loop.run_until_complete(client.close())
         loop.run_until_complete(asyncio.sleep(2 * TIMEOUT))
         loop.close()
-    with ThreadPoolExecutor(2) as at_once:
-        asked = [
-            at_once.submit(lambda: asyncio.run(_in_tasks(client, lookups / 4, 8))) for _ in range(2)
-        ]
-    asyncio.run(client.close())
-    return _sum([whole, *(tally.result() for tally in asked)])
+    return whole
 
 
 _left: set[asyncio.Future[P0fInfo | None]] = set()
@@ -255,9 +220,7 @@ def _forget(task: asyncio.Future[P0fInfo | None]) -> None:
         task.exception()
 
 
-WAYS = {way.__name__: way for way in (threads, tasks, greenlets, forks, loops)}
-
-
 if __name__ == "__main__":
-    retry_at_once()
-    print(WAYS[sys.argv[1]](sys.argv[2], int(sys.argv[3])).as_json())
+    _outage.FIRST_DELAY = _outage.LONGEST_DELAY = 0.0001
+    logging.getLogger("p0f_middleware").addHandler(logging.NullHandler())
+    print(json.dumps(globals()[sys.argv[1]](sys.argv[2], int(sys.argv[3]))))

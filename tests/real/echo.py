@@ -1,6 +1,6 @@
 """A server of p0f's API that answers every query with the address that was asked for.
 
-    python -m tests.real.echo SOCKET_PATH [SEED]
+    python -m tests.real.echo SOCKET_PATH
 
 It puts the address into os_name, so that a client sees whether an answer is its own, and it
 misbehaves at random: late answers, answers in single bytes, stalls of 0.15 s, garbage, connections
@@ -18,14 +18,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
 QUERY_SIZE = 21
-STALL = 0.15
-FAULTS_IN = 10_000
-"""The faults' odds below are out of this many answers."""
+FAULTS = {"late": 10, "stall": 3, "single bytes": 8, "garbage": 3, "end": 3}
+"""How many of 10,000 answers."""
 
 
 def answer(query: bytes) -> bytes:
@@ -35,40 +34,21 @@ def answer(query: bytes) -> bytes:
     return struct.pack("=II7IhBB32s160x", 0x50304602, 0x10, *range(1, 8), 3, 0, 0, name)
 
 
-def _late(connection: socket.socket, whole: bytes) -> None:
-    time.sleep(0.003)
-    connection.sendall(whole)
+def send_with(fault: str, connection: socket.socket, whole: bytes) -> None:
+    if fault == "garbage":
+        whole = random.randbytes(random.randrange(1, 500))
+    elif fault == "end":
+        connection.sendall(whole[: random.randrange(len(whole))])
+        raise ConnectionAbortedError
+    elif fault != "single bytes":
+        time.sleep({"late": 0.003, "stall": 0.15}[fault])
+    size = 1 if fault == "single bytes" else len(whole)
+    for start in range(0, len(whole), size):
+        connection.sendall(whole[start : start + size])
 
 
-def _stall(connection: socket.socket, whole: bytes) -> None:
-    time.sleep(STALL)
-    connection.sendall(whole)
-
-
-def _in_single_bytes(connection: socket.socket, whole: bytes) -> None:
-    for position in range(len(whole)):
-        connection.sendall(whole[position : position + 1])
-
-
-def _garbage(connection: socket.socket, whole: bytes) -> None:
-    connection.sendall(random.randbytes(random.randrange(1, 500)))
-
-
-def _end_in_mid_answer(connection: socket.socket, whole: bytes) -> None:
-    connection.sendall(whole[: random.randrange(len(whole))])
-    raise ConnectionAbortedError
-
-
-_FAULTS: tuple[tuple[int, Callable[[socket.socket, bytes], None]], ...] = (
-    (10, _late),
-    (3, _stall),
-    (8, _in_single_bytes),
-    (3, _garbage),
-    (3, _end_in_mid_answer),
-)
-
-
-def _serve(connection: socket.socket) -> None:
+def serve(connection: socket.socket) -> None:
+    odds = [*FAULTS.values(), 10_000 - sum(FAULTS.values())]
     pending = b""
     with connection, contextlib.suppress(OSError):
         while data := connection.recv(65536):
@@ -76,23 +56,14 @@ def _serve(connection: socket.socket) -> None:
             ready = b""
             while len(pending) >= QUERY_SIZE:
                 query, pending = pending[:QUERY_SIZE], pending[QUERY_SIZE:]
-                fault = _draw()
+                (fault,) = random.choices([*FAULTS, None], odds)
                 if fault is None:
                     ready += answer(query)
                 else:
                     connection.sendall(ready)
                     ready = b""
-                    fault(connection, answer(query))
+                    send_with(fault, connection, answer(query))
             connection.sendall(ready)
-
-
-def _draw() -> Callable[[socket.socket, bytes], None] | None:
-    number = random.randrange(FAULTS_IN)
-    for odds, fault in _FAULTS:
-        if number < odds:
-            return fault
-        number -= odds
-    return None
 
 
 @contextlib.contextmanager
@@ -112,10 +83,9 @@ def echo_server(folder: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    random.seed(sys.argv[2] if len(sys.argv) > 2 else None)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1] + "~")
         listener.listen(64)
         os.rename(sys.argv[1] + "~", sys.argv[1])
         while True:
-            threading.Thread(target=_serve, args=listener.accept()[:1], daemon=True).start()
+            threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()

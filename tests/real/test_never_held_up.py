@@ -87,30 +87,3 @@ def test_tasks_do_not_wait_in_line(real_p0f: RealP0f) -> None:
             return firsts, skipped
 
     check("1,000 tasks", *asyncio.run(main()))
-
-
-def test_one_caller_tries_again_and_the_others_go_on_being_skipped(real_p0f: RealP0f) -> None:
-    client = P0f(real_p0f.socket_path, timeout=TIMEOUT)
-    client.lookup("127.0.0.1")
-    real_p0f.pause()
-    timed(client)
-    ends = time.monotonic() + 1.2  # a retry is due after 0.5 s, the next 1 s later
-
-    def ask(_: int) -> None:
-        while time.monotonic() < ends:
-            timed(client)
-            time.sleep(0.001)
-
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(ask, range(8)))
-    real_p0f.resume()
-    client.close()
-    assert client.stats.timeouts == 2
-    assert client.stats.skipped > 100
-
-
-def test_the_first_lookup_of_all_waits_no_longer(real_p0f: RealP0f) -> None:
-    real_p0f.pause()
-    took = timed(P0f(real_p0f.socket_path, timeout=TIMEOUT))
-    real_p0f.resume()
-    assert TIMEOUT / 2 < took < IN_LINE

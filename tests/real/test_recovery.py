@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -83,17 +82,11 @@ def _remove(p0f: RealP0f) -> None:
     os.unlink(p0f.socket_path)
 
 
-def _put_a_file_there(p0f: RealP0f) -> None:
-    _remove(p0f)
-    Path(p0f.socket_path).touch()
-
-
 @pytest.mark.parametrize(
     ("break_it", "cause"),
     [
         (_remove, "there is no socket"),
         (RealP0f.kill, "nothing listens"),
-        (_put_a_file_there, "is not a socket"),
         (RealP0f.pause, "did not answer within"),
     ],
 )
@@ -112,33 +105,3 @@ def test_the_log_names_the_cause_once(
         (warning,) = warnings(caplog)
         assert cause in warning
         real_p0f.resume()
-
-
-@pytest.mark.needs("root", "p0f")
-def test_a_lack_of_permission_is_named(real_p0f: RealP0f) -> None:
-    os.chmod(real_p0f.socket_path, 0o600)
-    pid = os.fork()
-    if pid == 0:
-        os.setuid(65534)
-        try:
-            P0f(real_p0f.socket_path).lookup("127.0.0.1")
-        except P0fUnavailable as error:
-            os._exit(13 if str(error).startswith("no permission to open") else 2)
-        os._exit(3)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 13
-
-
-def test_a_p0f_that_flaps_is_not_logged_for_ever(
-    real_p0f: RealP0f, caplog: pytest.LogCaptureFixture, retry_at_once: None
-) -> None:
-    caplog.set_level(logging.INFO)
-    with P0f(real_p0f.socket_path, timeout=0.02) as client:
-        for _ in range(20):
-            until_answered(client, 5)
-            real_p0f.pause()
-            with pytest.raises(P0fUnavailable):
-                client.lookup("127.0.0.1")
-            real_p0f.resume()
-        until_answered(client, 5)
-        assert client.stats.outages >= 20
-    assert len(caplog.records) <= 10

@@ -15,55 +15,48 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import pytest
 
 from p0f_middleware.syn.kernel import read_saved_syn, save_syn
-from p0f_middleware.syn.listeners import POLL
-from tests.servers import BIN, Place, exchange, free_port, serve_all
+from tests.servers import Place, exchange, free_port, serve_all
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
-ROOT = Path(__file__).parents[2]
 CLIENT = "127.0.0.2"
 SYN_OPTIONS = {"header": "X-Client-SYN"}
 OPTIONS = {"trusted_proxies": ["127.0.0.1", "unix:"]}
 
 
-class Backends(NamedTuple):
-    gunicorn: Place
-    gunicorn_unix: Place
-    uvicorn: Place
+BACKENDS = ("gunicorn", "gunicorn on a Unix socket", "uvicorn")
+every_backend = pytest.mark.parametrize("backend", BACKENDS)
+Places: TypeAlias = dict[str, Place]
 
 
 @pytest.fixture(scope="module")
-def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     folder = tmp_path_factory.mktemp("proxy")
-    places = Backends(free_port(), str(folder / "http.sock"), free_port("::1"))
-    (folder / "gunicorn.conf.py").write_text("from p0f_middleware.syn import when_ready\n")
-    gunicorn = [str(BIN / "gunicorn"), "tests.real.app:wsgi", "-b"]
-    commands: dict[Place, list[str]] = {
-        places.gunicorn: [*gunicorn, f"127.0.0.1:{places.gunicorn}"],
-        places.gunicorn_unix: [*gunicorn, f"unix:{places.gunicorn_unix}"],
-        places.uvicorn: [
-            *(str(BIN / "uvicorn"), "tests.real.app:asgi"),
-            *("--port", str(places.uvicorn)),
-        ],
+    port, unix, uvicorn = free_port(), str(folder / "http.sock"), free_port()
+    commands = {
+        port: f"gunicorn tests.real.app:wsgi -b 127.0.0.1:{port} -b unix:{unix}",
+        uvicorn: f"uvicorn tests.real.app:asgi --port {uvicorn}",
     }
     environment = {
-        "PYTHONPATH": str(ROOT),
         "P0F_TEST_SYN": json.dumps(SYN_OPTIONS),
         "P0F_TEST_MIDDLEWARE": json.dumps(OPTIONS),
     }
     with serve_all(commands, cwd=folder, env=environment):
-        time.sleep(10 * POLL)  # until uvicorn's listener is armed
-        yield places
+        for server in (port, uvicorn):
+            deadline = time.monotonic() + 20  # until its listener is enabled
+            while ask(server)["status"] != "ok":
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield dict(zip(BACKENDS, (port, unix, uvicorn), strict=True))
 
 
 @contextlib.contextmanager
-def proxy(backend: Place, headers: bytes = b"X-Forwarded-For: %(client)s\r\n") -> Iterator[int]:
+def proxy(backend: Place, headers: bytes) -> Iterator[int]:
     """A proxy for one connection and request; gives its port.
 
     The request's own headers go behind those of the proxy, as a client's may that it leaves alone.
@@ -92,40 +85,36 @@ def _forward(listener: socket.socket, backend: Place, headers: bytes) -> None:
             client.sendall(data)
 
 
-def ask(port: int) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(exchange(port, source=CLIENT).body)
+def ask(port: int, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(exchange(port, source=CLIENT, headers=headers).body)
     return answer
 
 
-@pytest.mark.parametrize("server", Backends._fields)
-def test_the_clients_syn_comes_through_the_proxy(backends: Backends, server: str) -> None:
-    with proxy(getattr(backends, server)) as port:
+@every_backend
+@pytest.mark.parametrize("headers", [b"", b"X-Forwarded-For: %(client)s\r\n"])
+def test_the_clients_syn_comes_through_the_proxy(
+    backends: Places, backend: str, headers: bytes
+) -> None:
+    with proxy(backends[backend], headers) as port:
         answer = ask(port)
     assert answer["status"] == "ok", answer
     assert answer["info"]["raw_sig"].startswith("4:64+0:0:65495:")
 
 
-@pytest.mark.parametrize("server", ["gunicorn", "gunicorn_unix"])
-def test_without_forwarding_headers_the_syn_says_who_the_client_is(
-    backends: Backends, server: str
-) -> None:
-    with proxy(getattr(backends, server), headers=b"") as port:
-        assert ask(port)["status"] == "ok"
-
-
-@pytest.mark.parametrize("server", Backends._fields)
+@every_backend
 def test_a_syn_that_is_not_the_forwarded_clients_is_not_told(
-    backends: Backends, server: str
+    backends: Places, backend: str
 ) -> None:
-    with proxy(getattr(backends, server), b"X-Forwarded-For: 203.0.113.7\r\n") as port:
+    with proxy(backends[backend], b"X-Forwarded-For: 203.0.113.7\r\n") as port:
         answer = ask(port)
     assert (answer["status"], answer["info"]) == ("unavailable", None)
     assert answer["reason"].endswith("is from 127.0.0.2, but the client is 203.0.113.7")
 
 
-@pytest.mark.parametrize("server", ["gunicorn", "uvicorn"])
-def test_the_header_of_an_untrusted_peer_is_not_read(backends: Backends, server: str) -> None:
-    headers = {"X-Client-SYN": "00", "X-Forwarded-For": "203.0.113.7"}
-    answer = json.loads(exchange(getattr(backends, server), source=CLIENT, headers=headers).body)
+@pytest.mark.parametrize("backend", ["gunicorn", "uvicorn"])
+def test_the_header_of_an_untrusted_peer_is_not_read(backends: Places, backend: str) -> None:
+    port = backends[backend]
+    assert isinstance(port, int)
+    answer = ask(port, {"X-Client-SYN": "00", "X-Forwarded-For": "203.0.113.7"})
     assert answer["status"] == "ok", answer
     assert answer["info"]["raw_sig"].startswith("4:64+0:0:65495:")
