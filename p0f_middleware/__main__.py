@@ -8,12 +8,14 @@ says why.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from . import __version__
+from ._public import logger
 
 COMMANDS = {  # with the module of `_commands` that has them
     "demo": ("demo", "serve a page that shows its visitor's fingerprint"),
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
+    logger().addHandler(logging.NullHandler())  # a command prints errors itself
     try:
         status: int = options.run(options)
         sys.stdout.flush()

@@ -63,7 +63,11 @@ def try_commands(release: str, root: Path) -> None:
     script = [] if (SCRIPTS / release).exists() else ["", "sid"]
     command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release, str(root)]
     subprocess.run([*command, *script], check=True, stdout=subprocess.DEVNULL)
-    copy_repository(root / COPY.relative_to("/"))
+    # The files that git knows, as they are here now
+    copy = f"git ls-files -z | tar -c --null -T - | tar -x -C {root}{COPY}"
+    chown = f"chown -R {USER}:{USER} {root}{HOME}"
+    command = ["sh", "-c", f"mkdir -p {root}{COPY} && {copy} && {chown}"]
+    subprocess.run(command, check=True, cwd=ROOT)
     pip = pip_options()
     for path in ("/etc/resolv.conf", "/etc/hosts", *filter(os.path.isfile, pip.values())):
         target = root / path.lstrip("/")
@@ -88,17 +92,6 @@ def try_commands(release: str, root: Path) -> None:
     for user in (USER, 0):
         subprocess.run(inside(TESTS, user), check=True)
     print(f"{release}: {version}; both commands of README work", flush=True)
-
-
-def copy_repository(folder: Path) -> None:
-    """The files that git knows, as they are here now."""
-    tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
-    for name in filter(None, tracked.split("\0")):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, target)
-    for path in (folder.parent, folder, *folder.rglob("*")):
-        os.chown(path, USER, USER)
 
 
 def pip_options() -> dict[str, str]:

@@ -56,10 +56,6 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
-def _code(text: str | None) -> Html:
-    return _fill("code", text=text) if text else Html()
-
-
 def _comparison(environ: Mapping[str, Any], info: P0fInfo) -> Html:
     claim: Claim = environ["p0f.claim"]
     platform = environ.get("HTTP_SEC_CH_UA_PLATFORM")
@@ -72,11 +68,11 @@ def _comparison(environ: Mapping[str, Any], info: P0fInfo) -> Html:
         "comparison",
         claimed=claim.claimed or "no system",
         user_agent=environ.get("HTTP_USER_AGENT") or "no User-Agent",
-        platform=_code(platform and f"Sec-CH-UA-Platform: {platform}"),
+        platform=f"Sec-CH-UA-Platform: {platform}" if platform else "",
         witness=_fill(f"{info.source} says"),
         seen=claim.seen or info.os_name or "an unknown system",
         system=" ".join(filter(None, (info.os_name, info.os_flavor))) or "no signature matches",
-        raw_sig=_code(info.raw_sig),
+        raw_sig=info.raw_sig or "",
         verdict=_fill(verdict, detail=_sentence(str(claim))),
     )
 

@@ -25,7 +25,7 @@ from ..shared.source import TIMEOUT
 from ..syn.kernel import read_saved_syn, save_syn
 from . import doctor_p0f
 from .doctor_p0f import Fault, Finding, examine_p0f, text_of, timed
-from .terminal import add_source_options, fail, port, printable, silence_log, source_of
+from .terminal import add_source_options, fail, port, printable, source_of
 
 _FRESH = 300.0  # seconds; only a human can tell whether an older last SYN is normal
 _LISTEN = "0A"
@@ -44,7 +44,6 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    silence_log()
     address = None if options.ip is None else client_address(options.ip)
     if address is None and options.ip is not None:
         return fail(f"{options.ip} is not an IP address that a client can have")

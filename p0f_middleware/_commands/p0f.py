@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .._daemon.blocking import P0f
 from .._errors import P0fError
-from .terminal import add_socket_option, fail, printable, silence_log, source_of
+from .terminal import add_socket_option, fail, printable, source_of
 
 QUERY_TIMEOUT = 5.0  # seconds; a person can wait longer than a web request should
 SIGNATURES = Path(__file__).parents[1] / "fingerprint" / "signatures.fp"
@@ -38,7 +38,6 @@ def query(options: argparse.Namespace) -> int:
         return fail(
             "no p0f socket given: use --socket PATH or set P0F_SOCKET (PATH is p0f's own -s)"
         )
-    silence_log()
     try:
         with P0f(socket_path, timeout=QUERY_TIMEOUT) as p0f:
             info = p0f.lookup(options.ip)

@@ -7,13 +7,10 @@ that rewrite the terminal, so every line that a command prints goes through `pri
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any
-
-from .._public import logger
 
 
 def printable(text: str) -> str:
@@ -25,12 +22,6 @@ def fail(message: str, status: int = 2) -> int:
     """Print why a command failed, in one line on stderr; returns `status`."""
     print(f"p0f-middleware: {printable(message)}", file=sys.stderr)
     return status
-
-
-def silence_log() -> None:
-    """Keep the package's log off stderr, where the command itself prints errors."""
-    if not logger().handlers:
-        logger().addHandler(logging.NullHandler())
 
 
 # Options that all name `options.source`; of a group, only one may be given.

@@ -60,7 +60,7 @@ def doctor(
     def doctor(*words: str) -> list[str]:
         status = main(["doctor", *words])
         lines = capsys.readouterr().out.splitlines()
-        assert [line[:6] == "FAULT " for line in lines][-1:] == [status == 1]
+        assert lines[-1].startswith("FAULT ") == (status == 1)
         return lines
 
     return doctor

@@ -143,6 +143,8 @@ def test_without_a_store_it_says_what_is_wrong_and_no_password(
         [*EDGE, "--max-rate", "-1", *STORE],
         [*EDGE, "--store-file", "/dev/null", *STORE],
         [*EDGE, "--store-file", "/nonexistent"],
+        ["demo", "--source", "syn", "--socket", "/a"],
+        ["doctor", "--source", "syn", *STORE],
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: list[str]) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import P0fInfo
+from p0f_middleware import P0fInfo, P0fStatus
+from p0f_middleware._outcome import Outcome
 
 from .pages import answer, code_on, text_of
 
@@ -26,24 +27,18 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.te
 
 
 class OnLinux:
-    """All connections are Linux's."""
+    """All connections are Linux's, as `Syn` says for WSGI and ASGI."""
 
-    def lookup(self, ip_address: str) -> P0fInfo | None:
-        return LINUX_SYN
+    answers_at_once = True
 
-
-class AsyncOnLinux:
-    """The same for ASGI."""
-
-    async def lookup(self, ip_address: str) -> P0fInfo | None:
-        return LINUX_SYN
+    def fingerprint(self, visitor: object, deadline: float) -> Outcome:
+        return Outcome(LINUX_SYN, P0fStatus.OK, None)
 
 
 def program(page: str, heading: str, number: int = 0) -> dict[str, Any]:
     """What a program of the manual defines, with visitors on Linux in place of its source."""
-    code = code_on(page, heading)[number].replace("Syn()", "SOURCE")
-    source = AsyncOnLinux() if "P0fASGIMiddleware" in code else OnLinux()
-    names: dict[str, Any] = {"__name__": "app", "SOURCE": source}
+    code = code_on(page, heading)[number].replace("Syn()", "OnLinux()")
+    names: dict[str, Any] = {"__name__": "app", "OnLinux": OnLinux}
     exec(compile(code, page, "exec", dont_inherit=True), names)
     return names
 

@@ -23,7 +23,7 @@ from p0f_middleware import P0fInfo, P0fWSGIMiddleware, p0f_of
 from tests import needs
 from tests.servers import free_port, serve
 
-from .pages import SNIPPETS, code_on, nginx_conf, text_of
+from .pages import SNIPPETS, code_on, nginx_conf
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -64,13 +64,6 @@ HOSTILE: dict[str, list[str]] = {
 }
 
 
-def _row(name: str) -> str:
-    """The lines of a row of the table of proxies on the page about shared SYNs."""
-    section = text_of("shared.md").partition("names the visitor's port\n")[2]
-    row = next(line for line in section.splitlines() if line.startswith(f"| {name} |"))
-    return "\n".join(code for code in re.findall(r"`([^`]*)`", row.split("|")[2]) if " " in code)
-
-
 def _with_http3() -> str:
     """HAProxy's recipe with the line for HTTP/3, which changes nothing for other requests."""
     (line,) = code_on("behind-a-proxy.md", "HTTP/3", "haproxy")
@@ -80,27 +73,12 @@ def _with_http3() -> str:
 
 
 PROGRAMS = {"nginx": "nginx", "haproxy": "haproxy", "caddyfile": "caddy"}
-CADDY = "reverse_proxy 127.0.0.1:8000 {\nheader_up"
 RECIPES = {
     **{
         f"{snippet}": (PROGRAMS[snippet.language], snippet.code)
         for snippet in SNIPPETS
         if snippet.language in PROGRAMS and snippet.heading != "HTTP/3"
     },
-    "shared.md: HAProxy's row": (
-        "haproxy",
-        f"frontend www\nmode http\nbind :80\n{_row('HAProxy')}\ndefault_backend app\n"
-        "backend app\nmode http\nserver app 127.0.0.1:8000\n",
-    ),
-    "shared.md: nginx' row": (
-        "nginx",
-        "server {\nlisten 80;\nlocation / {\nproxy_pass http://127.0.0.1:8000;\n"
-        f"{_row('nginx')}\n}}\n}}\n",
-    ),
-    "shared.md: Caddy's row": (
-        "caddy",
-        f":80 {{\n{_row('Caddy').replace('header_up', CADDY, 1)}\n}}\n}}\n",
-    ),
     "behind-a-proxy.md: HAProxy with HTTP/3": ("haproxy", _with_http3()),
 }
 """The configurations in the manual, with the programs that they are for."""
