@@ -50,7 +50,7 @@ MODULES = sorted(map(_module, PACKAGE.rglob("*.py")))
 PARTS = {
     "adapters": {"wsgi", "asgi", "django", "apps"},
     "_request": {"_request"},
-    "sources": {"_daemon", "syn", "shared", "edge"},
+    "sources": {"_daemon", "syn", "shared"},
     "fingerprint": {"fingerprint"},
     "commands": {"_commands"},
     "hall": {"", "__main__", "testing", "_pytest"},
@@ -65,8 +65,6 @@ MAY_IMPORT = {
     "hall": {"ground", "fingerprint", "sources", "_request", "adapters", "hall"},
     "commands": {"ground", "fingerprint", "sources", "_request", "adapters", "hall", "commands"},
 }
-DOORS = {("edge", "shared.keys")}
-"""What a source may import of another: the edge writes what the shared sources read."""
 
 
 def _layer(module: Module) -> str:
@@ -148,7 +146,7 @@ def test_sources_never_import_one_another() -> None:
         if _layer(module) == _layer(other) == "sources" and module.part != other.part
     }
 
-    assert {(module.partition(".")[0], other) for module, other in across} <= DOORS
+    assert not across
 
 
 @named

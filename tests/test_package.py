@@ -131,7 +131,7 @@ def test_what_needs_asyncio_brings_it_when_asked_for(name: str) -> None:
 @pytest.mark.parametrize("path", CORE, ids=str)
 def test_the_core_needs_the_standard_library_and_asgiref_alone(path: Path) -> None:
     # trio is imported where it runs already, and by nobody else; redis-py is an extra
-    shares = path.parent.name in ("shared", "edge") or path.name == "_store.py"
+    shares = path.parent.name == "shared" or path.name == "_store.py"
     extras = {"redis"} if shares else set()
     assert imports_of(path) - sys.stdlib_module_names <= {"asgiref", "trio"} | extras
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from .._address import client_address
 from .._store import Store
-from ..edge.agent import Sign, read_sign
 from ..fingerprint import fingerprint_syn
-from ..shared.keys import EDGE_KEY, address_key, pack, sender
+from ..shared.edge import Sign, read_sign
+from ..shared.keys import EDGE_KEY, address_key, pack, read_syn
 from ..shared.source import TIMEOUT
 from ..syn.kernel import read_saved_syn, save_syn
 from . import doctor_p0f
@@ -174,8 +174,8 @@ def check_syn(client: Any, address: str) -> Finding:
             " the last ten minutes? If a proxy stands in front of the edge, the store has only the"
             " proxy's SYN. With edge --no-address, it has only the SYNs of connections",
         )
-    whose, info = sender(syn), fingerprint_syn(syn)
-    if whose is None or whose.address != pack(address) or info is None:
+    found, info = read_syn(syn), fingerprint_syn(syn)
+    if found is None or found.sender.address != pack(address) or info is None:
         return Finding(
             False,
             f"the value of {shown} is not a SYN of {address}: find out which program wrote it",

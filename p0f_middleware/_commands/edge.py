@@ -1,6 +1,6 @@
 """`p0f-middleware edge`: shares the SYNs that arrive here with applications elsewhere.
 
-`edge.agent` does the work; this module has the options, the signals and the lines on
+`shared.edge` does the work; this module has the options, the signals and the lines on
 stderr. SIGTERM and SIGINT end the command, SIGUSR1 makes it print its counts.
 """
 
@@ -16,8 +16,8 @@ from contextlib import closing
 
 from .._public import logger
 from .._store import Store
-from ..edge.agent import TTL, Edge, notify
-from ..edge.tap import Tap
+from ..shared.edge import TTL, Edge, notify
+from ..shared.tap import Tap
 from .terminal import add_store_options, fail, store_option
 
 

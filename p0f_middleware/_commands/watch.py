@@ -14,9 +14,9 @@ from contextlib import closing, suppress
 from datetime import datetime
 
 from .._info import P0fInfo
-from ..edge.tap import Tap
 from ..fingerprint import fingerprint_syn
-from ..shared.keys import sender, text
+from ..shared.keys import text
+from ..shared.tap import Tap
 from .edge import add_tap_options, why_no_tap
 from .terminal import fail, printable
 
@@ -48,9 +48,8 @@ def _seen(tap: Tap) -> Iterator[tuple[str, int, P0fInfo]]:
         if not tap.wait(1.0):
             tap.check()
         for syn in tap.read(256):
-            whose, info = sender(syn), fingerprint_syn(syn)
-            if whose is not None and info is not None:
-                yield text(whose.address), whose.port, info
+            if (info := fingerprint_syn(syn.headers)) is not None:
+                yield text(syn.sender.address), syn.sender.port, info
 
 
 def as_line(address: str, number: int, info: P0fInfo) -> str:

@@ -1,4 +1,4 @@
-"""SYNs shared between machines: an edge writes them to Redis or Valkey, applications read them.
+"""SYNs shared between machines: `edge` writes them to Redis or Valkey, `source` reads them there.
 
-`p0f_middleware.edge` is the writing half; the two meet in `keys`. This module imports nothing.
+The two meet in `keys` alone. This module imports nothing.
 """

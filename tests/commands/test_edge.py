@@ -12,7 +12,7 @@ import pytest
 
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import edge as command
-from p0f_middleware.edge.agent import TTL
+from p0f_middleware.shared.edge import TTL
 
 OPTIONS = ["edge", "--interface", "lo", "--port", "443"]
 

@@ -15,13 +15,13 @@ from p0f_middleware import P0fInfo
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import watch as command
 from p0f_middleware._commands.watch import as_line
+from p0f_middleware.shared.keys import read_syn
 from tests.shared.syns import LINUX, WINDOWS, syn
 
 SYNS = [
-    syn("192.0.2.1", 1024, WINDOWS),
-    syn("192.0.2.1", 1025, WINDOWS),
-    syn("2001:db8::1", 1024, LINUX),
-    b"no SYN",
+    read_syn(syn("192.0.2.1", 1024, WINDOWS)),
+    read_syn(syn("192.0.2.1", 1025, WINDOWS)),
+    read_syn(syn("2001:db8::1", 1024, LINUX)),
 ]
 
 
@@ -40,7 +40,7 @@ def tap(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
                 raise KeyboardInterrupt
             return True
 
-        def read(self, most: int) -> list[bytes]:
+        def read(self, most: int) -> list[Any]:
             syns, self._syns = self._syns, []
             return syns
 

@@ -192,18 +192,14 @@ def failing(error: BaseException) -> Any:
     return make
 
 
-def test_where_no_thread_can_be_had_a_thread_asks_itself_and_a_task_is_told(
-    store: RealStore, contents: redis.Redis, connect: Connect, monkeypatch: pytest.MonkeyPatch
+def test_where_no_thread_can_be_had_the_store_is_unavailable(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contents.set(CONNECTION, syn(CLIENT, PORT))
-    source = connect(store.url)
-    # the constructor raises in an isolated sub-interpreter
+    source = connect("redis://127.0.0.1:1/0")
+    # as in an isolated sub-interpreter, where the constructor raises
     monkeypatch.setattr(threading, "Thread", failing(RuntimeError("no thread today")))
-    if isinstance(source, Blocking):
-        assert source.ask(visitor).status is P0fStatus.OK
-    else:
-        with pytest.raises(P0fUnavailable, match="no thread today"):
-            source.ask(visitor)
+    with pytest.raises(P0fUnavailable, match="no thread today"):
+        source.ask(visitor)
 
 
 @pytest.mark.usefixtures("retry_at_once", "contents")
