@@ -52,6 +52,10 @@ class Store:
         """The exception to raise for what a client has raised."""
         if isinstance(error, P0fError):
             return error
+        if isinstance(error, UnicodeError):
+            return P0fProtocolError(
+                "the client of the SYN store returns text: make it without decode_responses"
+            )
         # redis-py and valkey-py have classes of the same names.
         names = {kind.__name__ for kind in type(error).__mro__}
         if "TimeoutError" in names:
@@ -88,9 +92,7 @@ def values_in(reply: Any, lookups: Sequence[Keys]) -> list[Values]:
             raise ValueError("this is not the reply to MGET")
         for value in values:
             if isinstance(value, str):
-                raise P0fProtocolError(
-                    "the client of the SYN store returns text: make it without decode_responses"
-                )
+                raise UnicodeError
             if value is not None and not isinstance(value, bytes):
                 raise ValueError("this is not a value of a key")
     return reply  # type: ignore[no-any-return]

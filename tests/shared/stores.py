@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import socket
@@ -19,7 +18,7 @@ import pytest
 from tests.servers import free_port, is_listening
 
 SERVER = os.environ.get("STORE_SERVER", "redis-server")
-"""The server's program; `STORE_SERVER=valkey-server` runs the same tests with Valkey."""
+"""`STORE_SERVER=valkey-server` runs the same tests with Valkey."""
 
 
 class RealStore:
@@ -115,20 +114,3 @@ def stand_in(answer: Callable[[bytes], bytes | None]) -> Iterator[str]:
             yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-
-
-@contextlib.contextmanager
-def slow_store(seconds: float) -> Iterator[tuple[str, list[bytes]]]:
-    """The URL of an empty store that is `seconds` away, and the requests that it has got."""
-    requests: list[bytes] = []
-
-    def answer(data: bytes) -> bytes:
-        requests.append(data)
-        time.sleep(seconds)
-        return b"".join(
-            b"*%d\r\n" % (int(count) - 1) + b"$-1\r\n" * (int(count) - 1)
-            for count in re.findall(rb"\*(\d+)\r\n\$4\r\nMGET", data)
-        )
-
-    with stand_in(answer) as url:
-        yield url, requests

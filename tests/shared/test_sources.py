@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import pytest
 import redis
-import redis.asyncio
 
 from p0f_middleware import (
     AsyncSharedSyn,
@@ -27,11 +26,10 @@ from p0f_middleware import (
 )
 from p0f_middleware._outcome import Outcome
 
-from .stores import RealStore, slow_store, stand_in
+from .stores import RealStore, stand_in
 from .syns import LINUX, WINDOWS, FakeVisitor, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
-CONNECTION = f"p0f:{{{CLIENT}}}:{PORT}"
 SHORT, LONG = 0.1, 60.0
 """Timeouts: of sources that are to use it up, and of those that a busy machine must not fail."""
 ROUND_TRIP = 0.2
@@ -82,28 +80,6 @@ Kind: TypeAlias = "Blocking | InALoop"
 Connect: TypeAlias = "Callable[..., Kind]"
 
 
-@pytest.fixture
-def stopped(store: RealStore, contents: redis.Redis) -> Iterator[None]:
-    """The store, which is empty, does not answer."""
-    store.stop()
-    yield
-    store.resume()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStore]:
-    with RealStore(tmp_path_factory.mktemp("store")) as store:
-        yield store
-
-
-@pytest.fixture
-def contents(store: RealStore) -> Iterator[redis.Redis]:
-    """The store, empty, for tests to write to."""
-    with redis.Redis(port=store.port) as client:
-        client.flushall()
-        yield client
-
-
 @pytest.fixture(params=[Blocking, InALoop])
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
     made: list[Kind] = []
@@ -134,49 +110,43 @@ def test_the_syn_in_the_store_is_told(
     contents.set(f"p0f:{{{client}}}:{PORT}", syn(client, PORT, WINDOWS))
     contents.set(f"p0f:{{{client}}}", syn(client, 1, LINUX))
     source = connect(store.url, destination_header="X-Destination")
-    seen = [
-        FakeVisitor(client, PORT),
-        FakeVisitor(client, 1),
-        FakeVisitor(client, PORT, {"X-Destination": "1"}),
-    ]
+    elsewhere = FakeVisitor(client, PORT, {"X-Destination": "1"})
 
-    infos = [outcome.info for outcome in source.together(seen)]
+    outcomes = source.together([FakeVisitor(client, PORT), FakeVisitor(client, 1), elsewhere])
 
-    assert [info and (info.os_name, info.source) for info in infos] == [
-        ("Windows", "syn"), ("Linux", "address"), ("Linux", "address"),
+    assert [outcome.info and outcome.info.source for outcome in outcomes] == [
+        "syn", "address", "address",
     ]  # fmt: skip
 
 
 # Many at once
 
 
-def test_every_client_is_told_its_own(
-    connect: Connect, store: RealStore, contents: redis.Redis
+def test_every_client_is_told_its_own_over_one_connection(
+    connect: Connect, store: RealStore, contents: Any
 ) -> None:
     ports = range(20_000, 20_100)
     for port in ports:
-        system = WINDOWS if port % 2 else LINUX
-        contents.set(f"p0f:{{{CLIENT}}}:{port}", syn(CLIENT, port, system))
-
-    outcomes = connect(store.url).together([FakeVisitor(CLIENT, port) for port in ports])
-
-    names = [outcome.info and outcome.info.os_name for outcome in outcomes]
-    assert names == ["Linux", "Windows"] * 50
-
-
-def test_many_lookups_use_one_connection(
-    connect: Connect, store: RealStore, contents: redis.Redis
-) -> None:
+        contents.set(f"p0f:{{{CLIENT}}}:{port}", syn(CLIENT, port, (WINDOWS, LINUX)[port % 2]))
     source = connect(store.url)
     before: int = contents.info("stats")["total_connections_received"]
-    for _ in range(5):
-        source.together([FakeVisitor(CLIENT, port) for port in range(1, 33)])
-    after: int = contents.info("stats")["total_connections_received"]
-    assert after - before == 1
+
+    outcomes = source.together([FakeVisitor(CLIENT, port) for port in ports])
+
+    names = [outcome.info and outcome.info.os_name for outcome in outcomes]
+    assert names == ["Windows", "Linux"] * 50
+    assert contents.info("stats")["total_connections_received"] - before == 1
 
 
 def test_lookups_wait_for_two_round_trips_at_most_and_for_nobody_elses(connect: Connect) -> None:
-    with slow_store(ROUND_TRIP) as (url, requests):
+    requests = []
+
+    def answer(data: bytes) -> bytes:
+        requests.append(data)
+        time.sleep(ROUND_TRIP)
+        return b"*2\r\n$-1\r\n$-1\r\n" * data.count(b"MGET")
+
+    with stand_in(answer) as url:
         source = connect(url)
         source.ask(visitor)  # which connects
         before = len(requests)
@@ -287,13 +257,10 @@ def test_a_store_that_was_killed_is_found_again_and_that_is_two_lines_in_the_log
 
 GARBAGE = {
     "HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
-    "zeros": bytes(100),
     "too few values": b"*1\r\n$-1\r\n",
-    "something else": b"+OK\r\n",
     "an array without end": b"*1000000000\r\n" + b"$-1\r\n" * 100,
     "a nest of arrays": b"*1\r\n" * 100_000,
     "a value without end": b"*2\r\n$1000000000\r\n" + bytes(1000),
-    "no number": b"*2\r\n$x\r\n",
 }
 
 
@@ -307,36 +274,6 @@ def test_a_server_that_is_not_a_store_is_found_out_in_time(
         pytest.raises(P0fError, match=r"does not answer as Redis|did not answer in"),
     ):
         connect(url, timeout=2 * SHORT).ask(visitor)
-
-
-def test_a_store_that_sends_its_answer_byte_by_byte_is_not_waited_for(connect: Connect) -> None:
-    ended = threading.Event()
-
-    def trickle() -> None:
-        sock, _ = server.accept()
-        with sock:
-            sock.recv(4096)
-            for byte in b"*2\r\n$60\r\n" + bytes(1000):
-                if ended.wait(SHORT / 10):
-                    return
-                sock.send(bytes([byte]))
-
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as threads:
-        threads.submit(trickle)
-        source = connect(f"redis://127.0.0.1:{server.getsockname()[1]}/0", timeout=SHORT)
-        try:
-            with within(SHORT), pytest.raises(P0fTimeout):
-                source.ask(visitor)
-        finally:
-            ended.set()
-
-
-def test_a_store_that_refuses_is_an_outage_with_its_words(connect: Connect, tmp_path: Path) -> None:
-    with RealStore(tmp_path, ("--user", "default", "on", "nopass", "-@all", "+ping")) as store:
-        source = connect(store.url)
-        for words in (r"refuses: .*no permissions", "is down; next try in"):
-            with pytest.raises(P0fUnavailable, match=words):
-                source.ask(visitor)
 
 
 @pytest.mark.usefixtures("stopped")
@@ -376,12 +313,9 @@ def test_the_password_is_never_shown(connect: Connect) -> None:
     [
         "http://app:hunter2@cache/0",
         "redis://app:hunter2/x@cache/0",
-        "redis://app:hunter2#x@cache/0",
-        "redis://app:hunter2?x@cache/0",
         "redis://app:hunter2@cache:port/0",
         "redis://app:[hunter2@cache/0",
         "redis://app:hunter2@cache/0?ssl=true",
-        "redis://app:hunter2@cache/0?ssl_cert_reqs=none",
         "unix:///run/redis.sock?password=hunter2&family=0",
         "redis://app:hunter2@cache/0?socket_timeout=x",
         "hunter2",
@@ -396,16 +330,11 @@ def test_a_url_that_makes_no_sense_is_an_error_that_does_not_show_it(
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "1"])
-def test_a_timeout_that_makes_no_sense_is_an_error(connect: Connect, timeout: Any) -> None:
+def test_options_that_make_no_sense_are_an_error(connect: Connect) -> None:
     with pytest.raises(ValueError, match="timeout is a number of seconds"):
-        connect("redis://127.0.0.1:1/0", timeout=timeout)
-
-
-@pytest.mark.parametrize("store", [None, 7, object()])
-def test_what_is_no_store_is_an_error(connect: Connect, store: object) -> None:
+        connect("redis://127.0.0.1:1/0", timeout=-1)
     with pytest.raises(TypeError, match="store is a URL or a client of redis-py"):
-        connect(store)
+        connect(object())
 
 
 @pytest.mark.parametrize("library", ["redis", "valkey"])
