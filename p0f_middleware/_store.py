@@ -50,8 +50,6 @@ class Store:
 
     def explain(self, error: Exception) -> P0fError:
         """The exception to raise for what a client has raised."""
-        if isinstance(error, P0fError):
-            return error
         if isinstance(error, UnicodeError):
             return P0fProtocolError(
                 "the client of the SYN store returns text: make it without decode_responses"

@@ -37,11 +37,6 @@ error_log FOLDER/nginx.log;
 events {}
 http {
     access_log off;
-    client_body_temp_path FOLDER;
-    proxy_temp_path FOLDER;
-    fastcgi_temp_path FOLDER;
-    uwsgi_temp_path FOLDER;
-    scgi_temp_path FOLDER;
     server {
         listen BIND;
         location / {
@@ -64,7 +59,6 @@ http://BIND {
 }
 """,
 }
-"""Configurations that name the client in two headers."""
 _COMMANDS = {
     "haproxy": "haproxy -f {}",
     "nginx": "nginx -e stderr -c {}",
@@ -99,18 +93,13 @@ def environment(store: str, **options: object) -> dict[str, str]:
 
 
 class Agent:
-    """A running `p0f-middleware edge`.
-
-    Args:
-        folder: for its log.
-        options: of its command line.
-        runner: a command that runs it elsewhere, such as `ip netns exec NAME`.
-    """
+    """A running `p0f-middleware edge` with a log in a folder; `runner` is a command that runs it
+    elsewhere, such as `ip netns exec NAME`."""
 
     def __init__(self, folder: Path, *options: str, runner: Sequence[str] = ()) -> None:
         self._log = folder / "edge.log"
         self._command = [*runner, sys.executable, "-m", "p0f_middleware", "edge", *options]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Agent:
         with self._log.open("wb") as log:
@@ -128,12 +117,10 @@ class Agent:
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
         return self._process.pid
 
     def wait_for(self, words: str, times: int = 1) -> None:
         """Wait until its output has the text, as many times as given."""
-        assert self._process is not None
         deadline = time.monotonic() + 30
         while self.log.count(words) < times:
             assert self._process.poll() is None or words in self.log, self.log
@@ -143,7 +130,6 @@ class Agent:
     def counts(self) -> str:
         """Its line of counts."""
         before = self.log.count("SYNs seen")
-        assert self._process is not None
         self._process.send_signal(signal.SIGUSR1)
         self.wait_for("SYNs seen", before + 1)
         return self.log.splitlines()[-1]
@@ -158,7 +144,6 @@ class Agent:
 
     def end(self) -> int:
         """End it as systemd does; returns its exit status."""
-        assert self._process is not None
         self._process.terminate()
         try:
             return self._process.wait(15)

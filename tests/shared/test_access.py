@@ -111,10 +111,16 @@ def test_an_application_cannot_write_and_an_edge_cannot_read(guarded: RealStore)
     assert " 1 dropped" in edge.counts()
 
 
-def test_a_wrong_password_is_said_without_the_password(guarded: RealStore) -> None:
-    with pytest.raises(P0fUnavailable, match="invalid username-password pair") as caught:
-        ask(f"redis://app:hunter2@127.0.0.1:{guarded.port}/0")
-    assert "hunter2" not in str(caught.value)
+def test_a_wrong_password_is_said_without_the_password(
+    guarded: RealStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"redis://app:hunter2@127.0.0.1:{guarded.port}/0"
+    share(url, syn(CLIENT, PORT))
+    with pytest.raises(P0fUnavailable) as caught:
+        ask(url)
+    for said in (caplog.text, str(caught.value)):
+        assert "invalid username-password pair" in said
+        assert "hunter2" not in said
 
 
 # TLS

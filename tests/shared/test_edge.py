@@ -21,7 +21,7 @@ from p0f_middleware.shared.keys import PackedSyn, read_syn
 from p0f_middleware.shared.tap import Tap
 
 from .stores import RealStore
-from .syns import LINUX, WINDOWS, syn
+from .syns import syn
 
 CLIENT, PORT = "192.0.2.1", 54321
 ADDRESS, CONNECTION = f"p0f:{{{CLIENT}}}", f"p0f:{{{CLIENT}}}:{PORT}"
@@ -124,12 +124,6 @@ def test_syns_to_two_ports_from_the_same_port_do_not_replace_each_other(
         scene.see(whole)
     assert contents.get(CONNECTION) == together == second + first
     assert contents.ttl(CONNECTION) > 0
-
-
-def test_the_same_port_to_the_same_end_is_a_new_connection(scene: Scene, contents: Any) -> None:
-    scene.see(syn(CLIENT, PORT, LINUX))
-    scene.see(last := syn(CLIENT, PORT, WINDOWS))
-    assert contents.get(CONNECTION) == last
 
 
 @options(max_rate=10)
