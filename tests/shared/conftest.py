@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
 
+from .asking import Blocking, Connect, InALoop, Kind
 from .stores import RealStore
 
 
@@ -29,3 +31,17 @@ def stopped(store: RealStore, contents: redis.Redis) -> Iterator[None]:
     store.stop()
     yield
     store.resume()
+
+
+@pytest.fixture(params=[Blocking, InALoop])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Makes a source, by the arguments of SharedSyn."""
+    made: list[Kind] = []
+
+    def connect(*arguments: Any, **options: Any) -> Kind:
+        made.append(request.param(*arguments, **options))
+        return made[-1]
+
+    yield connect
+    for source in made:
+        source.close()

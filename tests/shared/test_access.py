@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,13 @@ from p0f_middleware._store import Store
 from p0f_middleware.shared.edge import Edge
 from tests.servers import free_port
 
+from .asking import LATER, LONG, Blocking, InALoop, Kind
 from .stores import RealStore
 from .syns import WINDOWS, FakeVisitor, syn
 from .test_edge import FakeTap
 
 CLIENT, PORT = "192.0.2.1", 54321
 visitor: Any = FakeVisitor(CLIENT, PORT)
-LATER, LONG = float("inf"), 60.0
 forks = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 ACL = (
     *["--user", "default", "off"],
@@ -67,23 +66,10 @@ def as_user(store: RealStore, user: str) -> str:
     return f"redis://{user}:secret@127.0.0.1:{store.port}/0"
 
 
-def ask(store: Any, *visitors: Any, timeout: float = LONG) -> list[Outcome]:
-    """What a thread each of a SharedSyn is told."""
-    with (
-        contextlib.closing(SharedSyn(store, timeout=timeout)) as source,
-        ThreadPoolExecutor(8) as threads,
-    ):
-        return [*threads.map(lambda each: source.fingerprint(each, LATER), visitors or [visitor])]
-
-
-async def ask_in_loop(store: Any, *visitors: Any) -> list[Outcome]:
-    """What tasks of an AsyncSharedSyn are told."""
-    source = AsyncSharedSyn(store, timeout=LONG)
-    asked = (source.fingerprint(each, LATER) for each in visitors or [visitor])
-    try:
-        return await asyncio.gather(*asked)
-    finally:
-        await source.close()
+def ask(store: Any, *visitors: Any, kind: type[Kind] = Blocking, **options: Any) -> list[Outcome]:
+    """What visitors are told who come together."""
+    with contextlib.closing(kind(store, **options)) as source:
+        return source.together([*visitors] or [visitor])
 
 
 def statuses(outcomes: list[Outcome]) -> set[P0fStatus]:
@@ -138,12 +124,11 @@ def test_the_way_to_the_store_may_be_encrypted(tmp_path: Path) -> None:
         url = f"rediss://127.0.0.1:{store.port}/0"
         trusted = f"{url}?ssl_ca_certs={tmp_path}/ca.pem"
         share(trusted, syn(CLIENT, PORT))
-        blocking = ask(trusted)
-        awaited = asyncio.run(ask_in_loop(trusted, *[visitor] * 200))  # several records of TLS
+        told = ask(trusted) + ask(trusted, *[visitor] * 200, kind=InALoop)  # several records of TLS
         with pytest.raises(P0fUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             ask(url)
 
-    assert statuses(blocking) == statuses(awaited) == {P0fStatus.OK}
+    assert statuses(told) == {P0fStatus.OK}
 
 
 # Other ways to a store
@@ -159,14 +144,9 @@ def test_a_unix_socket_and_another_database_may_be_named(store: RealStore) -> No
 @pytest.mark.usefixtures("contents")
 def test_a_client_may_be_given(store: RealStore) -> None:
     share(store.url, syn(CLIENT, PORT))
-
-    async def ask_with_a_client() -> list[Outcome]:
-        async with redis.asyncio.Redis(port=store.port) as client:
-            return await ask_in_loop(client)
-
     with redis.Redis(port=store.port) as client:
-        assert statuses(ask(client)) == {P0fStatus.OK}
-    assert statuses(asyncio.run(ask_with_a_client())) == {P0fStatus.OK}
+        told = ask(client) + ask(redis.asyncio.Redis(port=store.port), kind=InALoop)
+    assert statuses(told) == {P0fStatus.OK}
 
 
 @pytest.mark.usefixtures("stopped")
@@ -191,11 +171,6 @@ def test_a_given_client_that_decodes_is_an_error(
 
 def test_a_client_of_a_cluster_may_be_given(tmp_path: Path) -> None:
     visitors = [visitor, FakeVisitor("192.0.2.2", PORT)] * 4
-
-    async def ask_with_a_client(port: int) -> list[Outcome]:
-        async with redis.asyncio.cluster.RedisCluster("127.0.0.1", port) as client:
-            return await ask_in_loop(client, *visitors)
-
     options = "--cluster-enabled", "yes", "--cluster-port", str(free_port())
     with RealStore(tmp_path, options) as node, redis.Redis(port=node.port) as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
@@ -205,7 +180,8 @@ def test_a_client_of_a_cluster_may_be_given(tmp_path: Path) -> None:
         outcomes = ask(node.url, *visitors)  # as a single server it refuses an MGET for two
         with redis.cluster.RedisCluster("127.0.0.1", node.port) as cluster:
             outcomes += ask(cluster, *visitors)
-        outcomes += asyncio.run(ask_with_a_client(node.port))
+        awaited = redis.asyncio.cluster.RedisCluster("127.0.0.1", node.port)
+        outcomes += ask(awaited, *visitors, kind=InALoop)
     names = [outcome.info and outcome.info.os_name for outcome in outcomes]
 
     assert names == ["Linux", "Windows"] * 12
