@@ -19,9 +19,6 @@ PROXIES = {
     "haproxy": """
 defaults
     mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
 frontend edge
     bind BIND
     option forwardfor

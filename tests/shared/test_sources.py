@@ -45,38 +45,20 @@ def within(most: float) -> Iterator[None]:
     assert time.monotonic() - began < most + SLACK
 
 
-@pytest.mark.parametrize("client", [CLIENT, "2001:db8::1"])
-def test_the_syn_in_the_store_is_told(
-    connect: Connect, store: RealStore, contents: redis.Redis, client: str
-) -> None:
-    contents.set(f"p0f:{{{client}}}:{PORT}", syn(client, PORT, WINDOWS))
-    contents.set(f"p0f:{{{client}}}", syn(client, 1, LINUX))
-    source = connect(store.url, destination_header="X-Destination")
-    elsewhere = FakeVisitor(client, PORT, {"X-Destination": "1"})
-
-    outcomes = source.together([FakeVisitor(client, PORT), FakeVisitor(client, 1), elsewhere])
-
-    assert [outcome.info and outcome.info.source for outcome in outcomes] == [
-        "syn", "address", "address",
-    ]  # fmt: skip
-
-
-# Many at once
-
-
 def test_every_client_is_told_its_own_over_one_connection(
     connect: Connect, store: RealStore, contents: Any
 ) -> None:
     ports = range(20_000, 20_100)
     for port in ports:
         contents.set(f"p0f:{{{CLIENT}}}:{port}", syn(CLIENT, port, (WINDOWS, LINUX)[port % 2]))
+    contents.set(f"p0f:{{{CLIENT}}}", syn(CLIENT, 1))
     source = connect(store.url)
     before: int = contents.info("stats")["total_connections_received"]
 
-    outcomes = source.together([FakeVisitor(CLIENT, port) for port in ports])
+    outcomes = source.together([FakeVisitor(CLIENT, port) for port in (*ports, None)])
 
-    names = [outcome.info and outcome.info.os_name for outcome in outcomes]
-    assert names == ["Windows", "Linux"] * 50
+    told = [(each.info.os_name, each.info.source) for each in outcomes if each.info]
+    assert told == [("Windows", "syn"), ("Linux", "syn")] * 50 + [("Linux", "address")]
     assert contents.info("stats")["total_connections_received"] - before == 1
 
 
