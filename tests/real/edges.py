@@ -117,7 +117,7 @@ class Agent:
         return self._process.pid
 
     def wait_for(self, words: str, times: int = 1) -> None:
-        """Wait until its output has the text, as many times as given."""
+        """Wait until its output has the text that often."""
         deadline = time.monotonic() + 30
         while self.log.count(words) < times:
             assert self._process.poll() is None or words in self.log, self.log
@@ -141,12 +141,16 @@ class Agent:
 
     def end(self) -> int:
         """End it as systemd does; returns its exit status."""
-        self._process.terminate()
-        try:
-            return self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise
+        return ended(self._process)
+
+
+def ended(process: subprocess.Popen[bytes]) -> int:
+    process.terminate()
+    try:
+        return process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import redis
 
 from tests.shared.stores import SERVER, RealStore
 
-from .edges import ROOT, Agent, cable, environment, namespaces, proxy, run, servers
+from .edges import ROOT, Agent, cable, ended, environment, namespaces, proxy, run, servers
 
 pytestmark = pytest.mark.needs("root", "ip", SERVER)
 SENDERS = ["198.51.100.7", "2001:db8::7"]
@@ -31,6 +31,15 @@ def fetch(address: str, *options: str) -> str:
     """Fetch a page from the client's machine."""
     host = f"[{address}]" if ":" in address else address
     return run(*inside(CLIENT), "curl", "-s", "-m", "10", *options, f"http://{host}:8080/")
+
+
+@contextlib.contextmanager
+def running(command: list[str], env: dict[str, str] | None = None) -> Iterator[None]:
+    process = subprocess.Popen(command, env={**os.environ, **(env or {})})
+    try:
+        yield
+    finally:
+        ended(process)
 
 
 @pytest.fixture
@@ -53,9 +62,9 @@ def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Pat
     edge = proxy("haproxy", tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
     agent = ("--interface", "any", "--port", "8080", "--store", store_url)
     with (
-        _running(tmp_path, "store", [*inside(APP), *store]),
-        _running(tmp_path, "app", [*inside(APP), *gunicorn], environment(store_url, **options)),
-        _running(tmp_path, "edge", [*inside(EDGE), *edge]),
+        running([*inside(APP), *store]),
+        running([*inside(APP), *gunicorn], environment(store_url, **options)),
+        running([*inside(EDGE), *edge]),
         Agent(tmp_path, *agent, runner=inside(EDGE)),
     ):
         ready = ("--retry", "50", "--retry-all-errors", "--retry-delay", "1")
@@ -110,18 +119,3 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
             frame = tag + kind + syn(address, port) + b"data of TCP Fast Open"
             sock.send(bytes.fromhex(to.replace(":", "")) + b"\\x02" * 6 + frame)
 """
-
-
-@contextlib.contextmanager
-def _running(
-    folder: Path, name: str, command: list[str], env: dict[str, str] | None = None
-) -> Iterator[None]:
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **(env or {})}
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(15)

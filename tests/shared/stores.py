@@ -56,22 +56,16 @@ class RealStore:
         command += self._options
         with (self._folder / "store.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            self._wait_until_it_listens(self._process)
-        except BaseException:
-            self.kill()
-            raise
-        return self
-
-    def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + 30
-        while not (is_listening(self.port) or is_listening(f"{self._folder}/store.sock")):
+        while not is_listening(f"{self._folder}/store.sock"):
             said = (self._folder / "store.log").read_text()
             if "Failed finding TLS support" in said:
                 pytest.skip(f"{SERVER} was built without TLS")
-            assert process.poll() is None, said
-            assert time.monotonic() < deadline, "the store does not listen"
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(said)
             time.sleep(0.01)
+        return self
 
     def stop(self) -> None:
         """Stop it with SIGSTOP: the kernel still accepts connections, but gets no answers."""

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import redis.asyncio
 import redis.asyncio.cluster
 import redis.cluster
 
-from p0f_middleware import AsyncSharedSyn, P0fProtocolError, P0fStatus, P0fUnavailable, SharedSyn
+from p0f_middleware import AsyncSharedSyn, P0fProtocolError, P0fStatus, P0fUnavailable
 from p0f_middleware._outcome import Outcome
 from p0f_middleware._store import Store
 from p0f_middleware.shared.edge import Edge
@@ -190,46 +191,35 @@ def test_a_client_of_a_cluster_may_be_given(tmp_path: Path) -> None:
 # Processes, loops
 
 
-@forks
-def test_a_child_has_a_connection_of_its_own(store: RealStore, contents: Any) -> None:
-    share(store.url, syn(CLIENT, PORT))
-    before: int = contents.info("stats")["total_connections_received"]
-    source = SharedSyn(store.url, timeout=LONG)
-    source.fingerprint(visitor, LATER)
+def answers_a_child(source: Blocking) -> bool:
     pid = os.fork()
     if pid == 0:
-        os._exit(source.fingerprint(visitor, LATER).status is not P0fStatus.OK)
-    _, status = os.waitpid(pid, 0)
-    own = source.fingerprint(visitor, LATER)
-    source.close()
+        try:
+            source.ask(visitor)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
 
-    assert (status, own.status) == (0, P0fStatus.OK)
+
+@forks
+def test_a_child_has_a_connection_of_its_own(store: RealStore, contents: Any) -> None:
+    before: int = contents.info("stats")["total_connections_received"]
+    with contextlib.closing(Blocking(store.url)) as source:
+        source.ask(visitor)
+        assert answers_a_child(source)
+        source.ask(visitor)
     assert contents.info("stats")["total_connections_received"] - before == 2
 
 
-@pytest.mark.usefixtures("contents")
 @forks
 def test_a_fork_beside_a_thread_that_asks_does_not_block_the_child(store: RealStore) -> None:
-    source = SharedSyn(store.url, timeout=LONG)
     ended = threading.Event()
-
-    def ask() -> None:
-        while not ended.is_set():
-            source.fingerprint(visitor, LATER)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    statuses = []
-    for _ in range(20):
-        pid = os.fork()
-        if pid == 0:
-            os._exit(source.fingerprint(visitor, LATER).status is not P0fStatus.NO_MATCH)
-        statuses.append(os.waitpid(pid, 0)[1])
-    ended.set()
-    thread.join()
-    source.close()
-
-    assert statuses == [0] * 20
+    with contextlib.closing(Blocking(store.url)) as source, ThreadPoolExecutor(1) as threads:
+        threads.submit(lambda: [source.ask(visitor) for _ in iter(ended.is_set, True)])
+        answered = [answers_a_child(source) for _ in range(20)]
+        ended.set()
+    assert all(answered)
 
 
 def test_event_loops_one_after_another_may_ask(store: RealStore) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -79,19 +80,12 @@ def test_lookups_wait_for_two_round_trips_at_most_and_for_nobody_elses(connect: 
     assert len(requests) - before <= 3
 
 
-def failing(error: BaseException) -> Any:
-    def make(*_: object, **__: object) -> None:
-        raise error
-
-    return make
-
-
 def test_where_no_thread_can_be_had_the_store_is_unavailable(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = connect("redis://127.0.0.1:1/0")
     # as in an isolated sub-interpreter, where the constructor raises
-    monkeypatch.setattr(threading, "Thread", failing(RuntimeError("no thread today")))
+    monkeypatch.setattr(threading, "Thread", Mock(side_effect=RuntimeError("no thread today")))
     with pytest.raises(P0fUnavailable, match="no thread today"):
         source.ask(visitor)
 
@@ -102,7 +96,7 @@ def test_a_signal_handler_that_raises_while_a_thread_is_started_is_got_over(
 ) -> None:
     source = connect(store.url, timeout=SHORT)
     with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", failing(KeyboardInterrupt()))
+        patched.setattr(threading.Thread, "start", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             source.ask(visitor)
     with pytest.raises(P0fTimeout):
