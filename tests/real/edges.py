@@ -71,7 +71,7 @@ def proxy(name: str, folder: Path, bind: str, app: str) -> list[str]:
     return _COMMANDS[name].format(path).split()
 
 
-def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:
+def servers(gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:
     """The command lines of gunicorn (two threads) and uvicorn, on places of the loopback."""
     return (
         [str(BIN / "gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.app:wsgi"],
@@ -156,16 +156,12 @@ def ended(process: subprocess.Popen[bytes]) -> int:
 @contextlib.contextmanager
 def namespaces(*names: str) -> Iterator[None]:
     """Network namespaces with a loopback interface that is up, removed at the end."""
-    made = []
-    try:
+    with contextlib.ExitStack() as stack:
         for name in names:
             run("ip", "netns", "add", name)
-            made.append(name)
+            stack.callback(run, "ip", "netns", "delete", name)
             run("ip", "-n", name, "link", "set", "lo", "up")
         yield
-    finally:
-        for name in made:
-            run("ip", "netns", "delete", name)
 
 
 def cable(one: str, two: str, subnet: int) -> None:

@@ -41,24 +41,21 @@ class Site(NamedTuple):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("edge")
-    store = RealStore(folder).start()
     ports = {name: free_port() for name in PROXIES}
     apps = free_port(), free_port()
-    gunicorn, uvicorn = servers(folder, f"127.0.0.1:{apps[0]}", apps[1])
+    gunicorn, uvicorn = servers(f"127.0.0.1:{apps[0]}", apps[1])
     commands: Any = {apps[0]: gunicorn, apps[1]: uvicorn}
     for name, port in ports.items():
         app = apps[1] if name == "nginx" else apps[0]
         commands[port] = proxy(name, folder, f"127.0.0.1:{port}", f"127.0.0.1:{app}")
-    env = environment(
-        store.url, trusted_proxies=["127.0.0.1"], client_port_header="X-Client-Port", hold=0
-    )
-    options = ["--interface", "lo", "--store", store.url]
-    options += [word for port in ports.values() for word in ("--port", str(port))]
-    try:
-        with serve_all(commands, cwd=folder, env=env), Agent(folder, *options) as agent:
-            yield Site(ports, agent, store)
-    finally:
-        store.kill()
+    middleware = {"trusted_proxies": ["127.0.0.1"], "client_port_header": "X-Client-Port"}
+    options = ["--interface", "lo", *(f"--port={port}" for port in ports.values())]
+    with (
+        RealStore(folder) as store,
+        serve_all(commands, cwd=folder, env=environment(store.url, **middleware, hold=0)),
+        Agent(folder, *options, "--store", store.url) as agent,
+    ):
+        yield Site(ports, agent, store)
 
 
 class Client:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -27,10 +28,10 @@ def inside(namespace: str) -> list[str]:
     return ["ip", "netns", "exec", namespace]
 
 
-def fetch(address: str, *options: str) -> str:
-    """Fetch a page from the client's machine."""
-    host = f"[{address}]" if ":" in address else address
-    return run(*inside(CLIENT), "curl", "-s", "-m", "10", *options, f"http://{host}:8080/")
+def fetch(host: str) -> Any:
+    """Fetch a page from the client's machine, as soon as there is one."""
+    patience = ("-m", "10", "--retry", "50", "--retry-all-errors", "--retry-delay", "1")
+    return json.loads(run(*inside(CLIENT), "curl", "-s", *patience, f"http://{host}:8080/"))
 
 
 @contextlib.contextmanager
@@ -56,7 +57,7 @@ def machines() -> Iterator[None]:
 def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Path) -> None:
     store_url = "redis://10.9.2.2:6379/0"
     options = {"trusted_proxies": ["10.9.2.1"], "client_port_header": "X-Client-Port", "hold": 0}
-    gunicorn, _ = servers(tmp_path, "10.9.2.2:8000", 1)
+    gunicorn, _ = servers("10.9.2.2:8000", 1)
     store = [SERVER, "--bind", "10.9.2.2", "--protected-mode", "no", "--save", "", "--dir",
              str(tmp_path)]  # fmt: skip
     edge = proxy("haproxy", tmp_path, "10.9.1.2:8080,[fd09:1::2]:8080", "10.9.2.2:8000")
@@ -67,13 +68,11 @@ def test_an_application_on_another_machine_is_told_the_clients_syn(tmp_path: Pat
         running([*inside(EDGE), *edge]),
         Agent(tmp_path, *agent, runner=inside(EDGE)),
     ):
-        ready = ("--retry", "50", "--retry-all-errors", "--retry-delay", "1")
-        fetch("10.9.1.2", *ready)
-        answers = [json.loads(fetch(address)) for address in ("10.9.1.2", "fd09:1::2")]
+        fetch("10.9.1.2")
+        infos = [fetch(host)["info"] for host in ("10.9.1.2", "[fd09:1::2]")]
 
-    assert [answer["info"] and answer["info"]["source"] for answer in answers] == ["syn", "syn"]
-    assert [answer["info"]["raw_sig"][0] for answer in answers] == ["4", "6"]
-    assert [answer["info"]["link_mtu"] for answer in answers] == [1500, 1500]
+    told = [info and (info["source"], info["raw_sig"][0], info["link_mtu"]) for info in infos]
+    assert told == [("syn", "4", 1500), ("syn", "6", 1500)]
 
 
 @pytest.mark.usefixtures("machines")

@@ -23,9 +23,7 @@ SERVER = os.environ.get("STORE_SERVER", "redis-server")
 
 class RealStore:
     """A server on the loopback interface that saves nothing; its log and socket are in a folder.
-
-    Its options are words of the command line; with `tls`, its port accepts only TLS.
-    """
+    With `tls`, its port accepts only TLS."""
 
     def __init__(self, folder: Path, options: tuple[str, ...] = (), *, tls: bool = False):
         self._folder = folder
