@@ -58,29 +58,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(ports, agent, store)
 
 
-class Client:
+class Client(socket.socket):
     """A connection of a client whose TCP stack is told from others by its MSS."""
 
     def __init__(self, port: int, address: str, mss: int) -> None:
+        super().__init__()
         self.mss = mss
-        self.sock = socket.socket()
-        self.sock.settimeout(10)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
-        self.sock.bind((address, 0))
-        self.sock.connect(("127.0.0.1", port))
+        self.settimeout(10)
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
+        self.bind((address, 0))
+        self.connect(("127.0.0.1", port))
 
     def get(self, **headers: str) -> Any:
         """Send a request on this connection; what the application says of it."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return json.loads(exchange(self.sock, headers=named).body)
+        return json.loads(exchange(self, headers=named).body)
 
     def is_told_right(self, **headers: str) -> bool:
         """Whether the application knows this connection's own SYN."""
         info = self.get(**headers)["info"] or {"source": None}
         return info["source"] == "syn" and int(info["raw_sig"].split(":")[3]) == self.mss
-
-    def close(self) -> None:
-        self.sock.close()
 
 
 @every_edge
@@ -99,9 +96,8 @@ def _requests(port: int) -> Iterator[bool]:
         with contextlib.ExitStack() as stack:
             clients = []
             for mss in range(700, 700 + STACKS):
-                client = Client(port, "127.9.9.9", mss)
-                clients.append(stack.enter_context(contextlib.closing(client)))
-                yield client.is_told_right()
+                clients.append(stack.enter_context(Client(port, "127.9.9.9", mss)))
+                yield clients[-1].is_told_right()
             for client in clients:
                 yield client.is_told_right()
 
@@ -109,17 +105,17 @@ def _requests(port: int) -> Iterator[bool]:
 @every_edge
 def test_a_client_cannot_choose_its_address_or_port(site: Site, edge: str) -> None:
     with (
-        contextlib.closing(Client(site.ports[edge], "127.9.9.1", 900)) as client,
-        contextlib.closing(Client(site.ports[edge], "127.9.9.2", 901)) as liar,
+        Client(site.ports[edge], "127.9.9.1", 900) as client,
+        Client(site.ports[edge], "127.9.9.2", 901) as liar,
     ):
         client.get()
-        port = str(client.sock.getsockname()[1])
+        port = str(client.getsockname()[1])
         assert liar.is_told_right(X_Client_Port=port, X_Forwarded_For="127.9.9.1")
 
 
 @pytest.mark.parametrize("edge", ["haproxy", "nginx"])  # in front of gunicorn and uvicorn
 def test_while_the_store_is_stopped_requests_go_on(site: Site, edge: str) -> None:
-    with contextlib.closing(Client(site.ports[edge], "127.9.9.4", 960)) as client:
+    with Client(site.ports[edge], "127.9.9.4", 960) as client:
         client.get()
         site.store.stop()
         try:

@@ -153,8 +153,8 @@ def test_a_client_may_be_given(store: RealStore) -> None:
 @pytest.mark.usefixtures("stopped")
 def test_a_given_client_that_waits_for_ever_holds_up_nobody(store: RealStore) -> None:
     began = time.monotonic()
-    with pytest.raises(P0fUnavailable):
-        ask(redis.Redis(port=store.port), timeout=0.1)
+    with redis.Redis(port=store.port) as client, pytest.raises(P0fUnavailable):
+        ask(client, timeout=0.1)
     assert time.monotonic() - began < 0.5
 
 
@@ -294,6 +294,8 @@ def test_it_works_under_trio(store: RealStore) -> None:
     outcome = trio.run(_ask_of, source)
     trio.run(source.close)
     assert outcome.status is P0fStatus.OK
+    with pytest.raises(P0fUnavailable, match="does not work under trio: use a URL"):
+        trio.run(_ask_of, AsyncSharedSyn(redis.asyncio.Redis()))
 
 
 def test_a_source_that_is_forgotten_leaves_nothing_open(store: RealStore) -> None:

@@ -188,6 +188,8 @@ def test_a_lookup_that_had_hardly_any_time_ends_in_time_and_does_not_begin_an_ou
     source = connect(store.url)
     with within(SHORT), pytest.raises(P0fTimeout):
         source.ask(visitor, time.monotonic() + SHORT)
+    with pytest.raises(P0fTimeout, match="no time is left"):
+        source.ask(visitor, time.monotonic())
     store.resume()
     assert source.ask(visitor).status is P0fStatus.NO_MATCH
 
@@ -244,12 +246,10 @@ def test_options_that_make_no_sense_are_an_error(connect: Connect) -> None:
         connect(object())
 
 
-@pytest.mark.parametrize("library", ["redis", "valkey"])
-def test_clients_of_both_libraries_and_of_the_right_kind_are_taken(library: str) -> None:
-    module = pytest.importorskip(library)
-    asynchronous = pytest.importorskip(f"{library}.asyncio")
-    name = "Redis" if library == "redis" else "Valkey"
-    blocking, awaited = getattr(module, name)(), getattr(asynchronous, name)()
+@pytest.mark.parametrize(("library", "name"), [("redis", "Redis"), ("valkey", "Valkey")])
+def test_clients_of_both_libraries_and_of_the_right_kind_are_taken(library: str, name: str) -> None:
+    blocking = getattr(pytest.importorskip(library), name)()
+    awaited = getattr(pytest.importorskip(f"{library}.asyncio"), name)()
     SharedSyn(blocking)
     AsyncSharedSyn(awaited)
 

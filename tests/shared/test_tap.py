@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import struct
+from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware.shared.tap import MOST_PORTS, syn_filter
+from p0f_middleware.shared.keys import text
+from p0f_middleware.shared.tap import MOST_PORTS, Tap, syn_filter
 
 from .syns import syn
 
@@ -96,3 +99,20 @@ def test_of_many_ports_each_is_wanted_and_no_other() -> None:
 def test_too_many_ports_are_an_error() -> None:
     with pytest.raises(ValueError, match="at most 200 ports, not 201"):
         syn_filter(range(1, 202))
+
+
+@pytest.mark.needs("root")
+def test_a_tap_sees_who_connects() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        end = server.getsockname()
+        with closing(Tap("lo", [end[1]])) as tap, socket.create_connection(end) as client:
+            assert tap.wait(10)
+            (seen,) = tap.read(10)
+            assert (text(seen.sender.address), seen.sender.port) == client.getsockname()
+            assert (tap.read(10), tap.wait(0), tap.lost()) == ([], False, 0)
+
+
+@pytest.mark.needs("root")
+def test_an_interface_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(OSError, match="there is no interface nowhere0"):
+        Tap("nowhere0")
