@@ -34,12 +34,6 @@ from .test_edge import FakeTap
 CLIENT, PORT = "192.0.2.1", 54321
 visitor: Any = FakeVisitor(CLIENT, PORT)
 forks = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-ACL = (
-    *["--user", "default", "off"],
-    *["--user", "edge", "on", ">secret", "~p0f:*", "-@all", "+set", "+ping"],
-    *["--user", "app", "on", ">secret", "%R~p0f:*", "-@all", "+get", "+mget", "+ping"],
-)
-"""The users of the manual."""
 
 
 def python(script: str, *words: str, warn: str = "ignore") -> subprocess.CompletedProcess[str]:
@@ -50,7 +44,14 @@ def python(script: str, *words: str, warn: str = "ignore") -> subprocess.Complet
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[RealStore]:
     """A store with the users of the manual, and one who may do everything."""
-    with RealStore(tmp_path, (*ACL, "--user", "auditor", "on", ">secret", "+@all")) as store:
+    users = (
+        "default off",
+        "edge on >secret ~p0f:* -@all +set +ping",
+        "app on >secret %R~p0f:* -@all +get +mget +ping",
+        "auditor on >secret +@all",
+    )
+    options = (word for user in users for word in ("--user", *user.split()))
+    with RealStore(tmp_path, (*options,)) as store:
         yield store
 
 

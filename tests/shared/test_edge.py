@@ -80,10 +80,6 @@ def scene(
     scene.edge.close()
 
 
-def options(**options: Any) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("scene", [options], indirect=True)
-
-
 def written(contents: Any) -> dict[str, bytes]:
     return {key.decode(): contents.get(key) for key in contents.scan_iter()}
 
@@ -101,7 +97,7 @@ def test_a_syn_is_written_for_its_connection_and_its_address(
     assert all(TTL - 60 < contents.ttl(key) <= TTL for key in keys)
 
 
-@options(ttl=60, addresses=False)
+@pytest.mark.parametrize("scene", [{"ttl": 60, "addresses": False}], indirect=True)
 def test_addresses_may_be_left_out_and_the_time_be_chosen(scene: Scene, contents: Any) -> None:
     scene.see(whole := syn(CLIENT, PORT))
     assert written(contents) == {CONNECTION: whole}
@@ -120,7 +116,7 @@ def test_syns_to_two_ports_from_the_same_port_do_not_replace_each_other(
     assert contents.ttl(CONNECTION) > 0
 
 
-@options(max_rate=10)
+@pytest.mark.parametrize("scene", [{"max_rate": 10}], indirect=True)
 def test_above_the_rate_syns_are_counted_and_not_written(scene: Scene, contents: Any) -> None:
     for pause in (0, 0.5, 99):
         scene.see(*(syn(CLIENT, port) for port in range(1, 31)), after=pause)

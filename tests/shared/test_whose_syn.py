@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,64 +59,60 @@ def stored(connection: bytes | None, address: bytes | None, of: str = CLIENT) ->
     return {key: value for key, value in zip(keys, (connection, address), strict=True) if value}
 
 
-class Case(NamedTuple):
-    visitor: FakeVisitor
-    connection: bytes | None
-    address: bytes | None
-    told: tuple[str, str] | str  # the system and its source; or how the reason begins
-
-
 win, lin, last = syn(CLIENT, PORT, WINDOWS), syn(CLIENT, PORT), syn(CLIENT, 1, WINDOWS)
 six, quic = FakeVisitor("2001:db8::1", PORT), FakeVisitor(CLIENT, PORT, {}, None, "3")
 at_end, in_container = (
     FakeVisitor(CLIENT, PORT, None, (at, 80)) for at in ("10.0.0.1", "172.17.0.2")
 )
 WINDOWS_IS_TOLD, LINUX_IS_TOLD = ("Windows", "syn"), ("Linux", "syn")
-CASES = {
-    "his own": Case(direct, win, lin, WINDOWS_IS_TOLD),
-    "his own, IPv6": Case(six, OWN_SIX, None, WINDOWS_IS_TOLD),
-    "only the address's": Case(direct, None, last, ("Windows", "address")),
-    "his port is not known": Case(no_port, lin, last, ("Windows", "address")),
-    "nothing": Case(direct, None, None, NOTHING),
-    "nothing, no port": Case(no_port, lin, None, NOTHING),
-    "no address": Case(FakeVisitor(None), None, None, "the request has no client address"),
-    "HTTP/3": Case(quic, lin, lin, "over HTTP/3"),
-    "another port's": Case(direct, last, None, FOREIGN),
-    "another port's, and the address's": Case(direct, last, last, ("Windows", "address")),
-    "not fingerprinted": Case(direct, syn(CLIENT, PORT, ODD), lin, NOT_FINGERPRINTED),
-    "the address's not fingerprinted": Case(direct, None, syn(CLIENT, 1, ODD), NOT_FINGERPRINTED),
-    "twins, direct": Case(direct, TWINS, None, NOTHING),
-    "twins, socket": Case(at_end, TWINS, None, WINDOWS_IS_TOLD),
-    "twins, a container's socket": Case(in_container, TWINS, None, NOTHING),
-    "one, a container's socket": Case(in_container, win, None, WINDOWS_IS_TOLD),
-    "twins, and the address's": Case(behind(None), TWINS, lin, ("Linux", "address")),
-    "one to another end": Case(behind("80"), lin, None, NOTHING),
-    "one to this end": Case(behind("443"), lin, None, LINUX_IS_TOLD),
+# who asks, the connection's value, the address's, and the system and its source that he is told; or
+# how the reason begins
+CASES: dict[str, tuple[FakeVisitor, bytes | None, bytes | None, Any]] = {
+    "his own": (direct, win, lin, WINDOWS_IS_TOLD),
+    "his own, IPv6": (six, OWN_SIX, None, WINDOWS_IS_TOLD),
+    "only the address's": (direct, None, last, ("Windows", "address")),
+    "his port is not known": (no_port, lin, last, ("Windows", "address")),
+    "nothing": (direct, None, None, NOTHING),
+    "nothing, no port": (no_port, lin, None, NOTHING),
+    "no address": (FakeVisitor(None), None, None, "the request has no client address"),
+    "HTTP/3": (quic, lin, lin, "over HTTP/3"),
+    "another port's": (direct, last, None, FOREIGN),
+    "another port's, and the address's": (direct, last, last, ("Windows", "address")),
+    "not fingerprinted": (direct, syn(CLIENT, PORT, ODD), lin, NOT_FINGERPRINTED),
+    "the address's not fingerprinted": (direct, None, syn(CLIENT, 1, ODD), NOT_FINGERPRINTED),
+    "twins, direct": (direct, TWINS, None, NOTHING),
+    "twins, socket": (at_end, TWINS, None, WINDOWS_IS_TOLD),
+    "twins, a container's socket": (in_container, TWINS, None, NOTHING),
+    "one, a container's socket": (in_container, win, None, WINDOWS_IS_TOLD),
+    "twins, and the address's": (behind(None), TWINS, lin, ("Linux", "address")),
+    "one to another end": (behind("80"), lin, None, NOTHING),
+    "one to this end": (behind("443"), lin, None, LINUX_IS_TOLD),
 }
 for end in ("80", "10.0.0.1", "[::ffff:10.0.0.1]:80"):
-    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, WINDOWS_IS_TOLD)
+    CASES[f"twins, {end}"] = (behind(end), TWINS, None, WINDOWS_IS_TOLD)
 for end in ("443", "10.0.0.2:443"):
-    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, LINUX_IS_TOLD)
+    CASES[f"twins, {end}"] = (behind(end), TWINS, None, LINUX_IS_TOLD)
 for end in ("", "81", "10.0.0.9", "no end", "80, 443", "10.0.0.1:443"):
-    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, NOTHING)
+    CASES[f"twins, {end}"] = (behind(end), TWINS, None, NOTHING)
 for value in (syn("198.51.100.7", PORT), b"hello", lin[:30], ACK):
-    CASES[f"{value!r}, connection"] = Case(direct, value, None, FOREIGN)
-    CASES[f"{value!r}, address"] = Case(direct, None, value, FOREIGN)
+    CASES[f"{value!r}, connection"] = (direct, value, None, FOREIGN)
+    CASES[f"{value!r}, address"] = (direct, None, value, FOREIGN)
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_who_is_told_what(case: Case) -> None:
-    of = case.visitor.address or CLIENT
-    outcome = ask(case.visitor, stored(case.connection, case.address, of))
+@pytest.mark.parametrize(("visitor", "connection", "address", "told"), CASES.values(), ids=CASES)
+def test_who_is_told_what(
+    visitor: FakeVisitor, connection: bytes | None, address: bytes | None, told: Any
+) -> None:
+    outcome = ask(visitor, stored(connection, address, visitor.address or CLIENT))
 
-    if isinstance(case.told, tuple):
+    if isinstance(told, tuple):
         assert outcome.info is not None
-        assert (outcome.info.os_name, outcome.info.source) == case.told
+        assert (outcome.info.os_name, outcome.info.source) == told
         assert (outcome.status, outcome.reason) == (P0fStatus.OK, None)
     else:
         assert outcome.info is None
-        assert str(outcome.reason).startswith(case.told)
-        assert (outcome.status is P0fStatus.UNAVAILABLE) == (case.told in (FOREIGN, "over HTTP/3"))
+        assert str(outcome.reason).startswith(told)
+        assert (outcome.status is P0fStatus.UNAVAILABLE) == (told in (FOREIGN, "over HTTP/3"))
 
 
 @pytest.mark.parametrize(
