@@ -11,8 +11,7 @@ from p0f_middleware import AsyncSharedSyn, SharedSyn
 from p0f_middleware._outcome import Outcome
 
 LATER = float("inf")
-LONG = 60.0
-"""A timeout that a busy machine does not use up."""
+LONG = 60.0  # a timeout that a busy machine does not use up
 
 
 class Blocking:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import ExitStack, closing
 
 import pytest
 import redis
 
-from .asking import Blocking, Connect, InALoop, Kind
+from .asking import Blocking, Connect, InALoop
 from .stores import RealStore
 
 
@@ -36,12 +36,7 @@ def stopped(store: RealStore, contents: redis.Redis) -> Iterator[None]:
 @pytest.fixture(params=[Blocking, InALoop])
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
     """Makes a source, by the arguments of SharedSyn."""
-    made: list[Kind] = []
-
-    def connect(*arguments: Any, **options: Any) -> Kind:
-        made.append(request.param(*arguments, **options))
-        return made[-1]
-
-    yield connect
-    for source in made:
-        source.close()
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(
+            closing(request.param(*arguments, **options))
+        )

@@ -17,8 +17,7 @@ import pytest
 
 from tests.servers import free_port, is_listening
 
-SERVER = os.environ.get("STORE_SERVER", "redis-server")
-"""`STORE_SERVER=valkey-server` runs the same tests with Valkey."""
+SERVER = os.environ.get("STORE_SERVER", "redis-server")  # or valkey-server
 
 
 class RealStore:

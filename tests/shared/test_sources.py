@@ -29,11 +29,9 @@ from .stores import RealStore, stand_in
 from .syns import LINUX, WINDOWS, FakeVisitor, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
-SHORT = 0.1
-"""The timeout of sources that are to use it up."""
+SHORT = 0.1  # the timeout of sources that are to use it up
 ROUND_TRIP = 0.2
-SLACK = 0.4
-"""Seconds that a busy machine may add."""
+SLACK = 0.4  # seconds that a busy machine may add
 
 
 visitor = FakeVisitor(CLIENT, PORT)

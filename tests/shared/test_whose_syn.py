@@ -17,8 +17,7 @@ from .syns import LINUX, WINDOWS, FakeVisitor, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
 HEADER = "X-Destination"
-ODD = bytes.fromhex("02040533"), 1337, 64
-"""A probe of p0f-sendsyn has this MSS and window, and p0f does not fingerprint it."""
+ODD = bytes.fromhex("02040533"), 1337, 64  # as of p0f-sendsyn, which p0f does not fingerprint
 TWINS = syn(CLIENT, PORT, WINDOWS, to=80, at="10.0.0.1") + syn(CLIENT, PORT, LINUX, at="10.0.0.2")
 """SYNs of two machines behind one address, to two ends of the site."""
 OWN_SIX = syn("2001:db8::1", PORT, WINDOWS)
