@@ -13,20 +13,25 @@ from .stores import RealStore
 
 
 @pytest.fixture(scope="package")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStore]:
+def lasting_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStore]:
     with RealStore(tmp_path_factory.mktemp("store")) as store:
         yield store
 
 
 @pytest.fixture
-def contents(store: RealStore) -> Iterator[redis.Redis]:
-    with redis.Redis(port=store.port) as client:
+def contents(lasting_store: RealStore) -> Iterator[redis.Redis]:
+    with redis.Redis(port=lasting_store.port) as client:
         client.flushall()
         yield client
 
 
 @pytest.fixture
-def stopped(store: RealStore, contents: redis.Redis) -> Iterator[None]:
+def store(lasting_store: RealStore, contents: redis.Redis) -> RealStore:
+    return lasting_store
+
+
+@pytest.fixture
+def stopped(store: RealStore) -> Iterator[None]:
     """The store does not answer."""
     store.stop()
     yield

@@ -136,14 +136,12 @@ def test_the_way_to_the_store_may_be_encrypted(tmp_path: Path) -> None:
 # Other ways to a store
 
 
-@pytest.mark.usefixtures("contents")
 def test_a_unix_socket_and_another_database_may_be_named(store: RealStore) -> None:
     share(f"{store.unix_url}?db=3", syn(CLIENT, PORT))
     assert statuses(ask(f"{store.unix_url}?db=3")) == {P0fStatus.OK}
     assert statuses(ask(store.url)) == {P0fStatus.NO_MATCH}
 
 
-@pytest.mark.usefixtures("contents")
 def test_a_client_may_be_given(store: RealStore) -> None:
     share(store.url, syn(CLIENT, PORT))
     with redis.Redis(port=store.port) as client:

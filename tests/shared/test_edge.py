@@ -68,10 +68,7 @@ class Scene:
 
 @pytest.fixture
 def scene(
-    store: RealStore,
-    contents: redis.Redis,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
+    store: RealStore, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Scene]:
     scene = Scene(store.url, **getattr(request, "param", {}))
     for module in (edge, _outage):

@@ -88,7 +88,7 @@ def test_where_no_thread_can_be_had_the_store_is_unavailable(
         source.ask(visitor)
 
 
-@pytest.mark.usefixtures("retry_at_once", "contents")
+@pytest.mark.usefixtures("retry_at_once")
 def test_a_signal_handler_that_raises_while_a_thread_is_started_is_got_over(
     connect: Connect, store: RealStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_store_that_is_not_there_is_unavailable_at_once(connect: Connect, url:
 
 
 def test_a_stopped_store_costs_the_timeout_once_and_is_asked_again(
-    connect: Connect, store: RealStore, contents: redis.Redis
+    connect: Connect, store: RealStore
 ) -> None:
     source = connect(store.url, timeout=SHORT)
     source.ask(visitor)
