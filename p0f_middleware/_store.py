@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -28,7 +27,7 @@ class Store:
 
     def __init__(self, store: object, *, asynchronous: bool = False) -> None:
         self._secrets: list[str] = []
-        self._given: Any = None
+        self.given: Any = None  # the user's client: its timeouts and connections are not ours
         self.asynchronous: bool = asynchronous and not isinstance(store, str)  # the client
         if isinstance(store, str):
             self.name: str = _name_of(store)
@@ -37,17 +36,12 @@ class Store:
         else:
             _require_client(store, asynchronous=asynchronous)
             self.name = "the given client"
-            self._given = store
-
-    @property
-    def is_given(self) -> bool:
-        """Whether the client is the user's: its timeouts and its connections are not ours."""
-        return self._given is not None
+            self.given = store
 
     def client(self, step_timeout: float = STEP_TIMEOUT) -> Any:
         """The given client, or a new blocking client, which has not connected yet."""
-        if self._given is not None:
-            return self._given
+        if self.given is not None:
+            return self.given
         import redis
 
         steps = {"socket_timeout": step_timeout, "socket_connect_timeout": step_timeout}
@@ -56,8 +50,10 @@ class Store:
 
     def explain(self, error: Exception) -> P0fError:
         """The exception to raise for what a client has raised."""
-        if isinstance(error, P0fError):
-            return error
+        if isinstance(error, UnicodeError):
+            return P0fProtocolError(
+                "the client of the SYN store returns text: make it without decode_responses"
+            )
         # redis-py and valkey-py have classes of the same names.
         names = {kind.__name__ for kind in type(error).__mro__}
         if "TimeoutError" in names:
@@ -79,23 +75,14 @@ def request(client: Any, lookups: Sequence[Keys]) -> Any:
     an asyncio client an awaitable; `values_in` reads it."""
     # The keys of one lookup are in one slot of a cluster, those of two are not: a server in cluster
     # mode refuses an MGET for both, even if it is the only one.
-    if hasattr(client, "mget_nonatomic"):  # a cluster's client: it finds each key's server
-        return client.mget_nonatomic([key for keys in lookups for key in keys])
-    if len(lookups) == 1:
-        return client.mget(lookups[0])
     pipeline = client.pipeline(transaction=False)
     for keys in lookups:
-        pipeline.mget(keys)
+        pipeline.execute_command("MGET", *keys)  # a cluster's pipeline refuses `mget`
     return pipeline.execute(raise_on_error=False)
 
 
-def values_in(client: Any, reply: Any, lookups: Sequence[Keys]) -> list[Values]:
+def values_in(reply: Any, lookups: Sequence[Keys]) -> list[Values]:
     """The values of each lookup, from the reply to `request`; raises what is wrong with that."""
-    if hasattr(client, "mget_nonatomic"):
-        ends = list(accumulate(map(len, lookups), initial=0))
-        reply = [list(reply[start:end]) for start, end in pairwise(ends)]
-    elif len(lookups) == 1:
-        reply = [reply]
     for values, keys in zip(reply, lookups, strict=True):
         if isinstance(values, Exception):
             raise values
@@ -103,9 +90,7 @@ def values_in(client: Any, reply: Any, lookups: Sequence[Keys]) -> list[Values]:
             raise ValueError("this is not the reply to MGET")
         for value in values:
             if isinstance(value, str):
-                raise P0fProtocolError(
-                    "the client of the SYN store returns text: make it without decode_responses"
-                )
+                raise UnicodeError
             if value is not None and not isinstance(value, bytes):
                 raise ValueError("this is not a value of a key")
     return reply  # type: ignore[no-any-return]

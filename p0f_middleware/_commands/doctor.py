@@ -20,7 +20,7 @@ from .._errors import P0fError
 from .._store import Store
 from ..edge.agent import Sign, read_sign
 from ..fingerprint import fingerprint_syn
-from ..shared.keys import EDGE_KEY, address_key, pack, sender
+from ..shared.keys import EDGE_KEY, address_key, pack, read_syn
 from ..shared.source import TIMEOUT
 from ..syn.kernel import read_saved_syn, save_syn
 from . import doctor_p0f
@@ -127,10 +127,16 @@ def examine_store(url: str, address: str | None) -> Iterator[Finding]:
         yield check_edge(read_sign(client.get(EDGE_KEY)))
         if address is not None:
             yield check_syn(client, address)
+    except Fault:
+        raise
     except Exception as error:  # redis-py's, whose classes are not imported here
         text = str(store.explain(error))
-        remedy = ": grant its user %R~p0f:* +get +mget +ping" if " refuses: " in text else ""
-        raise Fault(text + remedy) from None
+        if " refuses: " in text:
+            more = " +select" if "select" in text else ""
+            text += f": grant its user %R~p0f:* +get +mget +ping{more}"
+        elif text.startswith("no connection"):
+            text += " Does a server run there, and are host, port and password right?"
+        raise Fault(text) from None
     finally:
         client.close()
 
@@ -143,7 +149,7 @@ def check_edge(sign: Sign | None) -> Finding:
         )
     who = f"the edge on {sign.host} ({sign.interface})"
     if sign.last_syn is None:
-        hint = "If it stays so, check its --interface and --port"
+        hint = "It reports each minute: if it stays so, check its --interface and --port"
         return "?", f"{who} runs, and had seen no SYN when it last reported. {hint}"
     when = datetime.fromtimestamp(sign.last_syn)
     text = f"{who} has written {sign.written} SYNs, the last at {when:%Y-%m-%d %H:%M:%S}"
@@ -152,14 +158,19 @@ def check_edge(sign: Sign | None) -> Finding:
 
 def check_syn(client: Any, address: str) -> Finding:
     key = address_key(pack(address))
-    syn = client.get(key) or b""
-    whose, info = sender(syn), fingerprint_syn(syn)
-    if whose is None or whose.address != pack(address) or info is None:
+    value = client.get(key)
+    if value is None:
         raise Fault(
             f"the store has no SYN of {address} as {key.decode()}: has it connected to the edge's"
             " interface and port in the last ten minutes? If a proxy stands in front of the edge,"
             " the store has only the proxy's SYN. With edge --no-address, it has only the SYNs of"
             " connections"
+        )
+    syn, info = read_syn(value), fingerprint_syn(value)
+    if syn is None or syn.sender.address != pack(address) or info is None:
+        raise Fault(
+            f"the value of {key.decode()} is not a SYN of {address}: find out which program wrote"
+            " it"
         )
     system = info.describe().get("Operating system", "no signature matches")
     return "ok", f"the store has a SYN of {address}: {system} ({info.raw_sig})"

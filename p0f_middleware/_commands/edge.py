@@ -21,7 +21,7 @@ from .._store import Store
 from ..edge.agent import TTL, Edge, notify
 from ..edge.tap import Tap
 from ..fingerprint import fingerprint_syn
-from ..shared.keys import sender, text
+from ..shared.keys import text
 from .terminal import add_store_options, fail, port, printable, source_of
 
 
@@ -117,9 +117,8 @@ def watch(options: argparse.Namespace) -> int:
             if not tap.wait(1.0):
                 tap.check()
             for syn in tap.read(256):
-                whose, info = sender(syn), fingerprint_syn(syn)
-                if whose is not None and info is not None:
-                    print(show(text(whose.address), whose.port, info), flush=True)
+                if (info := fingerprint_syn(syn.headers)) is not None:
+                    print(show(text(syn.sender.address), syn.sender.port, info), flush=True)
     return 0
 
 

@@ -16,14 +16,14 @@ import select
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from .._errors import P0fUnavailable
 from .._outage import Outage
 from .._public import logger
 from .._store import Store
-from ..shared.keys import EDGE_KEY, address_key, connection_key, merged, sender
+from ..shared.keys import EDGE_KEY, PackedSyn, address_key, connection_key, merged
 from .tap import Tap
 
 BATCH = 4096  # SYNs to write together
@@ -35,8 +35,6 @@ REPORT_EVERY = 60.0  # seconds between two log lines with counts
 SIGN_EVERY = 5.0  # seconds between signs of life, and between looks at the interface
 SIGN_TTL = 180
 _LATEST = 1e11  # seconds since 1970: what is later is no time that somebody saw
-
-_Command: TypeAlias = tuple[bytes, ...]  # redis-py packs bytes in half the time
 
 
 class Rate:
@@ -55,20 +53,13 @@ class Rate:
         return allowed
 
 
-class Counts(NamedTuple):
-    """How many SYNs there were since the start, and what became of them."""
+class Sign(NamedTuple):
+    """An edge's sign of life."""
 
-    seen: int = 0
-    written: int = 0
-    over_rate: int = 0
-    dropped: int = 0
-    lost: int = 0  # the edge never saw them: the ring was full
-
-    def __str__(self) -> str:
-        return (
-            f"{self.seen} SYNs seen, {self.written} written, {self.over_rate} over the rate,"
-            f" {self.dropped} dropped (store down), {self.lost} lost by the kernel"
-        )
+    host: str
+    interface: str
+    written: int
+    last_syn: float | None  # in seconds since 1970; None if it has seen none
 
 
 class Edge:
@@ -98,8 +89,13 @@ class Edge:
         self._last_syn: int | None = None
         self._counts = Counter[str]()
 
-    def counts(self) -> Counts:
-        return Counts(**self._counts, lost=self._tap.lost())
+    def counts(self) -> str:
+        """How many SYNs there were since the start, and what became of them."""
+        count = self._counts
+        return (
+            f"{count['seen']} SYNs seen, {count['written']} written, {count['over_rate']} over the"
+            f" rate, {count['dropped']} dropped (store down), {self._tap.lost()} lost by the kernel"
+        )
 
     def run(self, wake: int, ended: Callable[[], bool]) -> None:
         """Work until `ended()`; the descriptor `wake` is readable when that may have changed."""
@@ -107,21 +103,19 @@ class Edge:
         poll.register(self._tap.fileno(), select.POLLIN)
         poll.register(wake, select.POLLIN)
         report_at = time.monotonic() + REPORT_EVERY
-        check_at = sign_at = 0.0
+        sign_at = 0.0
         while not ended():
             now = time.monotonic()
             if now >= report_at:
                 report_at += REPORT_EVERY
                 logger().info("%s", self.counts())
-            if now >= check_at:
-                self._tap.check()
-                check_at = now + SIGN_EVERY
             if self._outage.down:  # without SYNs to write, only the sign of life retries the store
-                sign_at = now + self._outage.retry_in(now)
+                sign_at = min(sign_at, now + self._outage.retry_in(now))
             if now >= sign_at:
+                self._tap.check()
                 self.give_sign()
                 sign_at = now + SIGN_EVERY
-            until = max(0.0, min(report_at, sign_at, check_at) - now)
+            until = max(0.0, min(report_at, sign_at) - now)
             for fd, event in poll.poll(until * 1000 + 1):
                 if fd == wake:
                     os.read(wake, 64)
@@ -137,56 +131,49 @@ class Edge:
         self._counts.update(seen=len(syns), over_rate=len(syns) - allowed)
         self._last_syn = int(time.time())
         connections, addresses = self._entries(syns[:allowed])
-        if not connections:
-            return
-        ttl = b"EX", self._ttl
+        ttl = b"EX", self._ttl  # all in bytes, which redis-py packs in half the time
         # GET: the value before, of a machine behind the same NAT that connects to another port.
-        commands: list[_Command] = [(b"SET", k, v, *ttl, b"GET") for k, v in connections.items()]
-        commands += [(b"SET", k, v, *ttl) for k, v in addresses.items()]
-        replies = self._write(commands)
-        self._counts.update(**{"dropped" if replies is None else "written": allowed})
-        again: list[_Command] = [
-            (b"SET", key, both, *ttl)
-            for (key, value), before in zip(connections.items(), replies or (), strict=False)
-            if isinstance(before, bytes) and (both := merged(value, before)) != value
-        ]
-        if again:
-            self._write(again)
+        commands = [(b"SET", k, v, *ttl, b"GET") for k, v in connections.items()]
+        last = [(b"SET", k, v, *ttl) for k, v in addresses.items()]
+        replies = self._write([*commands, *last])
+        self._counts.update({"written" if replies else "dropped": allowed})
+        self._write(
+            [
+                (b"SET", key, both, *ttl)
+                for (key, value), before in zip(connections.items(), replies, strict=False)
+                if isinstance(before, bytes) and (both := merged(value, before)) != value
+            ]
+        )
 
     def give_sign(self) -> None:
         """Tell the store that this edge is alive, for `p0f-middleware doctor`."""
-        sign = {
-            "host": socket.gethostname(),
-            "interface": self._tap.interface,
-            "time": int(time.time()),
-            "last_syn": self._last_syn,
-            "written": self._counts["written"],
-        }
+        host, written = socket.gethostname(), self._counts["written"]
+        sign = Sign(host, self._tap.interface, written, self._last_syn)._asdict()
         self._write([(b"SET", EDGE_KEY, json.dumps(sign).encode(), b"EX", b"%d" % SIGN_TTL)])
 
     def close(self) -> None:
         self._client.close()
 
-    def _entries(self, syns: list[bytes]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+    def _entries(self, syns: list[PackedSyn]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
         """Values by the keys of connections and of addresses; the last SYN for a key counts."""
         connections: dict[bytes, bytes] = {}
         addresses: dict[bytes, bytes] = {}
-        for syn in syns:
-            whose = sender(syn)
-            if whose is None:
-                continue
-            key = connection_key(*whose)
-            connections[key] = merged(syn, connections[key]) if key in connections else syn
+        for sender, _, headers in syns:
+            key = connection_key(*sender)
+            before = connections.get(key)
+            connections[key] = merged(headers, before) if before else headers
             if self._addresses:
-                addresses[address_key(whose.address)] = syn
+                addresses[address_key(sender.address)] = headers
         return connections, addresses
 
-    def _write(self, commands: list[_Command]) -> list[Any] | None:
-        """The replies to commands; None if they failed, or while the store is down."""
+    def _write(self, commands: Sequence[tuple[bytes, ...]]) -> list[Any]:
+        """The replies to commands; none if they failed, or while the store is down."""
+        if not commands:
+            return []
         try:
             self._outage.admit(time.monotonic())
         except P0fUnavailable:
-            return None
+            return []
         pipeline = self._client.pipeline(transaction=False)
         for words in commands:
             pipeline.execute_command(*words)
@@ -200,18 +187,9 @@ class Edge:
             # The name may lead to another server by now: a primary that has become a replica
             # refuses writes for ever, on a connection that stays open.
             self._client.connection_pool.disconnect()
-            return None
+            return []
         self._outage.answered()
         return replies
-
-
-class Sign(NamedTuple):
-    """An edge's sign of life."""
-
-    host: str
-    interface: str
-    written: int
-    last_syn: float | None  # in seconds since 1970; None if it has seen none
 
 
 def read_sign(value: object) -> Sign | None:

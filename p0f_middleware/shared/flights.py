@@ -90,12 +90,9 @@ class Flights:
             self._thread = threading.Thread(target=self._run, name="p0f_middleware", daemon=True)
             self._thread.start()
         except RuntimeError as error:  # the interpreter is ending, or may have no such threads
-            if lookup.loop is None:
-                self._run(linger=0.0)
-            else:
-                self._running.release()
-                lookup.result = P0fUnavailable(f"the SYN store cannot be asked: {error}")
-                _wake([lookup.waiter])
+            why = P0fUnavailable(f"the SYN store cannot be asked: {error}")
+            self._deliver(self._take(), why)
+            self._running.release()
 
     def abandon(self) -> None:
         """End a flight that has not come back, so that the next lookup gets one."""
@@ -106,14 +103,14 @@ class Flights:
 
     def close(self) -> None:
         """Close our own connection; the next flight opens another."""
-        if not self._store.is_given:
+        if self._store.given is None:
             self._client.connection_pool.disconnect()
 
-    def _run(self, linger: float = LINGER) -> None:
+    def _run(self) -> None:
         while True:
             while together := self._take():
                 self._deliver(together, self._ask(together))
-            if not self._more.acquire(True, linger):
+            if not self._more.acquire(True, LINGER):
                 self._running.release()
                 if not self._queue or not self._running.acquire(False):
                     return
@@ -136,7 +133,7 @@ class Flights:
                 reply = asked.result(STEP_TIMEOUT)
             else:
                 reply = request(self._client, lookups)
-            return values_in(self._client, reply, lookups)
+            return values_in(reply, lookups)
         except Exception as error:
             return self._store.explain(error)
 

@@ -15,6 +15,7 @@ Redis Cluster puts keys with the same text in braces into one slot, so one MGET 
 from __future__ import annotations
 
 import socket
+import struct
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ LONGEST_SYN = 120  # bytes of IPv4's and TCP's longest headers
 MOST_DESTINATIONS = 16
 
 _MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4-mapped IPv6 address
+_PORTS = struct.Struct("!HH")
 _FIN_SYN_RST_ACK, _SYN = 0x17, 0x02
 
 
@@ -33,66 +35,59 @@ class End(NamedTuple):
     port: int
 
 
-def ends(syn: bytes) -> tuple[End, End] | None:
-    """The sender and the destination of a SYN; None if the bytes are not the headers of one."""
-    version = syn[0] >> 4 if len(syn) >= 40 else 0
+class PackedSyn(NamedTuple):
+    """A SYN as the store has it: its ends, and its IP and TCP headers."""
+
+    sender: End
+    destination: End
+    headers: bytes
+
+
+def read_syn(data: bytes) -> PackedSyn | None:
+    """The SYN with which some bytes begin; None if these are not the whole headers of one."""
+    version = data[0] >> 4 if len(data) >= 40 else 0
     if version == 4:
-        at, source, target = (syn[0] & 15) * 4, syn[12:16], syn[16:20]
+        tcp, source, target = (data[0] & 15) * 4, data[12:16], data[16:20]
     elif version == 6:
-        at, source, target = 40, _unmapped(syn[8:24]), _unmapped(syn[24:40])
+        tcp, source, target = 40, _unmapped(data[8:24]), _unmapped(data[24:40])
     else:
         return None
-    if at < 20 or len(syn) < at + 20 or syn[at + 13] & _FIN_SYN_RST_ACK != _SYN:
+    if tcp < 20 or len(data) < tcp + 20 or data[tcp + 13] & _FIN_SYN_RST_ACK != _SYN:
         return None
-    ports = syn[at] << 8 | syn[at + 1], syn[at + 2] << 8 | syn[at + 3]
-    return End(source, ports[0]), End(target, ports[1])
+    end = tcp + (data[tcp + 12] >> 4) * 4
+    if not tcp + 20 <= end <= len(data):
+        return None
+    from_port, to_port = _PORTS.unpack_from(data, tcp)
+    return PackedSyn(End(source, from_port), End(target, to_port), data[:end])
 
 
-def sender(syn: bytes) -> End | None:
-    both = ends(syn)
-    return None if both is None else both[0]
-
-
-def end_of_headers(packet: bytes) -> int:
-    """Where the data of a TCP packet begins; 0 if its IP and TCP headers are cut short."""
-    if len(packet) < 40:
-        return 0
-    tcp = 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4
-    end = tcp + (packet[tcp + 12] >> 4) * 4 if len(packet) >= tcp + 20 else 0
-    return end if tcp + 20 <= end <= len(packet) else 0
-
-
-def syns_in(value: bytes) -> list[bytes]:
-    """The SYNs in a connection's value. Whatever else is in it is the last of them."""
+def syns_in(value: bytes) -> list[PackedSyn]:
+    """The SYNs in a connection's value, up to what is not one."""
     syns = []
-    while value:
-        end = end_of_headers(value) or len(value)
-        syns.append(value[:end])
-        value = value[end:]
+    while syn := read_syn(value):
+        syns.append(syn)
+        value = value[len(syn.headers) :]
     return syns
 
 
 def merged(value: bytes, before: bytes) -> bytes:
     """A connection's value: its SYNs, and those to other destinations that were there before."""
-    whose = sender(value)
+    syns = syns_in(value + before)
     kept: dict[End, bytes] = {}
-    for syn in (*syns_in(value), *syns_in(before)):
-        both = ends(syn)
-        if both is not None and both[0] == whose:
-            kept.setdefault(both[1], syn)
+    for syn in syns:
+        if syn.sender == syns[0].sender:
+            kept.setdefault(syn.destination, syn.headers)
     return b"".join([*kept.values()][:MOST_DESTINATIONS])
 
 
 @lru_cache(4096)
 def pack(address: str) -> bytes:
-    """An address, packed as `sender` returns it. Raises ValueError if it is none."""
+    """An address, packed as in `End`. Raises ValueError if it is none."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        if ":" not in address:
-            return socket.inet_pton(socket.AF_INET, address)
-        packed = socket.inet_pton(socket.AF_INET6, address)
+        return _unmapped(socket.inet_pton(family, address))
     except OSError:
         raise ValueError(f"not an IP address: {address!r}") from None
-    return _unmapped(packed)
 
 
 @lru_cache(4096)

@@ -28,7 +28,7 @@ from .._visitor import NoConnection, Visitor
 from .._waiting import PerProcess
 from ..fingerprint import SignatureFile, fingerprinter
 from .flights import Flights, Lookup
-from .keys import End, address_key, connection_key, ends, pack, sender, syns_in
+from .keys import End, PackedSyn, address_key, connection_key, pack, read_syn, syns_in
 
 TIMEOUT = 0.1
 _QUIC = unavailable("over HTTP/3 (QUIC, which uses UDP) there is no SYN")
@@ -51,15 +51,14 @@ class BaseSharedSyn:
         self._arguments = store, timeout, database, destination_header
         self.timeout: float = seconds("timeout", timeout)
         self._store = Store(store, asynchronous=self._asynchronous)
-        self.store_name: str = self._store.name
         self._read = fingerprinter(database).read
         self._destination_header = destination_header
-        self._outage = Outage("the SYN store", self.store_name)
+        self._outage = Outage("the SYN store", self._store.name)
         self._flights = PerProcess(partial(Flights, self._store))
         self._logged: set[str] = set()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.store_name!r}, timeout={self.timeout!r})"
+        return f"{type(self).__name__}({self._store.name!r}, timeout={self.timeout!r})"
 
     def twin(self) -> SharedSyn | AsyncSharedSyn:
         """The same source of the other colour: Django serves sync and async in one project."""
@@ -88,7 +87,7 @@ class BaseSharedSyn:
     def _values(self, lookup: Lookup) -> Values:
         result = lookup.result
         if result is None:
-            result = P0fTimeout(f"the SYN store at {self.store_name} did not answer in time")
+            result = P0fTimeout(f"the SYN store at {self._store.name} did not answer in time")
         if not isinstance(result, P0fError):
             self._outage.answered()
             return result
@@ -102,15 +101,15 @@ class BaseSharedSyn:
         who = End(pack(visitor.address or ""), visitor.port or 0)
         strange = False  # whether the store has what no edge would write
         if who.port and values[0] is not None:
-            own = [syn for syn in syns_in(values[0]) if sender(syn) == who]
+            own = [syn for syn in syns_in(values[0]) if syn.sender == who]
             strange = not own
             own = self._of_his_connection(visitor, own)
             if len(own) == 1:
-                found = self._read(own[0])
+                found = self._read(own[0].headers)
                 return _ODD if found is None else found.outcome
-        if (syn := values[-1]) is not None:
-            whose = sender(syn)
-            if whose is not None and whose.address == who.address:
+        if (value := values[-1]) is not None:
+            syn = read_syn(value)
+            if syn is not None and syn.sender.address == who.address:
                 return self._by_address(visitor, syn)
             strange = True
         if strange:
@@ -119,14 +118,14 @@ class BaseSharedSyn:
                 "%s: only p0f-middleware edge may write p0f:* to %s; find out what else does"
                 " (logged once)",
                 reason,
-                self.store_name,
+                self._store.name,
             )
             return unavailable(reason)
         named = f"{visitor.address} port {who.port}" if who.port else visitor.address
         reason = f"no edge has shared a SYN of {named}, or it has expired"
         return Outcome(None, P0fStatus.NO_MATCH, reason)
 
-    def _of_his_connection(self, visitor: Visitor, syns: list[bytes]) -> list[bytes]:
+    def _of_his_connection(self, visitor: Visitor, syns: list[PackedSyn]) -> list[PackedSyn]:
         """Those of some SYNs from the visitor's address and port that can be his connection's."""
         address: str | None = None
         port: int | None = None
@@ -140,12 +139,11 @@ class BaseSharedSyn:
         return [
             syn
             for syn in syns
-            if (both := ends(syn)) is not None
-            and (address is None or both[1].address == pack(address))
-            and (not port or both[1].port == port)
+            if (address is None or syn.destination.address == pack(address))
+            and (not port or syn.destination.port == port)
         ]
 
-    def _by_address(self, visitor: Visitor, syn: bytes) -> Outcome:
+    def _by_address(self, visitor: Visitor, syn: PackedSyn) -> Outcome:
         if not visitor.port:
             self._log_once(
                 "SharedSyn does not know the port of %s, so it takes the last SYN of that address,"
@@ -153,7 +151,7 @@ class BaseSharedSyn:
                 " and name the header in client_port_header (logged once)",
                 visitor.address,
             )
-        found = self._read(syn)
+        found = self._read(syn.headers)
         info = found and found.outcome.info
         return _ODD if info is None else Outcome(by_address(info), P0fStatus.OK, None)
 
@@ -235,7 +233,7 @@ class AsyncSharedSyn(BaseSharedSyn):
         self._flights.here().close()
 
     async def _wait_under_trio(self, keys: Keys, deadline: float) -> Values:
-        if self._store.is_given:
+        if self._store.given is not None:
             raise P0fUnavailable("an asyncio client does not work under trio: use a URL")
         left = min(deadline - time.monotonic(), self.timeout)
         try:

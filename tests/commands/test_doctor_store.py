@@ -96,12 +96,18 @@ def test_an_edge_that_sees_nobody_or_has_for_long_is_a_question(
     assert words in line
 
 
-@pytest.mark.parametrize("value", [None, syn("198.51.100.7", 1), b"no SYN"])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, f"the store has no SYN of {KNOWN} as {KEY}: has it connected"),
+        (syn("198.51.100.7", 1), f"the value of {KEY} is not a SYN of {KNOWN}"),
+        (b"no SYN", f"the value of {KEY} is not a SYN of {KNOWN}"),
+    ],
+)
 def test_an_address_without_a_syn_of_its_own(
-    store: RealStore, contents: redis.Redis, doctor: Doctor, value: bytes | None
+    store: RealStore, contents: redis.Redis, doctor: Doctor, value: bytes | None, words: str
 ) -> None:
     sign(contents)
     if value is not None:
         contents.set(KEY, value)
-    fault = doctor("--store", store.url, KNOWN)[-1]
-    assert fault.startswith(f"FAULT the store has no SYN of {KNOWN} as {KEY}: has it connected")
+    assert doctor("--store", store.url, KNOWN)[-1].startswith(f"FAULT {words}")

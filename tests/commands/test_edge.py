@@ -17,6 +17,7 @@ from p0f_middleware.__main__ import main
 from p0f_middleware._commands import edge as command
 from p0f_middleware._commands.edge import as_line
 from p0f_middleware.edge.agent import TTL
+from p0f_middleware.shared.keys import read_syn
 from tests.shared.syns import LINUX, WINDOWS, syn
 
 EDGE = ["edge", "--interface", "lo", "--port", "443"]
@@ -26,7 +27,6 @@ SYNS = [
     syn("192.0.2.1", 1024, WINDOWS),
     syn("192.0.2.1", 1025, WINDOWS),
     syn("2001:db8::1", 1024, LINUX),
-    b"no SYN",
 ]
 
 
@@ -61,14 +61,14 @@ def tap(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     class FakeTap:
         def __init__(self, interface: str, ports: list[int]) -> None:
             made.update(interface=interface, ports=ports)
-            self._syns = list(SYNS)
+            self._syns = [read_syn(syn) for syn in SYNS]
 
         def wait(self, seconds: float) -> bool:
             if not self._syns:
                 raise KeyboardInterrupt
             return True
 
-        def read(self, most: int) -> list[bytes]:
+        def read(self, most: int) -> list[Any]:
             syns, self._syns = self._syns, []
             return syns
 

@@ -19,9 +19,6 @@ PROXIES = {
     "haproxy": """
 defaults
     mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
 frontend edge
     bind BIND
     option forwardfor
@@ -37,11 +34,6 @@ error_log FOLDER/nginx.log;
 events {}
 http {
     access_log off;
-    client_body_temp_path FOLDER;
-    proxy_temp_path FOLDER;
-    fastcgi_temp_path FOLDER;
-    uwsgi_temp_path FOLDER;
-    scgi_temp_path FOLDER;
     server {
         listen BIND;
         location / {
@@ -64,7 +56,6 @@ http://BIND {
 }
 """,
 }
-"""Configurations that name the client in two headers."""
 _COMMANDS = {
     "haproxy": "haproxy -f {}",
     "nginx": "nginx -e stderr -c {}",
@@ -80,7 +71,7 @@ def proxy(name: str, folder: Path, bind: str, app: str) -> list[str]:
     return _COMMANDS[name].format(path).split()
 
 
-def servers(folder: Path, gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:
+def servers(gunicorn: str, uvicorn: int) -> tuple[list[str], list[str]]:
     """The command lines of gunicorn (two threads) and uvicorn, on places of the loopback."""
     return (
         [str(BIN / "gunicorn"), "--threads", "2", "-b", gunicorn, "tests.real.app:wsgi"],
@@ -99,18 +90,13 @@ def environment(store: str, **options: object) -> dict[str, str]:
 
 
 class Agent:
-    """A running `p0f-middleware edge`.
-
-    Args:
-        folder: for its log.
-        options: of its command line.
-        runner: a command that runs it elsewhere, such as `ip netns exec NAME`.
-    """
+    """A running `p0f-middleware edge` with a log in a folder; `runner` is a command that runs it
+    elsewhere, such as `ip netns exec NAME`."""
 
     def __init__(self, folder: Path, *options: str, runner: Sequence[str] = ()) -> None:
         self._log = folder / "edge.log"
         self._command = [*runner, sys.executable, "-m", "p0f_middleware", "edge", *options]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Agent:
         with self._log.open("wb") as log:
@@ -128,12 +114,10 @@ class Agent:
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
         return self._process.pid
 
     def wait_for(self, words: str, times: int = 1) -> None:
-        """Wait until its output has the text, as many times as given."""
-        assert self._process is not None
+        """Wait until its output has the text that often."""
         deadline = time.monotonic() + 30
         while self.log.count(words) < times:
             assert self._process.poll() is None or words in self.log, self.log
@@ -143,7 +127,6 @@ class Agent:
     def counts(self) -> str:
         """Its line of counts."""
         before = self.log.count("SYNs seen")
-        assert self._process is not None
         self._process.send_signal(signal.SIGUSR1)
         self.wait_for("SYNs seen", before + 1)
         return self.log.splitlines()[-1]
@@ -158,28 +141,27 @@ class Agent:
 
     def end(self) -> int:
         """End it as systemd does; returns its exit status."""
-        assert self._process is not None
-        self._process.terminate()
-        try:
-            return self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise
+        return ended(self._process)
+
+
+def ended(process: subprocess.Popen[bytes]) -> int:
+    process.terminate()
+    try:
+        return process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
 
 
 @contextlib.contextmanager
 def namespaces(*names: str) -> Iterator[None]:
     """Network namespaces with a loopback interface that is up, removed at the end."""
-    made = []
-    try:
+    with contextlib.ExitStack() as stack:
         for name in names:
             run("ip", "netns", "add", name)
-            made.append(name)
+            stack.callback(run, "ip", "netns", "delete", name)
             run("ip", "-n", name, "link", "set", "lo", "up")
         yield
-    finally:
-        for name in made:
-            run("ip", "netns", "delete", name)
 
 
 def cable(one: str, two: str, subnet: int) -> None:

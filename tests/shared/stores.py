@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import socket
@@ -18,15 +17,12 @@ import pytest
 
 from tests.servers import free_port, is_listening
 
-SERVER = os.environ.get("STORE_SERVER", "redis-server")
-"""The server's program; `STORE_SERVER=valkey-server` runs the same tests with Valkey."""
+SERVER = os.environ.get("STORE_SERVER", "redis-server")  # or valkey-server
 
 
 class RealStore:
     """A server on the loopback interface that saves nothing; its log and socket are in a folder.
-
-    Its options are words of the command line; with `tls`, its port accepts only TLS.
-    """
+    With `tls`, its port accepts only TLS."""
 
     def __init__(self, folder: Path, options: tuple[str, ...] = (), *, tls: bool = False):
         self._folder = folder
@@ -57,22 +53,16 @@ class RealStore:
         command += self._options
         with (self._folder / "store.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            self._wait_until_it_listens(self._process)
-        except BaseException:
-            self.kill()
-            raise
-        return self
-
-    def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + 30
-        while not (is_listening(self.port) or is_listening(f"{self._folder}/store.sock")):
+        while not is_listening(f"{self._folder}/store.sock"):
             said = (self._folder / "store.log").read_text()
             if "Failed finding TLS support" in said:
                 pytest.skip(f"{SERVER} was built without TLS")
-            assert process.poll() is None, said
-            assert time.monotonic() < deadline, "the store does not listen"
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(said)
             time.sleep(0.01)
+        return self
 
     def stop(self) -> None:
         """Stop it with SIGSTOP: the kernel still accepts connections, but gets no answers."""
@@ -115,20 +105,3 @@ def stand_in(answer: Callable[[bytes], bytes | None]) -> Iterator[str]:
             yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-
-
-@contextlib.contextmanager
-def slow_store(seconds: float) -> Iterator[tuple[str, list[bytes]]]:
-    """The URL of an empty store that is `seconds` away, and the requests that it has got."""
-    requests: list[bytes] = []
-
-    def answer(data: bytes) -> bytes:
-        requests.append(data)
-        time.sleep(seconds)
-        return b"".join(
-            b"*%d\r\n" % (int(count) - 1) + b"$-1\r\n" * (int(count) - 1)
-            for count in re.findall(rb"\*(\d+)\r\n\$4\r\nMGET", data)
-        )
-
-    with stand_in(answer) as url:
-        yield url, requests

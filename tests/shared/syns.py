@@ -18,8 +18,7 @@ class FakeVisitor:
 
     address: str | None
     port: int | None = None
-    headers: dict[str, str] | None = None
-    """Of a request behind a trusted proxy; None for a visitor who is directly connected."""
+    headers: dict[str, str] | None = None  # of a request behind a trusted proxy
     own_end: tuple[str, int] | None = None
     http_version: str | None = "1.1"
 

@@ -1,8 +1,6 @@
-"""Names in the store, and who sent a SYN."""
+"""Names in the store, and what its values say."""
 
 from __future__ import annotations
-
-import ipaddress
 
 import pytest
 from hypothesis import given
@@ -14,21 +12,19 @@ from p0f_middleware.shared.keys import (
     connection_key,
     merged,
     pack,
-    sender,
+    read_syn,
     syns_in,
 )
 
 from .syns import LINUX, syn
 
 ports = st.integers(1, 65535)
-addresses = st.ip_addresses().map(str)
 
 
 @pytest.mark.parametrize(
     ("address", "name"),
     [
         ("192.0.2.1", b"p0f:{192.0.2.1}"),
-        ("2001:db8::1", b"p0f:{2001:db8::1}"),
         ("2001:DB8:0:0::1", b"p0f:{2001:db8::1}"),
         ("::ffff:192.0.2.1", b"p0f:{192.0.2.1}"),
     ],
@@ -38,50 +34,32 @@ def test_an_address_has_one_name_however_it_is_written(address: str, name: bytes
     assert connection_key(pack(address), 54321) == name + b":54321"
 
 
-def test_both_names_are_in_one_slot_of_a_cluster() -> None:
-    from redis.crc import key_slot
-
-    packed = pack("2001:db8::1")
-
-    assert key_slot(address_key(packed)) == key_slot(connection_key(packed, 443))
-
-
-@given(addresses, ports)
-def test_a_syn_names_its_sender(address: str, port: int) -> None:
-    assert sender(syn(address, port)) == (pack(address), port)
-
-
-@given(st.ip_addresses(v=4).map(str), ports, st.integers(6, 15))
-def test_the_port_is_found_behind_ip_options(address: str, port: int, words: int) -> None:
-    whole = syn(address, port)
-    longer = bytes([0x40 | words]) + whole[1:20] + bytes(4 * (words - 5)) + whole[20:]
-    assert sender(longer) == (pack(address), port)
-
-
-@given(st.binary(max_size=130))
-def test_any_bytes_have_a_sender_or_none(data: bytes) -> None:
-    found = sender(data)
-    assert found is None or len(found.address) in (4, 16)
-
-
-@given(addresses, ports, st.data())
-def test_a_syn_that_is_cut_short_before_its_ports_has_no_sender(
-    address: str, port: int, data: st.DataObject
-) -> None:
-    whole = syn(address, port)
-    ip = 20 if ipaddress.ip_address(address).version == 4 else 40
-    assert sender(whole[: data.draw(st.integers(0, ip + 19))]) is None
-
-
 @pytest.mark.parametrize("text", ["", "unix", "1.2.3", "1.2.3.4:5", "fe80::1%eth0", "[::1]"])
 def test_what_is_not_an_address_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="not an IP address"):
         pack(text)
 
 
+@given(st.ip_addresses().map(str), ports, ports, st.integers(5, 15), st.binary(max_size=40))
+def test_a_syn_names_its_ends_whatever_stands_behind_it(
+    address: str, port: int, to: int, words: int, behind: bytes
+) -> None:
+    whole = syn(address, port, to=to)
+    if ":" not in address:  # with IP options
+        whole = bytes([0x40 | words]) + whole[1:20] + bytes(4 * (words - 5)) + whole[20:]
+    at = pack("::1" if ":" in address else "127.0.0.1")
+    assert read_syn(whole + behind) == ((pack(address), port), (at, to), whole)
+
+
+@pytest.mark.parametrize("whole", [syn("192.0.2.1", 7), syn("2001:db8::1", 7)])
+def test_a_syn_that_is_cut_short_is_none(whole: bytes) -> None:
+    assert [n for n in range(len(whole) + 1) if read_syn(whole[:n])] == [len(whole)]
+
+
 @given(st.binary(max_size=400))
-def test_any_value_is_divided_without_a_loss(value: bytes) -> None:
-    assert b"".join(syns_in(value)) == value
+def test_any_bytes_begin_with_a_syn_or_not(data: bytes) -> None:
+    found = b"".join(one.headers for one in syns_in(data))
+    assert data.startswith(found)
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
@@ -91,7 +69,7 @@ def test_a_value_has_the_last_syn_to_each_of_the_latest_destinations(ports: list
         latest.pop(port, None)
         latest[port] = syn("192.0.2.1", 7, (LINUX[0], n + 1, 64), to=port)
         value = merged(latest[port], value)
-    assert syns_in(value) == [*latest.values()][::-1][:MOST_DESTINATIONS]
+    assert [one.headers for one in syns_in(value)] == [*latest.values()][::-1][:MOST_DESTINATIONS]
 
 
 @given(st.binary(max_size=300))

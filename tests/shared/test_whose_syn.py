@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,8 +17,7 @@ from .syns import LINUX, WINDOWS, FakeVisitor, syn
 
 CLIENT, PORT = "192.0.2.1", 54321
 HEADER = "X-Destination"
-ODD = bytes.fromhex("02040533"), 1337, 64
-"""A probe of p0f-sendsyn has this MSS and window, and p0f does not fingerprint it."""
+ODD = bytes.fromhex("02040533"), 1337, 64  # as of p0f-sendsyn, which p0f does not fingerprint
 TWINS = syn(CLIENT, PORT, WINDOWS, to=80, at="10.0.0.1") + syn(CLIENT, PORT, LINUX, at="10.0.0.2")
 """SYNs of two machines behind one address, to two ends of the site."""
 OWN_SIX = syn("2001:db8::1", PORT, WINDOWS)
@@ -59,65 +58,60 @@ def stored(connection: bytes | None, address: bytes | None, of: str = CLIENT) ->
     return {key: value for key, value in zip(keys, (connection, address), strict=True) if value}
 
 
-class Case(NamedTuple):
-    visitor: FakeVisitor
-    connection: bytes | None
-    address: bytes | None
-    told: tuple[str, str] | str
-    """The system and its source; or how the reason begins."""
-
-
 win, lin, last = syn(CLIENT, PORT, WINDOWS), syn(CLIENT, PORT), syn(CLIENT, 1, WINDOWS)
 six, quic = FakeVisitor("2001:db8::1", PORT), FakeVisitor(CLIENT, PORT, {}, None, "3")
 at_end, in_container = (
     FakeVisitor(CLIENT, PORT, None, (at, 80)) for at in ("10.0.0.1", "172.17.0.2")
 )
 WINDOWS_IS_TOLD, LINUX_IS_TOLD = ("Windows", "syn"), ("Linux", "syn")
-CASES = {
-    "his own": Case(direct, win, lin, WINDOWS_IS_TOLD),
-    "his own, IPv6": Case(six, OWN_SIX, None, WINDOWS_IS_TOLD),
-    "only the address's": Case(direct, None, last, ("Windows", "address")),
-    "his port is not known": Case(no_port, lin, last, ("Windows", "address")),
-    "nothing": Case(direct, None, None, NOTHING),
-    "nothing, no port": Case(no_port, lin, None, NOTHING),
-    "no address": Case(FakeVisitor(None), None, None, "the request has no client address"),
-    "HTTP/3": Case(quic, lin, lin, "over HTTP/3"),
-    "another port's": Case(direct, last, None, FOREIGN),
-    "another port's, and the address's": Case(direct, last, last, ("Windows", "address")),
-    "not fingerprinted": Case(direct, syn(CLIENT, PORT, ODD), lin, NOT_FINGERPRINTED),
-    "the address's not fingerprinted": Case(direct, None, syn(CLIENT, 1, ODD), NOT_FINGERPRINTED),
-    "twins, direct": Case(direct, TWINS, None, NOTHING),
-    "twins, socket": Case(at_end, TWINS, None, WINDOWS_IS_TOLD),
-    "twins, a container's socket": Case(in_container, TWINS, None, NOTHING),
-    "one, a container's socket": Case(in_container, win, None, WINDOWS_IS_TOLD),
-    "twins, and the address's": Case(behind(None), TWINS, lin, ("Linux", "address")),
-    "one to another end": Case(behind("80"), lin, None, NOTHING),
-    "one to this end": Case(behind("443"), lin, None, LINUX_IS_TOLD),
+# who asks, the connection's value, the address's, and the system and its source that he is told; or
+# how the reason begins
+CASES: dict[str, tuple[FakeVisitor, bytes | None, bytes | None, Any]] = {
+    "his own": (direct, win, lin, WINDOWS_IS_TOLD),
+    "his own, IPv6": (six, OWN_SIX, None, WINDOWS_IS_TOLD),
+    "only the address's": (direct, None, last, ("Windows", "address")),
+    "his port is not known": (no_port, lin, last, ("Windows", "address")),
+    "nothing": (direct, None, None, NOTHING),
+    "nothing, no port": (no_port, lin, None, NOTHING),
+    "no address": (FakeVisitor(None), None, None, "the request has no client address"),
+    "HTTP/3": (quic, lin, lin, "over HTTP/3"),
+    "another port's": (direct, last, None, FOREIGN),
+    "another port's, and the address's": (direct, last, last, ("Windows", "address")),
+    "not fingerprinted": (direct, syn(CLIENT, PORT, ODD), lin, NOT_FINGERPRINTED),
+    "the address's not fingerprinted": (direct, None, syn(CLIENT, 1, ODD), NOT_FINGERPRINTED),
+    "twins, direct": (direct, TWINS, None, NOTHING),
+    "twins, socket": (at_end, TWINS, None, WINDOWS_IS_TOLD),
+    "twins, a container's socket": (in_container, TWINS, None, NOTHING),
+    "one, a container's socket": (in_container, win, None, WINDOWS_IS_TOLD),
+    "twins, and the address's": (behind(None), TWINS, lin, ("Linux", "address")),
+    "one to another end": (behind("80"), lin, None, NOTHING),
+    "one to this end": (behind("443"), lin, None, LINUX_IS_TOLD),
 }
 for end in ("80", "10.0.0.1", "[::ffff:10.0.0.1]:80"):
-    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, WINDOWS_IS_TOLD)
+    CASES[f"twins, {end}"] = (behind(end), TWINS, None, WINDOWS_IS_TOLD)
 for end in ("443", "10.0.0.2:443"):
-    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, LINUX_IS_TOLD)
+    CASES[f"twins, {end}"] = (behind(end), TWINS, None, LINUX_IS_TOLD)
 for end in ("", "81", "10.0.0.9", "no end", "80, 443", "10.0.0.1:443"):
-    CASES[f"twins, {end}"] = Case(behind(end), TWINS, None, NOTHING)
+    CASES[f"twins, {end}"] = (behind(end), TWINS, None, NOTHING)
 for value in (syn("198.51.100.7", PORT), b"hello", lin[:30], ACK):
-    CASES[f"{value!r}, connection"] = Case(direct, value, None, FOREIGN)
-    CASES[f"{value!r}, address"] = Case(direct, None, value, FOREIGN)
+    CASES[f"{value!r}, connection"] = (direct, value, None, FOREIGN)
+    CASES[f"{value!r}, address"] = (direct, None, value, FOREIGN)
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_who_is_told_what(case: Case) -> None:
-    of = case.visitor.address or CLIENT
-    outcome = ask(case.visitor, stored(case.connection, case.address, of))
+@pytest.mark.parametrize(("visitor", "connection", "address", "told"), CASES.values(), ids=CASES)
+def test_who_is_told_what(
+    visitor: FakeVisitor, connection: bytes | None, address: bytes | None, told: Any
+) -> None:
+    outcome = ask(visitor, stored(connection, address, visitor.address or CLIENT))
 
-    if isinstance(case.told, tuple):
+    if isinstance(told, tuple):
         assert outcome.info is not None
-        assert (outcome.info.os_name, outcome.info.source) == case.told
+        assert (outcome.info.os_name, outcome.info.source) == told
         assert (outcome.status, outcome.reason) == (P0fStatus.OK, None)
     else:
         assert outcome.info is None
-        assert str(outcome.reason).startswith(case.told)
-        assert (outcome.status is P0fStatus.UNAVAILABLE) == (case.told in (FOREIGN, "over HTTP/3"))
+        assert str(outcome.reason).startswith(told)
+        assert (outcome.status is P0fStatus.UNAVAILABLE) == (told in (FOREIGN, "over HTTP/3"))
 
 
 @pytest.mark.parametrize(
@@ -147,41 +141,31 @@ def test_signatures_of_ones_own_may_be_used(tmp_path: Path) -> None:
     assert info.os_name == "Mine"
 
 
-class Connection(NamedTuple):
-    """One of many through the NATs of two addresses, which give ports again at once."""
-
-    client: str
-    port: int
-    end: tuple[str, int]
-    windows: bool
-
-
-connections = st.builds(
-    Connection,
+# of many through the NATs of two addresses, which give ports again at once
+connections = st.tuples(
     st.sampled_from([CLIENT, "198.51.100.7"]),
     st.integers(1, 2),
-    st.tuples(st.sampled_from(["10.0.0.1", "10.0.0.2"]), st.sampled_from([80, 443])),
-    st.booleans(),
+    st.sampled_from(["10.0.0.1", "10.0.0.2"]),
+    st.sampled_from([80, 443]),
 )
 
 
-@given(st.lists(connections, max_size=30), st.data())
-def test_nobody_is_ever_told_anothers_syn(arrivals: list[Connection], data: st.DataObject) -> None:
+@given(st.lists(st.tuples(connections, st.booleans()), max_size=30), st.data())
+def test_nobody_is_ever_told_anothers_syn(arrivals: list[Any], data: st.DataObject) -> None:
     store: dict[bytes, bytes] = {}
-    alive: dict[tuple[str, int, tuple[str, int]], Connection] = {}
-    for one in arrivals:
-        system = WINDOWS if one.windows else LINUX
-        key = connection_key(pack(one.client), one.port)
-        whole = syn(one.client, one.port, system, one.end[1], one.end[0])
+    alive: dict[tuple[str, int, str, int], bool] = {}
+    for (client, port, at, to), windows in arrivals:
+        key = connection_key(pack(client), port)
+        whole = syn(client, port, WINDOWS if windows else LINUX, to, at)
         store[key] = merged(whole, store.get(key, b""))
         # a NAT gives a port again only if its connection to that end has ended
-        alive[one[:3]] = one
+        alive[client, port, at, to] = windows
 
-        asks = data.draw(st.sampled_from([*alive.values()]))
+        asks = data.draw(st.sampled_from([*alive]))
         named = data.draw(st.sampled_from([None, "{0}", "{1}", "{0}:{1}"]))
-        headers = {} if named is None else {HEADER: named.format(*asks.end)}
-        info = ask(FakeVisitor(asks.client, asks.port, headers), store).info
+        headers = {} if named is None else {HEADER: named.format(*asks[2:])}
+        info = ask(FakeVisitor(*asks[:2], headers), store).info
 
-        same = [other for other in alive.values() if other[:2] == asks[:2]]
-        assert info is None or info.os_name == ("Windows" if asks.windows else "Linux")
+        same = [other for other in alive if other[:2] == asks[:2]]
+        assert info is None or info.os_name == ("Windows" if alive[asks] else "Linux")
         assert info is not None or (len(same) > 1 and named != "{0}:{1}")
