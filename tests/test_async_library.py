@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from p0f_middleware._async_library import Expired, in_thread, running_loop, sleep
+from p0f_middleware._async_library import Expired, in_thread
 
 Run = Callable[..., Any]
 
@@ -61,17 +61,3 @@ def test_a_function_that_takes_too_long_goes_on_by_itself(run: Run) -> None:
 
     assert run(main) < 5
     assert ended.wait(20)
-
-
-def test_trio_has_no_asyncio_loop() -> None:
-    async def main() -> object:
-        return running_loop()
-
-    assert trio.run(main) is None
-    assert run_asyncio(main) is not None
-
-
-def test_without_an_event_loop_nothing_can_be_slept() -> None:
-    coroutine = sleep(1)
-    with pytest.raises(RuntimeError):
-        coroutine.send(None)

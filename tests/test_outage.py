@@ -34,13 +34,6 @@ def test_there_is_none_at_first() -> None:
     assert (outage.down, outage.admit(0.0)) == (False, False)
 
 
-def test_a_further_failure_changes_nothing(outage: Outage) -> None:
-    began, retry_in = outage.began, outage.retry_in(outage.began)
-
-    assert not outage.failed(OSError("another"))
-    assert (outage.began, outage.retry_in(began)) == (began, retry_in)
-
-
 def test_nobody_tries_again_before_half_a_second(outage: Outage) -> None:
     with pytest.raises(P0fUnavailable, match=r"^p0f at /run/x is down; next try in 0\.1 s$"):
         outage.admit(outage.began + 0.4)
