@@ -36,14 +36,6 @@ def test_a_timeout_of_the_functions_own_is_not_ours(run: Run) -> None:
 
 
 @both
-def test_a_function_is_called_in_another_thread(run: Run) -> None:
-    async def main() -> int:
-        return await in_thread(threading.get_ident, 20)
-
-    assert run(main) != threading.get_ident()
-
-
-@both
 def test_a_function_that_takes_too_long_goes_on_by_itself(run: Run) -> None:
     released, ended = threading.Event(), threading.Event()
 

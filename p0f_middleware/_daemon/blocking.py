@@ -69,8 +69,8 @@ class BaseClient:
         return f"{type(self).__name__}({self.socket_path!r}, timeout={self.timeout!r})"
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        # No lookup is in progress, so no lock is needed; taking one might wait for ever. At the very
-        # end, the exit hook has closed the connection.
+        # No lookup is in progress, so no lock is needed; taking one might wait for ever. (When the
+        # interpreter is finalizing, the exit hook has closed the connection.)
         if not is_finalizing() and self.connection is not None:
             self.connection.release()
 
