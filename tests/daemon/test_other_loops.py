@@ -141,17 +141,6 @@ def test_a_cancelled_lookup_ends_at_once_and_hurts_nobody(run: Run, fake_p0f: Fa
     assert fake_p0f.connections <= 2
 
 
-def test_a_client_that_is_closed_leaves_no_connection_open(run: Run) -> None:
-    before = opened()
-
-    async def main(client: AsyncP0f) -> int:
-        await client.lookup(HOST)
-        return len(opened() - before)
-
-    assert run(main) >= 1
-    assert len(opened() - before) <= 1  # the first loop's, which is not running
-
-
 # Trio
 
 
