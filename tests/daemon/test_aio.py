@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0fTimeout
+from p0f_middleware import AsyncP0f, P0fTimeout, P0fUnavailable
 from p0f_middleware._daemon.protocol import MAX_IN_FLIGHT
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
@@ -76,6 +76,19 @@ def test_each_lookup_that_fails_when_p0f_ends_says_why_and_counts_once(fake_p0f:
     said, stats = run(fake_p0f, main)
     assert said == {f"nothing listens on {fake_p0f.socket_path}: p0f has ended; start it again"}
     assert (stats["lookups"], stats["errors"], stats["outages"]) == (6, 5, 1)
+
+
+def test_what_waits_for_a_p0f_that_takes_no_query_is_not_asked_again(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> Any:
+        fake_p0f.stall()
+        first = asyncio.create_task(client.lookup(HOST))
+        await asyncio.sleep(0.25)
+        errors = await asyncio.gather(first, client.lookup(OTHER), return_exceptions=True)
+        fake_p0f.resume()
+        return errors
+
+    assert all(isinstance(error, P0fUnavailable) for error in run(fake_p0f, main, timeout=0.5))
+    assert fake_p0f.connections <= 1
 
 
 def test_a_lookup_that_is_asked_again_has_no_more_time_than_others(fake_p0f: FakeP0f) -> None:

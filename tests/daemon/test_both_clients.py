@@ -254,8 +254,7 @@ OUTAGES: dict[str, tuple[Callable[[FakeP0f], object], type[P0fError], str]] = {
         P0fProtocolError,
         "is not p0f v3: .*it sent 464 bytes for one query",
     ),
-    "short answer": (answers_of(100), P0fProtocolError, "sends answers of an unknown size"),
-    "unknown answer": (answers_of(233), P0fProtocolError, "sends answers of an unknown size"),
+    "short answer": (answers_of(233), P0fProtocolError, "sends answers of an unknown size"),
     "hangs up": (lambda p0f: p0f.answer_with(b""), P0fUnavailable, "p0f closed its connection"),
 }
 

@@ -14,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from p0f_middleware import P0fBadQuery, P0fInfo, P0fProtocolError
 from p0f_middleware._daemon.protocol import (
     DIALECTS,
-    MAX_IN_FLIGHT,
     P0F_3,
     P0F_API2,
     P0F_MTU,
@@ -206,11 +205,6 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-
-
-def test_the_first_query_travels_alone_and_later_ones_together() -> None:
-    assert (asked(0, None).room, asked(1, None).room) == (1, 0)
-    assert (asked(0).room, asked(MAX_IN_FLIGHT).room) == (MAX_IN_FLIGHT, 0)
 
 
 # What is not p0f
