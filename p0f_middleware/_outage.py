@@ -32,8 +32,7 @@ class Outage:
         self.began: float = 0.0
         self._name, self._place = name, place
         self._meanwhile, self._what_is_skipped = meanwhile, skipped
-        self._skipped = 0
-        self._delay = self._retry_at = 0.0
+        self._skipped, self._delay, self._retry_at = 0, 0.0, 0.0
         self._reports: deque[float] = deque(maxlen=MAX_REPORTS)
         self._reported = False
 
@@ -63,9 +62,7 @@ class Outage:
         if self.down:
             return False
         self.began = now = time.monotonic()
-        self._skipped = 0
-        self._delay = FIRST_DELAY
-        self._retry_at = now + FIRST_DELAY
+        self._skipped, self._delay, self._retry_at = 0, FIRST_DELAY, now + FIRST_DELAY
         self.down = True
         reports = self._reports
         self._reported = len(reports) < MAX_REPORTS or now - reports[0] > REPORT_SPAN

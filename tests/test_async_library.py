@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from p0f_middleware._async_library import Expired, in_thread, running_loop, sleep
+from p0f_middleware._async_library import Expired, in_thread
 
 Run = Callable[..., Any]
 
@@ -36,14 +36,6 @@ def test_a_timeout_of_the_functions_own_is_not_ours(run: Run) -> None:
 
 
 @both
-def test_a_function_is_called_in_another_thread(run: Run) -> None:
-    async def main() -> int:
-        return await in_thread(threading.get_ident, 20)
-
-    assert run(main) != threading.get_ident()
-
-
-@both
 def test_a_function_that_takes_too_long_goes_on_by_itself(run: Run) -> None:
     released, ended = threading.Event(), threading.Event()
 
@@ -61,17 +53,3 @@ def test_a_function_that_takes_too_long_goes_on_by_itself(run: Run) -> None:
 
     assert run(main) < 5
     assert ended.wait(20)
-
-
-def test_trio_has_no_asyncio_loop() -> None:
-    async def main() -> object:
-        return running_loop()
-
-    assert trio.run(main) is None
-    assert run_asyncio(main) is not None
-
-
-def test_without_an_event_loop_nothing_can_be_slept() -> None:
-    coroutine = sleep(1)
-    with pytest.raises(RuntimeError):
-        coroutine.send(None)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import functools
 import math
 import sys
@@ -160,9 +161,7 @@ class _Lookup:
 
 class LoopConnection:
     """Sends the queries of one event loop, and hands their answers to the tasks that wait for them.
-
-    It connects when a query is to be sent and there is no connection.
-    """
+    It connects when it has a query to send and no connection."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, rules: Rules) -> None:
         self.loop = loop
@@ -321,11 +320,8 @@ class LoopConnection:
         """Make lookups that still wait raise copies of an error: each adds its own traceback."""
         for lookup in lookups:
             if not lookup.future.done():
-                copy = type(error)(*error.args)
-                copy.__dict__.update(error.__dict__)
-                lookup.future.set_exception(copy)
+                lookup.future.set_exception(copy.copy(error))
                 lookup.future.exception()  # asyncio would complain if the task is cancelled now
-        self._unsent = deque(lookup for lookup in self._unsent if not lookup.future.done())
 
     def _awaited(self) -> list[_Lookup]:
         """Lookups that still wait, oldest first."""

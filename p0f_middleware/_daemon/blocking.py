@@ -69,11 +69,10 @@ class BaseClient:
         return f"{type(self).__name__}({self.socket_path!r}, timeout={self.timeout!r})"
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        if not is_finalizing():  # else the exit hook has closed the connection
-            # No lookup is in progress, so no lock is needed; taking one might wait for ever.
-            connection = self._processes.here().connection
-            if connection is not None:
-                connection.release()
+        # No lookup is in progress, so no lock is needed; taking one might wait for ever. (When the
+        # interpreter is finalizing, the exit hook has closed the connection.)
+        if not is_finalizing() and self.connection is not None:
+            self.connection.release()
 
     def _wait_for_answer(self, query: bytes, deadline: float) -> Answer:
         rules, process = self._rules, self._processes.here()

@@ -4,11 +4,8 @@ Theory of operation. p0f does not ignore SIGPIPE: it dies when it writes an answ
 has closed the connection. So a connection is closed only when no answer is pending on it, or when
 p0f has never answered on it and has not even read the query. (On a connection that works, an unread
 query is not enough: a stopped p0f may resume, and read the query at the very moment of closing.)
-One that was released and may not be closed yet stays in `_connections` until its answers arrive, or
-until the process ends.
-
-A forked child has copies of its parent's descriptors. Only the parent reads the answers; closing a
-copy has no effect on the connection.
+One that may not be closed yet stays in `_connections` until its answers arrive, or until the
+process ends. A forked child's copies of its parent's descriptors can be closed at any time.
 """
 
 from __future__ import annotations
@@ -42,8 +39,7 @@ _yield_processor = getattr(os, "sched_yield", lambda: None)
 class Connection(Generic[TicketT]):
     """A connected socket and its pipeline, for use by one process, and by one caller at a time.
 
-    Connecting never waits. Raises OSError if it fails; `diagnosis.explain` says why. All methods
-    that receive or send raise OSError if p0f has closed the connection.
+    Connecting never waits. All methods raise OSError if p0f cannot be reached any more.
     """
 
     def __init__(self, socket_path: str) -> None:
@@ -71,8 +67,7 @@ class Connection(Generic[TicketT]):
 
     @property
     def useless(self) -> bool:
-        """Whether the server never answered, so that the connection can be closed: p0f is full or
-        stopped, or the server is not p0f (which writes its first answer in one piece)."""
+        """Whether it can be closed since p0f never read from it, or the server is not p0f."""
         return self.pipeline.dialect is None and (self._unread() or self.pipeline.mid_answer)
 
     def send(self, data: bytes) -> None:
@@ -174,11 +169,9 @@ atexit.register(release_all)
 
 @functools.cache
 def _release_at_end_of(pid: int) -> None:
-    """For multiprocessing's children, which end without atexit and begin without finalizers.
-
-    They have imported its `util`. Importing it here could wait for ever, in a child that was forked
-    while another thread was importing it.
-    """
+    """For multiprocessing's children, which end without atexit and begin without finalizers."""
+    # They have imported its `util`. Importing it here could wait for ever, in a child that was
+    # forked while another thread was importing it.
     finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
     if finalize is not None:
         finalize(None, release_all, exitpriority=0)

@@ -1,8 +1,7 @@
 """The p0f API on the wire (section 4 of p0f's README), without I/O.
 
-The fact a reader would get wrong: an answer names no address. Only its position on the connection
-shows which query it belongs to, so a query that was sent stays pending until its answer arrives,
-even after it is abandoned.
+An answer names no address. Only its position on the connection shows which query it belongs to, so
+a query that was sent stays pending until its answer arrives, even after it is abandoned.
 """
 
 from __future__ import annotations
@@ -152,9 +151,9 @@ TicketT = TypeVar("TicketT")
 class Pipeline(Generic[TicketT]):
     """The queries and answers of one connection, in order.
 
-    A ticket is whatever the caller passes to `ask`; `receive` returns it with its answer. The first
-    query is sent alone: p0f writes an answer in one piece, so the bytes that arrive for a lone
-    query are one answer, and its size identifies the dialect.
+    Who sends a query appends a ticket, which `receive` returns with the answer. The first query is
+    sent alone: p0f writes an answer in one piece, so the bytes that arrive for a lone query are one
+    answer, and its size identifies the dialect.
     """
 
     __slots__ = ("_buffer", "dialect", "pending")

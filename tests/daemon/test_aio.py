@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0fError, P0fTimeout
+from p0f_middleware import AsyncP0f, P0fTimeout, P0fUnavailable
 from p0f_middleware._daemon.protocol import MAX_IN_FLIGHT
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
@@ -78,6 +78,19 @@ def test_each_lookup_that_fails_when_p0f_ends_says_why_and_counts_once(fake_p0f:
     assert (stats["lookups"], stats["errors"], stats["outages"]) == (6, 5, 1)
 
 
+def test_what_waits_for_a_p0f_that_takes_no_query_is_not_asked_again(fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> Any:
+        fake_p0f.stall()
+        first = asyncio.create_task(client.lookup(HOST))
+        await asyncio.sleep(0.25)
+        errors = await asyncio.gather(first, client.lookup(OTHER), return_exceptions=True)
+        fake_p0f.resume()
+        return errors
+
+    assert all(isinstance(error, P0fUnavailable) for error in run(fake_p0f, main, timeout=0.5))
+    assert fake_p0f.connections <= 1
+
+
 def test_a_lookup_that_is_asked_again_has_no_more_time_than_others(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> float:
         began = time.monotonic()
@@ -141,20 +154,6 @@ def test_lookups_of_one_address_at_once_share_a_query_that_outlives_a_cancelled_
     assert names == [HOST, OTHER, OTHER, HOST]
     assert fake_p0f.queries == [HOST, HOST, OTHER, HOST]
     assert (stats["matches"], stats["abandoned"], stats["dropped"]) == (5, 1, 0)
-
-
-def test_a_timeout_of_the_callers_own_is_the_callers(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> str | None:
-        await client.lookup(HOST)
-        fake_p0f.stall()
-        with pytest.raises(asyncio.TimeoutError) as raised:
-            await asyncio.wait_for(client.lookup(HOST), 0.02)
-        assert not isinstance(raised.value, P0fError)
-        fake_p0f.resume()
-        fake_p0f.answer_with(named_after)
-        return await os_name(client, OTHER)
-
-    assert run(fake_p0f, main) == OTHER
 
 
 def test_what_is_cancelled_before_it_is_sent_is_not_asked(fake_p0f: FakeP0f) -> None:
@@ -225,15 +224,3 @@ def test_lookups_still_under_way_when_closing_are_answered(fake_p0f: FakeP0f) ->
         return await asyncio.gather(*lookups)
 
     assert run(fake_p0f, main) == [HOST, OTHER, HOST]
-
-
-def test_lookups_time_out_while_closing(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> None:
-        [lookup] = await under_way(client, fake_p0f, HOST)
-        closing = asyncio.create_task(client.close())
-        with pytest.raises(P0fTimeout):
-            await lookup
-        fake_p0f.resume()
-        await closing
-
-    run(fake_p0f, main, timeout=0.1)

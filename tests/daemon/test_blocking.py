@@ -101,19 +101,6 @@ def test_the_connection_is_waited_for_no_longer_than_the_timeout(hasty: P0f) -> 
     assert hasty.stats.outages == 0
 
 
-def test_what_others_have_used_up_is_no_outage(hasty: P0f, fake_p0f: FakeP0f) -> None:
-    fake_p0f.stall()
-    lock = hasty._processes.here().lock
-    lock.acquire()
-    release = threading.Timer(SHORT / 2, lock.release)
-    release.start()
-    with pytest.raises(P0fTimeout):
-        hasty.lookup(HOST)
-    release.join()
-
-    assert hasty.stats.outages == 0
-
-
 def test_a_lock_that_nobody_returns_holds_nobody_up_for_long(hasty: P0f) -> None:
     lost = hasty._processes.here()
     lost.lock.acquire()  # as a signal handler leaves it that raises right after the taking

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import select
 import subprocess
 import sys
 
 import pytest
 
-from p0f_middleware import P0f, P0fTimeout
 from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.connection import Connection
 from p0f_middleware._daemon.protocol import make_query
@@ -51,18 +49,3 @@ sys.exit("sent to nobody")
 
 def test_sending_on_a_closed_connection_raises_no_signal(fake_p0f: FakeP0f) -> None:
     subprocess.run([sys.executable, "-c", SENDING_TO_NOBODY, fake_p0f.socket_path], check=True)
-
-
-def test_closing_reads_the_answers_that_have_arrived(fake_p0f: FakeP0f) -> None:
-    client = P0f(fake_p0f.socket_path, timeout=0.05)
-    client.lookup("192.0.2.1")
-    fake_p0f.stall()
-    with pytest.raises(P0fTimeout):
-        client.lookup("192.0.2.2")
-    fake_p0f.resume()
-    used = client.connection
-    assert used is not None
-    select.select([used.sock], (), (), 5)
-    client.close()
-
-    assert used.sock.fileno() == -1

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from p0f_middleware import P0f, P0fTimeout, P0fUnavailable
+from p0f_middleware import P0f, P0fUnavailable
 from p0f_middleware._daemon.rules import explain
 
 
@@ -46,26 +44,6 @@ def test_a_failure_to_connect_names_the_remedy(number: int, remedy: str) -> None
 def test_a_path_that_is_too_long_is_named_so() -> None:
     with pytest.raises(P0fUnavailable, match=r"too long for a Unix socket .* a shorter one"):
         P0f("/run/" + "p" * 200).lookup("192.0.2.1")
-
-
-def test_a_socket_of_another_kind_is_named_so(tmp_path: Path) -> None:
-    path = tmp_path / "datagrams"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
-        datagrams.bind(str(path))
-        with pytest.raises(P0fUnavailable, match="is a socket of another kind"):
-            P0f(path).lookup("192.0.2.1")
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a backlog of 0 means 1 there")
-def test_a_server_that_accepts_nobody_is_named_so(tmp_path: Path) -> None:
-    path = str(tmp_path / "full")
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
-        listener.bind(path)
-        listener.listen(0)
-        first.connect(path)
-        with pytest.raises(P0fUnavailable, match=r"accepts no connection on .* raise it") as raised:
-            P0f(path).lookup("192.0.2.1")
-        assert not isinstance(raised.value, P0fTimeout)
 
 
 WITHOUT_UNIX_SOCKETS = """

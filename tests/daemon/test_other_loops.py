@@ -116,15 +116,6 @@ def test_the_loop_goes_on_while_p0f_does_not_answer(run: Run, fake_p0f: FakeP0f)
     assert isinstance(error, P0fUnavailable)
 
 
-def test_lookups_that_wait_for_their_turn_time_out_too(run: Run, fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> list[Any]:
-        fake_p0f.stall()
-        return await at_once(*[lambda: client.lookup(OTHER)] * 50)
-
-    assert all(isinstance(error, P0fUnavailable) for error in run(main, timeout=0.1))
-    assert len(fake_p0f.queries) <= 1
-
-
 def test_an_outage_is_skipped_without_a_thread(run: Run, fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> tuple[list[Any], int]:
         fake_p0f.refuse()
@@ -148,17 +139,6 @@ def test_a_cancelled_lookup_ends_at_once_and_hurts_nobody(run: Run, fake_p0f: Fa
 
     assert run(main) == ([True] * 4, OTHER)
     assert fake_p0f.connections <= 2
-
-
-def test_a_client_that_is_closed_leaves_no_connection_open(run: Run) -> None:
-    before = opened()
-
-    async def main(client: AsyncP0f) -> int:
-        await client.lookup(HOST)
-        return len(opened() - before)
-
-    assert run(main) >= 1
-    assert len(opened() - before) <= 1  # the first loop's, which is not running
 
 
 # Trio

@@ -8,14 +8,12 @@ from collections import deque
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from p0f_middleware import P0fBadQuery, P0fInfo, P0fProtocolError
 from p0f_middleware._daemon.protocol import (
     DIALECTS,
-    MAX_IN_FLIGHT,
     P0F_3,
     P0F_API2,
     P0F_MTU,
@@ -30,24 +28,6 @@ from p0f_middleware._daemon.protocol import (
 OK = struct.pack("=II", 0x50304602, 0x10)
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda d: d.name)
 dialects = st.sampled_from(list(DIALECTS.values()))
-
-u32 = st.integers(0, 2**32 - 1)
-strings = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=8)
-infos = st.builds(
-    P0fInfo,
-    **dict.fromkeys(
-        ["first_seen", "last_seen", "total_conn", "uptime_min", "last_nat", "last_chg"], u32
-    ),
-    **dict.fromkeys(
-        ["os_name", "os_flavor", "http_name", "http_flavor", "link_type", "language"], strings
-    ),
-    up_mod_days=st.integers(0, 999_999_999),
-    distance=st.integers(-(2**15), 2**15 - 1),
-    bad_sw=st.integers(0, 2),
-    os_match_q=st.integers(0, 3),
-    link_mtu=st.integers(0, 2**16 - 1),
-    tick_rate=st.floats(allow_nan=False),
-)
 
 
 def numbered(number: int, dialect: Dialect = P0F_3) -> bytes:
@@ -106,13 +86,6 @@ def test_what_is_no_address_is_not_asked_for(value: Any) -> None:
     assert len(str(raised.value)) < 200
 
 
-@given(st.ip_addresses())
-def test_every_address_can_be_asked_for(address: Any) -> None:
-    assert make_query(str(address)).startswith(
-        struct.pack("=IB", 0x50304601, address.version) + address.packed
-    )
-
-
 # What an answer says
 
 
@@ -147,16 +120,6 @@ def test_an_answer_is_read_from_these_bytes(
         "status": 0x10,
         **dict(zip(FIELDS, (1, 2, 3, 4, 5, 6, 7, -8, 1, 2, *"abcdef"), strict=True)),
         **more,
-    }
-
-
-@given(infos, dialects)
-def test_a_dialect_loses_only_what_it_has_no_field_for(info: P0fInfo, dialect: Dialect) -> None:
-    answered = read_answer(write_answer(info, dialect), dialect)
-
-    assert answered is not None
-    assert {name: answered[name] for name in dialect.names} == {
-        name: info[name] for name in dialect.names
     }
 
 
@@ -242,11 +205,6 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-
-
-def test_the_first_query_travels_alone_and_later_ones_together() -> None:
-    assert (asked(0, None).room, asked(1, None).room) == (1, 0)
-    assert (asked(0).room, asked(MAX_IN_FLIGHT).room) == (MAX_IN_FLIGHT, 0)
 
 
 # What is not p0f

@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from p0f_middleware import P0f, P0fBadQuery, P0fProtocolError, P0fStats, P0fTimeout, P0fUnavailable
+from p0f_middleware import P0fBadQuery, P0fProtocolError, P0fStats, P0fTimeout, P0fUnavailable
 from p0f_middleware._daemon.rules import Rules
-from p0f_middleware.testing import FakeP0f
 
 ENDINGS = "matches", "no_matches", "timeouts", "errors", "skipped", "abandoned"
 EVENTS = "reconnects", "dropped", "outages"
@@ -44,11 +43,3 @@ def test_each_ending_is_a_lookup_and_what_else_happens_is_none(counter: str) -> 
         **dict.fromkeys(ENDINGS + EVENTS, 0),
         counter: 3,
     }
-
-
-def test_a_snapshot_does_not_change(fake_p0f: FakeP0f) -> None:
-    with P0f(fake_p0f.socket_path, timeout=5) as client:
-        before = client.stats
-        client.lookup("192.0.2.1")
-
-        assert (before.lookups, client.stats.lookups) == (0, 1)
