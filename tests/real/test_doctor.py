@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,28 +81,6 @@ def test_p0f_in_a_container_sees_what_passes_there(tmp_path: Path) -> None:
         found = diagnosis(p0f.socket_path)
     assert found.ok is False
     assert found.text.endswith("or has its container another network?")
-
-
-@pytest.mark.needs("root", "ip", "p0f")
-def test_p0f_on_another_interface(tmp_path: Path) -> None:
-    program = f"""
-import subprocess
-from pathlib import Path
-from p0f_middleware._commands.doctor_p0f import examine_p0f
-from tests.real.daemon import RealP0f
-for command in ("link add eth9 type veth peer eth8", "link set eth9 up"):
-    subprocess.run(["ip", *command.split()], check=True)
-with RealP0f(Path({str(tmp_path)!r}), interface="eth9") as p0f:
-    for found in list(examine_p0f(p0f.socket_path, "127.0.0.1", None))[-2:]:
-        print(found.ok, found.text)
-"""
-    command = [*own_network.COMMAND, sys.executable, "-c", program]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
-    assert run.returncode == 0, run.stderr
-    capture, address = run.stdout.splitlines()
-    assert capture.startswith("None p0f captures on eth9 but does not see this machine's")
-    assert address.startswith("False p0f has not seen 127.0.0.1.")
-    assert address.endswith("do not pass eth9 (this machine's own pass lo)")
 
 
 def test_socket_that_an_ended_p0f_has_left(real_p0f: RealP0f, tmp_path: Path) -> None:
