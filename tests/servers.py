@@ -142,11 +142,7 @@ def fetch(
     source: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    """GET a page over a new connection; returns status and body.
-
-    Args:
-        source: the loopback address to come from.
-    """
+    """GET a page over a new connection, from a loopback address; returns status and body."""
     response = exchange(port, path, host=host, source=source, headers=headers)
     return response.status, response.body.decode()
 
