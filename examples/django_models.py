@@ -1,7 +1,7 @@
 """A Django model of a visitor's fingerprint and of what the User-Agent said, with its admin.
 
-Copy it into an app as its models.py, run `makemigrations` and `migrate`, and keep what
-P0fMiddleware found:
+Copy it into an app of INSTALLED_APPS as its models.py, run `makemigrations` and `migrate`, and keep
+what P0fMiddleware found:
 
     if request.p0f is not None:
         Fingerprint.from_request(request).save()

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._daemon.blocking import P0f
-from ._daemon.stats import P0fStats
+from ._daemon.rules import P0fStats
 from ._errors import (
     P0fBadQuery,
     P0fError,
@@ -27,11 +27,9 @@ from ._errors import (
     P0fTimeout,
     P0fUnavailable,
 )
-from ._fields import BadSoftware, MatchQuality
-from ._info import P0fInfo
-from ._outcome import P0fStatus
+from ._info import BadSoftware, MatchQuality, P0fInfo
+from ._outcome import P0fResult, P0fStatus, p0f_of
 from ._request.lookup import lookup_counts
-from ._result import P0fResult, p0f_of
 from .claim import Claim, ClaimVerdict, check_claim
 from .wsgi import P0fWSGIMiddleware
 

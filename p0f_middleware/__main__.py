@@ -1,8 +1,8 @@
 """The command line: `p0f-middleware COMMAND ...`, also `python -m p0f_middleware`.
 
-Each command has a module of its name in `_commands`, which is imported only when the command is
-typed, so that no command pays for another's imports. Exit status 2 means that a command could not
-do its work; one line on stderr then says why.
+The module of a command is imported only when the command is typed, so that no command pays for
+another's imports. Exit status 2 means that a command could not do its work; one line on stderr then
+says why.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from importlib import import_module
 
 from . import __version__
 
-COMMANDS = {
-    "demo": "serve a page that shows its visitor's fingerprint",
-    "query": "ask p0f about an address",
-    "doctor": "find out why p0f.info is None",
-    "signatures": "print the path of our signature file for p0f",
-    "unit": "print a systemd unit for p0f or for the edge",
-    "edge": "share the SYNs that arrive here through Redis or Valkey",
-    "watch": "show the SYNs that arrive here",
+COMMANDS = {  # with the module of `_commands` that has them
+    "demo": ("demo", "serve a page that shows its visitor's fingerprint"),
+    "query": ("p0f", "ask p0f about an address"),
+    "doctor": ("doctor", "find out why p0f.info is None"),
+    "signatures": ("p0f", "print the path of our signature file for p0f"),
+    "unit": ("p0f", "print a systemd unit for p0f or for the edge"),
+    "edge": ("edge", "share the SYNs that arrive here through Redis or Valkey"),
+    "watch": ("edge", "show the SYNs that arrive here"),
 }
 
 
@@ -53,12 +53,12 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
-    for command, what_it_does in COMMANDS.items():
+    for command, (module, what_it_does) in COMMANDS.items():
         command_parser = commands.add_parser(command, help=what_it_does)
         if command in argv[:1]:
-            module = import_module(f"._commands.{command}", __package__)
-            module.add_arguments(command_parser)
-            command_parser.set_defaults(run=module.run)
+            functions = import_module(f"._commands.{module}", __package__)
+            getattr(functions, f"add_{command}")(command_parser)
+            command_parser.set_defaults(run=getattr(functions, command))
     return parser
 
 

@@ -11,8 +11,6 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TypeAlias
 
-__all__ = ["CACHED", "Endpoint", "client_address", "endpoint", "port_number"]
-
 CACHED = 4096
 """Addresses that each cache keeps."""
 _LONGEST = 64  # longer text is never cached, so that a client cannot fill the cache with megabytes

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from asyncio import _get_running_loop as running_loop
-from collections.abc import Awaitable, Callable
+from asyncio import _get_running_loop
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
-
-__all__ = ["Expired", "Turns", "in_thread", "require_trio", "running_loop", "sleep", "wait_at_most"]
+from typing import TypeVar
 
 T = TypeVar("T")
+running_loop = _get_running_loop
 
 
 class Expired(Exception):
@@ -35,42 +33,21 @@ async def sleep(seconds: float) -> None:
     await library.sleep(seconds)
 
 
-async def wait_at_most(awaitable: Awaitable[T], seconds: float) -> T:
-    """Await something, and cancel it if it takes longer than `seconds`: then raise Expired."""
-    if running_loop() is None:
-        with require_trio().move_on_after(seconds):
-            return await awaitable
-        raise Expired
-    task = asyncio.ensure_future(awaitable)
-    try:
-        return await asyncio.wait_for(task, seconds)
-    except asyncio.TimeoutError:
-        if task.cancelled():  # else the task itself raised TimeoutError
-            raise Expired from None
-        raise
-
-
 async def in_thread(function: Callable[[], T], seconds: float) -> T:
     """The result of a blocking function, called in a thread of asyncio's or trio's.
 
-    Where the caller stops waiting, cancelled or expired, the thread goes on by itself. Raises
-    Expired."""
-    if running_loop() is not None:
-        return await wait_at_most(asyncio.to_thread(function), seconds)
-    run = require_trio().to_thread.run_sync(function, abandon_on_cancel=True)
-    return await wait_at_most(run, seconds)
-
-
-class Turns:
-    """A lock for each event loop, for what its tasks must do one at a time."""
-
-    def __init__(self) -> None:
-        self._locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-
-    def here(self) -> Any:
-        """The lock of the running loop: `async with turns.here(): ...`."""
-        loop: Any = running_loop()
-        library = asyncio if loop is not None else require_trio()
-        if loop is None:
-            loop = library.lowlevel.current_trio_token()
-        return self._locks.get(loop) or self._locks.setdefault(loop, library.Lock())
+    Where the caller stops waiting, cancelled or after `seconds`, the thread goes on by itself.
+    Raises Expired."""
+    if running_loop() is None:
+        trio = require_trio()
+        with trio.move_on_after(seconds):
+            result: T = await trio.to_thread.run_sync(function, abandon_on_cancel=True)
+            return result
+        raise Expired
+    task = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.wait_for(task, seconds)
+    except asyncio.TimeoutError:
+        if task.cancelled():  # else the function itself raised TimeoutError
+            raise Expired from None
+        raise

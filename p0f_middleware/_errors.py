@@ -10,16 +10,6 @@ from __future__ import annotations
 
 from ._public import public
 
-__all__ = [
-    "P0fBadQuery",
-    "P0fError",
-    "P0fException",
-    "P0fNoMatch",
-    "P0fProtocolError",
-    "P0fTimeout",
-    "P0fUnavailable",
-]
-
 
 @public
 class P0fError(Exception):

@@ -2,36 +2,142 @@
 
 A host is kept as the bytes that p0f sent, and a field is decoded when it is read: most requests
 read one or two, and decoding all of them would cost more than asking p0f does beyond the system
-calls. What only a SYN tells stands behind those bytes.
+calls. What only a SYN tells is kept beside those bytes.
+
+The class is the table of its fields, each a `Field`. The values that p0f sends are numbers and
+NUL-padded bytes; in most number fields 0 means "not known", in `distance` -1 does.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from enum import IntEnum, IntFlag
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args
 
-from ._fields import (
-    MOST_DAYS,
-    STRING,
-    BadSoftware,
-    Field,
-    MatchQuality,
-    days,
-    known,
-    moment,
-    text,
-)
 from ._public import public
 
-__all__ = ["P0fInfo", "Source", "from_answer"]
+T = TypeVar("T")
+STRING_SIZE = 32  # bytes that p0f sends for a string
+STRING = f"{STRING_SIZE}s"
+MOST_DAYS = timedelta.max.days  # p0f's field has room for more
+
+
+@public
+class MatchQuality(IntFlag):
+    """How well the signature that names the operating system fits."""
+
+    NORMAL = 0
+    """A specific signature fits exactly."""
+    FUZZY = 1
+    """The signature fits except for a detail such as TTL or the DF bit."""
+    GENERIC = 2
+    """Only a broad, last-resort signature fits."""
+
+
+@public
+class BadSoftware(IntEnum):
+    """How the User-Agent (or Server) header contradicts the other facts about the host."""
+
+    OS_MISMATCH = 1
+    """The header names another operating system than the fingerprint; possibly a proxy."""
+    MISMATCH = 2
+    """The software is not what its header says."""
+
+
+class Field(Generic[T]):
+    """One field of P0fInfo. Python finds a property in its place, which decodes what is read."""
+
+    def __init__(
+        self,
+        read: Callable[[Any], T],  # takes what p0f sends or, without `wire`, the P0fInfo
+        wire: str = "",  # its format in p0f's answer, as `struct` writes it
+        *,
+        most: int = 2**32 - 1,  # the largest number that it can have
+        label: str = "",  # its name for people
+        say: Callable[[Any, Any], str] = lambda value, info: str(value),  # a known value's words
+    ) -> None:
+        self.read = read
+        self.wire = wire
+        self.most = most
+        self.label = label
+        self.say = say
+
+    if TYPE_CHECKING:
+
+        def __get__(self, info: object, owner: type[Any]) -> T: ...
+        def __set__(self, info: object, value: NoReturn) -> None: ...
+
+    def as_property(self, offset: int) -> property:
+        """The property of a field that stands at `offset`."""
+        read = self.read
+        if not self.wire:
+            return property(read)
+        unpack_from = struct.Struct(f"={self.wire}").unpack_from
+        return property(lambda self: read(unpack_from(self._answer, offset)[0]))
+
+    def to_wire(self, name: str, value: Any) -> int | float | bytes:
+        """A value as p0f sends it. Raises TypeError, and ValueError if it does not fit."""
+        if value is None:
+            return b"" if self.wire == STRING else -1 if self.wire == "h" else 0
+        if self.wire == STRING and isinstance(value, str):
+            encoded = value.encode()
+            if len(encoded) > STRING_SIZE or b"\0" in encoded:
+                raise ValueError(f"{name} must fit {STRING_SIZE} bytes and have no NUL: {value!r}")
+            return encoded
+        if self.wire == "d" and isinstance(value, (int, float)):
+            return float(value)
+        if self.read is moment and isinstance(value, datetime):
+            value = int(value.timestamp())
+        elif self.read is days and isinstance(value, timedelta):
+            value = value.days
+        if self.wire in (STRING, "d") or not isinstance(value, int):
+            raise TypeError(f"{name} cannot be {value!r}")
+        least = -(2**15) if self.wire == "h" else 0
+        if not least <= value <= self.most:
+            raise ValueError(f"{name} is {least} to {self.most}, so it cannot be {value!r}")
+        return int(value)
+
+    def to_json(self, value: Any) -> Any:
+        """A value as `json.dumps` takes it."""
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if isinstance(value, timedelta):
+            return value.days if self.read is days else int(value.total_seconds())
+        return int(value) if isinstance(value, (IntEnum, IntFlag)) else value
+
+
+# What `Field.read` makes of what p0f sends
+
+
+@lru_cache(1024)  # p0f's signatures have fewer names
+def text(raw: bytes) -> str | None:
+    """A string of p0f's, up to its NUL if it has one, with unprintable characters escaped."""
+    decoded = raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+    if not decoded.isprintable():
+        decoded = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in decoded)
+    return decoded or None
+
+
+def moment(seconds: int) -> datetime | None:
+    return datetime.fromtimestamp(seconds, timezone.utc) if seconds else None
+
+
+def days(number: int) -> timedelta | None:
+    return timedelta(days=number) if number else None
+
+
+def known(number: int) -> int | None:
+    return number or None
+
 
 Source: TypeAlias = Literal["p0f", "syn", "address"]
-
-_RAW_SIG, _SIGNATURE, _SEEN_AS, _SOURCE = range(4)  # behind LAYOUT, with a NUL between them
+# raw_sig, signature, the items of seen_as, source
+_SynFacts: TypeAlias = tuple[str | None, str | None, tuple[tuple[str, int], ...], Source]
+_FROM_P0F: _SynFacts = (None, None, (), "p0f")
 
 
 # Words for people
@@ -51,10 +157,7 @@ def _mtu_in_words(mtu: int, info: P0fInfo) -> str:
     return f"{info.link_type} (MTU {mtu})" if info.link_type else f"MTU {mtu}"
 
 
-def _time(moment: datetime, info: P0fInfo) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
+_TIME = "{:%Y-%m-%d %H:%M:%S} UTC"
 _DOUBTS = {MatchQuality.GENERIC: "a generic signature", MatchQuality.FUZZY: "a near fit"}
 _BAD_SW_IN_WORDS = {
     BadSoftware.OS_MISMATCH: "the User-Agent names another operating system (maybe a proxy)",
@@ -65,29 +168,6 @@ _READING_ORDER = (
     *("language", "bad_sw", "last_nat", "last_chg", "signature", "seen_as"),
     *("raw_sig", "first_seen", "last_seen", "total_conn"),
 )
-
-
-def _of_syn(which: int) -> Any:
-    """Reads a fact that only a SYN tells; None if it is not known, and from the daemon."""
-
-    def read(self: P0fInfo) -> str | None:
-        facts = self._answer[LAYOUT.size :]
-        return facts.split(b"\0")[which].decode() or None if facts else None
-
-    return read
-
-
-def _seen_as(info: P0fInfo) -> Mapping[str, int] | None:
-    counts = _of_syn(_SEEN_AS)(info)
-    if not counts:
-        return None
-    pairs = (pair.rpartition("=") for pair in counts.split("\n"))
-    return MappingProxyType({family: int(count) for family, _, count in pairs})
-
-
-def _source(self: P0fInfo) -> Source:
-    answer = self._answer
-    return _SOURCES[answer.rpartition(b"\0")[2]] if len(answer) > LAYOUT.size else "p0f"
 
 
 @public
@@ -103,14 +183,15 @@ class P0fInfo(Mapping[str, Any]):
         ValueError: a value that p0f's API has no room for.
     """
 
-    __slots__ = ("_answer",)
+    __slots__ = ("_answer", "_syn")
     _answer: bytes
+    _syn: _SynFacts
 
     # The table of fields, in p0f's order: the first eighteen with a format are p0f's own.
 
-    first_seen: Field[datetime | None] = Field(moment, "I", label="First seen", say=_time)
+    first_seen: Field[datetime | None] = Field(moment, "I", label="First seen", say=_TIME.format)
     """When p0f first saw the host (UTC, to the second)."""
-    last_seen: Field[datetime | None] = Field(moment, "I", label="Last seen", say=_time)
+    last_seen: Field[datetime | None] = Field(moment, "I", label="Last seen", say=_TIME.format)
     """When p0f last saw traffic from the host (UTC, to the second)."""
     total_conn: Field[int] = Field(int, "I", label="Connections")
     """How many connections p0f has seen from the host."""
@@ -127,19 +208,14 @@ class P0fInfo(Mapping[str, Any]):
         say=_uptime_in_words,
     )
     """`uptime_min` as a timedelta; None if not known."""
-    up_mod_days: Field[timedelta | None] = Field(
-        days, "I", most=MOST_DAYS, json=lambda span: span.days
-    )
+    up_mod_days: Field[timedelta | None] = Field(days, "I", most=MOST_DAYS)
     """The time after which the host's timestamps, and so `uptime`, wrap; None if not known."""
     last_nat: Field[datetime | None] = Field(
-        moment,
-        "I",
-        label="Shared address",
-        say=lambda seen, info: f"yes, last seen {_time(seen, info)}",
+        moment, "I", label="Shared address", say=f"yes, last seen {_TIME}".format
     )
     """When p0f last saw signs of several machines behind the address (NAT, load balancer, proxy);
     UTC; None if never."""
-    last_chg: Field[datetime | None] = Field(moment, "I", label="System changed", say=_time)
+    last_chg: Field[datetime | None] = Field(moment, "I", label="System changed", say=_TIME.format)
     """When the operating system behind the address last changed (another machine, dual boot); UTC;
     None if never."""
     distance: Field[int | None] = Field(
@@ -147,7 +223,7 @@ class P0fInfo(Mapping[str, Any]):
         "h",
         most=2**15 - 1,
         label="Distance",
-        say=lambda hops, info: f"{hops} hops",
+        say="{} hops".format,
     )
     """Network hops to the host, from its TTL; None if not known."""
     bad_sw: Field[BadSoftware | None] = Field(
@@ -189,20 +265,19 @@ class P0fInfo(Mapping[str, Any]):
         lambda rate: rate if 0 < rate < math.inf else None,
         "d",
         label="Clock",
-        say=lambda rate, info: f"{rate:.0f} Hz",
+        say="{:.0f} Hz".format,
     )
     """Rate of the host's timestamp clock in Hz; None if not known (only p0f-v3-api2 sends it)."""
-    raw_sig: Field[str | None] = Field(_of_syn(_RAW_SIG), label="Raw signature")
+    raw_sig: Field[str | None] = Field(lambda self: self._syn[0], label="Raw signature")
     """The SYN itself in p0f's notation (section 5 of p0f's README), such as
     '4:58+6:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0'; None from p0f, which keeps it."""
-    signature: Field[str | None] = Field(_of_syn(_SIGNATURE), label="Signature")
+    signature: Field[str | None] = Field(lambda self: self._syn[1], label="Signature")
     """The label of the signature that matched, in p0f's notation, such as
     's:win:Windows:10 or 11'; None if none did, and from the daemon, which does not say."""
     seen_as: Field[Mapping[str, int] | None] = Field(
-        _seen_as,
+        lambda self: dict(self._syn[2]) or None,
         label="User-Agents seen with it",
         say=lambda seen, info: ", ".join(f"{family} {count}" for family, count in seen.items()),
-        json=dict,
     )
     """How often SYNs of this signature came with a User-Agent of each family in a public
     collection, such as {'Windows': 75, 'Linux': 2}; None from the daemon, and where the signature
@@ -211,7 +286,7 @@ class P0fInfo(Mapping[str, Any]):
     The collection counts each variant of a SYN once. The counts are agreement with the User-Agent
     there, not the odds that the sender runs that system.
     """
-    source: Field[Source] = Field(_source)
+    source: Field[Source] = Field(lambda self: self._syn[3])
     """Who says so: 'p0f', the daemon, which answers for an address; 'syn', the SYN of the request's
     own connection; 'address', a SYN of another connection from the same address."""
 
@@ -242,14 +317,17 @@ class P0fInfo(Mapping[str, Any]):
         source: Source | None = None,
     ) -> None:
         named = locals()  # one entry for each parameter, so that no field is listed twice
-        values = [
-            NOTHING_KNOWN[name] if named[name] is None else field.to_wire(name, named[name])
-            for name, field in _ON_THE_WIRE.items()
-        ]
-        _set_answer(self, LAYOUT.pack(*values) + _pack_syn(raw_sig, signature, seen_as, source))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"P0fInfo is immutable: cannot set {name}")
+        self._answer = LAYOUT.pack(
+            *(field.to_wire(name, named[name]) for name, field in _ON_THE_WIRE.items())
+        )
+        for text_of_syn in filter(None, (raw_sig, signature)):
+            if not isinstance(text_of_syn, str):
+                raise TypeError(f"raw_sig and signature cannot be {text_of_syn!r}")
+        if source is None:
+            source = "syn" if raw_sig or signature or seen_as else "p0f"
+        elif source not in get_args(Source):
+            raise ValueError(f"source is one of {', '.join(get_args(Source))}, not {source!r}")
+        self._syn = raw_sig or None, signature or None, tuple((seen_as or {}).items()), source
 
     def as_dict(self) -> dict[str, Any]:
         """Every field as `json.dumps` takes it: times in ISO 8601, spans in seconds (`up_mod_days`
@@ -276,30 +354,12 @@ class P0fInfo(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(FIELDS)
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, P0fInfo):
-            return self._comparable() == other._comparable()
-        return Mapping.__eq__(self, other)
-
     def __hash__(self) -> int:
-        return hash(self._comparable())
-
-    def _comparable(self) -> tuple[object, ...]:
-        return *map(_comparable, wire_fields(self).values()), self._answer[LAYOUT.size :]
-
-    # These two are how pickle and copy make a P0fInfo; they name no function of ours, so that
-    # pickles hold the public name alone.
-    def __getstate__(self) -> bytes:
-        return self._answer
-
-    def __setstate__(self, answer: bytes) -> None:
-        _set_answer(self, answer)
+        return hash((self.first_seen, self.total_conn, self.os_name, self.raw_sig))
 
     def __repr__(self) -> str:
-        known = {name: value for name, value in self.items() if value is not None}
-        if self.seen_as is not None:
-            known["seen_as"] = dict(self.seen_as)
-        return f"P0fInfo({', '.join(f'{name}={value!r}' for name, value in known.items())})"
+        shown = (f"{name}={value!r}" for name, value in self.items() if value is not None)
+        return f"P0fInfo({', '.join(shown)})"
 
 
 # The mapping's keys: p0f's fields and what is derived from them, in p0f's order
@@ -311,10 +371,6 @@ WIRE_FIELDS = tuple(_ON_THE_WIRE)
 # How P0fInfo stores a host: as in an answer of p0f 3.0x, then the two fields that only patched
 # daemons send
 LAYOUT = struct.Struct("=8x" + "".join(field.wire for field in _ON_THE_WIRE.values()))
-NOTHING_KNOWN: dict[str, Any] = {
-    name: b"" if field.wire == STRING else -1 if name == "distance" else 0
-    for name, field in _ON_THE_WIRE.items()
-}
 
 
 def _place_fields() -> dict[str, int]:
@@ -334,24 +390,20 @@ _OS = slice(_AT["bad_sw"], _AT["http_name"])  # bad_sw, os_match_q, os_name and 
 constants = struct.Struct(
     f"={_AT['up_mod_days']}xI{_AT['bad_sw'] - _AT['last_nat']}xBB"
 ).unpack_from
-
-_new = object.__new__
-_set_answer = vars(P0fInfo)["_answer"].__set__
-_answer_of = vars(P0fInfo)["_answer"].__get__
 _NEVER = bytes(8)
-_SOURCES: dict[bytes, Source] = {source.encode(): source for source in get_args(Source)}
 
 
-def from_answer(answer: bytes) -> P0fInfo:
+def from_answer(answer: bytes, syn: _SynFacts = _FROM_P0F) -> P0fInfo:
     """A host from bytes as `LAYOUT` has them; the two fields at its end may be missing."""
-    info = _new(P0fInfo)
-    _set_answer(info, answer.ljust(LAYOUT.size, b"\0"))
+    info = object.__new__(P0fInfo)
+    info._answer = answer.ljust(LAYOUT.size, b"\0")
+    info._syn = syn
     return info
 
 
 def _with(info: P0fInfo, name: str, value: bytes) -> P0fInfo:
-    answer, at = _answer_of(info), _AT[name]
-    return from_answer(answer[:at] + value + answer[at + len(value) :])
+    answer, at = info._answer, _AT[name]
+    return from_answer(answer[:at] + value + answer[at + len(value) :], info._syn)
 
 
 def seen_once(info: P0fInfo, seconds: int) -> P0fInfo:
@@ -365,46 +417,20 @@ def with_bad_sw(info: P0fInfo, bad_sw: BadSoftware) -> P0fInfo:
 
 def by_address(info: P0fInfo) -> P0fInfo:
     """A copy of what a SYN tells that says: the SYN is of another connection of the address."""
-    return from_answer(_answer_of(info).rpartition(b"\0")[0] + b"\0address")
+    return from_answer(info._answer, (*info._syn[:3], "address"))
 
 
-def os_evidence(info: P0fInfo) -> tuple[bytes, bool, bytes]:
+def os_evidence(info: P0fInfo) -> tuple[bytes, bool, Source]:
     """What `info` knows of the system and how far to trust it, as a key for what follows from it:
     bad_sw, os_match_q, os_name and os_flavor; whether there is a last_nat or last_chg; the source.
 
     Fingerprints that differ in one of these have different keys. Reading bytes takes a third of the
     time that reading the properties takes.
     """
-    answer = _answer_of(info)
-    source = answer[-4:] if len(answer) > LAYOUT.size else b""  # its end, which tells them apart
-    return answer[_OS], answer[_NAT_AND_CHANGE] != _NEVER, source
+    answer = info._answer
+    return answer[_OS], answer[_NAT_AND_CHANGE] != _NEVER, info._syn[3]
 
 
 def wire_fields(info: P0fInfo) -> dict[str, Any]:
     """The fields as p0f sends them: ints, NUL-padded bytes, and a float."""
-    return dict(zip(WIRE_FIELDS, LAYOUT.unpack_from(_answer_of(info)), strict=True))
-
-
-def _pack_syn(
-    raw_sig: str | None,
-    signature: str | None,
-    seen_as: Mapping[str, int] | None,
-    source: Source | None,
-) -> bytes:
-    """The facts that only a SYN tells, as P0fInfo keeps them; nothing if none is given."""
-    if source is None:
-        source = "syn" if raw_sig or signature or seen_as else "p0f"
-    if source not in _SOURCES.values():
-        raise ValueError(f"source is one of {', '.join(_SOURCES.values())}, not {source!r}")
-    seen = "\n".join(f"{family}={count:d}" for family, count in (seen_as or {}).items())
-    facts = (raw_sig or "", signature or "", seen, source)
-    if any("\0" in fact for fact in facts):
-        raise ValueError(f"raw_sig, signature and seen_as cannot have a NUL: {facts!r}")
-    return b"" if facts == ("", "", "", "p0f") else "\0".join(facts).encode()
-
-
-def _comparable(value: object) -> object:
-    """A field without what is left behind a NUL, and without NaN, which equals nothing."""
-    if isinstance(value, bytes):
-        return value.split(b"\0", 1)[0]
-    return 0.0 if isinstance(value, float) and math.isnan(value) else value
+    return dict(zip(WIRE_FIELDS, LAYOUT.unpack_from(info._answer), strict=True))

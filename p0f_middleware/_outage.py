@@ -55,11 +55,6 @@ class Outage:
         error.skipped = True
         raise error
 
-    def refuse_early(self, now: float) -> None:
-        """Raise what `admit` would raise, but leave a retry that is due to others."""
-        if self.down and self.retry_in(now):
-            self.admit(now)
-
     def retry_in(self, now: float) -> float:
         return max(0.0, self._retry_at - now)
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, TypeVar, get_type_hints
 if TYPE_CHECKING:
     from logging import Logger
 
-__all__ = ["logger", "public", "seconds"]
-
 ClassT = TypeVar("ClassT", bound=type)
 
 

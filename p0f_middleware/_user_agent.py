@@ -14,8 +14,6 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["APPLE", "LINUX", "WINDOWS", "Family", "Headers", "Route", "read_headers"]
-
 Family: TypeAlias = Literal["Windows", "Apple", "Linux"]
 WINDOWS: Family = "Windows"
 APPLE: Family = "Apple"
@@ -55,15 +53,15 @@ def read_headers(
 ) -> Headers:
     """What a request's headers claim, by the names of `check_claim`. They may be WSGI's text or
     ASGI's bytes, of any length; anything else claims nothing."""
-    agent = read_user_agent(user_agent)
+    family, relays, http_relays, hints = read_user_agent(user_agent)
     route: Route = "unknown"
     if via or forwarded or (purpose and "anonymous-client-ip" in header_text(purpose)):
         route = "proxy"  # the last one is Chrome's private prefetch proxy
-    elif agent.hints and platform is None and scheme == "https":
+    elif hints and platform is None and scheme == "https":
         route = "forged"
-    elif agent.relays or (agent.http_relays and scheme == "http"):
+    elif relays or (http_relays and scheme == "http"):
         route = "relay"
-    return agent.family, platform_family(platform), route
+    return family, None if platform is None else platform_family(platform), route
 
 
 def read_user_agent(header: object) -> UserAgent:
@@ -72,16 +70,20 @@ def read_user_agent(header: object) -> UserAgent:
     return _read(header if len(header) <= LONGEST else header[:LONGEST])
 
 
-_PLATFORMS: dict[str, Family] = {
+def platform_family(header: object) -> Family | None:
+    """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
+    try:
+        return _PLATFORMS.get(header)
+    except TypeError:  # it has no hash, as a server's bytearray
+        return _PLATFORMS.get(header_text(header))
+
+
+_PLATFORMS: dict[object, Family] = {  # as WSGI has them, and as ASGI
     '"Windows"': WINDOWS,
     **dict.fromkeys(('"macOS"', '"iOS"'), APPLE),
     **dict.fromkeys(('"Linux"', '"Android"', '"Chrome OS"', '"Chromium OS"'), LINUX),
 }
-
-
-def platform_family(header: object) -> Family | None:
-    """The family that a Sec-CH-UA-Platform names; None if it names none of the three."""
-    return None if header is None else _PLATFORMS.get(header_text(header))
+_PLATFORMS |= {str(name).encode(): family for name, family in _PLATFORMS.items()}
 
 
 def header_text(header: object) -> str:
@@ -118,6 +120,12 @@ _WORDS: dict[Family | None, str] = {
 _FAMILIES = {
     word.replace(".", " "): family for family, words in _WORDS.items() for word in words.split()
 }
+_NAMED = re.compile(
+    # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
+    # (WindowsCE, Android4.0, iPadOS), but for two short ones that begin other words. And something
+    # is like an iPhone that is none; iPhones are like a Mac.
+    rf"(?<![a-z])(?:mac os|(?<!like )(?:{'|'.join(_FAMILIES)})(?<!ios(?=[a-z]))(?<!cros(?=[a-z])))"
+).findall
 _SAID_BY_PROGRAMS = (
     # Robots, test drives and monitors say so, give the address of somebody to ask, or put a remark
     # behind WebKit's own. "bot" itself is a word of _BOT.
@@ -148,15 +156,14 @@ def _read(header: str | bytes) -> UserAgent:
     if reduced:
         return UserAgent(_REDUCED_SYSTEMS[reduced[1]], relays=bool(reduced[2]), hints=True)
     words = text.lower()
-    for word in _PROGRAMS:  # faster than one expression of them all
-        if word in words:
-            return NO_CLAIM
-    if ("bot" in words and _BOT(words)) or _HOST(words) or _TAIL(words):
+    if any(map(words.__contains__, _PROGRAMS)):  # faster than one expression of them all
+        return NO_CLAIM
+    if _BOT(words) or _HOST(words) or _TAIL(words):
         return NO_CLAIM
     family = _family(words)
     # Private Relay carries the plain HTTP of what uses Apple's own libraries: not Chrome on a Mac.
     apples = family == APPLE and "chrome/" not in words
-    relays = any(name in words for name in _WITH_VPN) or _SAFARI(words) is not None
+    relays = any(map(words.__contains__, _WITH_VPN)) or _SAFARI(words) is not None
     return UserAgent(family, relays=relays, http_relays=apples)
 
 
@@ -170,26 +177,8 @@ def _family(words: str) -> Family | None:
         # Sonos' app says so on every system, and names the device behind it (MDCR, ICRU, WDCR:
         # controllers for the Mac, iOS and Windows).
         words = words[11:]
-    places = [(_place(word, words), word) for word in _FAMILIES if word in words]
-    named = [_FAMILIES[word] for place, word in sorted(places) if place >= 0]
+    named = [_FAMILIES[word] for word in _NAMED(words)]
     first = named[0] if named else None
     if len(set(named) - {None}) > 1 or ("x11" in words and first != LINUX):
         return None
     return first
-
-
-def _place(word: str, words: str) -> int:
-    """Where the word for a system begins in a User-Agent; -1 if it does not name one."""
-    place = -1
-    while (place := words.find(word, place + 1)) >= 0:
-        before, behind = words[:place], words[place + len(word) : place + len(word) + 1]
-        # Words start where a word starts (CriOS is a browser, macrosoft no system). They may go on
-        # (WindowsCE, Android4.0, iPadOS), but for two short ones that begin other words. And
-        # something is like an iPhone that is none; iPhones are like a Mac.
-        if (
-            not "a" <= before[-1:] <= "z"
-            and not (word in ("ios", "cros") and "a" <= behind <= "z")
-            and (word == "mac os" or not before.endswith("like "))
-        ):
-            break
-    return place

@@ -6,21 +6,10 @@ for it. A source does not see environ or scope, WSGI or ASGI.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from ._info import P0fInfo
 from ._outcome import Outcome
-
-if TYPE_CHECKING:
-    from ._info import P0fInfo
-
-__all__ = [
-    "AsyncSource",
-    "AsyncVisitorSource",
-    "NoConnection",
-    "Source",
-    "Visitor",
-    "VisitorSource",
-]
 
 
 class NoConnection(Exception):

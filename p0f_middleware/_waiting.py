@@ -73,7 +73,3 @@ class PerProcess(Generic[T]):
 
     def replace(self) -> None:
         self._by_process[os.getpid()] = self._make()
-
-    def all(self) -> list[T]:
-        """This process's own, if it has asked, and those of its parents."""
-        return list(self._by_process.values())

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from asgiref.compatibility import guarantee_single_callable
 
-from ._daemon.base import TIMEOUT
+from ._daemon.blocking import TIMEOUT
 from ._public import public
 from ._request.async_lookup import AsyncLookup
 from ._request.grace import GRACE

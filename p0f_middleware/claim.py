@@ -14,8 +14,7 @@ import re
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ._fields import BadSoftware, MatchQuality
-from ._info import P0fInfo, os_evidence, with_bad_sw
+from ._info import BadSoftware, MatchQuality, P0fInfo, os_evidence, with_bad_sw
 from ._public import public
 from ._user_agent import APPLE, LINUX, WINDOWS, Family, Headers, Route, read_headers
 

@@ -15,9 +15,10 @@ environ or scope is taken, and nothing is asked here.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -25,29 +26,20 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
-from ._address import Endpoint
-from ._daemon.base import TIMEOUT, BaseClient
+from ._daemon.blocking import BaseClient
 from ._request.async_lookup import AsyncLookup
-from ._request.grace import GRACE
-from ._request.hold import HOLD
 from ._request.lookup import Keys, Lookup
-from ._request.proxies import CLIENT_HEADER, ProxyRules
-from ._request.source_option import COLOURED, SYN, default_text, is_awaited, make_source, resolve
-from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor, peer_in
-from .syn import Syn
-from .syn.listeners import search
+from ._request.proxies import ProxyRules
+from ._request.source_option import COLOURED, is_awaited, make_source, method_of, resolve
+from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor
+from .wsgi import P0fWSGIMiddleware
 
-__all__ = ["OPTIONS", "P0fMiddleware", "checkable", "make_lookup", "read_settings"]
+__all__ = ["P0fMiddleware"]
 
 OPTIONS: dict[str, Any] = {
-    "SOURCE": None,
-    "TIMEOUT": TIMEOUT,
-    "GRACE": GRACE,
-    "TRUSTED_PROXIES": (),
-    "CLIENT_HEADER": CLIENT_HEADER,
-    "CLIENT_PORT_HEADER": None,
-    "HOLD": HOLD,
-    "CLAIMS": True,
+    name.upper(): option.default
+    for name, option in inspect.signature(P0fWSGIMiddleware).parameters.items()
+    if name != "app"
 }
 """The keys of the setting P0F, each an option of the other middlewares, and their defaults."""
 
@@ -59,8 +51,6 @@ _ATTRIBUTES = {
     "p0f.address": "p0f_address",
 }
 _RECEIVE_AND_SEND = "p0f.receive_and_send"
-_ANY_PATH = "/run/p0f/p0f.sock"
-"""Stands for a source that a callable will make: a path is valid with all other settings."""
 
 
 class P0fMiddleware:
@@ -96,48 +86,31 @@ class P0fMiddleware:
         if "django.core.handlers.asgi" in sys.modules:  # under WSGI nothing has imported it
             _keep_receive_and_send()
         self._options = read_settings()
-        options, is_made = checkable(self._options)
-        lookup = self._make_lookup(options)
-        self._lookup_made: Any = lookup if is_made else None
-        if isinstance(options["source"], Syn) and not is_made:
-            search()  # as `Syn()` does when it is made: the first connection is to have its SYN
-
-    @property
-    def source(self) -> Any:
-        """What is asked: the object given as SOURCE, or what a text or a callable has made."""
-        return self._lookup().source
+        # What a callable has to make is made for the first request that is looked up here.
+        is_made_later = _makes_a_source(self._options["source"])
+        lookup = make_lookup(self._options, awaited=self._is_async, only_check=is_made_later)
+        self._lookup: Any = None if is_made_later else lookup
 
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
             return self._call_async(request)
-        keys = _asked_already(request)
-        if keys is None:
-            lookup = self._lookup()
-            visitor = _visitor(request, lookup.rules)
-            keys = lookup.held(visitor) or lookup.ask(visitor)
-        _set_attributes(request, keys)
+        _set_attributes(request, self._answer(request))
         return self.get_response(request)
 
     async def _call_async(self, request: HttpRequest) -> Any:
-        keys = _asked_already(request)
-        if keys is None:
-            lookup = self._lookup()
-            visitor = _visitor(request, lookup.rules)
-            keys = lookup.held(visitor) or await lookup.ask(visitor)
-        _set_attributes(request, keys)
+        keys = self._answer(request)
+        _set_attributes(request, keys if isinstance(keys, dict) else await keys)
         return await self.get_response(request)
 
-    def _lookup(self) -> Any:
-        """What looks up. It is made when it is first needed: beside another middleware, never."""
-        if self._lookup_made is None:
-            self._lookup_made = self._make_lookup(self._options)
-        return self._lookup_made
-
-    def _make_lookup(self, options: dict[str, Any]) -> Lookup | AsyncLookup:
-        try:
-            return make_lookup(options, awaited=self._is_async)
-        except (TypeError, ValueError) as error:
-            raise ImproperlyConfigured(f"in the settings of P0fMiddleware: {error}") from error
+    def _answer(self, request: HttpRequest) -> Any:
+        """The keys for a request; built for async, they have to be awaited where none are held."""
+        around = getattr(request, "scope", None) or request.META
+        if "p0f.status" in around:  # the application is wrapped in one of the other middlewares
+            return {key: around[key] for key in _ATTRIBUTES if key in around}
+        if self._lookup is None:
+            self._lookup = make_lookup(self._options, awaited=self._is_async)
+        visitor = _visitor(request, self._lookup.rules)
+        return self._lookup.held(visitor) or self._lookup.ask(visitor)
 
 
 def read_settings() -> dict[str, Any]:
@@ -162,75 +135,53 @@ def read_settings() -> dict[str, Any]:
         )
     if socket_path and given.get("SOURCE") is not None:
         raise ImproperlyConfigured("give P0FSOCKET or P0F['SOURCE'], not both")
-    options = {**OPTIONS, **given}
-    options["SOURCE"] = socket_path or options["SOURCE"]
+    options = OPTIONS | given | ({"SOURCE": socket_path} if socket_path else {})
     return {name.lower(): value for name, value in options.items()}
 
 
-def make_lookup(options: dict[str, Any], *, awaited: bool) -> Lookup | AsyncLookup:
-    """What looks up by these options. Raises TypeError or ValueError if one is invalid."""
-    rules = ProxyRules(
-        options["trusted_proxies"], options["client_header"], options["client_port_header"]
-    )
-    source = options["source"]
-    if _makes_a_source(source):
-        source = _source_of(source)
-    if type(source).__name__ in COLOURED and is_awaited(source) != awaited:
-        source = _twin_of(source)
-    grace = options["grace"]
-    asked = resolve(
-        source,
-        rules,
-        timeout=options["timeout"],
-        grace=grace,
-        awaited=awaited,
-        make=_source_of_text,
-    )
-    make: Any = AsyncLookup if awaited else Lookup
-    lookup: Lookup | AsyncLookup = make(
-        asked, rules, grace=grace, hold=options["hold"], claims=options["claims"]
-    )
-    return lookup
+def make_lookup(
+    options: dict[str, Any], *, awaited: bool, only_check: bool = False
+) -> Lookup | AsyncLookup:
+    """What looks up by these options. Raises ImproperlyConfigured if one is invalid.
 
-
-def checkable(options: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Options that `make_lookup` can be tried with before there is a request, and whether they have
-    the source itself.
-
-    Making some sources does more than to check the settings: 'syn' searches listeners, and a
-    callable may do anything. Others stand for these.
+    With `only_check`, others stand for the sources whose making does more: 'syn' searches
+    listeners, and a callable may do anything.
     """
     source = options["source"]
     if _makes_a_source(source):
-        return {**options, "source": _ANY_PATH}, False
-    if source == SYN or (source is None and default_text()[1] == SYN):
-        return {**options, "source": Syn(arm=False)}, False
-    return options, True
+        # A path is valid with all other settings.
+        source = "/run/p0f/p0f.sock" if only_check else _once(source)
+    if type(source).__name__ in COLOURED and is_awaited(source) != awaited:
+        source = _once(_twin, source, awaited)
+    make = partial(make_source, arm=False) if only_check else partial(_once, make_source)
+    try:
+        rules = ProxyRules(
+            options["trusted_proxies"], options["client_header"], options["client_port_header"]
+        )
+        timeout, grace = options["timeout"], options["grace"]
+        asked = resolve(source, rules, timeout=timeout, grace=grace, awaited=awaited, make=make)
+        kind = AsyncLookup if awaited else Lookup
+        return kind(asked, rules, grace=grace, hold=options["hold"], claims=options["claims"])
+    except (TypeError, ValueError) as error:
+        raise ImproperlyConfigured(f"in the settings of P0fMiddleware: {error}") from error
 
 
 def _makes_a_source(source: object) -> bool:
     """Whether it is a callable that makes a source, such as the class `Syn`, and not one itself."""
-    if isinstance(source, type):
-        return True
-    return callable(source) and not hasattr(source, "lookup") and not hasattr(source, "fingerprint")
-
-
-# One source, and so one connection, for each process: Django builds the middleware again for every
-# test client and handler, and p0f serves only 20.
-_source_of_text = cache(make_source)
+    return isinstance(source, type) or (callable(source) and method_of(source) is None)
 
 
 @cache
-def _source_of(make: Callable[[], Any]) -> Any:
-    return make()
+def _once(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What `make` returns, one for each process: Django builds the middleware again for every test
+    client and handler, and each source has a connection, of which p0f serves only 20."""
+    return make(*args, **options)
 
 
-@cache
-def _twin_of(source: Any) -> Any:
+def _twin(source: Any, awaited: bool) -> Any:
+    """The same source of the other colour."""
     if isinstance(source, BaseClient):
-        return make_source(
-            source.socket_path, awaited=not is_awaited(source), timeout=source.timeout
-        )
+        return make_source(source.socket_path, awaited=awaited, timeout=source.timeout)
     return source.twin()
 
 
@@ -251,37 +202,13 @@ def _keep_receive_and_send() -> None:
     ASGIHandler.__call__ = call
 
 
-class _DjangoASGIVisitor(ASGIVisitor):
-    """The sender of a request under ASGI, whose peer other middleware may have put into META."""
-
-    __slots__ = ("_meta",)
-
-    def __init__(self, request: HttpRequest, rules: ProxyRules) -> None:
-        receive, send = request.scope.get(_RECEIVE_AND_SEND, (None, None))
-        super().__init__(request.scope, receive, send, rules)
-        self._meta = request.META
-
-    def _read_peer(self) -> Endpoint:
-        return peer_in(self._meta)
-
-    def _peer_key(self) -> object:
-        return self._meta.get("REMOTE_ADDR"), self._meta.get("REMOTE_PORT")
-
-
 def _visitor(request: HttpRequest, rules: ProxyRules) -> BaseVisitor:
-    # Under ASGI headers are read from scope: older Djangos put a client's x_forwarded_for into META
-    # as X-Forwarded-For.
-    if getattr(request, "scope", None) is None:
+    # Under ASGI not by META: older Djangos have x_forwarded_for in it as X-Forwarded-For.
+    scope = getattr(request, "scope", None)
+    if scope is None:
         return WSGIVisitor(request.META, rules)
-    return _DjangoASGIVisitor(request, rules)
-
-
-def _asked_already(request: HttpRequest) -> Keys | None:
-    """The keys, if the WSGI or ASGI application is wrapped in one of the other middlewares."""
-    around = getattr(request, "scope", None) or request.META
-    if "p0f.status" not in around:
-        return None
-    return {key: around[key] for key in _ATTRIBUTES if key in around}
+    receive, send = scope.get(_RECEIVE_AND_SEND, (None, None))
+    return ASGIVisitor(scope, receive, send, rules)
 
 
 def _set_attributes(request: HttpRequest, keys: Keys) -> None:

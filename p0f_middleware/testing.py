@@ -23,7 +23,7 @@ import socket
 import tempfile
 import threading
 from collections import UserDict
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from ._address import client_address
@@ -52,11 +52,9 @@ _WAKE, _STOP = b"w", b"s"  # orders to the serving thread: check the state again
 
 def _make_folder() -> str:
     # The path of a Unix socket has at most 103 bytes on some systems, and TMPDIR may be longer.
-    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
-        if len(os.fsencode(f"{parent}/fake-p0f-12345678/p0f.sock")) <= 103:
-            with contextlib.suppress(OSError):
-                return tempfile.mkdtemp(prefix="fake-p0f-", dir=parent)
-    raise OSError("no folder for a Unix socket can be made: set TMPDIR to a shorter folder")
+    parent = tempfile.gettempdir()
+    fits = len(os.fsencode(f"{parent}/fake-p0f-12345678/p0f.sock")) <= 103
+    return tempfile.mkdtemp(prefix="fake-p0f-", dir=parent if fits else "/tmp")
 
 
 class _Hosts(UserDict[Any, P0fInfo]):
@@ -98,7 +96,9 @@ class FakeP0f:
     ) -> None:
         self._folder = None if socket_path else _make_folder()
         self.socket_path: str = os.fspath(socket_path or f"{self._folder}/p0f.sock")
-        self._hosts = _Hosts()
+        self.hosts: MutableMapping[Any, P0fInfo] = _Hosts()
+        """The hosts it knows, by IP address: text in any spelling, or an object of `ipaddress`.
+        Other keys raise ValueError."""
         self.default = default
         self.queries: list[str] = []
         """The addresses of the queries so far, in order."""
@@ -108,20 +108,6 @@ class FakeP0f:
         self._respond: Callable[[str], bytes] | None = None
         self._stalled = self._full = False
         self._thread: threading.Thread | None = None
-
-    @property
-    def hosts(self) -> MutableMapping[Any, P0fInfo]:
-        """The hosts it knows, by IP address: text in any spelling, or an object of `ipaddress`. It
-        can be set to another mapping.
-
-        Raises:
-            ValueError: a key is not the IP address of a host.
-        """
-        return self._hosts
-
-    @hosts.setter
-    def hosts(self, hosts: Mapping[Any, P0fInfo]) -> None:
-        self._hosts = _Hosts(hosts)
 
     def start(self) -> FakeP0f:
         """Listen. Replaces the socket file, as p0f does."""
@@ -234,4 +220,4 @@ class FakeP0f:
         self.queries.append(ip_address)
         if self._respond is not None:
             return self._respond(ip_address)
-        return write_answer(self._hosts.get(ip_address, self.default), self._dialect)
+        return write_answer(self.hosts.get(ip_address, self.default), self._dialect)

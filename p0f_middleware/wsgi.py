@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ._daemon.base import TIMEOUT
+from ._daemon.blocking import TIMEOUT
 from ._public import public
 from ._request.grace import GRACE
 from ._request.hold import HOLD

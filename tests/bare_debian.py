@@ -13,9 +13,7 @@ whatever ends it. pip is configured there as it is on this machine.
 
 from __future__ import annotations
 
-import argparse
 import ast
-import contextlib
 import json
 import os
 import re
@@ -26,7 +24,6 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -37,74 +34,64 @@ DEMO, TESTS = (
 PACKAGES = "ca-certificates,python3-venv"
 SCRIPTS = Path("/usr/share/debootstrap/scripts")
 USER = 1000
-HOME = Path("/home/newcomer")
-"""Of who types the commands, inside of the system."""
-COPY = HOME / "p0f_middleware"
-"""The copy of the repository there."""
+HOME = Path("/home/newcomer")  # of who types the commands, inside of the system
+COPY = HOME / "p0f_middleware"  # of the repository there
 _ENTER = """
+set -e
 mount --rbind /dev {root}/dev && mount -t proc proc {root}/proc && mount -t sysfs sys {root}/sys
 exec chroot --userspec={user}:{user} {root} /usr/bin/env -i HOME={home} LANG=C.UTF-8 \\
     PATH=/usr/sbin:/usr/bin:/sbin:/bin {environment} bash -c {command}
 """
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Try each release that is named; returns 1 if one of them failed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("releases", nargs="+", metavar="RELEASE", help="bookworm, trixie, testing")
-    parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the systems here, for reuse")
-    options = parser.parse_args(argv)
-    failed = []
-    for release in options.releases:
-        with _folder(options.keep, release) as root:
+def main(releases: list[str]) -> int:
+    """Try each release; returns 1 if one of them failed."""
+    status = 0
+    for release in releases:
+        with tempfile.TemporaryDirectory(prefix=f"{release}-") as folder:
             try:
-                try_commands(release, root)
+                try_commands(release, Path(folder) / release)
             except (AssertionError, subprocess.CalledProcessError) as error:
                 print(f"{release}: FAILED: {error}", flush=True)
-                failed.append(release)
-    return 1 if failed else 0
-
-
-@contextlib.contextmanager
-def _folder(keep: Path | None, release: str) -> Iterator[Path]:
-    if keep is not None:
-        yield keep.absolute() / release
-        return
-    with tempfile.TemporaryDirectory(prefix=f"{release}-") as folder:
-        yield Path(folder) / release
+                status = 1
+    return status
 
 
 def try_commands(release: str, root: Path) -> None:
-    """Make the system unless it is there, and type README's commands in it.
-
-    Raises:
-        AssertionError, CalledProcessError: a command did not do what README says.
-    """
-    if not (root / "usr/bin/python3").exists():
-        make_system(release, root)
-    copy_repository(root / COPY.relative_to("/"))
-    copy_pip_configuration(root)
-    assert not (root / "usr/bin/cc").exists(), "a bare system has no compiler"
-    version = subprocess.check_output(_inside(root, "python3 --version"), text=True).strip()
-    print(f"{release}: {version}; {show_fingerprint(root)}", flush=True)
-    for user in (USER, 0):
-        status = subprocess.call(_inside(root, TESTS, user))
-        assert status == 0, f"as user {user} the second command exited with {status}"
-    print(f"{release}: {version}; both commands of README work", flush=True)
-
-
-def make_system(release: str, root: Path) -> None:
-    """A minimal Debian in `root`. Releases younger than debootstrap are made as sid is."""
+    """Make the system, and type README's commands in it; raises what one did not do."""
+    # Releases younger than debootstrap are made as sid is.
     script = [] if (SCRIPTS / release).exists() else ["", "sid"]
     command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release, str(root)]
     subprocess.run([*command, *script], check=True, stdout=subprocess.DEVNULL)
+    copy_repository(root / COPY.relative_to("/"))
+    pip = pip_options()
+    for path in ("/etc/resolv.conf", "/etc/hosts", *filter(os.path.isfile, pip.values())):
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        shutil.copy(path, target)
+    assert not (root / "usr/bin/cc").exists(), "a bare system has no compiler"
+
+    def inside(command: str, user: int = USER) -> list[str]:
+        """A command line that runs `command` inside of the system, in the copy."""
+        script = _ENTER.format(
+            root=shlex.quote(str(root)),
+            user=user,
+            home=HOME,
+            environment=" ".join(f"{name}={shlex.quote(value)}" for name, value in pip.items()),
+            command=shlex.quote(f"cd {COPY} && {command}"),
+        )
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
+
+    version = subprocess.check_output(inside("python3 --version"), text=True).strip()
+    print(f"{release}: {version}; {show_fingerprint(inside(DEMO))}", flush=True)
+    for user in (USER, 0):
+        subprocess.run(inside(TESTS, user), check=True)
+    print(f"{release}: {version}; both commands of README work", flush=True)
 
 
 def copy_repository(folder: Path) -> None:
     """The files that git knows, as they are here now."""
-    shutil.rmtree(folder, ignore_errors=True)
     tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
     for name in filter(None, tracked.split("\0")):
         target = folder / name
@@ -114,27 +101,20 @@ def copy_repository(folder: Path) -> None:
         os.chown(path, USER, USER)
 
 
-def copy_pip_configuration(root: Path) -> None:
-    """What pip is told here, as the system's configuration of pip; and how names are resolved."""
+def pip_options() -> dict[str, str]:
+    """What pip is told here, as variables of the environment."""
     listed = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
     options = {
-        name: ast.literal_eval(value)
+        f"PIP_{name.upper().replace('-', '_')}": str(ast.literal_eval(value))
         for name, value in re.findall(r"^(?:global|install)\.([\w-]+)=(.*)$", listed, re.M)
     }
-    lines = [f"{name} = {value}" for name, value in options.items()]
-    (root / "etc/pip.conf").write_text("\n".join(["[global]", *lines, ""]))
-    named = [value for value in options.values() if Path(value).is_file()]
-    for path in (*named, "/etc/resolv.conf", "/etc/hosts"):
-        target = root / path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        shutil.copy(path, target)
+    return options | {name: v for name, v in os.environ.items() if name.startswith("PIP_")}
 
 
-def show_fingerprint(root: Path) -> str:
+def show_fingerprint(demo: list[str]) -> str:
     """Type README's first command, and look at the page it serves as a visitor would."""
     with subprocess.Popen(
-        _inside(root, DEMO), stdout=subprocess.PIPE, text=True, start_new_session=True
+        demo, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
         try:
@@ -149,18 +129,5 @@ def show_fingerprint(root: Path) -> str:
     return f"the page shows {answer['info']['os_name']}, {answer['info']['raw_sig']}"
 
 
-def _inside(root: Path, command: str, user: int = USER) -> list[str]:
-    """A command line that runs `command` inside of the system, in the copy."""
-    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    script = _ENTER.format(
-        root=shlex.quote(str(root)),
-        user=user,
-        home=HOME,
-        environment=" ".join(f"{name}={shlex.quote(value)}" for name, value in pip.items()),
-        command=shlex.quote(f"cd {COPY} && {command}"),
-    )
-    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", f"set -e\n{script}"]
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .matrix import SERVERS, Server
+from .matrix import SERVERS
 
 PAGE = Path(__file__).parents[1] / "docs" / "maintaining.md"
 BEGIN, END = "<!-- servers: begin -->", "<!-- servers: end -->"
-"""Stand around the table in the page."""
 COLUMNS = (
     "IPv4",
     "IPv6",
@@ -29,8 +28,8 @@ COLUMNS = (
     "response untouched",
     "websocket",
 )
-NONE = "none"
-DASH = "\N{EN DASH}"
+HEAD = ("Server", "Version", *COLUMNS)
+DASH = "\N{EN DASH}"  # for what a server does not have
 
 
 class Recorder:
@@ -40,42 +39,15 @@ class Recorder:
         self.cells: dict[str, dict[str, str]] = defaultdict(dict)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        name = next((s.name for s in SERVERS if f"[{s.name}" in report.nodeid), None)
-        if name is None:
-            return
-        for column, cell in report.user_properties:
-            self.cells[name].setdefault(str(column), DASH if cell == NONE else str(cell))
+        for server in SERVERS:
+            if f"[{server.name}" in report.nodeid:
+                for column, cell in report.user_properties:
+                    self.cells[server.name][column] = DASH if cell == "none" else str(cell)
 
-
-def table(cells: Mapping[str, Mapping[str, str]]) -> str:
-    """A row for each server; a combination that recorded nothing has failed."""
-    head = ("Server", "Version", *COLUMNS)
-    rows = [head, ("---",) * len(head), *(_row(server, cells) for server in SERVERS)]
-    return "\n".join([BEGIN, *(f"| {' | '.join(row)} |" for row in rows), END])
-
-
-def _row(server: Server, cells: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
-    recorded = cells.get(server.name, {})
-    return server.name, server.version, *(recorded.get(c, "**fails**") for c in COLUMNS)
-
-
-def names_in(page: str) -> list[str]:
-    """The servers in the page's table.
-
-    Raises:
-        ValueError: the page has no table.
-    """
-    rows = page[page.index(BEGIN) : page.index(END)].strip().splitlines()[3:]
-    return [row.split("|")[1].strip() for row in rows]
-
-
-def put_into(page: str, new_table: str) -> str:
-    """The page with its table replaced.
-
-    Raises:
-        ValueError: the page has no table.
-    """
-    return page[: page.index(BEGIN)] + new_table + page[page.index(END) + len(END) :]
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        for server in SERVERS:
+            cells = [self.cells[server.name].get(column, "**fails**") for column in COLUMNS]
+            yield server.name, server.version, *cells
 
 
 def main() -> int:
@@ -83,8 +55,10 @@ def main() -> int:
     recorder = Recorder()
     tests = str(Path(__file__).parent / "real" / "test_servers.py")
     status = pytest.main(["-q", "--tb=short", tests], plugins=[recorder])
+    rows = (HEAD, ("---",) * len(HEAD), *recorder.rows())
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(put_into(page, table(recorder.cells)), encoding="utf-8")
+    lines = [page[: page.index(BEGIN)] + BEGIN, *(f"| {' | '.join(row)} |" for row in rows)]
+    PAGE.write_text("\n".join([*lines, page[page.index(END) :]]), encoding="utf-8")
     return int(status)
 
 

@@ -11,8 +11,9 @@ import ast
 import re
 import statistics
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from importlib.util import resolve_name
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -26,150 +27,103 @@ MOST_LINES_OF_A_FUNCTION = 45
 MOST_LINES_OF_NINE_FUNCTIONS_IN_TEN = 25
 
 
-class Module(NamedTuple):
-    """A module by its dotted name inside the package; the package itself is ''."""
-
-    name: str
-
-    @property
-    def part(self) -> str:
-        return self.name.partition(".")[0]
-
-    @property
-    def path(self) -> Path:
-        path = PACKAGE.joinpath(*self.name.split(".")) if self.name else PACKAGE
-        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def _module(path: Path) -> Module:
+def _name(path: Path) -> str:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return Module(".".join(part for part in parts if part != "__init__"))
+    return ".".join(part for part in parts if part != "__init__")
 
 
-MODULES = sorted(map(_module, PACKAGE.rglob("*.py")))
-PARTS = {
-    "adapters": {"wsgi", "asgi", "django", "apps"},
-    "_request": {"_request"},
-    "sources": {"_daemon", "syn", "shared", "edge"},
+MODULES = {_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+"""By their names inside the package; the package itself is ''."""
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+LAYERS = {
+    "ground": set(),
     "fingerprint": {"fingerprint"},
-    "commands": {"_commands"},
+    "sources": {"_daemon", "syn", "shared", "edge"},
+    "_request": {"_request"},
+    "adapters": {"wsgi", "asgi", "django", "apps"},
     "hall": {"", "__main__", "testing", "_pytest"},
+    "commands": {"_commands"},
 }
-"""Whatever stands in none of them is the ground: single modules that all may import."""
-MAY_IMPORT = {
-    "ground": {"ground"},
-    "fingerprint": {"ground", "fingerprint"},
-    "sources": {"ground", "fingerprint", "sources"},
-    "_request": {"ground", "fingerprint", "sources", "_request"},
-    "adapters": {"ground", "fingerprint", "sources", "_request", "adapters"},
-    "hall": {"ground", "fingerprint", "sources", "_request", "adapters", "hall"},
-    "commands": {"ground", "fingerprint", "sources", "_request", "adapters", "hall", "commands"},
-}
+"""Each may import itself and those before it. What stands in none is the ground: single modules."""
 DOORS = {("edge", "shared.keys")}
 """What a source may import of another: the edge writes what the shared sources read."""
 
 
-def _layer(module: Module) -> str:
-    return next((name for name, parts in PARTS.items() if module.part in parts), "ground")
+def _part(name: str) -> str:
+    return name.partition(".")[0]
 
 
-GROUND = [module for module in MODULES if _layer(module) == "ground"]
-named = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name or "(root)")
+def _layer(name: str) -> str:
+    return next((layer for layer, parts in LAYERS.items() if _part(name) in parts), "ground")
 
 
-def _statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """Every statement of a module that runs, also inside functions."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            yield from (found for other in child.orelse for found in _statements_of(other))
-            continue
-        yield from _statements_of(child)
+GROUND = [name for name in MODULES if _layer(name) == "ground"]
+named = pytest.mark.parametrize("name", MODULES, ids=lambda name: name or "(root)")
 
 
-def _statements_of(node: ast.AST) -> Iterator[ast.stmt]:
-    if isinstance(node, ast.stmt):
-        yield node
-    yield from _statements(node)
-
-
-def imported_by(module: Module) -> set[Module]:
-    """The modules of this package that a module imports, at the top or in a function."""
-    found: set[Module] = set()
-    for node in _statements(ast.parse(module.path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            found.update(_imported_from(module, node))
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-            ours = [name for name in names if name.partition(".")[0] == PACKAGE.name]
-            found.update(Module(name.partition(".")[2]) for name in ours)
-    return found - {module}
-
-
-def _imported_from(module: Module, node: ast.ImportFrom) -> Iterator[Module]:
-    if node.level:
-        is_package = module.path.name == "__init__.py"
-        here = [part for part in module.name.split(".") if part]
-        base = here[: len(here) - node.level + is_package]
-    elif (node.module or "").partition(".")[0] == PACKAGE.name:
-        base = []
-    else:
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """What is in a node, also inside functions, but for what is for type checkers alone."""
+    yield node
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
         return
-    text = node.module or ""
-    parts = [*base, *(text.split(".") if text else [])]
-    if not node.level:
-        parts = parts[1:]
-    for alias in node.names:
-        inner = Module(".".join([*parts, alias.name]))
-        yield inner if inner in MODULES else Module(".".join(parts))
+    for child in ast.iter_child_nodes(node):
+        yield from _running(child)
 
 
-IMPORTS = {module: imported_by(module) for module in MODULES}
+def imported_by(name: str) -> set[str]:
+    """The modules of this package that a module imports, at the top or in a function."""
+    package = f"{PACKAGE.name}.{name}".rstrip(".")
+    if MODULES[name].name != "__init__.py":
+        package = package.rpartition(".")[0]
+    found: set[str] = set()
+    for node in _running(TREES[name]):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            inner = base.partition(".")[2]
+            for alias in node.names:
+                module = f"{inner}.{alias.name}".lstrip(".")
+                found.add(
+                    f"{PACKAGE.name}.{module}"
+                    if _part(base) == PACKAGE.name and module in MODULES
+                    else base
+                )
+    ours = {module.partition(".")[2] for module in found if _part(module) == PACKAGE.name}
+    assert ours <= MODULES.keys()
+    return ours - {name}
 
 
-def test_every_import_of_this_package_was_understood() -> None:
-    unknown = {(m.name, i.name) for m in MODULES for i in IMPORTS[m] if i not in MODULES}
-
-    assert not unknown
+IMPORTS = {name: imported_by(name) for name in MODULES}
 
 
 @named
-def test_imports_run_one_way(module: Module) -> None:
-    allowed = MAY_IMPORT[_layer(module)] | ({"commands"} if module.name == "__main__" else set())
-    wrong = {other.name for other in IMPORTS[module] if _layer(other) not in allowed}
+def test_imports_run_one_way(name: str) -> None:
+    layers = [*LAYERS]
+    allowed = layers if name == "__main__" else layers[: layers.index(_layer(name)) + 1]
 
-    assert not wrong
+    assert not {other for other in IMPORTS[name] if _layer(other) not in allowed}
 
 
 def test_sources_never_import_one_another() -> None:
     across = {
-        (module.name, other.name)
-        for module in MODULES
-        for other in IMPORTS[module]
-        if _layer(module) == _layer(other) == "sources" and module.part != other.part
+        (_part(name), other)
+        for name in MODULES
+        for other in IMPORTS[name]
+        if _layer(name) == _layer(other) == "sources" and _part(name) != _part(other)
     }
 
-    assert {(module.partition(".")[0], other) for module, other in across} <= DOORS
+    assert across <= DOORS
 
 
 @named
-def test_nothing_imports_the_root(module: Module) -> None:
+def test_nothing_imports_the_root(name: str) -> None:
     # commands show what users import, and the version
-    assert Module("") not in IMPORTS[module] or _layer(module) in {"commands", "hall"}
+    assert "" not in IMPORTS[name] or _layer(name) in {"commands", "hall"}
 
 
 def test_there_is_no_import_circle() -> None:
-    done: set[Module] = set()
-
-    def visit(module: Module, above: list[Module]) -> None:
-        circle = [m.name for m in above[above.index(module) :]] if module in above else None
-        assert circle is None, f"circle: {' -> '.join(circle or [])} -> {module.name}"
-        if module not in done:
-            for other in IMPORTS[module] - {Module("")}:
-                visit(other, [*above, module])
-            done.add(module)
-
-    for module in MODULES:
-        visit(module, [])
+    TopologicalSorter({name: others - {""} for name, others in IMPORTS.items()}).prepare()
 
 
 # Sizes
@@ -180,22 +134,23 @@ def _lines(path: Path) -> int:
 
 
 def test_the_package_is_no_larger_than_its_promises_need() -> None:
-    assert sum(_lines(module.path) for module in MODULES) <= MOST_LINES
+    assert sum(map(_lines, MODULES.values())) <= MOST_LINES
     assert len(MODULES) <= MOST_MODULES
     assert sum(map(_lines, TESTS.rglob("*.py"))) <= MOST_LINES_OF_TESTS
 
 
 @named
-def test_a_module_is_a_concept_and_says_which(module: Module) -> None:
-    assert module.path.name == "__init__.py" or _lines(module.path) >= LEAST_LINES_OF_A_MODULE
-    assert ast.get_docstring(ast.parse(module.path.read_text()))
+def test_a_module_is_a_concept_and_says_which(name: str) -> None:
+    path = MODULES[name]
+    assert path.name == "__init__.py" or _lines(path) >= LEAST_LINES_OF_A_MODULE
+    assert ast.get_docstring(TREES[name])
 
 
 def test_functions_fit_a_screen() -> None:
     lengths = {
-        f"{module.name}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
-        for module in MODULES
-        for node in ast.walk(ast.parse(module.path.read_text()))
+        f"{name}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     }
 
@@ -206,19 +161,11 @@ def test_functions_fit_a_screen() -> None:
 # Conditions that are dealt with in few places: CONTRIBUTING.md has the decisions
 
 
-def _code(module: Module) -> str:
-    """The module without its comments and docstrings."""
-    tree = ast.parse(module.path.read_text())
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [  # type: ignore[attr-defined]
-                statement
-                for statement in body
-                if not isinstance(statement, ast.Expr)
-                or not isinstance(statement.value, ast.Constant)
-            ] or [ast.Pass()]
-    return ast.unparse(tree)
+def _words(tree: ast.Module) -> str:
+    """The names and strings of a module, without its docstrings."""
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    nodes = (node for node in ast.walk(tree) if id(node) not in prose)
+    return " ".join(str(word) for node in nodes for word in vars(node).values())
 
 
 @pytest.mark.parametrize(
@@ -230,6 +177,6 @@ def _code(module: Module) -> str:
     ],
 )
 def test_a_condition_is_dealt_with_in_few_modules(words: str, most: int) -> None:
-    modules = [module.name for module in MODULES if re.search(words, _code(module))]
+    modules = [name for name, tree in TREES.items() if re.search(words, _words(tree))]
 
     assert len(modules) <= most, modules

@@ -6,27 +6,19 @@ What it promises as P0fWSGIMiddleware does is tested over both, in `request`.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fInfo, P0fUnavailable
-from p0f_middleware._daemon import connection
-from p0f_middleware.claim import check_claim
+from p0f_middleware import AsyncP0f, P0fASGIMiddleware, P0fUnavailable
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
-from .request.middlewares import HOST, KnownAfter, awaited, receive, send
+from .daemon.clients import opened
+from .request.middlewares import HOST, KnownAfter, awaited, keys_of, receive, send
 
-
-class App:
-    """Keeps what it is called with."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, Any, Any]] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.calls.append((scope, receive, send))
+KEYS = {"p0f.info", "p0f.status", "p0f.reason", "p0f.claim", "p0f.address"}
 
 
 def make_scope(**more: Any) -> dict[str, Any]:
@@ -38,55 +30,29 @@ def make_scope(**more: Any) -> dict[str, Any]:
     } | more
 
 
-async def call(middleware: P0fASGIMiddleware, scope: dict[str, Any]) -> Any:
-    """One request; returns the scope that the application gets."""
-    app = App()
-    middleware.app = app
-    await middleware(scope, receive, send)
-    [(got, its_receive, its_send)] = app.calls
+def handed_on(scope: dict[str, Any], **options: Any) -> Any:
+    """The scope that the application gets where every client is known."""
+    calls: list[Any] = []
+
+    async def app(*args: Any) -> None:
+        calls.append(args)
+
+    middleware = P0fASGIMiddleware(app, awaited(KnownAfter()), **options)
+    asyncio.run(middleware(scope, receive, send))
+    [(got, its_receive, its_send)] = calls
     assert its_receive is receive
     assert its_send is send
     return got
 
 
-def handed_on(scope: dict[str, Any], **options: Any) -> Any:
-    """The scope that the application gets where every client is known."""
-    return asyncio.run(call(P0fASGIMiddleware(App(), awaited(KnownAfter()), **options), scope))
-
-
-# What is added
-
-
 @pytest.mark.parametrize("scope_type", ["http", "websocket"])
-@pytest.mark.parametrize(("known", "seen"), [(SAMPLE, (SAMPLE, "ok")), (None, (None, "no_match"))])
-def test_the_status_tells_a_known_client_from_an_unknown_one(
-    fake_p0f: FakeP0f, scope_type: str, known: P0fInfo | None, seen: tuple[Any, str]
-) -> None:
-    fake_p0f.default = known
-
-    async def main() -> Any:
-        async with AsyncP0f(fake_p0f.socket_path) as source:
-            return await call(P0fASGIMiddleware(App(), source), make_scope(type=scope_type))
-
-    scope = asyncio.run(main())
-    assert (scope["p0f.info"], scope["p0f.status"]) == seen
-
-
-# The application's own
-
-
-def test_five_keys_are_added_to_a_copy_of_the_servers_scope() -> None:
-    scope = make_scope(state={"key": "value"})
+def test_five_keys_are_added_to_a_copy_of_the_servers_scope(scope_type: str) -> None:
+    scope = make_scope(type=scope_type, state={"key": "value"})
     before = dict(scope)
     got = handed_on(scope)
 
-    assert got == before | {
-        "p0f.info": SAMPLE,
-        "p0f.status": "ok",
-        "p0f.reason": None,
-        "p0f.claim": check_claim(SAMPLE, None),
-        "p0f.address": HOST,
-    }
+    assert {key: value for key, value in got.items() if key in before} == before
+    assert got.keys() - before.keys() == KEYS
     assert got["state"] is scope["state"]
     assert scope == before
 
@@ -99,13 +65,18 @@ def test_a_scope_of_another_type_passes_through_itself(scope_type: str) -> None:
 
 
 @pytest.mark.parametrize("scope_type", ["http", "websocket", "lifespan", "http2"])
-def test_an_exception_of_the_application_is_the_servers_business(scope_type: str) -> None:
-    error = P0fUnavailable("raised by the application itself")
+def test_what_the_application_returns_or_raises_is_the_servers_business(scope_type: str) -> None:
+    returned, error = object(), P0fUnavailable("raised by the application itself")
+    outcomes = iter([returned, error])
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise error
+    async def app(scope: Any, receive: Any, send: Any) -> object:
+        outcome = next(outcomes)
+        if outcome is error:
+            raise error
+        return outcome
 
     middleware = P0fASGIMiddleware(app, awaited(KnownAfter()))
+    assert asyncio.run(middleware(make_scope(type=scope_type), receive, send)) is returned
     with pytest.raises(P0fUnavailable) as raised:
         asyncio.run(middleware(make_scope(type=scope_type), receive, send))
     assert raised.value is error
@@ -195,131 +166,86 @@ def test_headers_that_can_be_read_once_are_read_here_and_reach_the_application(
 
 
 @pytest.mark.parametrize("one_shot", [iter, once])
+@pytest.mark.parametrize(("client", "status"), [([HOST, 50000], "ok"), ([], "no_address")])
 def test_a_client_that_can_be_read_once_is_read_here_and_reaches_the_application(
-    one_shot: Any,
+    one_shot: Any, client: list[Any], status: str
 ) -> None:
-    got = handed_on(make_scope(client=one_shot([HOST, 50000])))
+    got = handed_on(make_scope(client=one_shot(client), headers=iter(HEADERS)))
 
-    assert list(got["client"]) == [HOST, 50000]
-    assert got["p0f.status"] == "ok"
-
-
-def test_where_there_is_no_client_the_headers_stay_whole() -> None:
-    got = handed_on(make_scope(headers=iter(HEADERS), client=iter([])))
-
-    assert list(got["headers"]) == HEADERS
-    assert got["p0f.status"] == "no_address"
+    assert (list(got["client"]), list(got["headers"])) == (client, HEADERS)
+    assert got["p0f.status"] == status
 
 
-class Trouble(Exception):
-    """Raised by the server's own object."""
-
-
-def raising(values: list[Any]) -> Any:
-    yield from values
-    raise Trouble
-
-
-@pytest.mark.parametrize("name", ["headers", "client"])
-def test_an_iterator_that_raises_breaks_nothing(name: str) -> None:
-    values: list[Any] = {"headers": HEADERS, "client": [HOST]}[name]  # type: ignore[assignment]
-    got = handed_on(make_scope(**{name: raising(values)}))
-
-    assert got["p0f.status"] in ("ok", "no_address")
-
-
-class Lazy:
-    """Headers that a server makes when they are read, and cannot."""
+class Broken:
+    """Values that a server makes when they are read, and cannot."""
 
     def __iter__(self) -> Any:
-        raise Trouble
+        return self
+
+    def __next__(self) -> Any:
+        raise OSError
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [None, (), 7, "x", b"x", [7], [()], [(b"host",)], [(b"user-agent", None)], Lazy(), object()],
+    ("name", "value"),
+    [
+        *(("headers", value) for value in (None, (), 7, "x", b"x", [7], [()], [(b"host",)])),
+        *(("headers", value) for value in ([(b"user-agent", None)], object())),
+        *((name, Broken()) for name in ("headers", "client")),
+    ],
     ids=ascii,
 )
-@pytest.mark.parametrize("options", [{}, {"trusted_proxies": HOST}], ids=str)
-def test_headers_that_make_no_sense_break_nothing(headers: Any, options: Any) -> None:
-    got = handed_on(make_scope(headers=headers), **options)
+@pytest.mark.parametrize("options", [{}, {"trusted_proxies": HOST}, {"claims": False}], ids=str)
+def test_what_makes_no_sense_breaks_nothing(name: str, value: Any, options: Any) -> None:
+    got = handed_on(make_scope(**{name: value}), **options)
 
-    assert got["headers"] is headers
-    assert {"p0f.info", "p0f.status", "p0f.reason", "p0f.claim"} <= got.keys()
-
-
-@pytest.mark.parametrize("scope_type", ["http", "websocket", "lifespan", "http2"])
-def test_what_the_application_returns_is_returned(scope_type: str) -> None:
-    returned = object()
-
-    async def app(scope: Any, receive: Any, send: Any) -> object:
-        return returned
-
-    middleware = P0fASGIMiddleware(app, awaited(KnownAfter()))
-    assert asyncio.run(middleware(make_scope(type=scope_type), receive, send)) is returned
+    assert got[name] is value
+    assert keys_of(got).keys() == KEYS - ({"p0f.claim"} if "claims" in options else set())
 
 
 # The lifespan
 
 
-async def lifespan_app(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] == "lifespan":
-        while (await receive())["type"] != "lifespan.shutdown":
-            await send({"type": "lifespan.startup.complete"})
-        await send({"type": "lifespan.shutdown.complete"})
-
-
+@pytest.mark.parametrize("handles_it", [True, False])
 def test_the_lifespan_passes_through_and_ends_with_the_connection_closed(
-    fake_p0f: FakeP0f,
+    fake_p0f: FakeP0f, handles_it: bool
 ) -> None:
-    sent: list[str] = []
-    open_before = connection.opened()
-
-    async def main() -> None:
-        middleware = P0fASGIMiddleware(lifespan_app, fake_p0f.socket_path)
-        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-        async def note(message: Any) -> None:
-            sent.append(message["type"])
-
-        lifespan = asyncio.create_task(middleware({"type": "lifespan"}, messages.get, note))
-        await messages.put({"type": "lifespan.startup"})
-        await middleware(make_scope(), receive, send)
-        assert connection.opened() > open_before
-        await messages.put({"type": "lifespan.shutdown"})
-        await lifespan
-
-    asyncio.run(main())
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert connection.opened() <= open_before
-
-
-def test_an_application_without_lifespan_gets_its_connection_closed_all_the_same(
-    fake_p0f: FakeP0f,
-) -> None:
-    open_before = connection.opened()
+    open_before = opened()
+    sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            raise NotImplementedError
+            if not handles_it:
+                raise NotImplementedError
+            await send(await receive())
+
+    async def its_receive() -> str:
+        return "shutdown"
+
+    async def its_send(message: str) -> None:
+        sent.append(message)
 
     async def main() -> None:
         middleware = P0fASGIMiddleware(app, fake_p0f.socket_path)
         await middleware(make_scope(), receive, send)
-        with pytest.raises(NotImplementedError):
-            await middleware({"type": "lifespan"}, receive, send)
+        assert opened() > open_before
+        ends = nullcontext() if handles_it else pytest.raises(NotImplementedError)
+        with ends:
+            await middleware({"type": "lifespan"}, its_receive, its_send)  # type: ignore[arg-type]
 
     asyncio.run(main())
-    assert connection.opened() <= open_before
+    assert sent == ["shutdown"] * handles_it
+    assert opened() <= open_before
 
 
 def test_a_client_of_the_users_own_is_left_open(fake_p0f: FakeP0f) -> None:
+    async def app(*_: Any) -> None: ...
+
     async def main() -> None:
         async with AsyncP0f(fake_p0f.socket_path) as source:
-            middleware = P0fASGIMiddleware(App(), source)
-            await middleware(make_scope(), receive, send)
-            await middleware({"type": "lifespan"}, receive, send)
-            await middleware(make_scope(), receive, send)
+            middleware = P0fASGIMiddleware(app, source)
+            for scope in (make_scope(), {"type": "lifespan"}, make_scope()):
+                await middleware(scope, receive, send)
 
     asyncio.run(main())
     assert fake_p0f.connections == 1

@@ -11,14 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from p0f_middleware._async_library import (
-    Expired,
-    Turns,
-    in_thread,
-    running_loop,
-    sleep,
-    wait_at_most,
-)
+from p0f_middleware._async_library import Expired, in_thread, running_loop, sleep
 
 Run = Callable[..., Any]
 
@@ -31,46 +24,13 @@ both = pytest.mark.parametrize("run", [run_asyncio, trio.run], ids=["asyncio", "
 
 
 @both
-def test_what_is_done_in_time_gives_its_result(run: Run) -> None:
-    async def answer() -> int:
-        await sleep(0)
-        return 42
-
-    async def main() -> int:
-        return await wait_at_most(answer(), 5)
-
-    assert run(main) == 42
-
-
-@both
-@pytest.mark.parametrize("seconds", [0, 0.01])
-def test_what_takes_too_long_is_cancelled(run: Run, seconds: float) -> None:
-    ended: list[str] = []
-
-    async def endless() -> None:
-        try:
-            await sleep(60)
-        finally:
-            ended.append("ended")
-
-    async def main() -> None:
-        with pytest.raises(Expired):
-            await wait_at_most(endless(), seconds)
-
-    run(main)
-    assert ended in ([], ["ended"])  # it may not even have begun
-    if seconds:
-        assert ended == ["ended"]
-
-
-@both
-def test_a_timeout_of_its_own_is_not_ours(run: Run) -> None:
-    async def late() -> None:
+def test_a_timeout_of_the_functions_own_is_not_ours(run: Run) -> None:
+    def late() -> None:
         raise TimeoutError("its own")
 
     async def main() -> None:
         with pytest.raises(TimeoutError, match="its own"):
-            await wait_at_most(late(), 5)
+            await in_thread(late, 20)
 
     run(main)
 
@@ -101,30 +61,6 @@ def test_a_function_that_takes_too_long_goes_on_by_itself(run: Run) -> None:
 
     assert run(main) < 5
     assert ended.wait(20)
-
-
-@both
-def test_tasks_have_their_turn_one_after_another(run: Run) -> None:
-    turns, inside = Turns(), 0
-
-    async def task() -> None:
-        nonlocal inside
-        async with turns.here():
-            inside += 1
-            assert inside == 1
-            await sleep(0)
-            inside -= 1
-
-    async def main() -> None:
-        if running_loop() is not None:
-            await asyncio.gather(*(task() for _ in range(9)))
-        else:
-            async with trio.open_nursery() as nursery:
-                for _ in range(9):
-                    nursery.start_soon(task)
-
-    for _ in range(2):  # each loop has its own turns
-        run(main)
 
 
 def test_trio_has_no_asyncio_loop() -> None:

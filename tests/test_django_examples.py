@@ -9,7 +9,6 @@ import subprocess
 import sys
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,39 +26,31 @@ SERVERS = {
 }
 
 
-@pytest.fixture(params=SERVERS)
-def site(request: pytest.FixtureRequest, fake_p0f: FakeP0f, tmp_path: Path) -> Any:
-    """The port of the example, served by each of the ways its docstring names."""
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_application_shows_the_fingerprint_or_why_there_is_none(
+    server: str, fake_p0f: FakeP0f, tmp_path: Path
+) -> None:
     shutil.copy(EXAMPLES / "django_app.py", tmp_path)
     fake_p0f.hosts["127.0.0.1"] = SAMPLE
     port = free_port()
-    command = SERVERS[request.param]
-    if request.param == "uvicorn":
+    command = SERVERS[server]
+    if server == "uvicorn":
         pytest.importorskip("uvicorn")
         command = [*command, "--port", str(port)]
     env = {"P0F_SOCKET": fake_p0f.socket_path, "PORT": str(port), "PYTHONPATH": str(tmp_path)}
     with serve(command, port, cwd=tmp_path, env=env):
-        yield port
+        status, page = fetch(port)
+        assert status == 200
+        assert all(text in page for text in SAMPLE.describe().values())
+        assert json.loads(fetch(port, "/json")[1]) == {"status": "ok", "info": SAMPLE.as_dict()}
 
-
-def test_the_page_shows_the_fingerprint(site: int) -> None:
-    status, body = fetch(site)
-    assert status == 200
-    assert all(text in body for text in SAMPLE.describe().values())
-
-
-def test_the_page_says_why_there_is_none(site: int) -> None:
-    for _ in range(5):
-        status, body = fetch(site, source="127.0.0.9")
-        if "in time" not in body:  # on a busy machine the answer may come too late for the example
-            break
-    assert status == 200
-    assert "No fingerprint" in body
-    assert escape(P0fStatus.NO_MATCH.describe()) in body
-
-
-def test_json_has_the_same(site: int) -> None:
-    assert json.loads(fetch(site, "/json")[1]) == {"status": "ok", "info": SAMPLE.as_dict()}
+        for _ in range(5):
+            status, page = fetch(port, source="127.0.0.9")
+            if "in time" not in page:  # on a busy machine the answer may come too late
+                break
+        assert status == 200
+        assert "No fingerprint" in page
+        assert escape(P0fStatus.NO_MATCH.describe()) in page
 
 
 @pytest.mark.parametrize("use_tz", [True, False])

@@ -10,17 +10,8 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import BadSoftware, MatchQuality, P0fInfo, P0fStatus
-from p0f_middleware._daemon.protocol import (
-    P0F_3,
-    P0F_API2,
-    P0F_MTU,
-    Dialect,
-    read_answer,
-    write_answer,
-)
-from p0f_middleware._fields import text
-from p0f_middleware._info import WIRE_FIELDS, by_address, with_bad_sw
+from p0f_middleware import BadSoftware, ClaimVerdict, MatchQuality, P0fInfo, P0fStatus
+from p0f_middleware._info import by_address, text, with_bad_sw
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -53,11 +44,7 @@ READ: dict[str, Any] = {
     "seen_as": None,
     "source": "p0f",
 }
-UNKNOWN = dict.fromkeys(READ) | {
-    "total_conn": 0,
-    "os_match_q": MatchQuality.NORMAL,
-    "source": "p0f",
-}
+UNKNOWN = dict.fromkeys(READ) | {"total_conn": 0, "os_match_q": 0, "source": "p0f"}
 INFO = P0fInfo(**GIVEN)
 FROM_A_SYN = P0fInfo(
     os_name="Windows",
@@ -75,17 +62,6 @@ def made(**fields: Any) -> P0fInfo:
 def test_every_field_reads_the_same_as_attribute_and_as_key_and_there_is_no_other() -> None:
     assert {name: getattr(INFO, name) for name in READ} == READ
     assert dict(INFO) == READ
-
-
-@pytest.mark.parametrize(
-    ("dialect", "not_sent"),
-    [(P0F_3, ["link_mtu", "tick_rate"]), (P0F_MTU, ["tick_rate"]), (P0F_API2, [])],
-)
-def test_every_field_of_an_answer_is_read(dialect: Dialect, not_sent: list[str]) -> None:
-    answered = read_answer(write_answer(INFO, dialect), dialect)
-
-    assert answered is not None
-    assert dict(answered) == READ | dict.fromkeys(not_sent)
 
 
 def test_what_is_not_named_or_none_is_not_known() -> None:
@@ -115,15 +91,6 @@ def test_a_field_at_its_limits(field: str, given: Any, read: Any) -> None:
     assert made(**{field: given})[field] == read
 
 
-def test_times_are_aware_and_in_utc() -> None:
-    assert INFO.first_seen is not None
-    assert INFO.first_seen.tzinfo is timezone.utc
-
-
-def test_the_longest_uptime_is_a_span() -> None:
-    assert P0fInfo(uptime_min=2**32 - 1).uptime == timedelta(minutes=2**32 - 1)
-
-
 @pytest.mark.parametrize(
     ("sent", "read"),
     [
@@ -141,17 +108,13 @@ def test_a_string_ends_at_its_nul_and_has_nothing_unprintable(sent: bytes, read:
     assert text(sent) == read
 
 
-def test_one_made_from_a_syn_says_so() -> None:
+def test_one_made_from_a_syn_says_so_and_cannot_be_changed_through_its_evidence() -> None:
+    evidence: Any = FROM_A_SYN.seen_as
+    evidence["Windows"] = 1
+
     assert FROM_A_SYN.source == "syn"
     assert FROM_A_SYN.signature == "s:win:Windows:10 or 11"
-
-
-def test_the_evidence_of_its_signature_is_a_mapping_in_the_order_given_that_cannot_change() -> None:
-    evidence: Any = FROM_A_SYN.seen_as
-
-    assert list(evidence.items()) == [("Windows", 75), ("Linux", 2)]
-    with pytest.raises(TypeError):
-        evidence["Windows"] = 1
+    assert FROM_A_SYN.seen_as == {"Windows": 75, "Linux": 2}
 
 
 def test_copies_differ_in_what_was_changed_alone() -> None:
@@ -163,56 +126,29 @@ def test_equal_fields_make_equals_with_the_same_hash() -> None:
     assert made(**GIVEN) == INFO
     assert hash(made(**GIVEN)) == hash(INFO)
     assert INFO == READ
-    assert INFO != "Linux"
-
-
-OTHER_VALUES: dict[str, Any] = {
-    **dict.fromkeys(WIRE_FIELDS, 1),
-    **dict.fromkeys(WIRE_FIELDS[10:16], "another"),
-    "raw_sig": "4:64+0",
-    "signature": "s:win:Windows:10 or 11",
-    "seen_as": {"Windows": 7},
-    "source": "address",
-}
-
-
-@pytest.mark.parametrize("field", OTHER_VALUES)
-def test_one_field_makes_a_difference(field: str) -> None:
-    assert made(**GIVEN | {field: OTHER_VALUES[field]}) != INFO
-
-
-def test_what_p0f_left_behind_a_nul_makes_no_difference() -> None:
-    info = P0fInfo(os_name="Linux", language="English")
-    answer = bytearray(write_answer(info, P0F_3))
-    for start in range(40, 232, 32):
-        answer[start + 31] = ord("!")
-
-    again = read_answer(bytes(answer), P0F_3)
-
-    assert (again, hash(again)) == (info, hash(info))
+    assert made(**GIVEN | {"language": "Czech"}) != INFO
 
 
 @pytest.mark.parametrize("info", [INFO, FROM_A_SYN], ids=["p0f", "syn"])
 def test_pickles_and_copies_are_its_equals(info: P0fInfo) -> None:
-    pickles = [pickle.dumps(info, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
-    assert [*map(pickle.loads, pickles), copy.copy(info), copy.deepcopy(info)] == [info] * (
-        len(pickles) + 2
-    )
+    protocols = range(2, pickle.HIGHEST_PROTOCOL + 1)
+    pickles = [pickle.loads(pickle.dumps(info, protocol)) for protocol in protocols]
+
+    assert {info, *pickles, copy.copy(info), copy.deepcopy(info)} == {info}
 
 
 def test_it_is_immutable() -> None:
     info: Any = INFO
-    with pytest.raises(AttributeError, match="P0fInfo is immutable: cannot set os_name"):
-        info.os_name = "Windows"
-    with pytest.raises(AttributeError, match="immutable"):
-        info.colour = "red"
+    for name in ("os_name", "colour"):
+        with pytest.raises(AttributeError):
+            setattr(info, name, "Windows")
     with pytest.raises(AttributeError):
         del info.os_name
     with pytest.raises(TypeError):
         info["os_name"] = "Windows"
 
 
-@pytest.mark.parametrize("key", ["colour", "_record", "as_dict", "magic", 3])
+@pytest.mark.parametrize("key", ["colour", "_answer", "as_dict", "magic", 3])
 def test_what_is_no_field_is_no_key(key: Any) -> None:
     with pytest.raises(KeyError):
         INFO[key]
@@ -241,7 +177,7 @@ def test_as_dict_goes_through_json_with_plain_numbers() -> None:
 
 
 def test_describe_says_all_that_is_known_in_words_and_leaves_out_what_is_not() -> None:
-    assert INFO.describe() == {
+    in_order = {
         "Operating system": "Linux 3.11 and newer (by a generic signature and a near fit)",
         "Distance": "9 hops",
         "Link": "Ethernet or modem (MTU 1500)",
@@ -256,84 +192,66 @@ def test_describe_says_all_that_is_known_in_words_and_leaves_out_what_is_not() -
         "Last seen": "2026-01-01 01:00:00 UTC",
         "Connections": "7",
     }
+    assert list(INFO.describe().items()) == list(in_order.items())
     assert P0fInfo().describe() == {"Connections": "0"}
 
 
 @pytest.mark.parametrize(
-    ("fields", "label", "words"),
+    ("fields", "words"),
     [
-        ({"os_name": "Windows"}, "Operating system", "Windows"),
-        ({"os_name": "A", "os_match_q": 1}, "Operating system", "A (by a near fit)"),
-        ({"os_name": "A", "os_match_q": 2}, "Operating system", "A (by a generic signature)"),
-        ({"distance": 0}, "Distance", "0 hops"),
-        ({"link_mtu": 1492}, "Link", "MTU 1492"),
-        ({"link_type": "DSL"}, "Link", "DSL"),
-        ({"uptime_min": 61}, "Uptime", "1:01:00"),
-        ({"http_name": "curl"}, "HTTP software", "curl"),
+        ({"os_name": "A"}, "Operating system: A"),
+        ({"os_name": "A", "os_match_q": 1}, "Operating system: A (by a near fit)"),
+        ({"os_name": "A", "os_match_q": 2}, "Operating system: A (by a generic signature)"),
+        ({"link_mtu": 1492}, "Link: MTU 1492"),
+        ({"link_type": "DSL"}, "Link: DSL"),
+        ({"uptime_min": 61}, "Uptime: 1:01:00"),
+        ({"http_name": "curl"}, "HTTP software: curl"),
         (
             {"bad_sw": 1},
-            "Honesty",
-            "the User-Agent names another operating system (maybe a proxy)",
+            "Honesty: the User-Agent names another operating system (maybe a proxy)",
         ),
-        ({"raw_sig": "4:64+0"}, "Raw signature", "4:64+0"),
+        ({"raw_sig": "4:64+0"}, "Raw signature: 4:64+0"),
+        ({"signature": "s:win:A:"}, "Signature: s:win:A:"),
+        ({"seen_as": {"Apple": 5, "Linux": 2}}, "User-Agents seen with it: Apple 5, Linux 2"),
     ],
 )
-def test_describe_words_each_thing_alone(fields: dict[str, Any], label: str, words: str) -> None:
-    assert made(**fields).describe()[label] == words
+def test_describe_words_each_thing_alone(fields: dict[str, Any], words: str) -> None:
+    described = made(**fields).describe().items()
+
+    assert {f"{label}: {text}" for label, text in described} == {words, "Connections: 0"}
 
 
-@pytest.mark.parametrize("name", ["colour", "uptime", "uptime_sec", "magic"])
-def test_naming_a_field_that_cannot_be_set_is_a_type_error(name: str) -> None:
-    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
-        made(**{name: 1})
+WRONG_TYPES: dict[str, Any] = {
+    **{"os_name": b"Linux", "total_conn": 7.5, "uptime_min": timedelta(minutes=3)},
+    **{"first_seen": "2026-01-01", "tick_rate": "fast", "raw_sig": b"4:64+0", "signature": 7},
+    **{"colour": "red", "uptime": timedelta(minutes=3)},
+}
+NO_ROOM: dict[str, tuple[Any, ...]] = {
+    "os_name": ("x" * 33, "é" * 17, "Lin\0ux", "\ud800"),
+    "source": ("nmap",),
+    "total_conn": (-1, 2**32),
+    "first_seen": (NEW_YEAR.replace(2107), NEW_YEAR.replace(1969)),
+    "up_mod_days": (1_000_000_000,),
+    "distance": (2**15, -(2**15) - 1),
+    "bad_sw": (3,),
+    "os_match_q": (4,),
+    "link_mtu": (2**16,),
+}
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("os_name", 3),
-        ("os_name", b"Linux"),
-        ("total_conn", "7"),
-        ("total_conn", 7.5),
-        ("total_conn", NEW_YEAR),
-        ("uptime_min", timedelta(minutes=3)),
-        ("first_seen", "2026-01-01"),
-        ("first_seen", timedelta(days=3)),
-        ("distance", "near"),
-        ("tick_rate", "fast"),
-    ],
-)
-def test_a_value_of_the_wrong_type_is_a_type_error(field: str, value: Any) -> None:
-    with pytest.raises(TypeError, match=f"{field} cannot be"):
-        made(**{field: value})
+@pytest.mark.parametrize("field", WRONG_TYPES)
+def test_an_unknown_field_and_a_value_of_the_wrong_type_are_type_errors(field: str) -> None:
+    with pytest.raises(TypeError, match=field):
+        made(**{field: WRONG_TYPES[field]})
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("os_name", "x" * 33),
-        ("os_name", "é" * 17),
-        ("os_name", "Lin\0ux"),
-        ("os_name", "\ud800"),
-        ("raw_sig", "x\0y"),
-        ("signature", "x\0y"),
-        ("source", "nmap"),
-        ("total_conn", -1),
-        ("total_conn", 2**32),
-        ("first_seen", datetime(2106, 2, 8, tzinfo=timezone.utc)),
-        ("first_seen", datetime(1969, 12, 31, tzinfo=timezone.utc)),
-        ("up_mod_days", 1_000_000_000),
-        ("distance", 2**15),
-        ("bad_sw", 3),
-        ("os_match_q", 4),
-        ("link_mtu", 2**16),
-    ],
-)
-def test_a_value_that_p0f_has_no_room_for_is_a_value_error(field: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        made(**{field: value})
+@pytest.mark.parametrize("field", NO_ROOM)
+def test_a_value_that_p0f_has_no_room_for_is_a_value_error(field: str) -> None:
+    for value in NO_ROOM[field]:
+        with pytest.raises(ValueError, match=r"\w"):
+            made(**{field: value})
 
 
-@pytest.mark.parametrize("status", P0fStatus)
-def test_a_status_is_its_plain_string(status: P0fStatus) -> None:
+@pytest.mark.parametrize("status", [*P0fStatus, *ClaimVerdict])
+def test_statuses_and_verdicts_are_their_plain_strings(status: P0fStatus | ClaimVerdict) -> None:
     assert f"{status}" == status == status.name.lower()

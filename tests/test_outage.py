@@ -30,7 +30,6 @@ def refused(outage: Outage, now: float) -> bool:
 
 def test_there_is_none_at_first() -> None:
     outage = Outage("p0f", "/run/x")
-    outage.refuse_early(0.0)
 
     assert (outage.down, outage.admit(0.0)) == (False, False)
 
@@ -51,14 +50,6 @@ def test_one_caller_tries_again_after_half_a_second(outage: Outage) -> None:
     now = outage.began + 0.5
 
     assert [refused(outage, now) for _ in range(3)] == [False, True, True]
-
-
-def test_to_refuse_early_leaves_a_retry_to_others(outage: Outage) -> None:
-    with pytest.raises(P0fUnavailable):
-        outage.refuse_early(outage.began + 0.4)
-    outage.refuse_early(outage.began + 0.5)
-
-    assert not refused(outage, outage.began + 0.5)
 
 
 def test_each_delay_is_twice_the_one_before_up_to_half_a_minute(outage: Outage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -23,47 +24,39 @@ def environ(**options: Any) -> dict[str, Any]:
     return found
 
 
-def scope(kind: str = "http", **options: Any) -> dict[str, Any]:
+def scope(kind: str = "http") -> dict[str, Any]:
     found: list[dict[str, Any]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         found.append(scope)
 
     sent = {"type": kind, "client": (HOST, PORT), "headers": [], "method": "GET", "path": "/"}
-    middleware = P0fASGIMiddleware(app, awaited(KnownAfter()), **options)
+    middleware = P0fASGIMiddleware(app, awaited(KnownAfter()))
     asyncio.run(middleware(sent | {"query_string": b""}, receive, send))
     return found.pop()
 
 
-def django_request(name: str, *args: Any) -> Any:
+def django_handlers(name: str) -> Any:
     django = pytest.importorskip("django")
     from django.conf import settings
-    from django.core.handlers import asgi, wsgi
 
     if not settings.configured:
         settings.configure(USE_TZ=True)
         django.setup()
-    return getattr({"WSGIRequest": wsgi, "ASGIRequest": asgi}[name], name)(*args)
+    return import_module(f"django.core.handlers.{name}")
 
 
-def flask_request() -> Any:
-    return pytest.importorskip("flask.wrappers").Request(environ())
-
-
-def starlette_request(name: str) -> Any:
-    kind = "websocket" if name == "WebSocket" else "http"
-    module = pytest.importorskip(f"starlette.{kind if kind == 'websocket' else 'request'}s")
-    return getattr(module, name)(scope(kind), receive, send)
-
-
+module = pytest.importorskip
 REQUESTS = {
     "environ": environ,
     "scope": scope,
-    "Django, WSGI": lambda: django_request("WSGIRequest", environ()),
-    "Django, ASGI": lambda: django_request("ASGIRequest", scope(), None),
-    "Flask": flask_request,
-    "Starlette": lambda: starlette_request("Request"),
-    "Starlette's WebSocket": lambda: starlette_request("WebSocket"),
+    "Django, WSGI": lambda: django_handlers("wsgi").WSGIRequest(environ()),
+    "Django, ASGI": lambda: django_handlers("asgi").ASGIRequest(scope(), None),
+    "Flask": lambda: module("flask.wrappers").Request(environ()),
+    "Starlette": lambda: module("starlette.requests").Request(scope()),
+    "Starlette's WebSocket": lambda: module("starlette.websockets").WebSocket(
+        scope("websocket"), receive, send
+    ),
 }
 
 

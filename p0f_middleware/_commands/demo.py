@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import json
 import logging
 import signal
@@ -16,14 +15,13 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from ..claim import check_claim
-from ..syn import Syn, save_syn
 from ..wsgi import P0fWSGIMiddleware
 from .demo_page import render
-from .terminal import add_source_options, fail, printable, source_option
+from .terminal import add_source_options, fail, printable, source_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,7 +31,7 @@ WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_BROWSER}"
 MACOS = f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_BROWSER}"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_demo(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Serve a page that shows its visitor's fingerprint, and /json. Without an option it reads"
         " the SYN that Linux keeps of each connection. Ctrl-C ends it."
@@ -49,43 +47,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
-    place = f"port {options.port} of {options.host}"
+def demo(options: argparse.Namespace) -> int:
     try:
         server = DemoServer(options.host, options.port)
     except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            return fail(f"{place} is in use: name another with --port, or 0 for a free one")
-        return fail(f"cannot serve on {place}: {error}")
+        why = getattr(error, "strerror", None) or error
+        return fail(
+            f"cannot serve on port {options.port} of {options.host} ({why}): name another with"
+            " --port, or 0 for a free one"
+        )
+    source = source_of(options, "P0F_SOCKET", "P0F_STORE") or "syn"
     with server:
         try:
-            source, origin = make_source(source_option(options), server.socket)
-        except (OSError, ValueError, ImportError) as error:
+            server.set_app(P0fWSGIMiddleware(make_app(origin_of(source)), source))
+        except (ValueError, ImportError) as error:
             return fail(str(error))
         logging.basicConfig(level=logging.INFO, format="%(message)s")  # p0f is down, or back
-        server.set_app(P0fWSGIMiddleware(make_app(origin), source))
         serving = threading.Thread(target=server.serve_forever)
         # Blocked, in the threads that start now too, signals wait and interrupt no cleanup
         signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         serving.start()
-        print(f"Fingerprints come from {printable(origin)}.")
-        print(f"Open {url_of(server, options.host)} Ctrl-C ends it.", flush=True)
+        print(f"Fingerprints come from {printable(origin_of(source))}.")
+        print(f"Open {url_of(server, options.host)} in a browser. Ctrl-C ends it.", flush=True)
         signal.sigwait(signals)
         server.shutdown()
         serving.join()
     return 0
-
-
-def make_source(named: str | None, listener: socket.socket) -> tuple[Any, str]:
-    if named is None or named == "syn":
-        save_syn(listener)
-        return Syn(arm=False), "the SYN that opened this connection, without p0f"
-    if "://" in named:
-        from ..shared.source import SharedSyn
-
-        return SharedSyn(named), "the SYNs that an edge has shared through a store"
-    return named, f"p0f at {named}"
 
 
 class DemoServer(socketserver.ThreadingMixIn, WSGIServer):
@@ -110,37 +98,38 @@ class _QuietHandler(WSGIRequestHandler):
         """Do not log requests."""
 
 
+def origin_of(source: str) -> str:
+    if source == "syn":
+        return "the SYN that opened this connection, without p0f"
+    if "://" in source:  # which may have a password in it
+        return "the SYNs that an edge has shared through a store"
+    return f"p0f at {source}"
+
+
 def url_of(server: DemoServer, host: str) -> str:
-    family, hint = server.address_family, ""
-    if host in ("127.0.0.1", "localhost"):
-        hint = " (for a phone: --host 0.0.0.0)"
     if host in ("0.0.0.0", "::", ""):  # no address to open: name the one that others reach
-        host, hint = socket.gethostname(), ", from a phone too"
+        host, family = socket.gethostname(), server.address_family
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             # Nothing is sent; connecting chooses the address of the default route.
             probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
             host = probe.getsockname()[0]
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{server.server_port}/ in a browser{hint}."
+    return f"http://{shown}:{server.server_port}/"
 
 
 def make_app(origin: str) -> WSGIApplication:
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path, status, kind = environ.get("PATH_INFO") or "/", "200 OK", "text/html"
-        if path == "/":
-            body = render(environ, origin)
-        elif path == "/lie":
-            body = render(_lying(environ), origin, lie=True)
-        elif path == "/json":
+        if environ["PATH_INFO"] == "/json":
             info, claim = environ["p0f.info"], environ["p0f.claim"]
             answer = {"status": environ["p0f.status"], "reason": environ["p0f.reason"]}
             answer |= {"claim": claim.as_dict(), "info": info and info.as_dict()}
             kind, body = "application/json", json.dumps(answer, indent=2) + "\n"
         else:
-            status, kind = "404 Not Found", "text/plain"
-            body = "There is only /, /lie and /json here.\n"
+            lie = environ["PATH_INFO"] == "/lie"
+            kind = "text/html"
+            body = render(_lying(environ) if lie else environ, origin, lie=lie)
         headers = [("Content-Type", f"{kind}; charset=utf-8"), ("Cache-Control", "no-store")]
-        start_response(status, headers)
+        start_response("200 OK", headers)
         return [body.encode()]
 
     return app

@@ -1,8 +1,8 @@
 """`p0f-middleware doctor`: why `p0f.info` is None, and what to do about it.
 
 The doctor follows the path of a lookup in the source that the middleware has, and stops at the
-first fault that makes the other checks pointless. It prints findings that only a human can judge
-with a question mark, and does not count them as faults.
+first fault. It prints findings that only a human can judge with a question mark, and does not count
+them as faults.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from .._address import client_address
+from .._errors import P0fError
 from .._store import Store
 from ..edge.agent import Sign, read_sign
 from ..fingerprint import fingerprint_syn
@@ -23,15 +24,14 @@ from ..shared.keys import EDGE_KEY, address_key, pack, sender
 from ..shared.source import TIMEOUT
 from ..syn.kernel import read_saved_syn, save_syn
 from . import doctor_p0f
-from .doctor_p0f import Finding, examine_p0f, text_of, timed
-from .edge import port
-from .terminal import add_source_options, fail, printable, silence_log, source_option
+from .doctor_p0f import Fault, Finding, examine_p0f, text_of, timed
+from .terminal import add_source_options, fail, port, printable, silence_log, source_of
 
 _FRESH = 300.0  # seconds; only a human can tell whether an older last SYN is normal
 _LISTEN = "0A"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Find out why p0f.info is None: check the source of the fingerprints. Without an option it"
         " is the one p0f that runs here or, if there is none, Syn(). Run it as the web server's"
@@ -43,16 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_options(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def doctor(options: argparse.Namespace) -> int:
     silence_log()
     address = None if options.ip is None else client_address(options.ip)
     if address is None and options.ip is not None:
         return fail(f"{options.ip} is not an IP address that a client can have")
     running = doctor_p0f.socket_paths()
-    try:
-        source = source_option(options)
-    except (OSError, ValueError) as error:
-        return fail(str(error))
+    source = source_of(options, "P0F_SOCKET", "P0F_STORE")
     if source is None and len(running) > 1:
         return fail(f"several p0f run here: name one of {', '.join(running)} with --socket")
     source = source or (running[0] if running else "syn")
@@ -62,21 +59,21 @@ def run(options: argparse.Namespace) -> int:
         findings = examine_store(source, address)
     else:
         findings = examine_p0f(source, address, options.port)
-    faults = 0
-    for ok, text in findings:
-        faults += ok is False
-        mark = {True: "ok", False: "FAULT", None: "?"}[ok]
-        print(f"{mark:6}{printable(text)}", flush=True)
-    return min(faults, 1)
+    try:
+        for mark, text in findings:
+            print(f"{mark:6}{printable(text)}", flush=True)
+    except (P0fError, ValueError, ImportError) as error:
+        print(f"FAULT {printable(str(error))}")
+        return 1
+    return 0
 
 
 def examine_syn(port: int | None) -> Iterator[Finding]:
-    found = check_kernel()
-    yield found
-    if found.ok and port is not None:
+    yield check_kernel()
+    if port is None:
+        yield "?", "who listens for visitors? Name your site's port with --port"
+    else:
         yield check_listener(port)
-    elif found.ok:
-        yield Finding(None, "who listens for visitors? Name your site's port with --port")
 
 
 def check_kernel() -> Finding:
@@ -86,14 +83,13 @@ def check_kernel() -> Finding:
             with socket.create_connection(server.getsockname()), server.accept()[0] as accepted:
                 syn = read_saved_syn(accepted)
     except OSError as error:
-        return Finding(False, f"Syn() does not work here: {error.strerror or error}. Use p0f")
+        raise Fault(f"Syn() does not work here: {error.strerror or error}. Use p0f") from error
     if fingerprint_syn(syn) is None:
-        return Finding(
-            False,
+        raise Fault(
             "this system has kept no SYN of a connection to itself. If net.ipv4.tcp_syncookies is"
-            " 2, it answers each SYN with a cookie: set it to 1. Otherwise use p0f",
+            " 2, it answers each SYN with a cookie: set it to 1. Otherwise use p0f"
         )
-    return Finding(True, "this system keeps the SYN of a connection, as Syn() needs it")
+    return "ok", "this system keeps the SYN of a connection, as Syn() needs it"
 
 
 def check_listener(port: int) -> Finding:
@@ -103,18 +99,17 @@ def check_listener(port: int) -> Finding:
             rows += text_of(doctor_p0f.PROC / table).splitlines()[1:]
     for _, own_end, _, state, *_ in map(str.split, rows):
         if state == _LISTEN and int(own_end.rpartition(":")[2], 16) == port:
-            return Finding(
-                None,
+            return (
+                "?",
                 f"a program listens on port {port}: is it the application's own server? nginx,"
                 " another proxy or Docker's opens connections of its own to the application, of"
                 " which Syn() sees the SYNs: use SharedSyn or p0f there, or with HAProxy"
                 ' Syn(header="X-Client-SYN"). If p0f.reason says that the server does not expose'
                 " the request's socket, use p0f",
             )
-    return Finding(
-        False,
+    raise Fault(
         f"nothing listens on port {port} here: start your server, or run this where it runs"
-        " (inside its container)",
+        " (inside its container)"
     )
 
 
@@ -123,62 +118,49 @@ def check_listener(port: int) -> Finding:
 
 
 def examine_store(url: str, address: str | None) -> Iterator[Finding]:
-    try:
-        store = Store(url)
-        client = store.client()
-    except (ValueError, TypeError, ImportError) as error:
-        yield Finding(False, str(error))
-        return
+    store = Store(url)
+    client = store.client()
     try:
         client.ping()
-        yield Finding(True, f"the server at {store.name} answers")
+        yield "ok", f"the server at {store.name} answers"
         key = address_key(pack("127.0.0.1"))
-        found = timed(lambda: client.mget([key + b":1", key]), TIMEOUT)
-        yield Finding(found.ok, f"a lookup takes {found.text}")
-        sign = read_sign(client.get(EDGE_KEY))
-        yield check_edge(sign)
-        if sign is not None and address is not None:
+        yield timed("a lookup takes", lambda: client.mget([key + b":1", key]), TIMEOUT)
+        yield check_edge(read_sign(client.get(EDGE_KEY)))
+        if address is not None:
             yield check_syn(client, address)
     except Exception as error:  # redis-py's, whose classes are not imported here
         text = str(store.explain(error))
         remedy = ": grant its user %R~p0f:* +get +mget +ping" if " refuses: " in text else ""
-        yield Finding(False, text + remedy)
+        raise Fault(text + remedy) from None
     finally:
         client.close()
 
 
 def check_edge(sign: Sign | None) -> Finding:
     if sign is None:
-        return Finding(
-            False,
+        raise Fault(
             "no edge has written in the last 3 minutes: is p0f-middleware edge running, and does it"
-            " write to this server and database?",
+            " write to this server and database?"
         )
     who = f"the edge on {sign.host} ({sign.interface})"
     if sign.last_syn is None:
         hint = "If it stays so, check its --interface and --port"
-        return Finding(None, f"{who} runs, and had seen no SYN when it last reported. {hint}")
+        return "?", f"{who} runs, and had seen no SYN when it last reported. {hint}"
     when = datetime.fromtimestamp(sign.last_syn)
     text = f"{who} has written {sign.written} SYNs, the last at {when:%Y-%m-%d %H:%M:%S}"
-    return Finding(time.time() - sign.last_syn < _FRESH or None, text)
+    return "ok" if time.time() - sign.last_syn < _FRESH else "?", text
 
 
 def check_syn(client: Any, address: str) -> Finding:
     key = address_key(pack(address))
-    syn = client.get(key)
-    shown = key.decode()
-    if syn is None:
-        return Finding(
-            False,
-            f"the store has no {shown}: has {address} connected to the edge's interface and port in"
-            " the last ten minutes? If a proxy stands in front of the edge, the store has only the"
-            " proxy's SYN. With edge --no-address, it has only the SYNs of connections",
-        )
+    syn = client.get(key) or b""
     whose, info = sender(syn), fingerprint_syn(syn)
     if whose is None or whose.address != pack(address) or info is None:
-        return Finding(
-            False,
-            f"the value of {shown} is not a SYN of {address}: find out which program wrote it",
+        raise Fault(
+            f"the store has no SYN of {address} as {key.decode()}: has it connected to the edge's"
+            " interface and port in the last ten minutes? If a proxy stands in front of the edge,"
+            " the store has only the proxy's SYN. With edge --no-address, it has only the SYNs of"
+            " connections"
         )
     system = info.describe().get("Operating system", "no signature matches")
-    return Finding(True, f"the store has a SYN of {address}: {system} ({info.raw_sig})")
+    return "ok", f"the store has a SYN of {address}: {system} ({info.raw_sig})"

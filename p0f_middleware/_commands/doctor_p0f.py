@@ -17,10 +17,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from .._daemon.base import TIMEOUT
-from .._daemon.blocking import P0f
+from .._daemon.blocking import TIMEOUT, P0f
 from .._errors import P0fError
 
 PROC = Path("/proc")
@@ -30,19 +29,18 @@ _QUERIES = 20
 _OPTIONS = "f:i:r:o:s:u:S:m:t:dpL"
 _LISTENING = "00010000"
 
+Finding: TypeAlias = "tuple[str, str]"  # "ok", or "?" for a human to judge; and what to do
 
-class Finding(NamedTuple):
-    """True is well, False a fault, None for a human to judge; the text also says what to do."""
 
-    ok: bool | None
-    text: str
+class Fault(P0fError):
+    """What is wrong, and what to do about it. The checks after it would say nothing."""
 
 
 class Daemon(NamedTuple):
-    """A running p0f, and what its command line says."""
+    """A running p0f, and the words of its command line."""
 
     pid: int
-    command: str
+    words: str
     options: dict[str, str]
     packet_filter: str
 
@@ -61,12 +59,6 @@ class Daemon(NamedTuple):
                 return sum(flag != _LISTENING for flag in flags)
         return None
 
-    def stopped(self) -> bool:
-        with contextlib.suppress(OSError):
-            state = text_of(PROC / str(self.pid) / "stat").rpartition(")")[2]
-            return state.lstrip().lower().startswith("t")
-        return False
-
 
 def daemons() -> Iterator[Daemon]:
     """The processes named p0f whose command line can be read."""
@@ -75,8 +67,7 @@ def daemons() -> Iterator[Daemon]:
             if text_of(folder / "comm").startswith("p0f"):
                 words = text_of(folder / "cmdline").removesuffix("\0").split("\0")[1:]
                 options, rest = getopt.gnu_getopt(words, _OPTIONS)
-                command = " ".join(("p0f", *words))
-                yield Daemon(int(folder.name), command, dict(options), " ".join(rest))
+                yield Daemon(int(folder.name), " ".join(words), dict(options), " ".join(rest))
 
 
 def socket_paths() -> list[str]:
@@ -87,66 +78,54 @@ def text_of(path: Path) -> str:
     return os.fsdecode(path.read_bytes())  # other users may put bytes there that are not UTF-8
 
 
-def timed(ask: Callable[[], object], limit: float) -> Finding:
-    """How long it takes to ask: well if no request would wait for the `limit`, in seconds."""
+def timed(what: str, ask: Callable[[], object], limit: float, remedy: str = "") -> Finding:
+    """How long it takes to ask; a fault if most requests would wait for the `limit`, in seconds."""
     times = []
     for _ in range(_QUERIES):
         began = time.perf_counter()
         ask()
         times.append(time.perf_counter() - began)
     typical, worst = statistics.median(times), max(times)
-    return Finding(
-        True if worst < limit else None if typical < limit else False,
-        f"{typical * 1000:.2f} ms (at most {worst * 1000:.2f} ms; a request waits"
-        f" {limit * 1000:g} ms)",
-    )
+    text = f"{what} {typical * 1000:.2f} ms (at most {worst * 1000:.2f})"
+    if worst < limit:
+        return "ok", text
+    text += f", and a request waits {limit * 1000:g} ms{remedy}"
+    if typical < limit:
+        return "?", text
+    raise Fault(text)
 
 
 def examine_p0f(socket_path: str, address: str | None, port: int | None) -> Iterator[Finding]:
     real_path = os.path.realpath(socket_path)
     daemon = next((daemon for daemon in daemons() if daemon.socket_path == real_path), None)
-    for found in check_process(daemon) if daemon is not None else ():
-        yield found
-        if found.ok is False:
-            return
+    if daemon is not None:
+        yield from check_process(daemon)
     with P0f(socket_path, timeout=ANSWER_TIMEOUT) as client:
-        found = check_answers(client, daemon)
-        yield found
-        if found.ok is not False:
-            yield check_capture(client, daemon, port)
-            if address is not None:
-                yield check_address(client, daemon, address)
+        busy = "; p0f or this machine is too busy: give p0f a filter, such as 'tcp port 443'"
+        try:
+            yield timed("p0f answers in", lambda: client.lookup("127.0.0.1"), TIMEOUT, busy)
+        except P0fError as error:
+            raise Fault(f"{error}{_possible_cause(socket_path, daemon, error)}") from error
+        yield check_capture(client, daemon, port)
+        if address is not None:
+            yield check_address(client, daemon, address)
 
 
 def check_process(daemon: Daemon) -> Iterator[Finding]:
-    if daemon.stopped():
-        yield Finding(False, f"p0f is stopped: continue it with kill -CONT {daemon.pid}")
-        return
-    yield Finding(True, f"p0f (process {daemon.pid}) runs: {daemon.command}")
+    yield "ok", f"p0f (process {daemon.pid}) runs: p0f {daemon.words}"
     if "-f" not in daemon.options:
-        yield Finding(
-            None,
+        yield (
+            "?",
             "p0f runs without -f: its own signatures are of 2012; start it with"
             ' -f "$(p0f-middleware signatures)"',
         )
     clients, given = daemon.clients(), daemon.options.get("-S", "")
     most = int(given) if re.fullmatch("[0-9]{1,4}", given) else 20
     if clients is not None:
-        remedy = ": start it with a higher -S (at most 100)" if clients >= most else ""
         used = f"{clients} of p0f's {most} API connections are in use"
-        yield Finding(clients < most, used + remedy)
-
-
-def check_answers(client: P0f, daemon: Daemon | None) -> Finding:
-    try:
-        found = timed(lambda: client.lookup("127.0.0.1"), TIMEOUT)
-    except P0fError as error:
-        return Finding(False, f"{error}{_possible_cause(client.socket_path, daemon, error)}")
-    connection = client.connection
-    dialect = connection and connection.pipeline.dialect
-    busy = "; p0f or this machine is too busy: give p0f a filter, such as 'tcp port 443'"
-    hint = "" if found.ok else busy
-    return Finding(found.ok, f"{dialect.name if dialect else 'p0f'} answers in {found.text}{hint}")
+        if clients >= most:
+            raise Fault(f"{used}: start it with a higher -S (at most 100)")
+        yield "ok", used
 
 
 def _possible_cause(socket_path: str, daemon: Daemon | None, error: P0fError) -> str:
@@ -170,21 +149,18 @@ def _possible_cause(socket_path: str, daemon: Daemon | None, error: P0fError) ->
 def check_capture(client: P0f, daemon: Daemon | None, port: int | None) -> Finding:
     whose = f"this machine's connections to {f'its port {port}' if port else 'itself'}"
     if _sees_loopback(client, port):
-        hint = "" if port else " (--port checks your site's)"
-        return Finding(True, f"p0f sees {whose}{hint}")
+        return "ok", f"p0f sees {whose}{'' if port else ' (--port checks your site)'}"
     if daemon is None:
-        return Finding(
-            None, f"p0f does not see {whose}; to see why, run this as root, where p0f runs"
-        )
+        return "?", f"p0f does not see {whose}; to see why, run this as root, where p0f runs"
     packet_filter, interface = daemon.packet_filter, daemon.options.get("-i")
     if packet_filter and not port:
-        return Finding(None, f"p0f's filter is {packet_filter}: name your site's port with --port")
+        return "?", f"p0f's filter is {packet_filter}: name your site's port with --port"
     where = interface or "an interface that it chose (name yours with -i)"
     seen = f"p0f captures on {where} but does not see {whose}: "
     if interface not in ("lo", "any"):
-        return Finding(None, f"{seen}do your visitors come in there, and only there?")
+        return "?", f"{seen}do your visitors come in there, and only there?"
     causes = f"does its filter leave them out ({packet_filter or 'it has none'}), or has its"
-    return Finding(False, f"{seen}{causes} container another network?")
+    raise Fault(f"{seen}{causes} container another network?")
 
 
 def _sees_loopback(client: P0f, port: int | None) -> bool:
@@ -204,18 +180,14 @@ def _sees_loopback(client: P0f, port: int | None) -> bool:
 
 
 def check_address(client: P0f, daemon: Daemon | None, address: str) -> Finding:
-    try:
-        info = client.lookup(address)
-    except P0fError as error:
-        return Finding(False, str(error))
+    info = client.lookup(address)
     if info is not None:
         system = info.describe().get("Operating system", "no signature matches its SYN")
-        return Finding(True, f"p0f knows {address}: {system}")
+        return "ok", f"p0f knows {address}: {system}"
     interface = daemon and daemon.options.get("-i")
-    return Finding(
-        False,
+    raise Fault(
         f"p0f has not seen {address}. Either it has not connected to this machine directly since"
         " p0f started and within two hours (-t): if it connects through your proxy or load"
         " balancer, or is that, name the proxy in trusted_proxies. Or its connections do not pass"
-        f" {interface or 'the interface of p0f'} (this machine's own pass lo)",
+        f" {interface or 'the interface of p0f'} (this machine's own pass lo)"
     )

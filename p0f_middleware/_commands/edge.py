@@ -1,45 +1,36 @@
-"""`p0f-middleware edge`: shares the SYNs that arrive here with applications elsewhere.
+"""The SYNs that arrive here: `edge` shares them with applications elsewhere, `watch` shows them.
 
-`edge.agent` does the work; this module has the options, the signals and the lines on
-stderr. SIGTERM and SIGINT end the command, SIGUSR1 makes it print its counts.
+`edge.agent` does the edge's work; here are its options, its signals and its lines on stderr. Each
+line of `watch` stands for a SYN, not for a connection: a scanner that never completes a handshake
+has lines, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
-import os
 import signal
 import socket
-import sys
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import datetime
 
+from .._info import P0fInfo
 from .._public import logger
 from .._store import Store
 from ..edge.agent import TTL, Edge, notify
 from ..edge.tap import Tap
-from .terminal import add_store_options, fail, store_option
+from ..fingerprint import fingerprint_syn
+from ..shared.keys import sender, text
+from .terminal import add_store_options, fail, port, printable, source_of
 
 
-def add_tap_options(parser: argparse.ArgumentParser, *, require_port: bool) -> None:
-    parser.add_argument("--interface", required=True, help="its name, such as eth0; any: all")
-    parser.add_argument(
-        "--port",
-        type=port,
-        action="append",
-        required=require_port,
-        default=[],
-        help="a TCP port that clients connect to; may be given more than once"
-        + ("" if require_port else " (default: all)"),
-    )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_edge(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write the SYNs that arrive on an interface to a Redis or Valkey server, where SharedSyn"
         " reads them. Needs CAP_NET_RAW. SIGUSR1 prints counts, SIGTERM ends the command."
     )
-    add_tap_options(parser, require_port=True)
+    _add_tap_options(parser, require_port=True)
     add_store_options(parser.add_mutually_exclusive_group())
     for option, default, what in (
         ("--ttl", TTL, "seconds to keep a SYN"),
@@ -54,32 +45,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+def edge(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    url = source_of(options, "P0F_STORE")
+    if not url:
+        return fail("no store given: set P0F_STORE, or use --store URL or --store-file PATH")
     try:
-        url = store_option(options) or os.environ.get("P0F_STORE")
-        if not url:
-            return fail("no store given: set P0F_STORE, or use --store URL or --store-file PATH")
         store = Store(url)
         tap = Tap(options.interface, options.port)
     except (OSError, ValueError, ImportError) as error:
         return fail(why_no_tap(error))
     ttl, addresses = options.ttl, options.addresses
-    edge = Edge(tap, store, ttl=ttl, addresses=addresses, max_rate=options.max_rate)
-    with closing(tap), closing(edge):
+    agent = Edge(tap, store, ttl=ttl, addresses=addresses, max_rate=options.max_rate)
+    with closing(tap), closing(agent):
         ports = ", ".join(map(str, sorted(set(options.port))))
         logger().info("SYNs to port %s of %s go to %s", ports, options.interface, store.name)
         try:
-            _run_until_a_signal(edge)
+            _run_until_a_signal(agent)
         except OSError as error:
             return fail(why_no_tap(error))
         finally:
             notify("STOPPING=1")
-            logger().info("%s", edge.counts())
+            logger().info("%s", agent.counts())
     return 0
 
 
-def _run_until_a_signal(edge: Edge) -> None:
+def _run_until_a_signal(agent: Edge) -> None:
     # Handlers only note the signal, so that none interrupts a write or the cleanup; Python also
     # writes a byte to the socket, which wakes the edge.
     arrived: list[int] = []
@@ -90,7 +81,7 @@ def _run_until_a_signal(edge: Edge) -> None:
         while arrived:
             if arrived.pop(0) != signal.SIGUSR1:
                 return True
-            logger().info("%s", edge.counts())
+            logger().info("%s", agent.counts())
         return False
 
     reader, writer = socket.socketpair()
@@ -99,23 +90,68 @@ def _run_until_a_signal(edge: Edge) -> None:
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         notify("READY=1")
         try:
-            edge.run(reader.fileno(), ended)
+            agent.run(reader.fileno(), ended)
         finally:
             signal.set_wakeup_fd(-1)
 
 
+def add_watch(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Show the SYNs that arrive on an interface: time, address and port, the system, p0f's raw"
+        " signature, MTU and link; without --port, of every port. Ctrl-C ends it. Needs"
+        " CAP_NET_RAW."
+    )
+    _add_tap_options(parser, require_port=False)
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each SYN")
+
+
+def watch(options: argparse.Namespace) -> int:
+    try:
+        tap = Tap(options.interface, options.port)
+    except (OSError, ValueError) as error:
+        return fail(why_no_tap(error))
+    show = as_json if options.json else as_line
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    with closing(tap), suppress(KeyboardInterrupt):
+        while True:
+            if not tap.wait(1.0):
+                tap.check()
+            for syn in tap.read(256):
+                whose, info = sender(syn), fingerprint_syn(syn)
+                if whose is not None and info is not None:
+                    print(show(text(whose.address), whose.port, info), flush=True)
+    return 0
+
+
+def as_line(address: str, number: int, info: P0fInfo) -> str:
+    where = f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
+    system = printable(" ".join(filter(None, (info.os_name or "???", info.os_flavor))))
+    mtu = f"MTU {info.link_mtu or '?'}, {info.link_type or 'unknown link'}"
+    return f"{datetime.now():%H:%M:%S.%f}  {where:<21}  {system}  {info.raw_sig}  {mtu}"
+
+
+def as_json(address: str, number: int, info: P0fInfo) -> str:
+    head = {"time": datetime.now().astimezone().isoformat(), "address": address, "port": number}
+    return json.dumps(head | {n: value for n, value in info.as_dict().items() if value is not None})
+
+
+def _add_tap_options(parser: argparse.ArgumentParser, *, require_port: bool) -> None:
+    parser.add_argument("--interface", required=True, help="its name, such as eth0; any: all")
+    parser.add_argument(
+        "--port",
+        type=port,
+        action="append",
+        required=require_port,
+        default=[],
+        help="a TCP port that clients connect to; may be given more than once",
+    )
+
+
 def why_no_tap(error: Exception) -> str:
-    if isinstance(error, PermissionError) and error.filename is None:
+    if isinstance(error, PermissionError):
         needs = "reading packets needs CAP_NET_RAW: run it as root, or as a service that has it"
         return f"{needs} ({error})"
-    where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
-    return where + (getattr(error, "strerror", None) or str(error))
-
-
-def port(text: str) -> int:
-    if not 0 < (number := int(text)) < 65536:
-        raise argparse.ArgumentTypeError(f"{text} is not a TCP port")
-    return number
+    return getattr(error, "strerror", None) or str(error)
 
 
 def positive(text: str) -> int:

@@ -15,8 +15,6 @@ from typing import Any
 
 from .._public import logger
 
-SIGNATURES = Path(__file__).parents[1] / "fingerprint" / "signatures.fp"
-
 
 def printable(text: str) -> str:
     # Escapes line breaks, too, and the characters that reverse the direction of text.
@@ -35,21 +33,7 @@ def silence_log() -> None:
         logger().addHandler(logging.NullHandler())
 
 
-def add_socket_option(parser: Any) -> None:
-    parser.add_argument(
-        "--socket", metavar="PATH", help="the path of p0f's API socket, its -s (or set P0F_SOCKET)"
-    )
-
-
-def add_store_options(group: Any) -> None:
-    # P0F_STORE is no default of argparse, which --help would print: it may contain a password.
-    group.add_argument(
-        "--store",
-        metavar="URL",
-        help="the URL of a Redis or Valkey server: redis://, rediss:// (TLS) or unix://. Everybody"
-        " on this machine can read it in ps: set P0F_STORE instead if it has a password",
-    )
-    group.add_argument("--store-file", metavar="PATH", help="a file with the store's URL in it")
+# Options that all name `options.source`; of a group, only one may be given.
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +46,41 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     add_store_options(group)
 
 
-def store_option(options: argparse.Namespace) -> str | None:
-    if options.store_file:
-        return Path(options.store_file).read_text().strip()
-    return options.store or None
+def add_socket_option(group: Any) -> None:
+    group.add_argument(
+        "--socket",
+        dest="source",
+        metavar="PATH",
+        help="the path of p0f's API socket, its -s (or set P0F_SOCKET)",
+    )
 
 
-def source_option(options: argparse.Namespace) -> str | None:
-    named = options.source or options.socket or store_option(options)
-    return named or os.environ.get("P0F_SOCKET") or os.environ.get("P0F_STORE") or None
+def add_store_options(group: Any) -> None:
+    # P0F_STORE is no default of argparse, which --help would print: it may contain a password.
+    group.add_argument(
+        "--store",
+        dest="source",
+        metavar="URL",
+        help="the URL of a Redis or Valkey server: redis://, rediss:// (TLS) or unix://. Everybody"
+        " on this machine can read it in ps: set P0F_STORE instead if it has a password",
+    )
+    what = "a file with the store's URL in it"
+    group.add_argument("--store-file", dest="source", type=_content, metavar="PATH", help=what)
+
+
+def source_of(options: argparse.Namespace, *variables: str) -> str | None:
+    """The source that an option names, or else the first of the environment's variables."""
+    return next(filter(None, (options.source, *map(os.environ.get, variables))), None)
+
+
+def port(text: str) -> int:
+    if not 0 < (number := int(text)) < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is not a TCP port")
+    return number
+
+
+def _content(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from None

@@ -77,8 +77,7 @@ class Connection(Generic[TicketT]):
 
     def send(self, data: bytes) -> None:
         # The socket has room for all that a pipeline allows to be in flight.
-        if self.sock.send(data, _SEND_FLAGS) != len(data):
-            raise _lost()
+        self.sock.sendall(data, _SEND_FLAGS)
 
     def receive(self) -> bytes | None:
         """The bytes that have arrived; None if there are none."""
@@ -87,7 +86,7 @@ class Connection(Generic[TicketT]):
         except BlockingIOError:
             return None
         if not data:
-            raise _lost()
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         return data
 
     def spin(self) -> bytes | None:
@@ -126,11 +125,6 @@ class Connection(Generic[TicketT]):
         _connections.discard(self)
         self.sock.close()
 
-    def abandon(self) -> None:
-        """Close it at once: the server is not p0f, so pending answers do not matter."""
-        self.pipeline.pending.clear()
-        self.release()
-
     def _harmless(self) -> bool:
         """Whether p0f will not write to it any more. Reads and drops answers, without waiting."""
         try:
@@ -157,22 +151,9 @@ class Connection(Generic[TicketT]):
         return bool(struct.unpack("i", unread)[0] > 0)
 
 
-def _lost() -> OSError:
-    return ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-
-
 # Those whose descriptors are open. Changed by atomic operations without a lock: a finalizer may
 # release a connection wherever memory is allocated, and a forked child must not find a lock held.
 _connections: set[Connection[Any]] = set()
-
-
-def opened() -> set[Connection[Any]]:
-    return {each for each in _connections.copy() if each.open and each.pid == os.getpid()}
-
-
-def draining() -> set[Connection[Any]]:
-    """The connections of this process that were released and have answers pending."""
-    return {each for each in _connections.copy() if not each.open and each.pid == os.getpid()}
 
 
 def close_drained() -> None:

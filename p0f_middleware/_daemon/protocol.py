@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from .._errors import P0fBadQuery, P0fProtocolError
-from .._fields import MOST_DAYS, text
-from .._info import WIRE_FIELDS, P0fInfo, constants, from_answer, wire_fields
+from .._info import MOST_DAYS, WIRE_FIELDS, P0fInfo, constants, from_answer, text, wire_fields
 
 QUERY_SIZE = 21
 # So sending never waits: Linux gives the sender on a Unix socket 212,992 bytes by default, and a
@@ -158,14 +157,13 @@ class Pipeline(Generic[TicketT]):
     query are one answer, and its size identifies the dialect.
     """
 
-    __slots__ = ("_buffer", "_size", "dialect", "pending")
+    __slots__ = ("_buffer", "dialect", "pending")
 
     def __init__(self) -> None:
         # Tickets of the queries in flight, oldest first, abandoned ones included.
         self.pending: deque[TicketT] = deque()
         self.dialect: Dialect | None = None  # until the first answer
         self._buffer = b""
-        self._size = 0  # of an answer, once the dialect is known
 
     @property
     def room(self) -> int:
@@ -175,10 +173,6 @@ class Pipeline(Generic[TicketT]):
     def mid_answer(self) -> bool:
         return bool(self._buffer)
 
-    def ask(self, tickets: Iterable[TicketT]) -> None:
-        """Record that queries are sent, in the order of sending."""
-        self.pending.extend(tickets)
-
     def receive(self, data: bytes) -> list[tuple[TicketT, bytes]]:
         """Take bytes as they arrive; returns the answers that are now complete, with their tickets.
 
@@ -187,14 +181,14 @@ class Pipeline(Generic[TicketT]):
         """
         if self._buffer:
             data = self._buffer + data
-        if len(data) == self._size and len(self.pending) == 1 and data.startswith(_MAGIC_BYTES):
-            self._buffer = b""
-            return [(self.pending.popleft(), data)]  # nearly always: one whole answer
         dialect = self.dialect or self._recognise(data)
         if dialect is None:
             self._buffer = data
             return []
-        size = dialect.size
+        size = dialect.fields.size
+        if len(data) == size and len(self.pending) == 1 and data.startswith(_MAGIC_BYTES):
+            self._buffer = b""
+            return [(self.pending.popleft(), data)]  # nearly always: one whole answer
         if len(data) > size * len(self.pending):
             raise P0fProtocolError(f"it sent more than the {len(self.pending)} answers asked for")
         end = len(data) // size * size
@@ -214,5 +208,4 @@ class Pipeline(Generic[TicketT]):
                 f" {', '.join(map(str, DIALECTS))} bytes are known"
             )
         self.dialect = DIALECTS.get(len(data))
-        self._size = self.dialect.size if self.dialect else 0
         return self.dialect

@@ -6,11 +6,11 @@ passes through.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._async_library import sleep
 from .lookup import BaseLookup, Keys
 from .visitor import BaseVisitor
-
-__all__ = ["AsyncLookup"]
 
 
 class AsyncLookup(BaseLookup):
@@ -19,21 +19,22 @@ class AsyncLookup(BaseLookup):
     async def ask(self, visitor: BaseVisitor) -> Keys:
         """The keys of a request for which nothing is `held`. Raises nothing of ours."""
         steps = self.steps(visitor)
+        answer: Any = None
         try:
-            is_question, wait = next(steps)
             while True:
+                is_question, wait = steps.send(answer)
+                answer = None
                 if not is_question:
                     await sleep(wait)
-                    is_question, wait = next(steps)
                     continue
                 try:
-                    outcome = self._fingerprint(visitor, wait)
+                    answer = self._fingerprint(visitor, wait)
                     if self._waits:
-                        outcome = await outcome
+                        answer = await answer
                 except Exception as error:
-                    is_question, wait = steps.throw(error)
-                else:
-                    is_question, wait = steps.send(outcome)
+                    answer = error
         except StopIteration as end:
             keys: Keys = end.value
             return keys
+        finally:
+            del answer  # an exception, whose traceback refers to this frame

@@ -16,9 +16,9 @@ from .._public import seconds as seconds_option
 GRACE = 0.01
 """Seconds of grace unless told otherwise."""
 FORGET_AFTER = 60.0
-"""Seconds during which no request waits for an address that stayed unknown; at most twice that."""
+"""Seconds during which no request waits for an address that stayed unknown."""
 MOST_UNKNOWN = 10_000
-"""Addresses to remember, in each of two generations."""
+"""Addresses to remember; with one more, all are forgotten."""
 FIRST_PAUSE = 0.001
 """Seconds before the second question; each further pause is 1.5 times as long."""
 
@@ -30,9 +30,7 @@ class Grace:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds_option("grace", seconds, zero=True)
-        self._unknown: set[str] = set()
-        self._unknown_before: set[str] = set()
-        self._began = 0.0
+        self._unknown: dict[str, float] = {}  # when its grace ended in vain
 
     def pauses(self, address: str, deadline: float) -> Iterator[float]:
         """Seconds to wait before each further question. If they end, the address stayed unknown:
@@ -44,27 +42,20 @@ class Grace:
             yield min(pause, left, time_left)
             left -= pause
             pause *= 1.5
-        self._unknown.add(address)
+        self._remember(address)
 
     def once(self, address: str) -> float:
         """Seconds to wait for p0f to see more of `address`; 0 if a request has waited recently."""
         if self._stayed_unknown(address):
             return 0.0
-        self._unknown.add(address)
+        self._remember(address)
         return self.seconds
 
     def _stayed_unknown(self, address: str) -> bool:
-        self._forget(time.monotonic())
-        return address in self._unknown or address in self._unknown_before
+        began = self._unknown.get(address)
+        return began is not None and time.monotonic() - began < FORGET_AFTER
 
-    def _forget(self, now: float) -> None:
-        # A new generation, if the present one is old or full.
-        began = self._began
-        age = now - began
-        if age > 2 * FORGET_AFTER:
-            self._unknown_before, self._unknown, self._began = set(), set(), now
-        elif age > FORGET_AFTER:
-            self._unknown_before, self._unknown = self._unknown, set()
-            self._began = began + FORGET_AFTER
-        elif len(self._unknown) >= MOST_UNKNOWN:
-            self._unknown_before, self._unknown, self._began = self._unknown, set(), now
+    def _remember(self, address: str) -> None:
+        if len(self._unknown) >= MOST_UNKNOWN:
+            self._unknown.clear()
+        self._unknown[address] = time.monotonic()

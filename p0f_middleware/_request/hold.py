@@ -20,15 +20,13 @@ Threads share a `Hold` without a lock: every step is one operation of a dict.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from weakref import ref
 
 from .._info import P0fInfo
 from .._outcome import Outcome
-
-__all__ = ["HOLD", "HeldAnswer", "Hold"]
 
 HOLD = 10.0
 """Seconds for which a connection's answer is kept, by default."""
@@ -44,7 +42,7 @@ class HeldAnswer:
     __slots__ = ("early", "last", "outcome", "peer", "reference", "until")
 
     def __init__(
-        self, outcome: Outcome, peer: object, last: tuple[bool, object, dict[str, Any]]
+        self, outcome: Outcome, peer: Any, last: tuple[bool, object, dict[str, Any]]
     ) -> None:
         self.outcome = outcome
         self.peer = peer
@@ -60,14 +58,10 @@ class HeldAnswer:
 class Hold:
     """The answers of connections, kept for some seconds."""
 
-    def __init__(self, seconds: float, most: int = MOST_PAIRS) -> None:
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._most = most
         self._by_connection: dict[int, HeldAnswer] = {}
-        self._by_pair: dict[Hashable, HeldAnswer] = {}
-
-    def __len__(self) -> int:
-        return len(self._by_connection) + len(self._by_pair)
+        self._by_pair: dict[Any, HeldAnswer] = {}
 
     def get(self, connection: object | None, peer: object, now: float) -> HeldAnswer | None:
         """The answer of a connection, if it has not expired."""
@@ -92,10 +86,7 @@ class Hold:
 
     def _find(self, connection: object | None, peer: Any) -> HeldAnswer | None:
         if connection is None:
-            try:
-                return self._by_pair.get(peer)
-            except TypeError:  # a server may give anything, also what has no hash
-                return None
+            return self._by_pair.get(peer)
         answer = self._by_connection.get(id(connection))
         return answer if answer is not None and answer.peer == peer else None
 
@@ -108,19 +99,12 @@ class Hold:
         self._by_connection[key] = answer
 
     def _put_by_pair(self, answer: HeldAnswer) -> None:
-        peer: Any = answer.peer
         kept = self._by_pair
-        try:
-            hash(peer)
-        except TypeError:
-            return
-        kept.pop(peer, None)  # so that it becomes the newest
-        while len(kept) >= self._most:
-            try:
-                kept.pop(next(iter(kept)), None)
-            except (RuntimeError, StopIteration):  # another thread has just changed it
-                continue
-        kept[peer] = answer
+        kept.pop(answer.peer, None)  # so that it becomes the newest
+        while len(kept) >= MOST_PAIRS:
+            with suppress(KeyError, RuntimeError, StopIteration):  # another thread has changed it
+                del kept[next(iter(kept))]
+        kept[answer.peer] = answer
 
 
 def _same_system(before: Outcome, after: Outcome) -> bool:

@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 from .._address import endpoint
 
-__all__ = ["MOST_HOPS", "UNIX", "Hop", "Hops", "hops_reader"]
-
 UNIX = "unix:"
 """How nginx names the client of a Unix socket; in `trusted_proxies`: peers on a Unix socket."""
 MOST_HOPS = 100

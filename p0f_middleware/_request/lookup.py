@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from .._errors import P0fError, P0fTimeout
 from .._info import P0fInfo
@@ -28,19 +28,17 @@ from .proxy_warnings import ProxyWarnings
 from .source_option import Asked
 from .visitor import BaseVisitor
 
-__all__ = ["BaseLookup", "Keys", "Lookup", "Steps", "lookup_counts"]
-
 Keys = dict[str, Any]
 """What an application finds in environ or scope. It is shared between requests: copy it."""
-Steps: TypeAlias = "Generator[tuple[bool, float], Outcome, Keys]"
-"""A lookup. It yields (True, DEADLINE) for the outcome of its source, to be sent into it, and
-(False, SECONDS) for a pause. It returns the keys."""
+T = TypeVar("T")
+Steps: TypeAlias = Generator[tuple[bool, float], Any, T]
+"""A lookup, or a part of it. It yields (True, DEADLINE) for what its source returns or raises, to
+be sent into it, and (False, SECONDS) for a pause; then None is sent."""
 
 _OK, _NO_MATCH, _MISMATCH = P0fStatus.OK, P0fStatus.NO_MATCH, ClaimVerdict.MISMATCH
 # Read here once, since Python 3.11 takes 0.1 us to read a member of an Enum's class.
 _SETTLED = ClaimVerdict.AGREE, ClaimVerdict.NO_CLAIM
 """Verdicts that depend on User-Agent and Sec-CH-UA-Platform alone."""
-_MOST_CLAIMS = 16
 _TOO_LONG = object()
 """Stands for claims that are too long to be kept, and equals none."""
 _MOST_KINDS_LOGGED = 20
@@ -78,16 +76,16 @@ class BaseLookup:
             answer = self._hold.get(connection, peer, time.monotonic())
             if answer is None:
                 return None
-            return _keys_for(answer, visitor) if self._claims else answer.last[2]
+            return self._keys_for(answer, visitor)
         except Exception as error:
             return self._keys_of_failure(visitor, error)
 
-    def steps(self, visitor: BaseVisitor) -> Steps:
+    def steps(self, visitor: BaseVisitor) -> Steps[Keys]:
         """The lookup of a request for which nothing is `held`. Raises nothing of ours."""
         try:
             deadline = time.monotonic() + self._budget
             if visitor.address is None and not (self._reads_syns and visitor.behind_proxy):
-                outcome = _no_address(visitor)
+                outcome = NO_ADDRESS._replace(reason=visitor.why_no_client())
             else:
                 outcome = yield from self._ask(visitor, deadline)
             keys = self._keys_of(outcome, visitor)
@@ -103,27 +101,19 @@ class BaseLookup:
         except Exception as error:
             return self._keys_of_failure(visitor, error)
 
-    def _ask(
-        self, visitor: BaseVisitor, deadline: float
-    ) -> Generator[tuple[bool, float], Outcome, Outcome]:
+    def _ask(self, visitor: BaseVisitor, deadline: float) -> Steps[Outcome]:
         # The source is asked again for a while about a client that it does not know yet.
-        try:
-            outcome = yield True, deadline
-            if not self._waits or not _is_too_early(visitor, outcome):
-                return outcome
+        answer = yield True, deadline
+        if self._waits and _is_too_early(visitor, answer):
             for pause in self._grace.pauses(visitor.address or "", deadline):
                 yield False, pause
-                try:
-                    outcome = yield True, deadline
-                except P0fTimeout:
-                    if time.monotonic() < deadline:
-                        raise
+                later = yield True, deadline
+                if isinstance(later, P0fTimeout) and time.monotonic() >= deadline:
                     continue  # it has said "no match", and the time left was too short to say more
-                if not _is_too_early(visitor, outcome):
+                answer = later
+                if not _is_too_early(visitor, answer):
                     break
-            return outcome
-        except Exception as error:
-            return _failed(error)
+        return _failed(answer) if isinstance(answer, Exception) else answer
 
     def _pause_before_accusing(self, visitor: BaseVisitor, keys: Keys) -> float:
         """Seconds to wait before p0f is asked once more; 0 unless its answer makes a mismatch.
@@ -157,7 +147,17 @@ class BaseLookup:
         self._hold.put(connection, answer, time.monotonic())
         if answer.outcome is outcome:
             return keys
-        return _keys_for(answer, visitor) if self._claims else answer.last[2]
+        return self._keys_for(answer, visitor)
+
+    def _keys_for(self, answer: HeldAnswer, visitor: BaseVisitor) -> Keys:
+        settled, raw, keys = answer.last
+        if not self._claims or raw == (
+            visitor.named_systems() if settled else visitor.raw_claims()
+        ):
+            return keys
+        keys = with_claim(keys_of(answer.outcome, keys["p0f.address"]), visitor)
+        answer.last = _to_keep(visitor, keys)
+        return keys
 
     def _keys_of_failure(self, visitor: BaseVisitor, error: Exception) -> Keys:
         """The keys where something of ours raised. Call it in the `except` clause."""
@@ -179,22 +179,23 @@ class Lookup(BaseLookup):
     def ask(self, visitor: BaseVisitor) -> Keys:
         """The keys of a request for which nothing is `held`. Raises nothing of ours."""
         steps = self.steps(visitor)
+        answer: Any = None
         try:
-            is_question, wait = next(steps)
             while True:
+                is_question, wait = steps.send(answer)
+                answer = None
                 if not is_question:
                     time.sleep(wait)
-                    is_question, wait = next(steps)
                     continue
                 try:
-                    outcome = self._fingerprint(visitor, wait)
+                    answer = self._fingerprint(visitor, wait)
                 except Exception as error:
-                    is_question, wait = steps.throw(error)
-                else:
-                    is_question, wait = steps.send(outcome)
+                    answer = error
         except StopIteration as end:
             keys: Keys = end.value
             return keys
+        finally:
+            del answer  # an exception, whose traceback refers to this frame
 
 
 def keys_of(outcome: Outcome, address: str | None) -> Keys:
@@ -207,7 +208,7 @@ def with_claim(keys: Keys, visitor: BaseVisitor) -> Keys:
     info = keys["p0f.info"]
     claim, marked = check_request(info, read_headers(*visitor.named_systems()))
     if claim.verdict not in _SETTLED:
-        claim, marked = check_request(info, read_headers(*visitor.claims()))
+        claim, marked = check_request(info, visitor.claims())
     keys["p0f.claim"], keys["p0f.info"] = claim, marked
     return keys
 
@@ -231,20 +232,13 @@ def _count(keys: Keys) -> None:
     _counts[kind] = _counts.get(kind, 0) + 1
 
 
-def _is_too_early(visitor: BaseVisitor, outcome: Outcome) -> bool:
+def _is_too_early(visitor: BaseVisitor, answer: object) -> bool:
     # It has not heard of the client, or of its address alone though the client's port is known.
-    if outcome.status is _NO_MATCH:
+    if not isinstance(answer, Outcome):
+        return False
+    if answer.status is _NO_MATCH:
         return True
-    return getattr(outcome.info, "source", None) == "address" and bool(visitor.port)
-
-
-def _keys_for(answer: HeldAnswer, visitor: BaseVisitor) -> Keys:
-    settled, raw, keys = answer.last
-    if raw == (visitor.named_systems() if settled else visitor.raw_claims()):
-        return keys
-    keys = with_claim(keys_of(answer.outcome, keys["p0f.address"]), visitor)
-    answer.last = _to_keep(visitor, keys)
-    return keys
+    return getattr(answer.info, "source", None) == "address" and bool(visitor.port)
 
 
 def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
@@ -254,24 +248,13 @@ def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
         return True, None, keys
     settled = claim.verdict in _SETTLED
     raw = visitor.named_systems() if settled else visitor.raw_claims()
-    return settled, raw if _is_short(raw) else _TOO_LONG, keys
-
-
-def _is_short(raw: Any) -> bool:
     # Browsers send up to 300 characters, attackers megabytes.
-    if isinstance(raw, (tuple, list)):
-        return len(raw) <= _MOST_CLAIMS and all(map(_is_short, raw))
-    return raw is None or (type(raw) in (str, bytes) and len(raw) <= LONGEST)
-
-
-def _no_address(visitor: BaseVisitor) -> Outcome:
-    if not visitor.behind_proxy:
-        return NO_ADDRESS
-    return NO_ADDRESS._replace(reason=visitor.why_no_client())
+    short = all(v is None or (type(v) in (str, bytes) and len(v) <= LONGEST) for v in raw)
+    return settled, raw if short else _TOO_LONG, keys
 
 
 def _failed(error: Exception) -> Outcome:
-    """The outcome of a lookup that raised. Call it in the `except` clause.
+    """The outcome of a lookup that raised.
 
     Whatever a client sends, a daemon answers or a server gives, the request goes on. BaseExceptions
     pass (CancelledError, gevent's Timeout). An ordinary exception that a signal handler raises in

@@ -17,8 +17,6 @@ from typing import NamedTuple, TypeAlias
 from .._address import CACHED, port_number
 from .hops import UNIX, hops_reader
 
-__all__ = ["CLIENT_HEADER", "Client", "ProxyRules", "Trusted", "TrustedProxies"]
-
 Trusted: TypeAlias = str | IPv4Address | IPv6Address | IPv4Network | IPv6Network
 Header: TypeAlias = Callable[[str], "str | None"]
 """Returns the request's header of that name, repetitions joined; None if it was not sent."""

@@ -4,7 +4,8 @@
   named, every visitor has the proxy's own fingerprint, with status ok. A visitor can send such a
   header as well. So a warning says what was seen and asks for the proxy's address, and it never
   advises to trust a public address, which may be a visitor's.
-- A trusted proxy sends no `client_header`: its visitors have no address.
+- A trusted proxy sends no `client_header`, or a proxy that nobody has named connects through a Unix
+  socket: its visitors have no address.
 - The server has put the address of a header in the peer's place (uvicorn does by default): then
   `trusted_proxies` has no effect, and the visitor's port is lost.
 """
@@ -16,8 +17,6 @@ from ipaddress import ip_address, ip_network
 from .._public import logger
 from .proxies import CLIENT_HEADER, ProxyRules
 from .visitor import BaseVisitor
-
-__all__ = ["ProxyWarnings"]
 
 _HEADERS = (CLIENT_HEADER, "Forwarded", "X-Real-IP")
 _MOST_LOOKS = 10_000
@@ -39,12 +38,10 @@ class ProxyWarnings:
         if self._left <= 0:
             return
         self._left -= 1
-        if visitor.behind_proxy:
-            if visitor.address is None:
-                self._warn("silent", visitor.why_no_client())
-            return
-        address = visitor.peer_address
-        if address is None:
+        address = visitor.address
+        if address is None and (visitor.behind_proxy or visitor.on_unix_socket()):
+            self._warn("silent", visitor.why_no_client())
+        if address is None or visitor.behind_proxy:
             return
         header = next((name for name in self._headers if visitor.header(name) is not None), None)
         if header is None:

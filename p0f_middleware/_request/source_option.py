@@ -15,26 +15,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from .._daemon.base import TIMEOUT
+from .._daemon.blocking import TIMEOUT
 from .._outcome import Outcome, P0fStatus
-from .._visitor import AsyncSource, AsyncVisitorSource, Source, Visitor, VisitorSource
+from .._visitor import AsyncSource, Source, Visitor
 from .grace import GRACE
 from .proxies import ProxyRules
 
-__all__ = [
-    "COLOURED",
-    "SYN",
-    "AnySource",
-    "Asked",
-    "default_text",
-    "is_awaited",
-    "make_source",
-    "resolve",
-]
-
-AnySource = (
-    str | os.PathLike[str] | Source | AsyncSource | VisitorSource | AsyncVisitorSource | None
-)
 SYN = "syn"
 """The text that stands for `Syn()`."""
 COLOURED = "P0f", "AsyncP0f", "SharedSyn", "AsyncSharedSyn"
@@ -53,13 +39,14 @@ class Asked(NamedTuple):
     waits: bool  # if not, timeout and grace mean nothing to it
 
 
-def make_source(text: str, *, awaited: bool, timeout: float = TIMEOUT) -> Any:
-    """The source that a text stands for: 'syn', the URL of a store, or the path of p0f's socket."""
+def make_source(text: str, *, awaited: bool, timeout: float = TIMEOUT, arm: bool = True) -> Any:
+    """The source that a text stands for: 'syn' (and `arm` is its option), the URL of a store, or
+    the path of p0f's socket."""
     # Imported here, so that no program pays for asyncio or redis-py that does not use them.
     if text == SYN:
         from ..syn import Syn
 
-        return Syn()
+        return Syn(arm=arm)
     if text.startswith(_STORE_SCHEMES):
         from ..shared.source import AsyncSharedSyn, SharedSyn
 
@@ -74,7 +61,7 @@ def make_source(text: str, *, awaited: bool, timeout: float = TIMEOUT) -> Any:
 
 
 def resolve(
-    source: AnySource,
+    source: Any,
     rules: ProxyRules,
     *,
     timeout: float,
@@ -86,38 +73,36 @@ def resolve(
     raised; `make` makes the source that a text stands for."""
     option = "source"
     if source is None:
-        option, source = default_text()
+        option, source = _default_text()
     text = _text(option, source)
-    if text == SYN:
-        source = make(SYN, awaited=awaited)
-    elif text is not None:
-        made = make(text, awaited=awaited, timeout=timeout)
-        return Asked(made, made.fingerprint, made.timeout, waits=True)
-    method = _method(source)
+    if text is not None:
+        source = make(text, awaited=awaited, timeout=timeout)
+        timeout = timeout if text == SYN else TIMEOUT  # it is the source's own now
+    method = method_of(source)
     if method is None:
         raise TypeError(
             "source is the path of p0f's socket, 'syn', the URL of a store, a client such as P0f or"
-            f" AsyncP0f, or an object with a method lookup(ip_address); not {_shown(source)}"
+            f" AsyncP0f, or an object with a method lookup(ip_address); not {source!a:.80}"
         )
     if isinstance(source, type):
         raise TypeError(f"source is an instance, {source.__name__}(...), not the class itself")
-    fingerprint: Any = getattr(source, method)
     if method == "fingerprint" and getattr(source, "answers_at_once", False):
         _refuse_ignored(source, rules, timeout, grace)
-        return Asked(source, fingerprint, TIMEOUT, waits=False)
+        return Asked(source, source.fingerprint, TIMEOUT, waits=False)
     if timeout is not TIMEOUT:  # as in `_refuse_ignored`
         raise ValueError(
             f"timeout is an option of {type(source).__name__} itself; the middleware's is for a"
             " source that is text"
         )
-    _require_colour(source, fingerprint, method, awaited)
+    if is_awaited(source) != awaited:
+        raise TypeError(_wrong_colour(type(source).__name__, method, awaited))
     if method == "lookup":
         look_up: Any = _look_up_async if awaited else _look_up
         return Asked(source, partial(look_up, source), TIMEOUT, waits=True)
-    return Asked(source, fingerprint, getattr(source, "timeout", TIMEOUT), waits=True)
+    return Asked(source, source.fingerprint, getattr(source, "timeout", TIMEOUT), waits=True)
 
 
-def default_text() -> tuple[str, str]:
+def _default_text() -> tuple[str, str]:
     """The text of the source where none is given, and the name under which it stands."""
     for name in ("P0F_SOURCE", "P0F_SOCKET"):
         if text := os.environ.get(name):
@@ -127,7 +112,7 @@ def default_text() -> tuple[str, str]:
 
 def _text(option: str, source: object) -> str | None:
     """The text of a source that is given as text or as a path; None for any other."""
-    if isinstance(source, os.PathLike) and _method(source) is None:
+    if isinstance(source, os.PathLike) and method_of(source) is None:
         source = os.fspath(source)
     if isinstance(source, bytes):
         raise TypeError(f"{option} is a path as text, such as '/run/p0f/p0f.sock', not {source!r}")
@@ -138,12 +123,13 @@ def _text(option: str, source: object) -> str | None:
     if not source or "://" in source or source.startswith("unix:") or "\0" in source:
         raise ValueError(
             f"{option} is the path of p0f's socket, such as '/run/p0f/p0f.sock'; or 'syn'; or the"
-            f" URL of a store ({', '.join(_STORE_SCHEMES)}); not {_shown(source)}"
+            f" URL of a store ({', '.join(_STORE_SCHEMES)}); not {source!a:.80}"
         )
     return source
 
 
-def _method(source: object) -> str | None:
+def method_of(source: object) -> str | None:
+    """The name of the method by which a source is asked; None if it is no source."""
     # The most derived class decides, and `fingerprint` if it has both. If no class has either, a
     # method of the object itself does.
     kind = source if isinstance(source, type) else type(source)
@@ -159,15 +145,12 @@ def _method(source: object) -> str | None:
 
 def _refuse_ignored(source: Any, rules: ProxyRules, timeout: float, grace: float) -> None:
     name = type(source).__name__
-    # The default is recognised by its identity, so that an equal number, when given, is refused.
-    for option, is_default in (
-        ("timeout", timeout is TIMEOUT),
-        ("grace", grace is GRACE or grace == 0),
-    ):
-        if not is_default:
-            raise ValueError(
-                f"{option} is for sources that wait, and {name} answers at once: leave it out"
-            )
+    # A default is recognised by its identity, so that an equal number, when given, is refused.
+    if timeout is not TIMEOUT or not (grace is GRACE or grace == 0):
+        option = "grace" if timeout is TIMEOUT else "timeout"
+        raise ValueError(
+            f"{option} is for sources that wait, and {name} answers at once: leave it out"
+        )
     if getattr(source, "header", None) is not None and not rules.active:
         raise ValueError(
             f"{name}(header=...) is read from trusted_proxies alone, and there are none: name the"
@@ -175,41 +158,35 @@ def _refuse_ignored(source: Any, rules: ProxyRules, timeout: float, grace: float
         )
 
 
-def _require_colour(source: object, function: Any, method: str, awaited: bool) -> None:
-    if _is_coroutine_function(function) == awaited:
-        return
-    name = type(source).__name__
+def _wrong_colour(name: str, method: str, awaited: bool) -> str:
     other = name.removeprefix("Async") if name.startswith("Async") else f"Async{name}"
     if name not in COLOURED:
         other = f"an object whose {method} is {'a' if awaited else 'no'} coroutine function"
     if awaited:
-        raise TypeError(
+        return (
             f"source is a blocking {name}, which would hold up the event loop:"
             f" for ASGI give {other}"
         )
-    raise TypeError(f"source is an {name}, which has to be awaited: for WSGI give {other}")
+    return f"source is an {name}, which has to be awaited: for WSGI give {other}"
 
 
 def is_awaited(source: Any) -> bool:
-    """Whether a source of this package has to be awaited."""
-    return _is_coroutine_function(source.fingerprint)
+    """Whether a source has to be awaited."""
+    method = method_of(source)
+    return method is not None and _is_coroutine_function(getattr(source, method))
 
 
 def _is_coroutine_function(function: Any) -> bool:
     while isinstance(function, partial):
         function = function.func
-    code = getattr(function, "__code__", None)
-    if code is None:
-        code = getattr(type(function).__call__, "__code__", None)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     flags = getattr(code, "co_flags", 0)
     return isinstance(flags, int) and bool(flags & _CO_COROUTINE)  # a Mock has any attribute
 
 
 def _look_up(source: Source, visitor: Visitor, _deadline: float) -> Outcome:
     info: Any = source.lookup(visitor.address or "")
-    if info is not None and hasattr(info, "__await__"):
-        if hasattr(info, "close"):
-            info.close()  # or Python warns of it
+    if hasattr(info, "__await__"):
         raise TypeError(f"{type(source).__name__}.lookup gives something to be awaited")
     return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
 
@@ -217,8 +194,3 @@ def _look_up(source: Source, visitor: Visitor, _deadline: float) -> Outcome:
 async def _look_up_async(source: AsyncSource, visitor: Visitor, _deadline: float) -> Outcome:
     info = await source.lookup(visitor.address or "")
     return _NOT_SEEN if info is None else Outcome(info, P0fStatus.OK, None)
-
-
-def _shown(source: object) -> str:
-    shown = ascii(source)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."

@@ -11,52 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._address import Endpoint, endpoint, port_number
-from .._user_agent import header_text
+from .._outcome import NO_ADDRESS
+from .._user_agent import Headers, header_text, read_headers
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
 from ..syn.kernel import Socket, is_unix
 from .proxies import Client, ProxyRules
 
-__all__ = ["ASGIVisitor", "BaseVisitor", "ClientClaims", "WSGIVisitor", "peer_in"]
-
-
-class ClientClaims(NamedTuple):
-    """What a request says of itself and of its way here, by the names of `check_claim`: headers as
-    the server gives them, of any length and content; None for one that was not sent."""
-
-    user_agent: Any = None
-    platform: Any = None
-    scheme: Any = None
-    via: Any = None
-    forwarded: Any = None
-    purpose: Any = None
-
-
 _SCHEMES = {"http": "http", b"http": "http", "https": "https", b"https": "https"}
-_PLACES = {
-    b"user-agent": 0,
-    b"sec-ch-ua-platform": 1,
-    b"via": 2,
-    b"x-forwarded-for": 3,
-    b"forwarded": 3,
-    b"x-real-ip": 3,
-    b"sec-purpose": 4,
-    b"x-forwarded-proto": 5,
-}
-"""Where `_claims` has a header's value."""
-_ENVIRON_KEYS = (
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_FORWARDED",
-    "HTTP_X_REAL_IP",
-    "HTTP_USER_AGENT",
-    "HTTP_SEC_CH_UA_PLATFORM",
-    "HTTP_VIA",
-    "HTTP_SEC_PURPOSE",
-    "HTTP_X_FORWARDED_PROTO",
-    "wsgi.url_scheme",
+_HEADERS = (
+    "User-Agent",
+    "Sec-CH-UA-Platform",
+    "Via",
+    "Sec-Purpose",
+    "X-Forwarded-Proto",
+    "X-Forwarded-For",
+    "Forwarded",
+    "X-Real-IP",
+)
+_UNIX_PEER = (
+    f"{NO_ADDRESS.reason}: it came through a Unix socket. If that is how your proxy connects, set"
+    " trusted_proxies=['unix:']"
 )
 
 
@@ -76,7 +54,7 @@ class BaseVisitor(Visitor):
         client = self._client
         if client is None:
             address, port = self.peer()
-            client = self._rules.client(address, port, self._is_unix, self.header)
+            client = self._rules.client(address, port, self.on_unix_socket, self.header)
             self._client = client
         return client
 
@@ -108,8 +86,8 @@ class BaseVisitor(Visitor):
         return self._server_http_version()
 
     def connection_key(self) -> tuple[object | None, object]:
-        """What tells a connection from others: the server's object, None if it shows none; and
-        address and port, in whatever form the server gives them.
+        """What tells a connection from others: the server's object, and the peer as it is in
+        environ or scope; or None and the canonical address and port.
 
         Behind a trusted proxy there is no object, and address and port are those that it names;
         None if it does not name the port.
@@ -118,16 +96,19 @@ class BaseVisitor(Visitor):
             address, port, *_ = self.client
             # A direct connection from the same address and port is another one, with another key.
             return None, ("behind a proxy", address, port) if address and port else None
-        return self.server_object(), self._peer_key()
+        connection = self.server_object()
+        return connection, self.peer() if connection is None else self._peer_key()
 
     def why_no_client(self) -> str:
-        """Why a request from a trusted proxy has no client address, for `p0f.reason`."""
+        """Why a request has no client address, for `p0f.reason`."""
+        if not self.behind_proxy:
+            return _UNIX_PEER if self.on_unix_socket() else str(NO_ADDRESS.reason)
         proxy, header = self.peer_address or "on the Unix socket", self._rules.client_header
         if self.header(header) is None:
             return (
                 f"the trusted proxy {proxy} sent no {header}: let it send one, or name the header"
-                " that it sends in client_header (waitress removes it, unless its options"
-                " trusted_proxy and trusted_proxy_headers name it)"
+                " that it sends in client_header (waitress removes it, unless it is started with"
+                " --no-clear-untrusted-proxy-headers)"
             )
         return f"the trusted proxy {proxy} names no IP address in {header}"
 
@@ -163,14 +144,14 @@ class BaseVisitor(Visitor):
         """User-Agent and Sec-CH-UA-Platform, on which alone most verdicts depend."""
         raise NotImplementedError
 
-    def raw_claims(self) -> object:
-        """What `claims` are made of and may differ between the requests of a connection, to be
-        compared with those of another."""
+    def raw_claims(self) -> Sequence[Any]:
+        """What `claims` are made of: `_HEADERS`, and the scheme as the server gives it."""
         raise NotImplementedError
 
-    def claims(self) -> ClientClaims:
+    def claims(self) -> Headers:
         """What the request says of itself and of its way here."""
-        user_agent, platform, via, forwarded, purpose, proxy_scheme, scheme = self._claims()
+        user_agent, platform, via, purpose, proxy_scheme, *named, scheme = self.raw_claims()
+        forwarded = next(filter(None, named), None)
         if self.behind_proxy:
             # The proxy may have written these two itself, and alone knows how the client came.
             via = forwarded = None
@@ -179,12 +160,7 @@ class BaseVisitor(Visitor):
             forwarded = None  # the server has put it in the peer's place, or nobody else is named
         if platform is None and scheme == "https" and self._is_sent_without_hints():
             scheme = None
-        return ClientClaims(user_agent, platform, scheme, via, forwarded, purpose)
-
-    def _claims(self) -> Sequence[Any]:
-        """The headers of `ClientClaims` (of those that name a client, any), X-Forwarded-Proto, and
-        the scheme as the server gives it."""
-        raise NotImplementedError
+        return read_headers(user_agent, platform, scheme, via, forwarded, purpose)
 
     def _is_sent_without_hints(self) -> bool:
         """Whether browsers send such a request without client hints: a CORS preflight, and a
@@ -195,7 +171,7 @@ class BaseVisitor(Visitor):
         """Whether the server's own words tell that the peer came through a Unix socket."""
         raise NotImplementedError
 
-    def _is_unix(self) -> bool:
+    def on_unix_socket(self) -> bool:
         """Whether the peer is known to have come through a Unix socket.
 
         The socket's own family decides; the server's words count only where it shows no socket.
@@ -219,7 +195,11 @@ class WSGIVisitor(BaseVisitor):
         self._environ = environ
 
     def _read_peer(self) -> Endpoint:
-        return peer_in(self._environ)
+        environ = self._environ
+        address, port = endpoint(environ.get("REMOTE_ADDR"))
+        if port is None and "REMOTE_PORT" in environ:
+            port = port_number(environ["REMOTE_PORT"])
+        return address, port
 
     def _peer_key(self) -> object:
         environ = self._environ
@@ -243,14 +223,8 @@ class WSGIVisitor(BaseVisitor):
         environ = self._environ
         return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
 
-    def raw_claims(self) -> object:
-        return [*map(self._environ.get, _ENVIRON_KEYS)]
-
-    def _claims(self) -> Sequence[Any]:
-        listed, forwarded, real_ip, *rest = map(self._environ.get, _ENVIRON_KEYS)
-        user_agent, platform, via, purpose, proxy_scheme, scheme = rest
-        forwarded = listed or forwarded or real_ip
-        return user_agent, platform, via, forwarded, purpose, proxy_scheme, scheme
+    def raw_claims(self) -> Sequence[Any]:
+        return [*map(self._environ.get, _CLAIM_KEYS)]
 
     def _is_sent_without_hints(self) -> bool:
         environ = self._environ
@@ -295,8 +269,7 @@ class ASGIVisitor(BaseVisitor):
         return address, port
 
     def _peer_key(self) -> object:
-        client = self._scope.get("client")
-        return tuple(client) if isinstance(client, list) else client
+        return self._scope.get("client")
 
     def header(self, name: str) -> str | None:
         wanted = name.lower().encode()
@@ -318,11 +291,8 @@ class ASGIVisitor(BaseVisitor):
                 platform = value
         return user_agent, platform
 
-    def raw_claims(self) -> object:
-        return [pair for pair in self._headers() if pair[0] in _PLACES]
-
-    def _claims(self) -> Sequence[Any]:
-        found = [None, None, None, None, None, None, self._scope.get("scheme")]
+    def raw_claims(self) -> Sequence[Any]:
+        found = [*_NOT_SENT, self._scope.get("scheme")]
         for name, value in self._headers():
             if name in _PLACES:
                 found[_PLACES[name]] = value
@@ -346,15 +316,12 @@ class ASGIVisitor(BaseVisitor):
         return isinstance(path, str) and path.startswith(("/", "@", "\0"))
 
 
-def peer_in(environ: Mapping[str, Any]) -> Endpoint:
-    """The peer as a WSGI environ, or Django's META, gives it; as `BaseVisitor.peer`."""
-    address, port = endpoint(environ.get("REMOTE_ADDR"))
-    if port is None and "REMOTE_PORT" in environ:
-        port = port_number(environ["REMOTE_PORT"])
-    return address, port
-
-
 @cache
 def _environ_key(name: str) -> str:
     """The key of a header in environ (PEP 3333, CGI). Names come from options, so they are few."""
     return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+_CLAIM_KEYS = *map(_environ_key, _HEADERS), "wsgi.url_scheme"
+_PLACES = {name.lower().encode(): place for place, name in enumerate(_HEADERS)}
+_NOT_SENT = [None] * len(_HEADERS)

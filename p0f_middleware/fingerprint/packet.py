@@ -20,6 +20,9 @@ QUIRKS = {name: 1 << bit for bit, name in enumerate(_QUIRK_NAMES)}  # in the ord
 OPTION_NAMES = {1: "nop", 2: "mss", 3: "ws", 4: "sok", 5: "sack", 8: "ts"}
 MAX_OPTIONS = 24  # that p0f reads in a SYN, and allows in a signature
 MAX_DISTANCE = 35  # hops; with more, p0f assumes an unusual initial TTL, or a wrong guess of it
+DISTANCES = tuple(  # hops by TTL, counted from the nearest initial TTL that systems use
+    next(initial - ttl for initial in (32, 64, 128, 255) if ttl <= initial) for ttl in range(256)
+)
 
 # version and header length, TOS, total length, id, flags and fragment offset, TTL, protocol, source
 _IPV4 = Struct("!BBHHHBB2x4s")
@@ -34,8 +37,8 @@ _SYN, _PUSH, _URG, _ECE_CWR_NS = 0x02, 0x08, 0x20, 0x1C0
 _KIND = 0x17  # FIN, SYN, RST, ACK
 _ODD_FLAGS = _PUSH | _URG | _ECE_CWR_NS
 
-_EOL, _NOP, _MSS, _SCALE, _SOK, _SACK, _TIMESTAMP = 0, 1, 2, 3, 4, 5, 8
-_FIXED_SIZE = {_MSS: 4, _SCALE: 3, _SOK: 2, _TIMESTAMP: 10}
+_EOL, _NOP, _MSS, _SCALE, _SACK, _TIMESTAMP = 0, 1, 2, 3, 5, 8
+_FIXED_SIZE = {_MSS: 4, _SCALE: 3, 4: 2, _TIMESTAMP: 10}
 
 # A timestamp after complete options only, where every parser finds it. Others are not reduced.
 _UP_TO_TIMESTAMP = re.compile(
@@ -43,11 +46,11 @@ _UP_TO_TIMESTAMP = re.compile(
 )
 _TWO_VALUES = Struct("!II")
 _ZERO = bytes(4)
-_ETHERNET = 14
-_ETHER_TYPES = {b"\x08\x00": 4, b"\x86\xdd": 6}
+ETHERNET = re.compile(  # the header before an IP packet, as HAProxy's `tcp-ss 2` sends it
+    rb".{12}(?:\x08\x00(?=[\x40-\x4f])|\x86\xdd(?=[\x60-\x6f]))", re.DOTALL
+)
 
 _DF, _ID_NONZERO, _ID_ZERO, _ECN, _MUST_BE_ZERO, _FLOW = list(QUIRKS.values())[:6]
-
 
 Shape: TypeAlias = tuple[int, int, int, int, int, bool, bytes]
 """The parts of a SYN on which its verdict depends: no ports, sequence number or addresses.
@@ -55,10 +58,6 @@ Shape: TypeAlias = tuple[int, int, int, int, int, bool, bytes]
 IP version, TTL, length of the IPv4 options, window, quirks of the fields at fixed places, whether
 the IP length includes data, and the bytes of the TCP options, with timestamps reduced to 0 or 1.
 """
-
-
-Options: TypeAlias = tuple[int, int, bool, str, int]
-"""MSS and scale (0 if absent), whether there is a timestamp, layout, quirks."""
 
 
 def read_syn(packet: bytes) -> tuple[bytes, int, Shape] | None:
@@ -119,17 +118,6 @@ def _read_ipv6(packet: bytes) -> _IPHeader:
     return source, ttl, 40, payload + 40, protocol, quirks
 
 
-def without_ethernet(packet: bytes) -> bytes:
-    """The IP packet in an Ethernet frame, as HAProxy's `tcp-ss 2` sends it; else `packet` itself.
-
-    Call `read_syn` with `packet` itself first: an IP packet may happen to look like a frame.
-    """
-    version = _ETHER_TYPES.get(packet[12:14])
-    if version is None or len(packet) <= _ETHERNET or packet[_ETHERNET] >> 4 != version:
-        return packet
-    return packet[_ETHERNET:]
-
-
 def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
     quirks = 0
     if flags & _ECE_CWR_NS:
@@ -147,8 +135,11 @@ def _tcp_quirks(flags: int, seq: int, ack: int, urgent: int) -> int:
     return quirks
 
 
-def read_options(options: bytes) -> Options:  # noqa: C901  one option after the other, as p0f does
-    """The TCP options as p0f reads them: it stops at an option that ends beyond the header."""
+def read_options(options: bytes) -> tuple[int, int, bool, str, int]:  # noqa: C901  as p0f does
+    """MSS and scale (0 if absent), whether there is a timestamp, layout, and quirks.
+
+    As p0f reads the options: it stops at one that ends beyond the header.
+    """
     names: list[str] = []
     mss = scale = quirks = at = 0
     timestamp = False
@@ -168,11 +159,12 @@ def read_options(options: bytes) -> Options:  # noqa: C901  one option after the
                 quirks |= QUIRKS["opt+"]
             break
         names.append(OPTION_NAMES.get(kind) or f"?{kind}")
-        size, well_formed = _option_size(kind, options[at + 1] if at + 1 < end else 0)
-        if not well_formed:
+        declared = options[at + 1] if at + 1 < end else 0
+        size = _option_size(kind, declared)
+        cut_off = not size or at + size > end
+        if cut_off or size != declared:
             quirks |= QUIRKS["bad"]
-        if not size or at + size > end:
-            quirks |= QUIRKS["bad"]
+        if cut_off:
             break
         if kind == _MSS:
             mss = options[at + 2] << 8 | options[at + 3]
@@ -190,15 +182,7 @@ def read_options(options: bytes) -> Options:  # noqa: C901  one option after the
     return mss, scale, timestamp, ",".join(names), quirks
 
 
-def _option_size(kind: int, declared: int) -> tuple[int, bool]:
-    """The size that p0f assumes for an option (0: p0f stops), and whether *declared* is right."""
-    if fixed := _FIXED_SIZE.get(kind):
-        return fixed, declared == fixed
+def _option_size(kind: int, declared: int) -> int:
+    """The size that p0f assumes for an option; 0 if it stops there."""
     least, most = (10, 34) if kind == _SACK else (2, 40)
-    return (declared, True) if least <= declared <= most else (0, False)
-
-
-DISTANCES = tuple(
-    next(initial - ttl for initial in (32, 64, 128, 255) if ttl <= initial) for ttl in range(256)
-)
-"""Hops by TTL, counted from the nearest initial TTL that systems use."""
+    return _FIXED_SIZE.get(kind) or (declared if least <= declared <= most else 0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -63,16 +62,12 @@ def raw_sig(traits: Traits) -> str:
     distance = DISTANCES[traits.ttl]
     hops = distance if distance <= MAX_DISTANCE else "?"
     window = traits.windows[0]
+    quirks = ",".join(name for name, bit in QUIRKS.items() if (traits.quirks or 0) & bit)
     return (
         f"{traits.version}:{traits.ttl}+{hops}:{traits.ip_options}:{traits.mss}"
         f":{window.multiple or window.size},{traits.scale}"
-        f":{traits.layout}:{_quirk_names(traits.quirks or 0)}:{'+' if traits.payload else '0'}"
+        f":{traits.layout}:{quirks}:{'+' if traits.payload else '0'}"
     )
-
-
-@lru_cache(maxsize=1024)
-def _quirk_names(quirks: int) -> str:
-    return ",".join(name for name, bit in QUIRKS.items() if quirks & bit)
 
 
 def _divisors(
@@ -140,19 +135,9 @@ def read_raw_sig(text: str) -> Traits | None:
         layout, marks = layout_of(options), quirk_set(quirks, int(version))
     except ValueError:
         return None
-    traits = Traits(
-        version=int(version),
-        ttl=ttl_number,
-        ttl_known=hops != "-",
-        hops_known=hops.startswith("+"),
-        ip_options=ip_option_bytes,
-        mss=size,
-        windows=(),
-        scale=factor,
-        layout=layout,
-        quirks=marks,
-        payload=payload == "+",
-    )
+    ttl_known, hops_known, data = hops != "-", hops.startswith("+"), payload == "+"
+    heads = int(version), ttl_number, ttl_known, hops_known, ip_option_bytes
+    traits = Traits(*heads, size, (), factor, layout, marks, data)
     windows = _windows(traits, unit, int(window))
     return traits._replace(windows=windows, quirks=marks if payload else None) if windows else None
 

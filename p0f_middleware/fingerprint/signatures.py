@@ -17,7 +17,6 @@ from .packet import MAX_OPTIONS, OPTION_NAMES, QUIRKS
 # would turn comments into statements.
 _BLANKS = " \t\r"
 _SECTION = re.compile(r"\[(mtu|[a-z]+:(?:request|response))\]")
-_SEEN = ";; seen"
 _EVIDENCE = re.compile(r";; seen((?: [^\s=]+=[0-9]{1,9})+)")
 _USERLAND = "!"  # the class of labels that name an application, not an operating system
 
@@ -26,27 +25,13 @@ _IPV4_QUIRKS, _IPV6_QUIRKS = _DF_AND_ID | QUIRKS["0+"], QUIRKS["flow"]  # of tha
 
 
 class Label(NamedTuple):
-    """What a group of signatures identifies.
+    """What a group of signatures identifies."""
 
-    ``generic`` is p0f's type ``g``, a last resort. ``os_class`` is ``unix``, ``win``, ``other`` or,
-    for an application, ``!``; ``systems`` (or ``@classes``) are those it runs on.
-    """
-
-    generic: bool
-    os_class: str
+    notation: str  # as written, such as `s:win:Windows:10 or 11`
+    generic: bool  # a last resort
+    userland: bool  # an application, not an operating system
     name: str
     flavor: str
-    systems: tuple[str, ...] = ()
-
-    @property
-    def userland(self) -> bool:
-        """It names an application, not an operating system."""
-        return self.os_class == _USERLAND
-
-    @property
-    def notation(self) -> str:
-        """The label as a signature file writes it, such as ``s:win:Windows:10 or 11``."""
-        return f"{'g' if self.generic else 's'}:{self.os_class}:{self.name}:{self.flavor}"
 
 
 class Signature(NamedTuple):
@@ -70,7 +55,7 @@ class Signature(NamedTuple):
     quirks: int
     payload: bool | None
     line: int
-    seen: tuple[tuple[str, int], ...] | None = None
+    seen: tuple[tuple[str, int], ...] = ()
 
     def quirks_for(self, version: int) -> int:
         """The quirks that a packet of an IP *version* needs; ``*`` ignores the other version's."""
@@ -86,39 +71,30 @@ class Database(NamedTuple):
     requests: tuple[Signature, ...]
 
 
-def own_signatures() -> str:
-    """The text of the package's own signature file, which may be inside a zip archive."""
-    # Imported here, for it loads a dozen modules that most processes never need.
-    from importlib.resources import files
+def load(path: str | Path | None) -> Database:
+    """Read a signature file; None is the package's own, which may be inside a zip archive.
 
-    return files(__name__.rpartition(".")[0]).joinpath("signatures.fp").read_text("utf-8")
+    It is UTF-8 or, if that fails, Latin-1. Raises OSError, and ValueError as `parse` does.
+    """
+    if path is None:
+        # Imported here, for it loads a dozen modules that most processes never need.
+        from importlib.resources import files
 
-
-def load(path: str | Path) -> Database:
-    """Read the signature file at *path*. Raises OSError, and ValueError as `parse` does."""
-    return parse(read_text(path), str(path))
-
-
-def read_text(path: str | Path) -> str:
-    """The text of a file, decoded as UTF-8 or, if that fails, as Latin-1. Raises OSError."""
+        return parse(files(__package__).joinpath("signatures.fp").read_text("utf-8"))
     data = Path(path).read_bytes()
     try:
-        return data.decode()
+        text = data.decode()
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        text = data.decode("latin-1")
+    return parse(text, str(path))
 
 
-def parse(text: str, source: str = "<signatures>") -> Database:
+def parse(text: str, source: str = "signatures.fp") -> Database:
     """Read the *text* of a signature file.
 
     Raises ValueError for a malformed line, except in sections that are not read; the message begins
     with ``source:line:``.
     """
-    if text.startswith(("\ufeff", "\xff\xfe", "\xfe\xff")):  # UTF-8's, and UTF-16's in Latin-1
-        raise ValueError(
-            f"{source}:1: the file begins with a byte order mark (BOM), which p0f refuses: save it"
-            " as UTF-8 without one"
-        )
     reader = _Reader()
     for number, line in enumerate(text.split("\n"), 1):
         try:
@@ -139,6 +115,7 @@ class _Reader:
         self._section = ""
         self._link: str | None = None
         self._label: Label | None = None
+        self._needs_systems = False
 
     def read(self, line: str, number: int) -> None:
         if line.startswith("["):
@@ -147,9 +124,9 @@ class _Reader:
                 raise ValueError(f"malformed section heading {line!r}")
             if heading[1] != self._section:
                 self._section, self._link, self._label = heading[1], None, None
-        elif line.startswith(_SEEN) and self._section == "tcp:request":
-            self._read_evidence(line)
-        elif line and not line.startswith(";") and self._section in ("", "mtu", "tcp:request"):
+        elif line.startswith(";"):
+            self._read_comment(line)
+        elif line and self._section in ("", "mtu", "tcp:request"):
             key, equals, value = line.partition("=")
             if not equals:
                 raise ValueError(f"expected 'key = value', got {line!r}")
@@ -161,16 +138,20 @@ class _Reader:
                 self._read_classes(value)
             case "mtu", "label":
                 self._link = value
-            case "mtu", "sig":
-                if self._link is None:
-                    raise ValueError("'sig' without a 'label' above it")
-                self.links.setdefault(_number(value, "MTU", 1, 0xFFFF), self._link)
             case "tcp:request", "label":
                 self._read_label(value)
             case "tcp:request", "sys":
                 self._read_systems(value)
-            case "tcp:request", "sig":
-                self._read_signature(value, number)
+            case "mtu", "sig" if self._link is not None:
+                self.links.setdefault(_number(value, "MTU", 1, 0xFFFF), self._link)
+            case "tcp:request", "sig" if self._label is not None:
+                if self._needs_systems:
+                    raise ValueError(
+                        "an application's 'label' must be followed by 'sys' before any 'sig'"
+                    )
+                self.requests.append(_signature(value, self._label, number))
+            case "mtu" | "tcp:request", "sig":
+                raise ValueError("'sig' without a 'label' above it")
             case section, _:
                 raise ValueError(f"{key!r} has no meaning in section [{section}]")
 
@@ -185,33 +166,26 @@ class _Reader:
         if len(fields) != 4 or fields[0] not in ("s", "g") or not fields[2]:
             raise ValueError(f"malformed label {value!r}; expected type:class:name:flavor")
         kind, os_class, name, flavor = fields
-        if os_class != _USERLAND:
+        self._needs_systems = os_class == _USERLAND
+        if not self._needs_systems:
             self._check_class(os_class)
-        self._label = Label(kind == "g", os_class, name, flavor)
+        self._label = Label(value, kind == "g", self._needs_systems, name, flavor)
 
     def _read_systems(self, value: str) -> None:
-        if self._label is None or not self._label.userland or self._label.systems:
+        if self._label is None or not self._needs_systems:
             raise ValueError("'sys' must follow the 'label' of an application")
-        systems = tuple(name.lstrip(_BLANKS) for name in value.split(","))
-        for system in systems:
+        for name in value.split(","):
+            system = name.lstrip(_BLANKS)
             if system.startswith("@"):
                 self._check_class(system[1:])
-        self._label = self._label._replace(systems=systems)
+        self._needs_systems = False
 
-    def _read_signature(self, value: str, number: int) -> None:
-        if self._label is None:
-            raise ValueError("'sig' without a 'label' above it")
-        if self._label.userland and not self._label.systems:
-            raise ValueError("an application's 'label' must be followed by 'sys' before any 'sig'")
-        self.requests.append(_signature(value, self._label, number))
-
-    def _read_evidence(self, line: str) -> None:
-        found = _EVIDENCE.fullmatch(line)
-        if found is None or not self.requests or self.requests[-1].label is not self._label:
-            return  # another comment, or one that does not follow a signature
-        pairs = (pair.split("=") for pair in found[1].split())
-        seen = tuple((family, int(count)) for family, count in pairs)
-        self.requests[-1] = self.requests[-1]._replace(seen=seen)
+    def _read_comment(self, line: str) -> None:
+        evidence = _EVIDENCE.fullmatch(line)
+        if evidence and self.requests and self.requests[-1].label is self._label:
+            pairs = (pair.split("=") for pair in evidence[1].split())
+            seen = tuple((family, int(count)) for family, count in pairs)
+            self.requests[-1] = self.requests[-1]._replace(seen=seen)
 
     def _check_class(self, name: str) -> None:
         if name not in self._classes:

@@ -26,7 +26,7 @@ from .._public import logger, public, seconds
 from .._store import Keys, Store, Values
 from .._visitor import NoConnection, Visitor
 from .._waiting import PerProcess
-from ..fingerprint.fingerprinter import SignatureFile, fingerprinter
+from ..fingerprint import SignatureFile, fingerprinter
 from .flights import Flights, Lookup
 from .keys import End, address_key, connection_key, ends, pack, sender, syns_in
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .kernel import save_syn
+
 if TYPE_CHECKING:
-    from .kernel import save_syn
     from .source import Syn, when_ready
 
 __all__ = ["Syn", "save_syn", "when_ready"]
@@ -19,6 +20,6 @@ __all__ = ["Syn", "save_syn", "when_ready"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import kernel, source
+    from . import source
 
-    return getattr(kernel if name == "save_syn" else source, name)
+    return getattr(source, name)

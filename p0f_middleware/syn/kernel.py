@@ -12,7 +12,7 @@ import stat
 import sys
 from _socket import socket  # never gevent's
 from functools import partialmethod
-from socket import AF_INET, AF_INET6, IPPROTO_TCP, SOL_SOCKET, getdefaulttimeout
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM, SOL_SOCKET
 from typing import Any, Protocol, TypeAlias
 
 from .._address import Endpoint, client_address, port_number
@@ -22,7 +22,7 @@ LINUX = sys.platform.startswith("linux")  # elsewhere the numbers below mean som
 # <linux/tcp.h> (`socket` has these two from Python 3.12 on) and <asm-generic/socket.h>
 TCP_SAVE_SYN, TCP_SAVED_SYN = 27, 28
 SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN = 30, 38, 39
-_AF_UNIX = 1  # `socket` lacks it on Windows
+_AF_UNIX, _SOCK_NONBLOCK = 1, 0o4000  # `socket` lacks them on Windows
 _LARGEST_SYN = 512  # bytes; the headers of a SYN have at most 120
 
 Socket: TypeAlias = Any  # a server's own: of `socket`, `ssl`, gevent, asyncio or uvloop
@@ -54,8 +54,7 @@ def save_syn(listener: HasFileno | int) -> None:
 
 def read_saved_syn(sock: Socket) -> bytes:
     """The headers of the connection's SYN; empty if none was kept, or if it was read before."""
-    syn: bytes = sock.getsockopt(IPPROTO_TCP, TCP_SAVED_SYN, _LARGEST_SYN)
-    return syn
+    return bytes(sock.getsockopt(IPPROTO_TCP, TCP_SAVED_SYN, _LARGEST_SYN))
 
 
 def keeps_syns(sock: Socket) -> bool:
@@ -108,17 +107,14 @@ class Descriptor:
         # Closing a duplicate of a file would release the locks that this process has on the file.
         if not stat.S_ISSOCK(os.fstat(self._fd).st_mode):
             raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
-        # With socket.setdefaulttimeout, a new socket object makes the owner's non-blocking.
-        blocking = getdefaulttimeout() is not None and os.get_blocking(self._fd)
         copy = os.dup(self._fd)
         try:
-            sock = socket(fileno=copy)
+            # With socket.setdefaulttimeout, one of another type makes the owner's non-blocking.
+            sock = socket(type=SOCK_STREAM | _SOCK_NONBLOCK, fileno=copy)
         except OSError:
             os.close(copy)
             raise
         try:  # `sock` alone owns the copy: nothing closes a number that may be another's by then
-            if blocking:
-                os.set_blocking(copy, True)
             if self._inode not in (None, os.fstat(copy).st_ino):
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             return getattr(sock, method)(*arguments)

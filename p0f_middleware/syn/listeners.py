@@ -37,21 +37,18 @@ def search() -> None:
 
 def search_again() -> None:
     """Search once, at most once a second: the listener of a connection did not keep SYNs."""
-    if LINUX and time.monotonic() >= _next_search and not _start_thread(0.0):
-        _search_for(0.0)
+    if LINUX and time.monotonic() >= _next_search:
+        _start_thread(0.0)
 
 
-def _start_thread(seconds: float) -> bool:
-    """Search in a thread, if none does yet; False if this process can start none."""
+def _start_thread(seconds: float) -> None:
+    """Search in a thread, if none does yet."""
     global _thread
     if _thread is None or not _thread.is_alive():
-        try:
-            thread = threading.Thread(target=_search_for, args=(seconds,), daemon=True)
+        thread = threading.Thread(target=_search_for, args=(seconds,), daemon=True)
+        with contextlib.suppress(RuntimeError):  # this process can start none
             thread.start()
-        except RuntimeError:  # as in an isolated sub-interpreter
-            return False
-        _thread = thread
-    return True
+            _thread = thread
 
 
 def _search_for(seconds: float) -> None:

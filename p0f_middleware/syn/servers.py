@@ -35,11 +35,7 @@ def _socket_behind(stream: Any) -> Any:
 def _hypercorn(stream: Any) -> Any:
     server = stream.send.__self__.send.__self__
     # Over HTTP/3 all connections have the same server, and that has neither.
-    return server if hasattr(server, "writer") or hasattr(server, "stream") else None
-
-
-def _gunicorn(owner: Any) -> Any:
-    return (owner.protocol if hasattr(owner, "protocol") else owner).transport
+    return getattr(server, "writer", None) or getattr(server, "stream", None)
 
 
 _BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
@@ -50,22 +46,19 @@ _BY_INPUT_PACKAGE: dict[str, Getter] = {  # of wsgi.input
 }
 _BY_OWNER_PACKAGE: dict[str, Getter] = {  # of the object that `receive` or `send` is a method of
     "uvicorn": attrgetter("transport"),
-    "gunicorn": _gunicorn,
+    "gunicorn": lambda owner: (owner.protocol if hasattr(owner, "protocol") else owner).transport,
     "hypercorn": _hypercorn,
     "daphne": attrgetter("transport"),
 }
 
 
 def _socket_of(connection: Any) -> Any:
-    if hasattr(connection, "stream"):  # Hypercorn on trio, with TLS or without
-        return getattr(connection.stream, "transport_stream", connection.stream).socket
-    transport = getattr(connection, "writer", connection)  # Hypercorn has asyncio's in `writer`
-    if not hasattr(transport, "get_extra_info"):  # Twisted's
-        return transport.socket
+    if not hasattr(connection, "get_extra_info"):  # Twisted's, or trio's with TLS or without
+        return getattr(connection, "transport_stream", connection).socket
     # uvloop's object for the socket goes by a number that may be another connection's by then.
-    if transport.is_closing():
+    if connection.is_closing():
         raise NoConnection("the connection is closed")
-    return transport.get_extra_info("socket")
+    return connection.get_extra_info("socket")
 
 
 def wsgi_object(environ: Mapping[str, Any]) -> object | None:
@@ -115,11 +108,13 @@ def asgi_object(receive: object, send: object) -> object | None:
 def asgi_socket(scope: Mapping[str, Any], receive: object, send: object) -> Socket:
     """The server's own socket object of an ASGI request, also from inside of middleware. Raises
     NoConnection if the server shows none, or if the connection is closed."""
+    sock = _found(_socket_of, asgi_object(receive, send))
+    if _is_socket(sock):
+        return sock
     if _package(type(_found(attrgetter("__self__"), receive))) == "granian":
         return _granian(scope.get("client"))
-    for owner, getter in _owners_behind(receive, send):
-        connection = _found(getter, owner)
-        sock = None if connection is None else _found(_socket_of, connection)
+    for connection in _connections_behind(receive, send):
+        sock = _found(_socket_of, connection)
         if _is_socket(sock):
             return sock
     raise NoConnection(
@@ -151,13 +146,12 @@ def _read_package(kind: Any) -> str:
 
 _package: Callable[[Any], str] = lru_cache(256)(_read_package)  # a program has few such classes
 
-
 _MOST_OBJECTS = 64  # to look at behind `receive` and `send`: middleware nests a few functions deep
 _WRAPPED = "receive", "send", "_receive", "_send"  # where middleware keeps what it wraps
 
 
-def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
-    """The servers' objects behind `receive` and `send`, which middleware may have wrapped."""
+def _connections_behind(*callbacks: object) -> Iterator[object]:
+    """The connections behind what middleware has made of `receive` and `send`."""
     waiting: list[Any] = list(callbacks)
     seen: set[int] = set()
     for thing in waiting:  # the loop itself adds to the list
@@ -166,7 +160,7 @@ def _owners_behind(*callbacks: object) -> Iterator[tuple[object, Getter]]:
         seen.add(id(thing))
         getter = _BY_OWNER_PACKAGE.get(_package(type(thing)))
         if getter is not None:
-            yield thing, getter
+            yield _found(getter, thing)
         if len(waiting) < _MOST_OBJECTS:
             with suppress(Exception):  # the object's own __dict__ may raise anything
                 waiting += _held_by(thing)

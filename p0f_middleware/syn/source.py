@@ -17,9 +17,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import partial
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6, inet_pton
 from threading import Lock
@@ -29,14 +27,11 @@ from weakref import ref
 from .._outcome import NO_ADDRESS, Outcome, P0fStatus, unavailable
 from .._public import logger, public
 from .._visitor import NoConnection, Visitor
-from ..fingerprint.fingerprinter import LONGEST_TEXT, SignatureFile, fingerprinter
+from ..fingerprint import SignatureFile, fingerprinter
 from . import listeners
 from .kernel import LINUX, keeps_syns, peer_of, read_saved_syn, save_syn
 
-__all__ = ["Syn", "when_ready"]
-
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TEXTS_REMEMBERED = 4096
 _MOST_KINDS = 20  # of failures to log, each once
 _LOCK_IS_LOST = 0.1  # seconds: its owner is gone, with a fork or an exception of a signal handler
 _NOT_A_SYN = Outcome(None, P0fStatus.NO_MATCH, "this is not a SYN that p0f fingerprints")
@@ -100,18 +95,10 @@ class Syn:
         try:
             if visitor.http_version == "3":
                 return self._unavailable("HTTP/3 runs over QUIC, not TCP, so there is no SYN")
-            if not visitor.behind_proxy:
-                # The server may report the proxy's client as the peer: the PROXY protocol, or
-                # uvicorn's proxy headers.
-                if (
-                    header is not None
-                    and visitor.header(header) is not None
-                    and visitor.is_trusted(peer_of(visitor.socket())[0])
-                ):
-                    return self._from_proxy(visitor, header)
-                return self._from_connection(visitor)
-            if header is not None:
+            if header is not None and (visitor.behind_proxy or _is_replaced(visitor, header)):
                 return self._from_proxy(visitor, header)
+            if not visitor.behind_proxy:
+                return self._from_connection(visitor)
             return self._unavailable(
                 "Syn() cannot see through a proxy. HAProxy 3.4: Syn(header=...). nginx, Caddy: the"
                 " p0f daemon or SharedSyn"
@@ -160,27 +147,21 @@ class Syn:
 
     def _from_proxy(self, visitor: Visitor, header: str) -> Outcome:
         client = visitor.address
-        # The server may have put the client in the proxy's place, with the port of either.
-        replaced = not visitor.behind_proxy
-        if replaced and client is None:
-            return NO_ADDRESS
         text = (visitor.header(header) or "").strip()
         if text in ("", "-"):  # as proxies write a variable that is not set
             return self._unavailable(
                 f"the trusted proxy sends no SYN in {header}. HAProxy: tcp-ss 1 on the bind line"
             )
-        if len(text) > LONGEST_TEXT:
-            return _NOT_A_SYN
-        # A text in p0f's notation is that of many clients.
-        found = self._read_text(text, int(time.time()) if ":" in text else _first_time(text))
+        found = self._read_text(text, int(time.time()))
         if found is None:
             return _NOT_A_SYN
         if found.address is None:  # p0f's text names nobody: it is taken at the proxy's word
             return found.outcome
         sender = str(ip_address(found.address))
-        if sender == client and (replaced or visitor.port in (None, found.port)):
+        # In the proxy's place, the client may have the port of either.
+        if sender == client and (not visitor.behind_proxy or visitor.port in (None, found.port)):
             return found.outcome
-        if not replaced and client is None:
+        if client is None:
             # No header names a client, so the SYN alone says who it is.
             if not visitor.is_trusted(sender):
                 return found.outcome
@@ -201,14 +182,20 @@ class Syn:
         return unavailable(reason)
 
 
+def _is_replaced(visitor: Visitor, header: str) -> bool:
+    """Whether the server reports the proxy's client as the peer: by the PROXY protocol, or by
+    uvicorn's proxy headers."""
+    return visitor.header(header) is not None and visitor.is_trusted(peer_of(visitor.socket())[0])
+
+
 def _saved_syn(visitor: Visitor) -> SavedSyn | None:
     """The SYN of the visitor's connection, however often it is asked for; None if there is none."""
     connection = visitor.server_object()
-    kept = _kept.get(id(connection))
+    key = id(connection)
+    kept = _kept.get(key)
     if kept is not None and kept[0]() is connection:
         return kept[1]
     sock = visitor.socket()
-    key = id(connection)
     mark: ref[object] | int
     try:
         # The reference's callback is C code: an exception of a signal handler in it would be lost.
@@ -216,7 +203,8 @@ def _saved_syn(visitor: Visitor) -> SavedSyn | None:
     except TypeError:  # there is no object, or one that takes no weak reference
         key = -1 - sock.fileno()
         mark = os.fstat(sock.fileno()).st_ino
-    with _lock_held():
+    lock = _taken_lock()
+    try:
         kept = _kept.get(key)
         if kept is not None and kept[0] == mark:
             return kept[1]
@@ -226,28 +214,21 @@ def _saved_syn(visitor: Visitor) -> SavedSyn | None:
         syn = int(time.time()), packet
         _kept[key] = mark, syn
         return syn
+    finally:
+        lock.release()
 
 
-@contextmanager
-def _lock_held() -> Iterator[None]:
+def _taken_lock() -> Lock:
     global _lock
     lock = _lock
     if not lock.acquire(timeout=_LOCK_IS_LOST):
         lock = _lock = Lock()
         lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    return lock
 
 
 def _packed(address: str) -> bytes | None:
-    with suppress(OSError, ValueError):  # not an address
+    try:
         return inet_pton(AF_INET6 if ":" in address else AF_INET, address)
-    return None
-
-
-@lru_cache(_TEXTS_REMEMBERED)
-def _first_time(_text: str) -> int:
-    # One in hexadecimal belongs to one connection, whose requests all get the same time.
-    return int(time.time())
+    except (OSError, ValueError):  # not an address
+        return None

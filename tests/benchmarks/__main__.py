@@ -8,33 +8,53 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
+
+from tests.real.daemon import RealP0f
+from tests.shared.stores import RealStore
 
 from . import edge, lookups, servers
 from .figures import bars_table
-from .p0f_here import introduce, placed, placements, running_p0f, running_store
 
 
 def compare(options: argparse.Namespace) -> int:
     """Lookups and requests. 1 if --check is given and a bar was missed."""
     tables, bars, loads = [], [], {}
-    with running_p0f() as (p0f, folder), running_store() as store:
-        introduce(lookups.HOSTS, p0f.socket_path)
-        for place, (ours, its) in placements().items():
-            os.sched_setaffinity(store.pid, {its})
-            with placed(p0f, ours, its):
-                everybody = lookups.contenders(p0f.socket_path, store, folder, options.against)
-                with everybody as contenders:
-                    rounds = lookups.alternate(contenders, options.rounds)
-            tables.append(f"{place}\n\n{lookups.lookups_table(rounds)}")
-            bars += [bar._replace(what=f"{bar.what}, {place}") for bar in lookups.bars(rounds)]
-        _, clients = servers.processors()
-        for name in servers.available():
-            with placed(p0f, clients, clients):
-                loads[name] = servers.measure(
-                    *(name, p0f.socket_path, folder, options.web_rounds, options.seconds),
-                    options.against,
+    first, *_, last = 2 * sorted(os.sched_getaffinity(0))
+    with (
+        tempfile.TemporaryDirectory(prefix="p0f-benchmarks-") as name,
+        RealP0f(Path(name)) as p0f,
+        RealStore(Path(name)) as store,
+    ):
+        for host in lookups.HOSTS:
+            p0f.introduce(host)
+
+        def place(clients: int, daemons: int) -> None:
+            # The scheduler puts p0f beside its client or elsewhere as it pleases and then mostly
+            # leaves it there, and on virtual machines to wake up another processor can take ten
+            # times as long as the whole lookup: left to itself, chance would decide who looks fast.
+            os.sched_setaffinity(0, {clients})
+            for process in (p0f, store):
+                os.sched_setaffinity(process.pid, {daemons})
+
+        for where, processor in {"the same": first, "another": last}.items():
+            if where == "the same" or last != first:
+                print(f"lookups, p0f on {where} processor", file=sys.stderr)
+                place(first, processor)
+                rounds = lookups.measure(
+                    *(p0f.socket_path, store, Path(name), options.rounds), options.against
                 )
+                here = f"p0f on {where} processor"
+                tables.append(f"{here}\n\n{lookups.lookups_table(rounds)}")
+                bars += [bar._replace(what=f"{bar.what}, {here}") for bar in lookups.bars(rounds)]
+        place(last, last)
+        for server in servers.available() if options.web_rounds else ():
+            print(server, file=sys.stderr)
+            loads[server] = servers.measure(
+                *(server, p0f.socket_path, Path(name), first, options.web_rounds),
+                *(options.seconds, options.against),
+            )
     bars += servers.bars(loads)
     tables += [servers.page_table(loads), servers.processor_table(loads), bars_table(bars)]
     print(*tables, sep="\n\n")

@@ -7,14 +7,13 @@ sides of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
-TOLERANCE = 0.03
-"""How much slower than another checkout is as fast: the same code differs by that much."""
-Round = Mapping[str, float]
-"""What each contender needed, or reached, in one round."""
+TOLERANCE = 0.03  # by that much the same code differs from itself in another checkout
+BEFORE = " (other)"  # stands behind the names of the other checkout's contenders
+Round = Mapping[str, float]  # what each contender needed, or reached, in one round
 
 
 class Spread(NamedTuple):
@@ -43,7 +42,7 @@ def ratio(rounds: Sequence[Round], name: str, yardstick: str) -> Spread:
 
 
 class Bar(NamedTuple):
-    """The most that a ratio may be."""
+    """The most that a ratio may be; it is missed only beyond the noise."""
 
     what: str
     measured: Spread
@@ -51,7 +50,6 @@ class Bar(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """A bar is missed only beyond the noise."""
         if self.measured.low > self.limit:
             return "MISSED"
         return "kept" if self.measured.high <= self.limit else "within noise"
@@ -64,20 +62,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def bars_table(bars: Iterable[Bar]) -> str:
-    """The bars with what was measured, and whether they were kept."""
     return table(
         ("bar", "limit", "measured (95 %)", "verdict"),
         ((bar.what, f"{bar.limit:g}", str(bar.measured), bar.verdict) for bar in bars),
     )
 
 
-def against(rounds: Sequence[Round], names: Iterable[str], suffix: str) -> Iterable[Bar]:
-    """That these take no longer than in the other checkout, whose names end in `suffix`."""
+def against(rounds: Sequence[Round], names: Iterable[str]) -> Iterable[Bar]:
+    """That these take no longer than in the other checkout, if there is one."""
     for name in names:
-        if name + suffix in rounds[0]:
-            measured = ratio(rounds, name, name + suffix)
+        if name + BEFORE in rounds[0]:
+            measured = ratio(rounds, name, name + BEFORE)
             yield Bar(f"{name}: time / the other checkout's", measured, 1 + TOLERANCE)
-
-
-Contender = Callable[[int], float]
-"""Does its work that many times and returns the seconds that took."""

@@ -19,7 +19,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,7 +67,6 @@ task asks for one of its own."""
 # Applications
 
 BODY = b"hello\n"
-HOLD = {"": 10.0, "hold_0_": 0.0}
 
 
 def wsgi_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -93,14 +92,13 @@ def __getattr__(name: str) -> Any:
     It alone is made, so that a server has one source or none: `Syn` enables TCP_SAVE_SYN on the
     listeners of its process, and an idle connection to p0f costs everybody.
     """
-    app: Any
-    middleware: Any
-    for app, middleware in ((wsgi_app, P0fWSGIMiddleware), (asgi_app, P0fASGIMiddleware)):
-        kind, _, hold = name.removesuffix(app.__name__).partition("_")
-        if name.endswith(app.__name__) and kind in ("p0f", "syn") and hold in HOLD:
-            source = Syn() if kind == "syn" else os.environ["P0F_SOCKET"]
-            return middleware(app, source, hold=HOLD[hold])
-    raise AttributeError(name)
+    kind, _, rest = name.partition("_")
+    if kind not in ("p0f", "syn"):
+        raise AttributeError(name)
+    source = Syn() if kind == "syn" else os.environ["P0F_SOCKET"]
+    middleware: Any = P0fWSGIMiddleware if rest.endswith("wsgi_app") else P0fASGIMiddleware
+    app = wsgi_app if rest.endswith("wsgi_app") else asgi_app
+    return middleware(app, source, hold=0.0 if rest.startswith("hold_0") else 10.0)
 
 
 # Lookups
@@ -117,6 +115,11 @@ def visitor(address: str) -> Any:
 def keys_of(address: str) -> list[str]:
     """The two that SharedSyn asks the store for."""
     return [f"p0f:{{{address}}}:{PORT}", f"p0f:{{{address}}}"]
+
+
+def read(info: Any) -> None:
+    """What an application does with a fingerprint."""
+    assert info.os_name
 
 
 def repeat(work: Callable[[], object], count: int) -> int:
@@ -136,9 +139,7 @@ def p0f(count: int) -> int:
 def wsgi(hold: float | None, count: int) -> int:
     """A request to an application that is bare (None) or wrapped."""
     with P0f(SOCKET, timeout=TIMEOUT) as client:
-        app: Any = wsgi_app
-        if hold is not None:
-            app = P0fWSGIMiddleware(app, client, hold=hold)
+        app: Any = wsgi_app if hold is None else P0fWSGIMiddleware(wsgi_app, client, hold=hold)
         return repeat(lambda: app({**ENVIRON}, lambda status, headers: None), count)
 
 
@@ -154,26 +155,20 @@ def mget(count: int) -> int:
         return repeat(lambda: client.mget(keys_of(HOST)), count)
 
 
-async def arepeat(work: Callable[[], Awaitable[object]], count: int) -> int:
-    await work()
-    began = time.perf_counter_ns()
-    for _ in range(count):
-        await work()
-    return time.perf_counter_ns() - began
-
-
-async def tasks(ask: Callable[[str], Awaitable[object]], count: int) -> int:
-    """So many in all by a task for each address."""
-    each = max(count // len(ADDRESSES), 10)  # with fewer, starting the tasks would be measured
+async def tasks(
+    ask: Callable[[str], Awaitable[object]], count: int, addresses: Sequence[str]
+) -> int:
+    """Nanoseconds for so many in all by a task for each address; the first time is not counted."""
+    each = max(count // len(addresses), 10)  # with fewer, starting the tasks would be measured
 
     async def one(address: str) -> None:
         for _ in range(each):
             await ask(address)
 
-    await ask(HOST)
+    await ask(addresses[0])
     began = time.perf_counter_ns()
-    await asyncio.gather(*map(one, ADDRESSES))
-    return (time.perf_counter_ns() - began) * count // (each * len(ADDRESSES))
+    await asyncio.gather(*map(one, addresses))
+    return (time.perf_counter_ns() - began) * count // (each * len(addresses))
 
 
 async def async_p0f(count: int) -> int:
@@ -182,7 +177,7 @@ async def async_p0f(count: int) -> int:
         async def ask(address: str) -> None:
             read(await client.lookup(address))
 
-        return await tasks(ask, count)
+        return await tasks(ask, count, ADDRESSES)
 
 
 async def async_shared(count: int) -> int:
@@ -190,9 +185,9 @@ async def async_shared(count: int) -> int:
     visitors = {address: visitor(address) for address in ADDRESSES}
 
     async def ask(address: str) -> None:
-        read((await source.fingerprint(visitors.get(address, visitors[ADDRESSES[0]]), LATER)).info)
+        read((await source.fingerprint(visitors[address], LATER)).info)
 
-    spent = await tasks(ask, count)
+    spent = await tasks(ask, count, ADDRESSES)
     await source.close()
     return spent
 
@@ -201,22 +196,20 @@ async def pipelined_mget(count: int) -> int:
     """As many as there are tasks in one pipeline."""
     async with redis.asyncio.Redis.from_url(STORE) as client:
 
-        async def ask() -> None:
+        async def ask(_: str) -> None:
             async with client.pipeline(transaction=False) as pipeline:
                 for address in ADDRESSES:
                     pipeline.mget(keys_of(address))
                 await pipeline.execute()
 
         times = max(1, count // len(ADDRESSES))
-        return await arepeat(ask, times) * count // (times * len(ADDRESSES))
+        return await tasks(ask, times, [HOST]) * count // (times * len(ADDRESSES))
 
 
 async def asgi(hold: float | None, count: int) -> int:
     async with AsyncP0f(SOCKET, timeout=TIMEOUT) as client:
-        app: Any = asgi_app
-        if hold is not None:
-            app = P0fASGIMiddleware(app, client, hold=hold)
-        return await arepeat(lambda: app({**SCOPE}, receive, send), count)
+        app: Any = asgi_app if hold is None else P0fASGIMiddleware(asgi_app, client, hold=hold)
+        return await tasks(lambda _: app({**SCOPE}, receive, send), count, [HOST])
 
 
 async def receive() -> MutableMapping[str, Any]:
@@ -227,20 +220,13 @@ async def send(message: MutableMapping[str, Any]) -> None:
     """The answer goes nowhere."""
 
 
-def read(info: Any) -> None:
-    """What an application does with a fingerprint."""
-    assert info.os_name
-
-
-BLOCKING: dict[str, Callable[[int], int]] = {
+CONTENDERS: dict[str, Callable[[int], Any]] = {  # those that return a coroutine are on a loop
     "P0f": p0f,
     "WSGI, bare": functools.partial(wsgi, None),
     "WSGI, held": functools.partial(wsgi, 3600.0),
     "WSGI, asked": functools.partial(wsgi, 0.0),
     "mget": mget,
     "SharedSyn": shared,
-}
-ON_A_LOOP: dict[str, Callable[[int], Any]] = {
     "AsyncP0f, 64 tasks": async_p0f,
     "ASGI, bare": functools.partial(asgi, None),
     "ASGI, held": functools.partial(asgi, 3600.0),
@@ -256,11 +242,8 @@ def main() -> None:
     loop = asyncio.new_event_loop()  # the first that asks in this process, and the only one
     for line in sys.stdin:
         name, count = line.rstrip("\n").split("\t")
-        if name in BLOCKING:
-            spent = BLOCKING[name](int(count))
-        else:
-            spent = loop.run_until_complete(ON_A_LOOP[name](int(count)))
-        print(spent, flush=True)
+        spent = CONTENDERS[name](int(count))
+        print(spent if isinstance(spent, int) else loop.run_until_complete(spent), flush=True)
 
 
 if __name__ == "__main__":

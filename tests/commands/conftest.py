@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from p0f_middleware.__main__ import main
 from p0f_middleware._commands import doctor_p0f
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
@@ -41,5 +44,23 @@ def add_process(proc: Path, pid: int, *arguments: str, name: str = "p0f") -> Pat
     process.mkdir()
     (process / "comm").write_bytes(os.fsencode(f"{name}\n"))
     (process / "cmdline").write_bytes(os.fsencode("\0".join([name, *arguments, ""])))
-    (process / "stat").write_text(f"{pid} (p0f) (x)) S 1 0 0")
     return process
+
+
+Doctor: TypeAlias = "Callable[..., list[str]]"
+
+
+@pytest.fixture
+def doctor(
+    proc: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Doctor:
+    """The command, as what it prints; its exit status says whether there is a fault."""
+    monkeypatch.setattr(doctor_p0f, "CAPTURE_TIMEOUT", 0.02)
+
+    def doctor(*words: str) -> list[str]:
+        status = main(["doctor", *words])
+        lines = capsys.readouterr().out.splitlines()
+        assert [line[:6] == "FAULT " for line in lines][-1:] == [status == 1]
+        return lines
+
+    return doctor

@@ -1,8 +1,10 @@
-"""`p0f-middleware edge`: its options, its signals, and what it says when it cannot work."""
+"""`edge` and `watch`: their options, signals and lines, and what they say when they cannot work."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,44 +12,68 @@ from typing import Any
 
 import pytest
 
+from p0f_middleware import P0fInfo
 from p0f_middleware.__main__ import main
 from p0f_middleware._commands import edge as command
+from p0f_middleware._commands.edge import as_line
 from p0f_middleware.edge.agent import TTL
+from tests.shared.syns import LINUX, WINDOWS, syn
 
-OPTIONS = ["edge", "--interface", "lo", "--port", "443"]
+EDGE = ["edge", "--interface", "lo", "--port", "443"]
+WATCH = ["watch", "--interface", "lo"]
+STORE = ["--store", "redis://edge:hunter2@cache/0"]
+SYNS = [
+    syn("192.0.2.1", 1024, WINDOWS),
+    syn("192.0.2.1", 1025, WINDOWS),
+    syn("2001:db8::1", 1024, LINUX),
+    b"no SYN",
+]
 
 
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """What the command makes of its options, and the signals to send before the edge waits for one.
+class FakeEdge:
+    """What the command makes of its options; it sends itself signals and waits for one."""
 
-    Nothing is captured or written.
-    """
-    made: dict[str, Any] = {"signals": [signal.SIGTERM]}
+    signals = (signal.SIGTERM,)
+    options: dict[str, Any]
+
+    def __init__(self, tap: object, store: Any, **options: Any) -> None:
+        FakeEdge.options = {**options, "name": store.name}
+
+    def run(self, wake: int, ended: Any) -> None:
+        assert not ended()
+        for number in self.signals:
+            os.kill(os.getpid(), number)
+        while not ended():
+            assert os.read(wake, 64)
+
+    def counts(self) -> str:
+        return "counts"
+
+    def close(self) -> None:
+        FakeEdge.options["left"] = True
+
+
+@pytest.fixture(autouse=True)
+def tap(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """How the tap was made. It has some SYNs before somebody presses Ctrl-C."""
+    made: dict[str, Any] = {}
 
     class FakeTap:
         def __init__(self, interface: str, ports: list[int]) -> None:
             made.update(interface=interface, ports=ports)
+            self._syns = list(SYNS)
+
+        def wait(self, seconds: float) -> bool:
+            if not self._syns:
+                raise KeyboardInterrupt
+            return True
+
+        def read(self, most: int) -> list[bytes]:
+            syns, self._syns = self._syns, []
+            return syns
 
         def close(self) -> None:
             made["closed"] = True
-
-    class FakeEdge:
-        def __init__(self, tap: object, store: Any, **options: Any) -> None:
-            made.update(options, name=store.name)
-
-        def run(self, wake: int, ended: Any) -> None:
-            assert not ended()
-            for number in made["signals"]:
-                os.kill(os.getpid(), number)
-            while not ended():
-                made["woken"] = os.read(wake, 64)
-
-        def counts(self) -> str:
-            return "counts"
-
-        def close(self) -> None:
-            made["left"] = True
 
     monkeypatch.setattr(command, "Tap", FakeTap)
     monkeypatch.setattr(command, "Edge", FakeEdge)
@@ -58,54 +84,48 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         signal.signal(number, handler)
 
 
-def test_it_has_defaults_and_takes_options(made: dict[str, Any]) -> None:
-    assert main([*OPTIONS, "--store", "redis://edge:secret@cache/0"]) == 0
-    assert (made["interface"], made["ports"], made["name"]) == ("lo", [443], "redis://cache/0")
-    assert (made["ttl"], made["addresses"], made["max_rate"]) == (TTL, True, 50_000)
-    assert made["closed"]
-    assert made["left"]
-    options = "--port 80 --ttl 60 --no-address --max-rate 10 --store redis://cache/0"
-    main([*OPTIONS, *options.split()])
-    assert (made["ports"], made["ttl"]) == ([443, 80], 60)
-    assert (made["addresses"], made["max_rate"]) == (False, 10)
+def test_the_edge_has_defaults_and_takes_options(tap: dict[str, Any]) -> None:
+    assert main([*EDGE, *STORE]) == 0
+    assert tap == {"interface": "lo", "ports": [443], "closed": True}
+    made = {"name": "redis://cache/0", "left": True}
+    assert FakeEdge.options == {"ttl": TTL, "addresses": True, "max_rate": 50_000, **made}
+    main([*EDGE, *STORE, *["--port", "80", "--ttl", "60", "--no-address", "--max-rate", "10"]])
+    assert tap["ports"] == [443, 80]
+    assert FakeEdge.options == {"ttl": 60, "addresses": False, "max_rate": 10, **made}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it(made: dict[str, Any], number: int) -> None:
-    made["signals"] = [number]
-    assert main([*OPTIONS, "--store", "redis://cache/0"]) == 0
-
-
-def test_sigusr1_prints_counts(made: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    made["signals"] = [signal.SIGUSR1, signal.SIGTERM]
+def test_sigusr1_prints_the_edges_counts_and_another_signal_ends_it(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(FakeEdge, "signals", (signal.SIGUSR1, number))
     caplog.set_level("INFO", "p0f_middleware")
-    main([*OPTIONS, "--store", "redis://cache/0"])
+    assert main([*EDGE, *STORE]) == 0
     assert caplog.messages[1:] == ["counts"] * 2  # asked for, and at the end
 
 
 def test_the_store_may_be_named_in_the_environment_or_in_a_file(
-    made: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("P0F_STORE", "redis://cache/1")
-    main(OPTIONS)
-    assert made["name"] == "redis://cache/1"
+    main(EDGE)
+    assert FakeEdge.options["name"] == "redis://cache/1"
     (tmp_path / "url").write_text("redis://cache/2\n")
-    main([*OPTIONS, "--store-file", str(tmp_path / "url")])
-    assert made["name"] == "redis://cache/2"
+    main([*EDGE, "--store-file", str(tmp_path / "url")])
+    assert FakeEdge.options["name"] == "redis://cache/2"
 
 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         ([], "no store given: set P0F_STORE, or use --store URL or --store-file PATH"),
-        (["--store-file", "/nonexistent"], "/nonexistent: No such file or directory"),
         (["--store", "redis://edge:hunter2/@cache"], "write / ? # and @ of a password as"),
     ],
 )
 def test_without_a_store_it_says_what_is_wrong_and_no_password(
     capsys: pytest.CaptureFixture[str], options: list[str], text: str
 ) -> None:
-    status = main([*OPTIONS, *options])
+    status = main([*EDGE, *options])
     said = capsys.readouterr().err
     assert status == 2
     assert text in said
@@ -116,17 +136,30 @@ def test_without_a_store_it_says_what_is_wrong_and_no_password(
 @pytest.mark.parametrize(
     "options",
     [
-        ["edge"],
-        ["edge", "--interface", "lo"],
-        *([*OPTIONS, "--port", port] for port in ("0", "65536", "http")),
-        [*OPTIONS, "--ttl", "0"],
-        [*OPTIONS, "--max-rate", "-1"],
-        [*OPTIONS, "--store-file", "/x"],
+        ["edge", *STORE],
+        ["edge", "--interface", "lo", *STORE],
+        *([*EDGE, "--port", port, *STORE] for port in ("0", "65536", "http")),
+        [*EDGE, "--ttl", "0", *STORE],
+        [*EDGE, "--max-rate", "-1", *STORE],
+        [*EDGE, "--store-file", "/dev/null", *STORE],
+        [*EDGE, "--store-file", "/nonexistent"],
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: list[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main([*options, "--store", "redis://cache/0"])
+        main(options)
+
+
+@pytest.mark.parametrize("words", [[*EDGE, *STORE], WATCH])
+def test_who_may_not_read_packets_is_told_what_that_needs(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(command, "Tap", refuse)
+    assert main(words) == 2
+    assert "reading packets needs CAP_NET_RAW" in capsys.readouterr().err
 
 
 def test_help_does_not_show_the_password_in_the_environment(
@@ -136,3 +169,45 @@ def test_help_does_not_show_the_password_in_the_environment(
     with pytest.raises(SystemExit):
         main(["edge", "--help"])
     assert "hunter2" not in capsys.readouterr().out
+
+
+# watch
+
+
+def test_each_syn_is_a_line(tap: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["watch", "--interface", "eth0", "--port", "80", "--port", "443"]) == 0
+    assert tap == {"interface": "eth0", "ports": [80, 443], "closed": True}
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d\.\d{6}  192\.0\.2\.1:1024         Windows 10 or 11 .*"
+        r"4:128\+0:0:1460:mss\*44,8:mss,nop,ws,nop,nop,sok:df,id\+:0 .*MTU 1500, .+",
+        lines[0],
+    )
+    assert "  [2001:db8::1]:1024  " in lines[2]
+
+
+def test_programs_get_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*WATCH, "--json"])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    senders = [(line["address"], line["port"]) for line in lines]
+    assert senders == [("192.0.2.1", 1024), ("192.0.2.1", 1025), ("2001:db8::1", 1024)]
+    assert {"time", "os_name", "raw_sig", "link_mtu"} <= lines[0].keys()
+
+
+def test_a_system_in_words() -> None:
+    assert "  ???  None  MTU" in as_line("192.0.2.1", 1, P0fInfo())
+    info = P0fInfo(os_name="Linux", os_flavor="3.x\n")
+    assert "  Linux 3.x\\n  None  MTU" in as_line("192.0.2.1", 1, info)
+
+
+def test_a_reader_that_has_gone_ends_it_quietly(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tap: dict[str, Any]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        assert main([*WATCH, "--json"]) == 1
+    assert tap["closed"]
+    assert capfd.readouterr().err == ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from p0f_middleware import AsyncP0f, P0f, P0fInfo, P0fStats
+from p0f_middleware._daemon import connection
 from p0f_middleware._daemon.protocol import P0F_3, write_answer
 from p0f_middleware._outcome import Outcome
 from p0f_middleware._visitor import Visitor
@@ -87,3 +89,14 @@ def os_name(client: P0f | Blocking, ip_address: str) -> str | None:
 async def async_os_name(client: AsyncP0f, ip_address: str) -> str | None:
     info = await client.lookup(ip_address)
     return info.os_name if info else None
+
+
+def opened(*, in_use: bool = True) -> set[connection.Connection[Any]]:
+    """This process's connections."""
+    ours = (each for each in connection._connections.copy() if each.pid == os.getpid())
+    return {each for each in ours if each.open == in_use}
+
+
+def draining() -> set[connection.Connection[Any]]:
+    """Those that were released and have answers pending."""
+    return opened(in_use=False)

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware import AsyncP0f, P0fError, P0fTimeout, P0fUnavailable
-from p0f_middleware._daemon import connection
+from p0f_middleware import AsyncP0f, P0fError, P0fTimeout
 from p0f_middleware._daemon.protocol import MAX_IN_FLIGHT
 from p0f_middleware.testing import SAMPLE, FakeP0f
 
 from .clients import async_os_name as os_name
-from .clients import named_after
+from .clients import named_after, opened
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
 
@@ -56,19 +55,6 @@ def test_500_tasks_get_their_own_answers_on_one_connection(fake_p0f: FakeP0f) ->
     assert fake_p0f.connections == 1
 
 
-def test_other_tasks_go_on_while_p0f_does_not_answer(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> bool:
-        [lookup] = await under_way(client, fake_p0f, HOST)
-        for _ in range(100):
-            await asyncio.sleep(0)
-        waited = not lookup.done()
-        fake_p0f.resume()
-        await lookup
-        return waited
-
-    assert run(fake_p0f, main)
-
-
 def test_lookups_under_way_when_p0f_restarts_are_asked_again(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> list[str | None]:
         lookups = await under_way(client, fake_p0f, HOST, OTHER, HOST)
@@ -90,20 +76,6 @@ def test_each_lookup_that_fails_when_p0f_ends_says_why_and_counts_once(fake_p0f:
     said, stats = run(fake_p0f, main)
     assert said == {f"nothing listens on {fake_p0f.socket_path}: p0f has ended; start it again"}
     assert (stats["lookups"], stats["errors"], stats["outages"]) == (6, 5, 1)
-
-
-def test_what_waits_for_a_p0f_that_takes_no_query_is_not_asked_again(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> list[Any]:
-        fake_p0f.stall()
-        first = asyncio.create_task(client.lookup(HOST))
-        await asyncio.sleep(0.25)
-        others = [asyncio.create_task(client.lookup(ip)) for ip in (HOST, OTHER)]
-        errors = await asyncio.gather(first, *others, return_exceptions=True)
-        fake_p0f.resume()
-        return errors
-
-    assert all(isinstance(error, P0fUnavailable) for error in run(fake_p0f, main, timeout=0.5))
-    assert fake_p0f.connections <= 1
 
 
 def test_a_lookup_that_is_asked_again_has_no_more_time_than_others(fake_p0f: FakeP0f) -> None:
@@ -154,18 +126,21 @@ def test_a_cancelled_lookup_disturbs_no_other(fake_p0f: FakeP0f, turns: int) -> 
     assert fake_p0f.connections == 1
 
 
-def test_the_answer_to_a_cancelled_lookup_is_dropped(fake_p0f: FakeP0f) -> None:
-    async def main(client: AsyncP0f) -> dict[str, int]:
-        [lookup] = await under_way(client, fake_p0f, HOST)
-        lookup.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await lookup
-        fake_p0f.resume()
-        await client.lookup(HOST)
-        return client.stats.as_dict()
+def test_lookups_of_one_address_at_once_share_a_query_that_outlives_a_cancelled_one(
+    fake_p0f: FakeP0f,
+) -> None:
+    fake_p0f.answer_with(named_after)
 
-    stats = run(fake_p0f, main)
-    assert (stats["abandoned"], stats["dropped"], stats["outages"]) == (1, 1, 0)
+    async def main(client: AsyncP0f) -> tuple[list[str | None], dict[str, int]]:
+        lookups = await under_way(client, fake_p0f, HOST, OTHER, HOST, OTHER, HOST)
+        lookups.pop(2).cancel()
+        fake_p0f.resume()
+        return await asyncio.gather(*lookups), client.stats.as_dict()
+
+    names, stats = run(fake_p0f, main)
+    assert names == [HOST, OTHER, OTHER, HOST]
+    assert fake_p0f.queries == [HOST, HOST, OTHER, HOST]
+    assert (stats["matches"], stats["abandoned"], stats["dropped"]) == (5, 1, 0)
 
 
 def test_a_timeout_of_the_callers_own_is_the_callers(fake_p0f: FakeP0f) -> None:
@@ -218,14 +193,14 @@ def test_lookups_go_on_after_more_were_cancelled_than_fit_on_the_wire(fake_p0f: 
 
 
 def test_closing_reaches_the_connections_of_other_loops(fake_p0f: FakeP0f) -> None:
-    before = connection.opened()
+    before = opened()
     client = AsyncP0f(fake_p0f.socket_path, timeout=5)
     looked_up, closed = threading.Event(), threading.Event()
 
     async def elsewhere() -> None:
         await client.lookup(HOST)
         looked_up.set()
-        while not connection.opened() <= before:
+        while not opened() <= before:
             await asyncio.sleep(0.005)
         closed.set()
 

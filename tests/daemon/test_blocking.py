@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +17,7 @@ from p0f_middleware._daemon.protocol import Pipeline
 from p0f_middleware._public import logger
 from p0f_middleware.testing import FakeP0f
 
-from .clients import named_after, os_name
+from .clients import draining, named_after, opened, os_name
 
 HOST, OTHER = "192.0.2.1", "192.0.2.2"
 SHORT = 0.4
@@ -58,23 +56,6 @@ def test_32_threads_get_their_own_answers_on_one_connection(client: P0f, fake_p0
 
     assert answers == [{address} for address in addresses]
     assert fake_p0f.connections == 1
-
-
-def test_threads_that_begin_at_once_share_one_connection(fake_p0f: FakeP0f) -> None:
-    def ask(client: P0f) -> None:
-        barrier.wait()
-        client.lookup(HOST)
-
-    barrier = threading.Barrier(8, timeout=30)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for number in range(1, 31):
-            with P0f(fake_p0f.socket_path, timeout=5) as client, ThreadPoolExecutor(8) as pool:
-                list(pool.map(ask, [client] * 8))
-            assert fake_p0f.connections == number
-    finally:
-        sys.setswitchinterval(interval)
 
 
 @pytest.mark.usefixtures("retry_at_once")
@@ -176,13 +157,9 @@ def test_after_an_interruption_the_next_lookup_gets_its_own_answer(
     interrupted: P0f, fake_p0f: FakeP0f
 ) -> None:
     assert os_name(interrupted, OTHER) == OTHER
-    assert (interrupted.stats.dropped, fake_p0f.connections) == (1, 1)
-
-
-def test_an_interruption_is_the_callers_doing_and_no_outage(interrupted: P0f) -> None:
     stats = interrupted.stats
-
-    assert (stats.abandoned, stats.errors, stats.outages) == (1, 0, 0)
+    assert (stats.abandoned, stats.dropped, stats.errors, stats.outages) == (1, 1, 0, 0)
+    assert fake_p0f.connections == 1
 
 
 def test_an_interruption_while_reading_gives_the_connection_up(
@@ -204,25 +181,15 @@ def test_an_interruption_while_reading_gives_the_connection_up(
 # The end
 
 
-@pytest.mark.parametrize("used", [False, True])
-def test_a_client_that_is_forgotten_lets_its_connection_go(fake_p0f: FakeP0f, used: bool) -> None:
-    before, threads = connection.opened(), threading.active_count()
+def test_a_client_that_is_forgotten_lets_its_connection_go(fake_p0f: FakeP0f) -> None:
+    before, threads = opened(), threading.active_count()
     client = P0f(fake_p0f.socket_path, timeout=5)
-    if used:
-        client.lookup(HOST)
+    client.lookup(HOST)
     del client
     gc.collect()
 
-    assert connection.opened() <= before
+    assert opened() <= before
     assert threading.active_count() == threads
-
-
-def test_a_program_may_end_without_closing(fake_p0f: FakeP0f) -> None:
-    script = "import sys; from p0f_middleware import P0f; P0f(sys.argv[1]).lookup('192.0.2.1')"
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", script, fake_p0f.socket_path]
-    ended = subprocess.run(command, capture_output=True, check=False)
-
-    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_an_answer_that_comes_after_the_client_is_forgotten_is_still_read(
@@ -237,7 +204,7 @@ def test_an_answer_that_comes_after_the_client_is_forgotten_is_still_read(
         client.lookup(HOST)
     del client
     gc.collect()
-    [owing] = connection.draining()
+    [owing] = draining()
     still_open = owing.sock.fileno() != -1
     fake_p0f.answer_with(None)
     busy.set()
@@ -246,4 +213,4 @@ def test_an_answer_that_comes_after_the_client_is_forgotten_is_still_read(
     connection.close_drained()
 
     assert still_open
-    assert (connection.draining(), owing.sock.fileno()) == (set(), -1)
+    assert (draining(), owing.sock.fileno()) == (set(), -1)

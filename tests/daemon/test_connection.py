@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,16 +16,10 @@ from p0f_middleware._waiting import wait_readable
 from p0f_middleware.testing import FakeP0f
 
 
-@pytest.fixture
-def link(fake_p0f: FakeP0f) -> Iterator[Connection[None]]:
-    link: Connection[None] = Connection(fake_p0f.socket_path)
-    yield link
-    link.release()
-
-
 def test_after_an_unsuccessful_poll_polling_pauses(
-    link: Connection[None], monkeypatch: pytest.MonkeyPatch
+    fake_p0f: FakeP0f, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    link = Connection[None](fake_p0f.socket_path)
     polls: list[None] = []
     monkeypatch.setattr(connection, "_yield_processor", lambda: polls.append(None))
     monkeypatch.setattr(connection, "_MAX_SPIN_SHARE", 1e-6)
@@ -39,6 +32,7 @@ def test_after_an_unsuccessful_poll_polling_pauses(
     assert not link.spin()
     assert polls == []
     assert len(link.receive() or b"") == 232
+    link.release()
 
 
 SENDING_TO_NOBODY = """

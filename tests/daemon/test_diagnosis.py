@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from p0f_middleware import P0f, P0fTimeout, P0fUnavailable
-from p0f_middleware._daemon.diagnosis import explain
+from p0f_middleware._daemon.rules import explain
 
 
 def error(number: int) -> OSError:

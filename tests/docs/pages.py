@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -65,6 +68,29 @@ def with_source(code: str, text: str) -> str:
         return repr(text) if match[0].endswith(")") else text
 
     return SOURCES.sub(other, code)
+
+
+def answer(
+    app: Any,
+    peer: str,
+    headers: Mapping[str, str],
+    path: str = "/",
+    data: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Status and text of an application's answer to a request from `peer`; with `data`, to a POST
+    (of WSGI)."""
+    if inspect.iscoroutinefunction(type(app).__call__):
+        testclient = pytest.importorskip("starlette.testclient")
+        client = testclient.TestClient(app, client=(peer, 40000), raise_server_exceptions=False)
+        response = client.get(path, headers=headers)
+    else:
+        environ = {"REMOTE_ADDR": peer}
+        client = pytest.importorskip("werkzeug.test").Client(app)
+        method = "POST" if data else "GET"
+        response = client.open(
+            path, method=method, data=data, headers=headers, environ_base=environ
+        )
+    return response.status_code, response.text
 
 
 def nginx_conf(folder: Path, http: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from p0f_middleware import P0fInfo
 
-from .pages import code_on, text_of
+from .pages import answer, code_on, text_of
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}"
@@ -58,29 +58,12 @@ def visits(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
     root.handlers[:], root.level = handlers, level
 
 
-def get_by_flask(names: dict[str, Any], path: str = "/", user_agent: str = WINDOWS) -> Any:
-    headers = {"User-Agent": user_agent}
-    client = names["app"].test_client()
-    return client.get(path, headers=headers, environ_base={"REMOTE_ADDR": VISITOR})
-
-
-def get_by_starlette(app: Any, path: str = "/", user_agent: str = WINDOWS) -> Any:
-    testclient = pytest.importorskip("starlette.testclient")
-    with testclient.TestClient(app, client=(VISITOR, 50000)) as client:
-        return client.get(path, headers={"User-Agent": user_agent})
-
-
-def get_by_django(user_agent: str = WINDOWS, **settings: Any) -> Any:
-    from django.test import Client, override_settings
-
-    with override_settings(P0F={"SOURCE": OnLinux()}, **settings):
-        return Client(headers={"User-Agent": user_agent}).get("/", REMOTE_ADDR=VISITOR)
-
-
-def the_visit(visits: pytest.LogCaptureFixture) -> dict[str, Any]:
-    (line,) = (record.message for record in visits.records if record.name == "visits")
-    visit: dict[str, Any] = json.loads(line)
-    return visit
+def get(
+    app: Any, path: str = "/", data: dict[str, str] | None = None, **headers: str
+) -> tuple[int, str]:
+    """Status and text of the answer to a visitor, who says Windows unless told otherwise."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return answer(app, VISITOR, {"User-Agent": WINDOWS} | named, path, data)
 
 
 EXPECTED = {
@@ -97,25 +80,29 @@ EXPECTED = {
 
 @pytest.mark.parametrize("framework", ["Flask", "FastAPI"])
 def test_each_visit_is_logged(visits: pytest.LogCaptureFixture, framework: str) -> None:
-    names = program("logging.md", framework)
-    get_by_flask(names) if framework == "Flask" else get_by_starlette(names["app"])
-    assert the_visit(visits).items() >= EXPECTED.items()
+    get(program("logging.md", framework)["app"])
+    (line,) = (record.message for record in visits.records if record.name == "visits")
+    assert json.loads(line).items() >= EXPECTED.items()
 
 
 def test_django_logs_each_visit(
     visits: pytest.LogCaptureFixture, django_project: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from django.test import Client, override_settings
+
     module = ModuleType("mysite.visits")
     module.__dict__.update(program("logging.md", "Django"))
     monkeypatch.setitem(sys.modules, "mysite", ModuleType("mysite"))
     monkeypatch.setitem(sys.modules, "mysite.visits", module)
     settings: dict[str, Any] = {"MIDDLEWARE": []}
-    exec(code_on("logging.md", "Django")[1], settings)
+    exec(code_on("logging.md", "Django")[1], {}, settings)
 
-    response = get_by_django(MIDDLEWARE=settings["MIDDLEWARE"])
+    with override_settings(**settings | {"P0F": {"SOURCE": OnLinux()}}):
+        response = Client(headers={"User-Agent": WINDOWS}).get("/", REMOTE_ADDR=VISITOR)
 
     assert response.json() == {"system": "Linux"}
-    assert the_visit(visits).items() >= EXPECTED.items()
+    (line,) = (record.message for record in visits.records if record.name == "visits")
+    assert json.loads(line).items() >= EXPECTED.items()
 
 
 def test_the_level_is_on_without_more() -> None:
@@ -127,20 +114,13 @@ def test_the_level_is_on_without_more() -> None:
 SAMPLE = re.compile(r"p0f_visits_total\{.*\} 1\.0")
 
 
-@pytest.mark.parametrize(("number", "server"), [(1, "WSGI"), (2, "ASGI")])
-def test_prometheus_counts_visits(number: int, server: str, counters: Any) -> None:
+@pytest.mark.parametrize("number", [1, 2], ids=["WSGI", "ASGI"])
+def test_prometheus_counts_visits(number: int, counters: Any) -> None:
     app = program("logging.md", "Counts for your monitoring", number)["app"]
-    if server == "WSGI":
-        werkzeug = pytest.importorskip("werkzeug.test")
-        client = werkzeug.Client(app)
-        client.get("/", headers={"User-Agent": WINDOWS}, environ_base={"REMOTE_ADDR": VISITOR})
-        metrics = client.get("/metrics").text
-    else:
-        get_by_starlette(app)
-        metrics = get_by_starlette(app, "/metrics", LINUX).text
-    said = SAMPLE.search(text_of("logging.md"))
-    assert said
-    assert said[0] in metrics
+    get(app)
+    _, metrics = get(app, "/metrics", User_Agent=LINUX)
+    (said,) = SAMPLE.findall(text_of("logging.md"))
+    assert said in metrics
 
 
 def test_opentelemetry_has_the_visit_on_its_span() -> None:
@@ -153,7 +133,7 @@ def test_opentelemetry_has_the_visit_on_its_span() -> None:
     names = program("logging.md", "OpenTelemetry")
 
     with provider.get_tracer("a framework's instrumentation").start_as_current_span("GET /"):
-        get_by_flask(names)
+        get(names["app"])
 
     (span,) = spans.get_finished_spans()
     assert dict(span.attributes) == {
@@ -167,7 +147,7 @@ def test_opentelemetry_has_the_visit_on_its_span() -> None:
 def test_structlog_has_the_visit_in_each_line(capsys: pytest.CaptureFixture[str]) -> None:
     structlog = pytest.importorskip("structlog")
     try:
-        get_by_flask(program("logging.md", "structlog"))
+        get(program("logging.md", "structlog")["app"])
     finally:
         structlog.reset_defaults()
         structlog.contextvars.clear_contextvars()
@@ -185,7 +165,7 @@ def test_sentry_has_the_visit_in_each_event(sentry: Any) -> None:
         return {}
 
     names["app"].add_url_rule("/bug", view_func=bug)
-    get_by_flask(names, "/bug")
+    get(names["app"], "/bug")
     assert events[0]["tags"]["p0f.verdict"] == "mismatch"
     assert events[0]["contexts"]["p0f"]["os_name"] == "Linux"
 
@@ -196,7 +176,7 @@ def test_sentry_has_the_visit_in_each_event(sentry: Any) -> None:
 @pytest.mark.parametrize(("user_agent", "risk"), [(WINDOWS, 1), (LINUX, 0), ("curl/8", 0)])
 def test_the_score_is_low_where_a_relay_is_possible(user_agent: str, risk: int) -> None:
     app = program("act-on-it.md", "A score")["app"]
-    assert get_by_starlette(app, "/login", user_agent).json() == {"risk": risk}
+    assert json.loads(get(app, "/login", User_Agent=user_agent)[1]) == {"risk": risk}
 
 
 TWO_SYSTEMS = {"User-Agent": WINDOWS, "Sec-CH-UA-Platform": '"macOS"'}
@@ -235,24 +215,20 @@ def test_the_view_asks_for_a_second_factor(
 
 
 @pytest.mark.parametrize(
-    ("user_agent", "statuses"), [(WINDOWS, [200, 200, 429]), (LINUX, [200, 200, 200])]
+    ("heading", "headers", "statuses"),
+    [
+        ("A rate limit", {"User-Agent": WINDOWS}, [200, 200, 429]),
+        ("A rate limit", {"User-Agent": LINUX}, [200, 200, 200]),
+        ("A captcha", TWO_SYSTEMS, [403]),
+        ("A captcha", {"User-Agent": WINDOWS}, [200]),
+        ("A captcha", {"User-Agent": "curl/8"}, [200]),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:Using the in-memory storage")
-def test_the_rate_limit_is_for_visitors_in_doubt(user_agent: str, statuses: list[int]) -> None:
-    pytest.importorskip("flask_limiter")
-    names = program("act-on-it.md", "A rate limit")
-    answers = [get_by_flask(names, "/login", user_agent).status_code for _ in statuses]
-    assert answers == statuses
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [(TWO_SYSTEMS, 403), ({"User-Agent": WINDOWS}, 200), ({"User-Agent": "curl/8"}, 200)],
-    ids=["contradicts itself", "may be a relay", "claims nothing"],
-)
-def test_the_captcha_is_for_those_who_contradict_themselves(
-    headers: dict[str, str], status: int
+def test_a_challenge_is_for_visitors_in_doubt(
+    heading: str, headers: dict[str, str], statuses: list[int]
 ) -> None:
-    client = program("act-on-it.md", "A captcha")["app"].test_client()
-    answer = client.post("/register", data={"name": "me"}, headers=headers)
-    assert answer.status_code == status
+    pytest.importorskip("flask_limiter")
+    app = program("act-on-it.md", heading)["app"]
+    path, data = ("/register", {"name": "me"}) if heading == "A captcha" else ("/login", None)
+    assert [get(app, path, data, **headers)[0] for _ in statuses] == statuses

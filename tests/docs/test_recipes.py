@@ -7,7 +7,6 @@ a proxy lets through, the application would read.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import re
 import socket
@@ -15,7 +14,7 @@ import subprocess
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
@@ -42,24 +41,18 @@ HEADERS = {
 
 def spellings(name: str) -> list[str]:
     """All names that WSGI makes one key of `environ` with this one, in three cases of letters."""
-    words = name.split("-")
-    names = [
-        "".join(itertools.chain(*zip(words, [*separators, ""], strict=True)))
-        for separators in itertools.product("-_", repeat=len(words) - 1)
-    ]
+    first, *words = name.split("-")
+    names = [first]
+    for word in words:
+        names = [f"{start}{separator}{word}" for start in names for separator in "-_"]
     return [case(name) for name in names for case in (str, str.lower, str.upper)]
 
 
+EVERY = [f"{spelling}: {HEADERS[name]}" for name in HEADERS for spelling in spellings(name)]
 HOSTILE: dict[str, list[str]] = {
     "nothing": [],
-    **{
-        spelling: [f"{spelling}: {value}"]
-        for name, value in HEADERS.items()
-        for spelling in spellings(name)
-    },
-    "all at once": [
-        f"{spelling}: {value}" for name, value in HEADERS.items() for spelling in spellings(name)
-    ],
+    **{line.partition(":")[0]: [line] for line in EVERY},
+    "all at once": EVERY,
     "two of one": [f"X-Forwarded-For: {MADE_UP}"] * 2 + ["X-Client-Port: 4444"] * 2,
     "an address behind a trusted one": [f"X-Forwarded-For: {MADE_UP}, 127.0.0.1"],
     "the proxy's headers as hop-by-hop": [
@@ -71,40 +64,11 @@ HOSTILE: dict[str, list[str]] = {
 }
 
 
-class Recipe(NamedTuple):
-    """A proxy's configuration on a page of the manual."""
-
-    program: str
-    text: str
-
-
-def _row(name: str) -> list[str]:
+def _row(name: str) -> str:
     """The lines of a row of the table of proxies on the page about shared SYNs."""
     section = text_of("shared.md").partition("names the visitor's port\n")[2]
     row = next(line for line in section.splitlines() if line.startswith(f"| {name} |"))
-    return re.findall(r"`([^`]*)`", row.split("|")[2])
-
-
-def _haproxy_row() -> str:
-    lines = "".join(f"    {line}\n" for line in _row("HAProxy"))
-    return (
-        f"frontend www\n    mode http\n    bind :80\n{lines}    default_backend app\n"
-        "backend app\n    mode http\n    server app 127.0.0.1:8000\n"
-    )
-
-
-def _nginx_row() -> str:
-    lines = "".join(f"        {line}\n" for line in _row("nginx"))
-    location = f"    location / {{\n        proxy_pass http://127.0.0.1:8000;\n{lines}    }}\n"
-    return f"server {{\n    listen 80;\n{location}}}\n"
-
-
-def _caddy_row() -> str:
-    lines = _row("Caddy")
-    outside = "".join(f"    {line}\n" for line in lines if line.startswith("request_header"))
-    inside = "".join(f"        {line}\n" for line in lines if line.startswith("header_up"))
-    assert inside
-    return f":80 {{\n{outside}    reverse_proxy 127.0.0.1:8000 {{\n{inside}    }}\n}}\n"
+    return "\n".join(code for code in re.findall(r"`([^`]*)`", row.split("|")[2]) if " " in code)
 
 
 def _with_http3() -> str:
@@ -115,19 +79,31 @@ def _with_http3() -> str:
     return recipe.replace(after, after + line)
 
 
+PROGRAMS = {"nginx": "nginx", "haproxy": "haproxy", "caddyfile": "caddy"}
+CADDY = "reverse_proxy 127.0.0.1:8000 {\nheader_up"
 RECIPES = {
     **{
-        f"{snippet}": Recipe(
-            {"caddyfile": "caddy"}.get(snippet.language, snippet.language), snippet.code
-        )
+        f"{snippet}": (PROGRAMS[snippet.language], snippet.code)
         for snippet in SNIPPETS
-        if snippet.language in ("nginx", "haproxy", "caddyfile") and snippet.heading != "HTTP/3"
+        if snippet.language in PROGRAMS and snippet.heading != "HTTP/3"
     },
-    "shared.md: HAProxy's row": Recipe("haproxy", _haproxy_row()),
-    "shared.md: nginx' row": Recipe("nginx", _nginx_row()),
-    "shared.md: Caddy's row": Recipe("caddy", _caddy_row()),
-    "behind-a-proxy.md: HAProxy with HTTP/3": Recipe("haproxy", _with_http3()),
+    "shared.md: HAProxy's row": (
+        "haproxy",
+        f"frontend www\nmode http\nbind :80\n{_row('HAProxy')}\ndefault_backend app\n"
+        "backend app\nmode http\nserver app 127.0.0.1:8000\n",
+    ),
+    "shared.md: nginx' row": (
+        "nginx",
+        "server {\nlisten 80;\nlocation / {\nproxy_pass http://127.0.0.1:8000;\n"
+        f"{_row('nginx')}\n}}\n}}\n",
+    ),
+    "shared.md: Caddy's row": (
+        "caddy",
+        f":80 {{\n{_row('Caddy').replace('header_up', CADDY, 1)}\n}}\n}}\n",
+    ),
+    "behind-a-proxy.md: HAProxy with HTTP/3": ("haproxy", _with_http3()),
 }
+"""The configurations in the manual, with the programs that they are for."""
 
 
 class Echo:
@@ -171,16 +147,15 @@ def backend() -> Iterator[int]:
 @pytest.fixture(scope="module", params=RECIPES)
 def proxy(
     request: pytest.FixtureRequest, backend: int, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[int, Recipe]]:
-    """The port of a proxy that is set up as the manual says."""
-    recipe = RECIPES[request.param]
-    program = needs.find(recipe.program)
+) -> Iterator[tuple[int, str]]:
+    """The port of a proxy that is set up as the manual says, and how."""
+    program, recipe = RECIPES[request.param]
     folder, port = tmp_path_factory.mktemp("proxy"), free_port()
-    text = re.sub(r"(127\.0\.0\.1|app):8000", f"127.0.0.1:{backend}", recipe.text)
-    configuration, *options = _set_up(recipe.program, text, port, folder)
+    text = re.sub(r"(127\.0\.0\.1|app):8000", f"127.0.0.1:{backend}", recipe)
+    configuration, *options = _set_up(program, text, port, folder)
     (folder / "proxy.conf").write_text(configuration)
     environ = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
-    with serve([program, *options], port, cwd=folder, env=environ):
+    with serve([needs.find(program), *options], port, cwd=folder, env=environ):
         yield port, recipe
 
 
@@ -218,15 +193,15 @@ def ask(port: int, headers: list[str]) -> tuple[dict[str, Any], int]:
 
 @pytest.mark.parametrize("headers", HOSTILE.values(), ids=HOSTILE)
 def test_the_application_reads_what_the_proxy_knows(
-    proxy: tuple[int, Recipe], headers: list[str]
+    proxy: tuple[int, str], headers: list[str]
 ) -> None:
     port, recipe = proxy
     read, own_port = ask(port, headers)
     assert read["address"] == [CLIENT, CLIENT]
     assert read["port"] == str(own_port)
-    if "Proto" in recipe.text or recipe.program == "caddy":
-        assert read["proto"] in (("http", "https") if "bind :443" in recipe.text else ("http",))
-    if "Forwarded " in recipe.text or "-Forwarded\n" in recipe.text:
+    if "Proto" in recipe or "reverse_proxy" in recipe:
+        assert read["proto"] in (("http", "https") if "bind :443" in recipe else ("http",))
+    if "Forwarded " in recipe or "-Forwarded\n" in recipe:
         assert read["Forwarded"] is None
 
 

@@ -16,7 +16,7 @@ from tests.servers import BIN
 
 from .pages import code_on, nginx_conf, text_of
 
-PATH = f"{BIN}:{os.environ['PATH']}:/usr/sbin:/sbin"
+ENV = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin:/sbin"}
 MACHINE = f"p0f-{os.getpid()}-typed"
 TRY_IT = "Try it on one machine"
 MADE_UP = "192.0.2.66"
@@ -24,14 +24,14 @@ MADE_UP = "192.0.2.66"
 pytestmark = pytest.mark.needs("root", "ip", "redis-server", "curl")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def machine() -> Iterator[None]:
     with namespaces(MACHINE):
         yield
 
 
 @pytest.mark.needs("haproxy")
-def test_two_machines_on_one(machine: None, tmp_path: Path) -> None:
+def test_two_machines_on_one(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(code_on("shared.md", TRY_IT)[0])
     (tmp_path / "haproxy.cfg").write_text(code_on("shared.md", TRY_IT, "haproxy")[0])
     _, _, *commands, question = code_on("shared.md", TRY_IT, "sh")
@@ -44,7 +44,7 @@ def test_two_machines_on_one(machine: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("nginx", "openssl")
-def test_nginx_in_ten_minutes(machine: None, tmp_path: Path) -> None:
+def test_nginx_in_ten_minutes(tmp_path: Path) -> None:
     certificate, check = code_on("nginx.md", "3. nginx", "sh")
     commands = code_on("nginx.md", "4. The edge and the application", "sh")
     question, hostile, doctor = code_on("nginx.md", "5. Check that it works", "sh")
@@ -73,7 +73,7 @@ def test_nginx_in_ten_minutes(machine: None, tmp_path: Path) -> None:
 def typed(command: str, folder: Path) -> Iterator[None]:
     """A command that runs in a terminal of its own."""
     with (folder / f"{command.split()[0]}.log").open("wb") as log:
-        process = subprocess.Popen(_there(command), cwd=folder, stdout=log, stderr=log, env=_env())
+        process = subprocess.Popen(_there(command), cwd=folder, stdout=log, stderr=log, env=ENV)
     try:
         yield
     finally:
@@ -96,13 +96,9 @@ def ask(command: str, folder: Path) -> str:
 def done(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
     return subprocess.run(
-        _there(command), cwd=folder, capture_output=True, text=True, check=False, env=_env()
+        _there(command), cwd=folder, capture_output=True, text=True, check=False, env=ENV
     )
 
 
 def _there(command: str) -> list[str]:
     return ["ip", "netns", "exec", MACHINE, "sh", "-c", f"exec {command}"]
-
-
-def _env() -> dict[str, str]:
-    return {**os.environ, "PATH": PATH}

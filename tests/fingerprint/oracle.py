@@ -1,6 +1,9 @@
 """The real p0f as a judge: SYNs into a capture file, ``p0f -r`` over it, its log back as one
 :class:`Observed` a SYN.
 
+``python -m tests.fingerprint.oracle`` asks it again about the SYNs in vectors/syns.tsv. Run it when
+signatures.fp changes.
+
 p0f keys its connection table by addresses and ports, so every SYN gets a source address of its own
 before it is written: the address is also what finds the SYN's lines in the log again.
 """
@@ -15,10 +18,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
+from p0f_middleware import P0fInfo
 from tests.needs import find
 
-from .ours import SynMatch
+from .ours import INSTALLED, OURS, is_fuzzy, label_of
 
+VECTORS = Path(__file__).parent / "vectors" / "syns.tsv"
 _RAW_IP = 101  # LINKTYPE_RAW: packets begin with the IP header
 _MAX_CAPTURED = 65535
 
@@ -35,25 +40,25 @@ class Observed(NamedTuple):
     link: str | None
     raw_mtu: str | None
 
+    def as_an_info_has_it(self) -> Observed:
+        """Without a distance that is a limit or longer than any path, and MTUs beyond 16 bits."""
+        words = self.params.split()
+        odd = {"random_ttl", "excess_dist"} & {*words}
+        params = " ".join(word for word in words if word not in odd) or "none"
+        told = self._replace(params=params, dist="None" if odd else self.dist)
+        return told._replace(link=None, raw_mtu=None) if int(told.raw_mtu or 0) > 65535 else told
 
-def as_p0f_logs(match: SynMatch | None) -> Observed | None:
-    """*match* in the words of p0f's log."""
-    if match is None:
+
+def as_p0f_logs(info: P0fInfo | None) -> Observed | None:
+    """A fingerprint in the words of p0f's log."""
+    if info is None:
         return None
-    verdict = match.verdict
-    label = f"{verdict.label.name} {verdict.label.flavor}".rstrip() if verdict.label else "???"
-    marks = {
-        "generic": verdict.generic,
-        "fuzzy": verdict.fuzzy,
-        "random_ttl": verdict.random_ttl,
-        "excess_dist": verdict.excess_distance,
-    }
+    kind, _, *names = label_of(info) or ("s", "", "???")
+    marks = {"generic": kind == "g", "fuzzy": is_fuzzy(info)}
     params = " ".join(mark for mark, holds in marks.items() if holds) or "none"
-    distance = f"<= {verdict.distance}" if verdict.random_ttl else str(verdict.distance)
-    link, mtu = (
-        (None, None) if verdict.link_mtu is None else (verdict.link or "???", str(verdict.link_mtu))
-    )
-    return Observed(verdict.raw_sig, label, params, distance, link, mtu)
+    mtu = info.link_mtu
+    link = (info.link_type or "???", str(mtu)) if mtu else (None, None)
+    return Observed(str(info.raw_sig), " ".join(names).rstrip(), params, str(info.distance), *link)
 
 
 def with_source(packet: bytes, number: int) -> bytes:
@@ -129,3 +134,21 @@ def _joined(
     words = [word for word in syn["params"].split() if not word.startswith("tos:")]
     told = syn["raw_sig"], label, " ".join(words) or "none", syn["dist"]
     return Observed(*told, link.get("link"), link.get("raw_mtu"))
+
+
+def main() -> None:
+    kept = VECTORS.read_text().splitlines(keepends=True)
+    comments = [line for line in kept if line.startswith("#")]
+    packets = [bytes.fromhex(line.partition("\t")[0]) for line in kept[len(comments) :]]
+    rows = []
+    for packet, ours, its in zip(
+        packets, observe(packets, OURS), observe(packets, INSTALLED), strict=True
+    ):
+        # Of the installed file, only the verdict is kept.
+        fields = [packet.hex(), *(ours or [None] * 6), *(its[1:4] if its else [None] * 3)]
+        rows.append("\t".join(field or "-" for field in fields) + "\n")
+    VECTORS.write_text("".join(comments + rows))
+
+
+if __name__ == "__main__":
+    main()

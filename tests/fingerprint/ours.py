@@ -1,45 +1,45 @@
-"""The package's signatures, the table they are written by, and a matcher that takes packets."""
+"""The package's signatures, the table they are written by, and fingerprints by any signatures."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 import p0f_middleware
-from p0f_middleware.fingerprint.matcher import Matcher, Verdict
-from p0f_middleware.fingerprint.packet import read_syn, without_ethernet
-from p0f_middleware.fingerprint.signatures import load
+from p0f_middleware import MatchQuality, P0fInfo
+from p0f_middleware.fingerprint import Fingerprinter
+from p0f_middleware.fingerprint.matcher import Matcher
+from p0f_middleware.fingerprint.signatures import Database, load
 
 from .shapes import collection_shares, read_table
 
-
-class SynMatch(NamedTuple):
-    """The sender of a SYN (source address, packed, and TCP port) and the verdict on the SYN."""
-
-    source: bytes
-    port: int
-    verdict: Verdict
+Reader: TypeAlias = Callable[[bytes], "P0fInfo | None"]
 
 
-class PacketMatcher(Matcher):
-    """Matches packets, which may have an Ethernet header."""
+def reader_of(database: Database) -> Reader:
+    """What fingerprints packets by that database."""
+    read = Fingerprinter(Matcher(database)).read
 
-    def packet(self, packet: bytes) -> SynMatch | None:
-        """The sender of a SYN and the verdict on it; None for what p0f does not fingerprint."""
-        read = read_syn(packet) or read_syn(without_ethernet(packet))
-        verdict = None if read is None else self.match(read[2])
-        return None if read is None or verdict is None else SynMatch(*read[:2], verdict)
+    def fingerprint(packet: bytes) -> P0fInfo | None:
+        found = read(packet)
+        return None if found is None else found.outcome.info
 
-    def verdict(self, packet: bytes) -> Verdict:
-        """The verdict on a packet that must be a SYN."""
-        match = self.packet(packet)
-        assert match is not None, f"{packet.hex()} is no SYN"
-        return match.verdict
+    return fingerprint
+
+
+def label_of(info: P0fInfo | None) -> list[str]:
+    """Type, class, name and flavor of the label of the signature that matches; empty without."""
+    return info.signature.split(":", 3) if info and info.signature else []
+
+
+def is_fuzzy(info: P0fInfo) -> bool:
+    return bool((info.os_match_q or 0) & MatchQuality.FUZZY)
 
 
 OURS = Path(p0f_middleware.__file__).parent / "fingerprint" / "signatures.fp"
 INSTALLED = Path("/etc/p0f/p0f.fp")
-DATABASE = load(OURS)
-MATCHER = PacketMatcher(DATABASE)
+DATABASE = load(None)
+READER = reader_of(DATABASE)
 SHAPES = read_table()
 SHARES = collection_shares(SHAPES)

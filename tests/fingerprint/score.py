@@ -1,16 +1,11 @@
-"""Scores a signature file on a table of SYN shapes with the User-Agents they came with, counts the
-evidence beside its signatures, and makes a table of a labelled collection.
+"""Scores a signature file on a table of SYN shapes with the User-Agents they came with, and counts
+the evidence beside its signatures.
 
     python -m tests.fingerprint.score [TABLE] [SIGNATURES]     score it
     python -m tests.fingerprint.score --count-evidence         write ';; seen' into SIGNATURES
-    python -m tests.fingerprint.score --table COLLECTION > TABLE    make a table
 
 TABLE is tests/fingerprint/vectors/shapes.tsv and SIGNATURES the package's file if they are not
 given. What a label is worth, and the rule by which a shape gets one, is in docs/labels.md.
-
-A collection is text, one SYN a line: the label of its sender's User-Agent (Android, Linux,
-ChromiumOS, Windows, MacOS or iOS), a tab, and the SYN in p0f's notation. A line that comes twice
-is one variant and two connections: leave repeats in if the collection has them.
 
 The fact a reader would get wrong: "right" is agreement with the User-Agent. Nobody can be right of
 a relay's SYN, so a file that names more relays is both less right and more honest.
@@ -19,18 +14,17 @@ a relay's SYN, so a file that names more relays is both less right and more hone
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from math import exp, log
 from pathlib import Path
 from typing import NamedTuple
 
-from p0f_middleware.fingerprint.matcher import Verdict
-from p0f_middleware.fingerprint.signatures import load, parse, read_text
+from p0f_middleware import P0fInfo
+from p0f_middleware.fingerprint.signatures import load, parse
 
-from .ours import OURS, PacketMatcher
-from .shapes import COLUMNS, FAMILIES, LABELS, TABLE, Shape, by_family, packets, read_table
+from .ours import OURS, Reader, is_fuzzy, label_of, reader_of
+from .shapes import FAMILIES, TABLE, Shape, by_family, packets, read_table
 
 RELAY = "relay"
 RESULTS = ("right", "wrong", RELAY, "unknown")
@@ -48,9 +42,7 @@ _WORDS = {
 
 NOISE = 0.1  # the share of a family's own SYNs that come with the User-Agent of any system
 FACTOR = 10.0  # how many times likelier than the next the best explanation must be
-FACTOR_IN_GROUP = (
-    100.0  # the same, to depart from the label of a layout: of many, some do by chance
-)
+FACTOR_IN_GROUP = 100.0  # to depart from the label of a layout: of many, some do by chance
 LEAST = 3  # variants below which nothing is named by the table alone
 
 
@@ -117,21 +109,21 @@ def _result(name: str | None, claimed: str) -> str:
     return "right" if said == claimed else "wrong"
 
 
-def _quality(verdict: Verdict) -> str:
-    if verdict.label is None:
+def _quality(info: P0fInfo | None) -> str:
+    if info is None or info.signature is None:
         return "none"
-    return "fuzzy" if verdict.fuzzy else "generic" if verdict.generic else "specific"
+    return "fuzzy" if is_fuzzy(info) else "generic" if label_of(info)[0] == "g" else "specific"
 
 
-def score(matcher: PacketMatcher, shapes: Iterable[Shape], kind: str) -> Score:
-    """What *matcher* makes of a table's shapes; *kind* is 'variants' or 'connections'."""
+def score(read: Reader, shapes: Iterable[Shape], kind: str) -> Score:
+    """What *read* makes of a table's shapes; *kind* is 'variants' or 'connections'."""
     found = Score(Counter(), {}, Counter(), Counter())
     for shape in shapes:
         counts = by_family(getattr(shape, kind))
-        for verdict in map(matcher.verdict, packets(shape)):
-            name = verdict.label.name if verdict.label else None
-            said = f"{name} {verdict.label.flavor}" if verdict.label else "-"
-            results = found.by_quality.setdefault(_quality(verdict), Counter())
+        for info in map(read, packets(shape)):
+            _, _, *names = label_of(info) or (None, None)
+            name, said = names[0] if names else None, " ".join(names) or "-"
+            results = found.by_quality.setdefault(_quality(info), Counter())
             for claimed, whole in counts.items():
                 if not whole:
                     continue
@@ -187,92 +179,23 @@ def with_evidence(text: str, shapes: Iterable[Shape]) -> str:
 def _count_evidence(text: str, shapes: Iterable[Shape]) -> dict[int, dict[str, int]]:
     """By the line of a signature in *text*: variants of each family that match it exactly."""
     database = parse(text)
-    requests = [  # whose labels have the line of their signature for a flavor
-        signature._replace(label=signature.label._replace(flavor=str(signature.line)))
-        for signature in database.requests
-    ]
-    matcher = PacketMatcher(database._replace(requests=tuple(requests)))
+    # The label of each signature says which line it is in.
+    read = reader_of(
+        database._replace(
+            requests=tuple(
+                signature._replace(label=signature.label._replace(notation=str(signature.line)))
+                for signature in database.requests
+            )
+        )
+    )
     counts: dict[int, dict[str, int]] = {}
     for shape in shapes:
-        match = matcher.packet(next(packets(shape)))
-        if (
-            match
-            and match.verdict.label
-            and not match.verdict.fuzzy
-            and any(shape.variants.values())
-        ):
-            known = counts.setdefault(int(match.verdict.label.flavor), dict.fromkeys(FAMILIES, 0))
+        info = read(next(packets(shape)))
+        if info and info.signature and _quality(info) != "fuzzy" and any(shape.variants.values()):
+            known = counts.setdefault(int(info.signature), dict.fromkeys(FAMILIES, 0))
             for name, count in by_family(shape.variants).items():
                 known[name] += count
     return counts
-
-
-# A table, made of a labelled collection
-
-
-class _Counts(NamedTuple):
-    sizes: Counter[int]
-    variants: Counter[str]
-    connections: Counter[str]
-
-
-def make_table(lines: Iterable[str]) -> Iterator[str]:
-    """The lines of the table of a collection, the shapes with the most variants first.
-
-    SYNs of IPv6, and those with quirks that a table cannot hold, are left out; stderr says how
-    many. Raises ValueError for a line that is not label, tab, SYN.
-    """
-    counts: dict[tuple[str, ...], _Counts] = {}
-    left_out = 0
-    seen = set()
-    for line in lines:
-        label, tab, syn = line.rstrip("\n").partition("\t")
-        if not tab or label not in LABELS or syn.count(":") != 7:
-            raise ValueError(f"expected a label, a tab and a SYN in p0f's notation: {line!r}")
-        shape, mss = _shape(syn)
-        if shape is None:
-            left_out += 1
-            continue
-        found = counts.setdefault(shape, _Counts(Counter(), Counter(), Counter()))
-        found.connections[label] += 1
-        if (label, syn) not in seen:
-            seen.add((label, syn))
-            found.variants[label] += 1
-            found.sizes[mss] += 1
-    if left_out:
-        print(f"left out {left_out} SYNs: IPv6, or quirks no table can hold", file=sys.stderr)
-    yield "\t".join(COLUMNS)
-    for shape, found in sorted(counts.items(), key=lambda item: -item[1].variants.total()):
-        yield "\t".join((*shape, *_cells(found)))
-
-
-def _shape(syn: str) -> tuple[tuple[str, ...] | None, int]:
-    """The cells that say which shape a SYN has, None if a table cannot hold it; and its MSS."""
-    version, ttl, ip_options, mss, window_scale, layout, names, payload = syn.split(":")
-    quirks = set(names.split(",")) - {""}
-    others = quirks - {"df", "id+", "id-", "ecn"}
-    if version != "4" or ip_options != "0" or payload != "0" or not others <= {"ts1-"}:
-        return None, 0
-    window, _, scale = window_scale.partition(",")
-    observed = int(ttl.partition("+")[0])
-    zero_id = "id-" in quirks or {"df", "id+"} & quirks == {"df"}
-    cells = (
-        str(next(initial for initial in (32, 64, 128, 255) if observed <= initial)),
-        *(layout, window, scale),
-        "yes" if "df" in quirks else "no",
-        "0" if zero_id else "nonzero",
-        "yes" if "ecn" in quirks else "no",
-        ",".join(others) or "-",
-    )
-    return cells, int(mss)
-
-
-def _cells(found: _Counts) -> Iterator[str]:
-    shown = [str(size) for size, _ in found.sizes.most_common(3)]
-    more = len(found.sizes) - len(shown)
-    yield " ".join([*shown, f"+{more}"] if more else shown)
-    yield from (str(found.variants[label]) for label in LABELS)
-    yield from (str(found.connections[label]) for label in LABELS if f"c_{label}" in COLUMNS)
 
 
 def main() -> None:
@@ -281,22 +204,15 @@ def main() -> None:
     parser.add_argument("signatures", nargs="?", type=Path, default=OURS)
     parser.add_argument("--missed", type=int, default=0, metavar="N", help="show N misses")
     parser.add_argument("--count-evidence", action="store_true", help="write ';; seen' lines")
-    parser.add_argument(
-        "--table", dest="collection", type=Path, help="make a table of a collection"
-    )
     given = parser.parse_args()
-    if given.collection:
-        with given.collection.open() as lines:
-            sys.stdout.writelines(f"{line}\n" for line in make_table(lines))
-        return
     shapes = read_table(given.table)
     if given.count_evidence:
-        text = with_evidence(read_text(given.signatures), shapes)
+        text = with_evidence(given.signatures.read_text(), shapes)
         given.signatures.write_text(text, encoding="utf-8")
         return
-    matcher = PacketMatcher(load(given.signatures))
+    read = reader_of(load(given.signatures))
     for kind in ("variants", "connections"):
-        print(*_report(score(matcher, shapes, kind), kind, given.missed), sep="\n")
+        print(*_report(score(read, shapes, kind), kind, given.missed), sep="\n")
 
 
 if __name__ == "__main__":

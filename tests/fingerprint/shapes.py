@@ -1,14 +1,12 @@
 """A table of SYN shapes: how often each came with a User-Agent of each system, and how its rows
 become SYN packets again.
 
-No labelled collection has IPv6, so an IPv4 SYN, and a signature, has its IPv6 twin by rule.
-Captures of known senders bear it out: the options are the same, the MSS is 20 smaller, and who
-rounds the window down to a multiple of the MSS does so there too.
+No labelled collection has IPv6, so each signature has its twin for IPv6 by rule. Captures of known
+senders bear it out: the options are the same, and the MSS is 20 smaller.
 
 The facts a reader would get wrong: `variants` counts each distinct SYN of the collection once, so a
 stray label weighs as much as a thousand visitors; `connections` counts visitors. They come from
-different samples: do not add them up. And a twin's multiple is another one: 44 segments of 1460
-bytes are the most below 64 KiB, and so are 45 of 1440.
+different samples: do not add them up.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .syns import CWR, DF, ECE, SYN, ipv4, ipv6, options, tcp
+from .syns import CWR, DF, ECE, SYN, ipv4, options, tcp
 
 TABLE = Path(__file__).with_name("vectors") / "shapes.tsv"
 HOPS = 11  # routers passed by the SYNs that are made of a row
@@ -86,8 +84,6 @@ def read_table(path: Path = TABLE) -> list[Shape]:
 
 
 def _read_row(cells: dict[str, str]) -> Shape:
-    if cells["quirks"] not in ("-", "ts1-"):
-        raise ValueError(f"a row has the quirks {cells['quirks']}, which no packet is made with")
     return Shape(
         ttl=int(cells["ttl"]),
         layout=cells["layout"],
@@ -129,31 +125,8 @@ def _window_bytes(window: str, mss: int) -> int:
 
 
 _SMALLER = 20  # bytes that the header of IPv6 takes from the MSS
-# What Linux and Windows round down from: since 4.20, with older buffers, and in 6.6.
-_LIMITS = (0xFFFF, 43690, 0x8000)
 _IPV4_ALONE = {"df", "id+", "id-", "0+"}
 _JUMBO = 9000
-
-
-def _twin_window(window: int, mss: int) -> int:
-    """The window over IPv6 of a sender whose MSS and window over IPv4 are these."""
-    smaller = mss - _SMALLER
-    if window % mss:
-        return window
-    limit = next((limit for limit in _LIMITS if 0 <= limit - window < mss), None)
-    return window // mss * smaller if limit is None else limit // smaller * smaller
-
-
-def twin_packets(shape: Shape) -> Iterator[tuple[int, bytes]]:
-    """SYNs of that shape over IPv6, without and with a flow label; and the MSS over IPv4."""
-    for size in shape.sizes:
-        segment = tcp(
-            options(shape.layout, mss=size - _SMALLER, scale=shape.scale),
-            window=_twin_window(_window_bytes(shape.window, size), size),
-            flags=SYN | (ECE | CWR if shape.ecn else 0),
-        )
-        for flow in (0, 0x12345):
-            yield size, ipv6(segment, ttl=max(1, shape.ttl - HOPS), flow=flow)
 
 
 def twin_signature(text: str) -> str | None:

@@ -25,7 +25,7 @@ import pytest
 from waitress.server import create_server
 
 from p0f_middleware import P0fWSGIMiddleware
-from p0f_middleware._commands.terminal import SIGNATURES
+from p0f_middleware._commands.p0f import SIGNATURES
 
 from .. import own_network
 from ..servers import exchange

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 import pytest
 
 from p0f_middleware import AsyncP0f, P0f, P0fTimeout, P0fUnavailable
-from p0f_middleware._daemon.connection import opened
 from p0f_middleware._daemon.protocol import make_query
 
+from ..daemon.clients import opened
 from .daemon import RealP0f
 
 SLOTS = 20

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -15,9 +16,12 @@ from p0f_middleware._outcome import Outcome, P0fStatus
 from p0f_middleware._visitor import Visitor
 from p0f_middleware.testing import SAMPLE
 
-HOST, OTHER = "192.0.2.1", "192.0.2.2"
+HOST, OTHER, PROXY = "192.0.2.1", "192.0.2.2", "10.0.0.1"
 PORT = 50000
 UNIX = ("unix:", 0)  # the peer on a Unix socket
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36"
+WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}"
+LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {CHROME}"
 
 Headers = Iterable[tuple[str, str]]
 Peer = tuple[Any, ...] | None
@@ -36,12 +40,12 @@ class KnownAfter:
         return self.info if len(self.asked) >= self.questions else None
 
 
-class Failing:
+class Failing(KnownAfter):
     """A source that raises what it is given."""
 
     def __init__(self, error: BaseException) -> None:
+        super().__init__()
         self.error = error
-        self.asked: list[str] = []
 
     def lookup(self, ip_address: str) -> P0fInfo | None:
         self.asked.append(ip_address)
@@ -60,10 +64,6 @@ class Telling:
         return self.answer(visitor, deadline)
 
 
-def known(_visitor: Visitor, _deadline: float) -> Outcome:
-    return Outcome(SAMPLE, P0fStatus.OK, None)
-
-
 class ServerObject:
     """What a server keeps for one connection."""
 
@@ -73,27 +73,16 @@ class ServerObject:
 ServerObject.__module__ = "uvicorn.protocols"
 
 
-class _AwaitedLookup:
-    def __init__(self, source: Any) -> None:
-        self.source = source
-
-    async def lookup(self, ip_address: str) -> Any:
-        return self.source.lookup(ip_address)
-
-
-class _AwaitedFingerprint:
-    def __init__(self, source: Any) -> None:
-        self.source = source
-
-    async def fingerprint(self, visitor: Visitor, deadline: float) -> Any:
-        return self.source.fingerprint(visitor, deadline)
-
-
 def awaited(source: Any) -> Any:
     """The awaited form of a source, if it is one of those above."""
-    if isinstance(source, Telling):
-        return _AwaitedFingerprint(source)
-    return _AwaitedLookup(source) if isinstance(source, (KnownAfter, Failing)) else source
+    if not isinstance(source, (KnownAfter, Telling)):
+        return source
+    name = "fingerprint" if isinstance(source, Telling) else "lookup"
+
+    async def ask(*args: Any) -> Any:
+        return getattr(source, name)(*args)
+
+    return SimpleNamespace(**{name: ask})
 
 
 def keys_of(environ_or_scope: Any) -> dict[str, Any]:
@@ -128,7 +117,7 @@ class WSGI:
         return self.seen
 
     @staticmethod
-    def showing(connection: ServerObject) -> dict[str, Any]:
+    def showing(connection: object) -> dict[str, Any]:
         """How a server shows its object of the connection."""
         return {"gunicorn.socket": connection}
 
@@ -170,7 +159,7 @@ class ASGI:
         return self.seen
 
     @staticmethod
-    def showing(connection: ServerObject) -> dict[str, Any]:
+    def showing(connection: object) -> dict[str, Any]:
         """How a server shows its object of the connection."""
         cycle = ServerObject()
         cycle.transport = connection  # type: ignore[attr-defined]
@@ -184,6 +173,14 @@ class ASGI:
 
 
 Middleware = WSGI | ASGI
+Wrap = Callable[..., Middleware]
+"""The fixture `wrap`."""
+
+
+def status(middleware: Middleware, *args: Any, **more: Any) -> P0fStatus:
+    """The status of one request."""
+    found: P0fStatus = middleware.request(*args, **more)["p0f.status"]
+    return found
 
 
 async def receive() -> dict[str, Any]:

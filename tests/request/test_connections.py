@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given
@@ -11,43 +13,39 @@ from p0f_middleware import P0fInfo, P0fStatus
 from p0f_middleware._outcome import Outcome
 from p0f_middleware._visitor import Visitor
 
-from .middlewares import ASGI, HOST, OTHER, WSGI, ServerObject, Telling
+from .middlewares import ASGI, HOST, OTHER, PROXY, WSGI, ServerObject, Telling
 
-PROXY = "10.0.0.1"
 # Each is a NAT, behind which any machine may get a port that another one has just had.
 ADDRESSES = HOST, OTHER
 
 
-class Site:
-    """A middleware, and connections to it: directly to a server that shows its object for them or
-    shows none, or through a proxy that keeps one connection for all of them."""
-
-    def __init__(self, kind: Any, source: Any) -> None:
-        self.middleware = kind(
-            source, grace=0, trusted_proxies=PROXY, client_port_header="X-Client-Port"
-        )
-
-    def request(self, connection: Connection) -> Any:
-        if connection.way == "proxy":
-            headers = [
-                ("X-Forwarded-For", connection.address),
-                ("X-Client-Port", str(connection.port)),
-                ("X-Client-SYN", connection.machine),
-            ]
-            return self.middleware.request((PROXY, 1), headers)
-        shown = connection.way == "shown"
-        return self.middleware.request(
-            (connection.address, connection.port),
-            [("X-Client-SYN", connection.machine)],
-            **(self.middleware.showing(connection.of_server) if shown else {}),
-        )
-
-
 class Connection:
+    """One directly to a server that shows its object for it or shows none, or one through a proxy
+    that keeps one connection for all."""
+
     def __init__(self, number: int, way: str, address: str, port: int) -> None:
         self.machine = f"machine {number}"
         self.way, self.address, self.port = way, address, port
         self.of_server = ServerObject()
+
+    def request(self, middleware: Any) -> Any:
+        headers = [("X-Client-SYN", self.machine)]
+        if self.way == "proxy":
+            headers += [("X-Forwarded-For", self.address), ("X-Client-Port", str(self.port))]
+            return middleware.request((PROXY, 1), headers)
+        shown = middleware.showing(self.of_server) if self.way == "shown" else {}
+        return middleware.request((self.address, self.port), headers, **shown)
+
+
+@contextlib.contextmanager
+def site(kind: Any, answer: Any) -> Iterator[Any]:
+    middleware = kind(
+        Telling(answer), grace=0, trusted_proxies=PROXY, client_port_header="X-Client-Port"
+    )
+    try:
+        yield middleware
+    finally:
+        middleware.end()
 
 
 steps = st.lists(
@@ -69,18 +67,15 @@ def test_a_source_of_each_connections_own_syn(kind: Any, history: list[Any]) -> 
         info = P0fInfo(os_name=visitor.header("X-Client-SYN"), source="syn")
         return Outcome(info, P0fStatus.OK, None)
 
-    site = Site(kind, Telling(own_syn))
     living: dict[int, Connection] = {}
-    try:
+    with site(kind, own_syn) as middleware:
         for count, (step, number, *where) in enumerate(history):
             if step == "open":
                 living[number] = Connection(count, *where)
             elif number in living:
-                keys = site.request(living[number])
+                keys = living[number].request(middleware)
                 assert keys["p0f.info"].os_name == living[number].machine
                 assert keys["p0f.address"] == living[number].address
-    finally:
-        site.middleware.end()
 
 
 @given(kinds, steps)
@@ -98,9 +93,8 @@ def test_a_store_into_which_syns_come_late(kind: Any, history: list[Any]) -> Non
             return Outcome(P0fInfo(os_name=machine, source="address"), P0fStatus.OK, None)
         return Outcome(None, P0fStatus.NO_MATCH, "not seen")
 
-    site = Site(kind, Telling(stored))
     living: dict[int, Connection] = {}
-    try:
+    with site(kind, stored) as middleware:
         for count, (step, number, *where) in enumerate(history):
             if step == "open":
                 connection = Connection(count, *where)
@@ -109,17 +103,12 @@ def test_a_store_into_which_syns_come_late(kind: Any, history: list[Any]) -> Non
                 # Its predecessor on this port has ended.
                 living = {n: c for n, c in living.items() if (c.address, c.port) != pair}
                 living[number] = connection
-            elif number not in living:
-                continue
-            elif step == "arrives":
+            elif number in living:
                 connection = living[number]
-                pairs[connection.address, connection.port] = connection.machine
-                addresses[connection.address] = connection.machine
-            else:
-                connection = living[number]
-                info = site.request(connection)["p0f.info"]
-                now = pairs.get((connection.address, connection.port))
-                assert bool(info and info.source == "syn") == bool(now)
-                assert now is None or info.os_name == now
-    finally:
-        site.middleware.end()
+                pair = connection.address, connection.port
+                if step == "arrives":
+                    pairs[pair] = addresses[connection.address] = connection.machine
+                    continue
+                info = connection.request(middleware)["p0f.info"]
+                assert bool(info and info.source == "syn") == (pair in pairs)
+                assert pair not in pairs or info.os_name == pairs[pair]

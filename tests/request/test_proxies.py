@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -10,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from p0f_middleware._address import client_address, endpoint
-from p0f_middleware._request.proxies import Client, ProxyRules, TrustedProxies
+from p0f_middleware._request.proxies import Client, ProxyRules
 
-PROXY = "10.0.0.1"
+from .middlewares import PROXY
+
 PROXIES = ("10.0.0.0/8", "2001:db8:aaaa::/48")
 
 
@@ -29,19 +31,11 @@ def client_of(
 
 
 def client_behind(
-    proxy: object = PROXY,
-    *,
-    x_forwarded_for: str | None = None,
-    forwarded: str | None = None,
-    trusted: Any = PROXIES,
-    unix: bool = False,
+    name: str, value: str | None, proxy: object = PROXY, **options: Any
 ) -> str | None:
     """The client that a proxy names in the one header it writes."""
-    name, value = ("X-Forwarded-For", x_forwarded_for)
-    if forwarded is not None:
-        name, value = ("Forwarded", forwarded)
     headers = {} if value is None else {name: value}
-    return client_of(proxy, headers=headers, trusted=trusted, unix=unix, client_header=name).address
+    return client_of(proxy, headers=headers, client_header=name, **options).address
 
 
 # Whom to trust
@@ -50,88 +44,59 @@ def client_behind(
 @pytest.mark.parametrize(
     "trusted",
     [
-        "10.0.0.1",
-        "10.0.0.0/8",
-        "::ffff:10.0.0.1",
-        "::ffff:10.0.0.0/104",
-        IPv4Address("10.0.0.1"),
-        IPv4Network("10.0.0.0/8"),
-        IPv6Address("::ffff:10.0.0.1"),
-        ["192.0.2.1", "10.0.0.1"],
-        ("10.0.0.1",),
-        {IPv4Network("10.0.0.0/30")},
+        *("10.0.0.1", "10.0.0.0/8", "::ffff:10.0.0.1", "::ffff:10.0.0.0/104"),
+        *(IPv4Address("10.0.0.1"), IPv4Network("10.0.0.0/8"), IPv6Address("::ffff:10.0.0.1")),
+        *(["192.0.2.1", "10.0.0.1"], ("10.0.0.1",), {IPv4Network("10.0.0.0/30")}),
+        *("2001:db8:aaaa::/48", IPv6Network("2001:db8:aaaa::/48"), ["::1", "2001:db8:aaaa::7"]),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("peer", ["10.0.0.1", "::ffff:10.0.0.1"])
-def test_a_proxy_is_trusted_however_it_is_named(trusted: Any, peer: str) -> None:
-    assert client_behind(peer, x_forwarded_for="192.0.2.1", trusted=trusted) == "192.0.2.1"
+def test_a_proxy_is_trusted_however_it_is_named(trusted: Any) -> None:
+    peers = ["2001:db8:aaaa::7"] if "db8" in str(trusted) else ["10.0.0.1", "::ffff:10.0.0.1"]
+    for peer in peers:
+        found = client_behind("X-Forwarded-For", "192.0.2.1", peer, trusted=trusted)
+        assert found == "192.0.2.1"
 
 
 def test_proxies_may_come_from_an_iterator() -> None:
-    trusted = iter(["192.0.2.7", "10.0.0.1"])
+    trusted = iter(["192.0.2.7", PROXY])
 
-    assert client_behind(x_forwarded_for="192.0.2.1", trusted=trusted) == "192.0.2.1"
-
-
-@pytest.mark.parametrize("trusted", ["2001:db8:aaaa::/48", IPv6Network("2001:db8:aaaa::/48")])
-def test_an_ipv6_network_is_trusted(trusted: Any) -> None:
-    peer = "2001:db8:aaaa::7"
-
-    assert client_behind(peer, x_forwarded_for="192.0.2.1", trusted=trusted) == "192.0.2.1"
+    assert client_behind("X-Forwarded-For", "192.0.2.1", trusted=trusted) == "192.0.2.1"
 
 
 @pytest.mark.parametrize(
     "entry",
     [
-        "",
-        "localhost",
-        "unix",
-        "*",
-        "10.0.0.1/8",
-        "10.0.0.0/33",
-        "10.0.0.1, 10.0.0.2",
-        "10.0.0.1:80",
-        "[2001:db8::1]",
-        None,
-        167772161,
-        b"10.0.0.1",
-        b"\x0a\0\0\1",
+        *("", "localhost", "unix", "*", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1, 10.0.0.2"),
+        *("10.0.0.1:80", "[2001:db8::1]", None, 167772161, b"10.0.0.1", b"\x0a\0\0\1"),
         ("10.0.0.0", 8),
     ],
     ids=repr,
 )
 def test_an_entry_that_names_no_network_is_an_error(entry: Any) -> None:
     with pytest.raises(ValueError, match="trusted_proxies takes IP addresses, networks"):
-        TrustedProxies([entry])
+        ProxyRules([entry])
 
 
-def test_a_bare_string_is_one_entry() -> None:
-    with pytest.raises(ValueError, match=r"not 'proxy'"):
-        TrustedProxies("proxy")
-
-
-@pytest.mark.parametrize("trusted", [None, 7, b"10.0.0.1", bytearray(b"x"), 1.5, object])
-def test_what_is_no_collection_is_an_error_that_names_the_option(trusted: Any) -> None:
-    with pytest.raises(ValueError, match=r"^trusted_proxies "):
-        TrustedProxies(trusted)
-
-
-@pytest.mark.parametrize(
-    ("trusted", "anybody"),
-    [((), False), ([], False), (set(), False), ("10.0.0.1", True), ("unix:", True)],
-)
-def test_somebody_is_trusted_where_there_is_an_entry(trusted: Any, anybody: bool) -> None:
-    assert bool(TrustedProxies(trusted)) is anybody
+@pytest.mark.parametrize("trusted", ["proxy", None, 7, b"10.0.0.1", bytearray(b"x"), 1.5, object])
+def test_what_is_no_collection_is_an_error_that_shows_it(trusted: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^trusted_proxies .* not {re.escape(repr(trusted))}"):
+        ProxyRules(trusted)
 
 
 def never_called(_: str = "") -> Any:
     raise AssertionError("what belongs to an untrusted peer was looked at")
 
 
-@pytest.mark.parametrize("peer", ["192.0.2.7", "11.0.0.1", "2001:db8::7", "", None, "localhost"])
-def test_the_headers_of_an_untrusted_peer_are_not_even_read(peer: object) -> None:
-    client = ProxyRules(PROXIES).client(*endpoint(peer), never_called, never_called)
+@pytest.mark.parametrize(
+    ("peer", "trusted"),
+    [
+        *((peer, PROXIES) for peer in ("11.0.0.1", "2001:db8::7", "", None, "localhost")),
+        ("192.0.2.7", "unix:"),
+    ],
+)
+def test_the_headers_of_an_untrusted_peer_are_not_even_read(peer: object, trusted: Any) -> None:
+    client = ProxyRules(trusted).client(*endpoint(peer), never_called, never_called)
 
     assert client == Client(client_address(peer), None)
 
@@ -141,44 +106,35 @@ def test_the_headers_of_an_untrusted_peer_are_not_even_read(peer: object) -> Non
 def test_unix_trusts_who_is_known_to_be_on_a_unix_socket_and_not_who_merely_has_no_address(
     peer: object, on_unix: bool, client: str | None
 ) -> None:
-    found = client_behind(peer, x_forwarded_for="192.0.2.1", trusted="unix:", unix=on_unix)
-
-    assert found == client
-
-
-def test_unix_trusts_nobody_who_has_an_address() -> None:
-    client = ProxyRules("unix:").client("192.0.2.7", 80, never_called, never_called)
-
-    assert client == Client("192.0.2.7", 80)
+    for header, named in (("192.0.2.1", client), (None, None)):
+        found = client_behind("X-Forwarded-For", header, peer, trusted="unix:", unix=on_unix)
+        assert found == named
 
 
-def test_a_unix_peer_without_headers_is_nobody() -> None:
-    assert client_behind("", trusted="unix:", unix=True) is None
+@pytest.mark.parametrize(
+    ("peer", "trusted", "client"),
+    [
+        *((peer, ["unix:", PROXY], "203.0.113.9") for peer in ("", PROXY)),
+        (PROXY, PROXY, None),
+    ],
+)
+@pytest.mark.parametrize("header", ["203.0.113.9, unix:", 'for=203.0.113.9, for="unix:"'])
+def test_a_unix_hop_is_walked_past_where_unix_is_trusted_and_else_ends_the_trail(
+    peer: str, trusted: Any, client: str | None, header: str
+) -> None:
+    name = "Forwarded" if "for=" in header else "X-Forwarded-For"
 
-
-@pytest.mark.parametrize("peer", ["", "10.0.0.1"])
-def test_a_unix_hop_is_walked_past_where_unix_is_trusted(peer: str) -> None:
-    trusted = ["unix:", "10.0.0.1"]
-    header = "203.0.113.9, unix:"
-
-    assert client_behind(peer, x_forwarded_for=header, trusted=trusted, unix=True) == "203.0.113.9"
-
-
-def test_a_unix_hop_ends_the_trail_where_unix_is_not_trusted() -> None:
-    assert client_behind(x_forwarded_for="203.0.113.9, unix:") is None
+    assert client_behind(name, header, peer, trusted=trusted, unix=True) == client
 
 
 @pytest.mark.parametrize(
     ("name", "value", "client"),
     [
-        ("X-Forwarded-For", "198.51.100.7:51008", Client("198.51.100.7", 51008, True)),
-        ("X-Forwarded-For", "[2001:db8::7]:51008", Client("2001:db8::7", 51008, True)),
         ("X-Forwarded-For", "198.51.100.7:51008, 10.0.0.2:7", Client("198.51.100.7", 51008, True)),
+        ("X-Forwarded-For", "[2001:db8::7]:51008", Client("2001:db8::7", 51008, True)),
         ("X-Forwarded-For", "198.51.100.7", Client("198.51.100.7", None, True)),
         ("X-Forwarded-For", "198.51.100.7:0", Client("198.51.100.7", None, True)),
-        ("Forwarded", 'for="198.51.100.7:51008"', Client("198.51.100.7", 51008, True)),
         ("Forwarded", 'for="[2001:db8::7]:51008"', Client("2001:db8::7", 51008, True)),
-        ("X-Real-IP", "198.51.100.7", Client("198.51.100.7", None, True)),
         ("CF-Connecting-IP", "2001:db8::7", Client("2001:db8::7", None, True)),
     ],
 )
@@ -189,13 +145,8 @@ def test_the_named_header_tells_address_and_port(name: str, value: str, client: 
 @pytest.mark.parametrize(
     ("value", "port"),
     [
-        ("51008", 51008),
-        (" 51008\t", 51008),
-        ("666, 51008", 51008),
-        ("666,51008", 51008),
-        ("65536", None),
-        ("x", None),
-        ("", None),
+        *((value, 51008) for value in ("51008", " 51008\t", "666, 51008", "666,51008")),
+        *((value, None) for value in ("65536", "x", "")),
     ],
 )
 def test_the_port_comes_from_the_header_named_for_it(value: str, port: int | None) -> None:
@@ -205,13 +156,6 @@ def test_the_port_comes_from_the_header_named_for_it(value: str, port: int | Non
     assert client == Client("198.51.100.7", port, True)
 
 
-@pytest.mark.parametrize("other", ["for=192.0.2.66", '"', "for=unknown", "x", ";", ","])
-def test_no_header_but_the_named_one_is_read(other: str) -> None:
-    headers = {"X-Forwarded-For": "192.0.2.1", "Forwarded": other, "X-Real-IP": other}
-
-    assert client_of(PROXY, headers=headers).address == "192.0.2.1"
-
-
 @pytest.mark.parametrize("option", ["client_header", "client_port_header"])
 @pytest.mark.parametrize("name", ["", "X Real IP", "X-R\xe9al", "X-\u20ac", "X:", b"X-Real-IP", 7])
 def test_a_name_that_no_header_can_have_is_an_error(option: str, name: Any) -> None:
@@ -219,45 +163,15 @@ def test_a_name_that_no_header_can_have_is_an_error(option: str, name: Any) -> N
         ProxyRules(PROXIES, **{option: name})
 
 
-def test_a_proxy_without_headers_names_nobody() -> None:
-    assert client_of(PROXY) == Client(None, None, behind_proxy=True)
-
-
-# Anything at all
-
 header_texts = st.none() | st.text() | st.text('for=";,\\[]:.0123456789 \t')
 peers = st.none() | st.text() | st.ip_addresses().map(str) | st.just(PROXY) | st.binary()
 
 
-@given(peers, header_texts, header_texts, st.sampled_from([(), PROXIES, "unix:", "0.0.0.0/0"]))
-@example(PROXY, "192.0.2.1%" + "x" * 80, None, PROXIES)
+@given(peers, st.sampled_from(["X-Forwarded-For", "Forwarded"]), header_texts)
+@example(PROXY, "X-Forwarded-For", "192.0.2.1%" + "x" * 80)
 def test_whatever_comes_in_an_address_or_none_comes_out(
-    peer: object, x_forwarded_for: str | None, forwarded: str | None, trusted: Any
+    peer: object, name: str, value: str | None
 ) -> None:
-    client = client_behind(
-        peer, x_forwarded_for=x_forwarded_for, forwarded=forwarded, trusted=trusted
-    )
-
-    assert client is None or str(ip_address(client)) == client
-
-
-@given(st.ip_addresses(v=4), header_texts, header_texts)
-def test_no_header_moves_an_untrusted_peer(
-    peer: IPv4Address, x_forwarded_for: str | None, forwarded: str | None
-) -> None:
-    client = client_behind(
-        str(peer), x_forwarded_for=x_forwarded_for, forwarded=forwarded, trusted="unix:", unix=True
-    )
-
-    assert client == (None if peer.is_unspecified else str(peer))
-
-
-@given(st.text(st.characters(codec="latin-1")))
-def test_no_claim_of_a_client_moves_what_its_proxy_appends(claim: str) -> None:
-    assert client_behind(x_forwarded_for=f"{claim}, 192.0.2.1") == "192.0.2.1"
-
-
-@given(st.text('for=";,\\[]:.0123456789 \t'))
-@example('for="')
-def test_no_claim_of_a_client_gets_around_what_its_proxy_appends(claim: str) -> None:
-    assert client_behind(forwarded=f"{claim}, for=192.0.2.1") in ("192.0.2.1", None)
+    for trusted in ((), PROXIES, "unix:", "0.0.0.0/0"):
+        client = client_behind(name, value, peer, trusted=trusted)
+        assert client is None or str(ip_address(client)) == client

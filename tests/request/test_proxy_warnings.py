@@ -7,29 +7,16 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware._request.proxies import ProxyRules
-from p0f_middleware._request.proxy_warnings import ProxyWarnings
-from p0f_middleware._request.visitor import ASGIVisitor, WSGIVisitor
+from .middlewares import HOST, PROXY, KnownAfter, Wrap
 
-FORWARDED = {"HTTP_X_FORWARDED_FOR": "198.51.100.7"}
+Log = pytest.LogCaptureFixture
 
-
-class Site:
-    """A middleware's warnings, and the options that they are about."""
-
-    def __init__(self, trusted: Any = (), client_header: str = "X-Forwarded-For") -> None:
-        self.rules = ProxyRules(trusted, client_header)
-        self.warnings = ProxyWarnings(self.rules)
-
-    def request(self, peer: Any, headers: dict[str, str] = FORWARDED) -> None:
-        environ = {"REMOTE_ADDR": peer, "REMOTE_PORT": "1", **headers}
-        self.warnings.check(WSGIVisitor(environ, self.rules))
+FORWARDED = [("X-Forwarded-For", "198.51.100.7")]
 
 
-@pytest.fixture(autouse=True)
-def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.INFO, "p0f_middleware")
-    return caplog
+def messages(log: Log) -> list[str]:
+    assert {record.levelno for record in log.records} <= {logging.WARNING}
+    return [record.getMessage() for record in log.records]
 
 
 @pytest.mark.parametrize(
@@ -40,127 +27,111 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     ],
 )
 def test_of_a_local_peer_the_warning_names_the_peer_the_header_and_the_remedy(
-    peer: str, log: pytest.LogCaptureFixture
+    wrap: Wrap, caplog: Log, peer: str
 ) -> None:
-    Site().request(peer)
+    wrap(KnownAfter()).request((peer, 1), FORWARDED)
 
-    [record] = log.records
-    assert record.levelno == logging.WARNING
+    [message] = messages(caplog)
     for named in (peer, "X-Forwarded-For", f"trusted_proxies=[{peer!r}]"):
-        assert named in record.getMessage()
+        assert named in message
 
 
 @pytest.mark.parametrize("peer", ["35.191.0.9", "8.8.8.8", "2606:4700::1111"])
 def test_a_public_peer_may_be_a_visitor_and_is_not_advised_to_be_trusted(
-    peer: str, log: pytest.LogCaptureFixture
+    wrap: Wrap, caplog: Log, peer: str
 ) -> None:
-    Site().request(peer)
+    middleware = wrap(KnownAfter())
+    middleware.request((peer, 1), FORWARDED)
 
-    [record] = log.records
-    assert peer in record.getMessage()
-    assert "load balancer" in record.getMessage()
-    assert "trusted_proxies=[" not in record.getMessage()
+    [message] = messages(caplog)
+    assert peer in message
+    assert "load balancer" in message
+    assert "trusted_proxies=[" not in message
 
-
-def test_a_visitor_who_sends_the_header_hides_no_proxy(log: pytest.LogCaptureFixture) -> None:
-    site = Site()
-    site.request("8.8.8.8")
-    site.request("10.0.0.1")
-
-    assert "10.0.0.1" in log.records[-1].getMessage()
+    middleware.request((PROXY, 1), FORWARDED)
+    assert PROXY in messages(caplog)[-1], "a visitor who sends the header hides no proxy"
 
 
-def test_not_every_request_of_a_site_is_looked_at(log: pytest.LogCaptureFixture) -> None:
-    site = Site()
-    for _ in range(10_000):
-        site.request("8.8.8.8", {})
-    site.request("8.8.8.8")
+def test_of_a_proxy_on_a_unix_socket_the_warning_names_the_option(wrap: Wrap, caplog: Log) -> None:
+    middleware = wrap(KnownAfter())
+    keys = middleware.request(("", 1))  # as gunicorn, cheroot and granian have it
+    middleware.request(("", 1))
 
-    assert not log.records
-
-
-@pytest.mark.parametrize("name", ["X_FORWARDED_FOR", "FORWARDED", "X_REAL_IP"])
-def test_every_usual_header_tells_of_a_proxy(name: str, log: pytest.LogCaptureFixture) -> None:
-    Site().request("127.0.0.1", {f"HTTP_{name}": "x"})
-
-    assert len(log.records) == 1
+    [message] = messages(caplog)
+    assert "Unix socket" in message
+    assert "trusted_proxies=['unix:']" in message
+    assert keys["p0f.reason"] in message
 
 
-def test_the_header_of_the_option_tells_of_a_proxy(log: pytest.LogCaptureFixture) -> None:
-    Site(client_header="CF-Connecting-IP").request("127.0.0.1", {"HTTP_CF_CONNECTING_IP": "x"})
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP")),
+        ("CF-Connecting-IP", {"client_header": "CF-Connecting-IP"}),
+    ],
+)
+def test_every_usual_header_and_that_of_the_option_tells_of_a_proxy(
+    wrap: Wrap, caplog: Log, name: str, options: Any
+) -> None:
+    wrap(KnownAfter(), **options).request((PROXY, 1), [(name, "x")])
 
-    assert len(log.records) == 1
+    assert len(messages(caplog)) == 1
 
 
 @pytest.mark.parametrize("trusted", [(), "192.168.0.0/16", "unix:"])
-def test_it_is_logged_once(trusted: Any, log: pytest.LogCaptureFixture) -> None:
-    site = Site(trusted)
+def test_it_is_logged_once(wrap: Wrap, caplog: Log, trusted: Any) -> None:
+    middleware = wrap(KnownAfter(), trusted_proxies=trusted)
     for peer in ("10.0.0.1", "10.0.0.1", "10.0.0.2", "8.8.8.8", "8.8.4.4"):
-        site.request(peer)
+        middleware.request((peer, 1), FORWARDED)
 
-    assert len(log.records) == 2
+    assert len(messages(caplog)) == 2
 
 
-@pytest.mark.parametrize("client", [("203.0.113.7", 0), ("198.51.100.7", 51008)], ids=str)
+@pytest.mark.parametrize("peer", [("203.0.113.7", 0), ("198.51.100.7", 51008)], ids=str)
 def test_a_server_that_has_put_the_header_in_the_peers_place_is_named(
-    client: Any, log: pytest.LogCaptureFixture
+    wrap: Wrap, caplog: Log, peer: Any
 ) -> None:
-    rules = ProxyRules("127.0.0.1")
-    scope = {"client": client, "headers": [(b"x-forwarded-for", b"198.51.100.7")]}
-    ProxyWarnings(rules).check(ASGIVisitor(scope, None, None, rules))
+    wrap(KnownAfter()).request(peer, FORWARDED)  # where no proxy is named, that is right
+    assert messages(caplog) == []
 
-    [record] = log.records
-    assert "--no-proxy-headers" in record.getMessage()
-    assert client[0] not in record.getMessage()
-
-
-def test_a_server_that_names_visitors_itself_is_right_where_no_proxy_is_named(
-    log: pytest.LogCaptureFixture,
-) -> None:
-    rules = ProxyRules()
-    scope = {"client": ("203.0.113.7", 0), "headers": [(b"x-forwarded-for", b"203.0.113.7")]}
-    ProxyWarnings(rules).check(ASGIVisitor(scope, None, None, rules))
-
-    assert not log.records
+    wrap(KnownAfter(), trusted_proxies="127.0.0.1").request(peer, FORWARDED)
+    [message] = messages(caplog)
+    assert "--no-proxy-headers" in message
+    assert peer[0] not in message
 
 
-def test_a_trusted_proxy_that_sends_no_header_is_warned_of_once(
-    log: pytest.LogCaptureFixture,
-) -> None:
-    site = Site("10.0.0.1")
-    site.request("10.0.0.1", {})
-    site.request("10.0.0.1", {})
+def test_a_trusted_proxy_that_sends_no_header_is_warned_of_once(wrap: Wrap, caplog: Log) -> None:
+    middleware = wrap(KnownAfter(), trusted_proxies=PROXY)
+    silent = [middleware.request((PROXY, 1)) for _ in range(2)]
 
-    [record] = log.records
-    assert "10.0.0.1 sent no X-Forwarded-For" in record.getMessage()
+    assert [keys["p0f.status"] for keys in silent] == ["no_address"] * 2
+    assert "10.0.0.1 sent no X-Forwarded-For" in silent[0]["p0f.reason"]
+    [message] = messages(caplog)
+    assert "10.0.0.1 sent no X-Forwarded-For" in message
 
 
 @pytest.mark.parametrize(
     ("peer", "headers", "trusted"),
     [
-        ("8.8.8.8", {}, ()),
-        ("10.0.0.1", {}, ()),
-        ("10.0.0.1", FORWARDED, "10.0.0.1"),
-        ("10.0.0.1", {"HTTP_USER_AGENT": "x"}, ()),
-        (None, FORWARDED, ()),
-        ("", FORWARDED, ()),
-        ("localhost", FORWARDED, ()),
+        ("8.8.8.8", [], ()),
+        (PROXY, [], ()),
+        (PROXY, FORWARDED, PROXY),
+        (PROXY, [("User-Agent", "x")], ()),
+        *((peer, FORWARDED, ()) for peer in (None, "localhost")),
     ],
 )
 def test_there_is_no_warning_of_anybody_else(
-    peer: Any, headers: dict[str, str], trusted: Any, log: pytest.LogCaptureFixture
+    wrap: Wrap, caplog: Log, peer: Any, headers: Any, trusted: Any
 ) -> None:
-    Site(trusted).request(peer, headers)
+    wrap(KnownAfter(), trusted_proxies=trusted).request((peer, 1), headers)
 
-    assert not log.records
+    assert messages(caplog) == []
 
 
 @pytest.mark.parametrize("value", ["\x1b[2J", "\n", "\0", "x" * 100_000])
-def test_nothing_that_a_client_writes_is_in_the_log(
-    value: str, log: pytest.LogCaptureFixture
-) -> None:
-    Site().request("10.0.0.1", {"HTTP_X_FORWARDED_FOR": value})
+def test_nothing_that_a_client_writes_is_in_the_log(wrap: Wrap, caplog: Log, value: str) -> None:
+    wrap(KnownAfter()).request((HOST, 1), [("X-Forwarded-For", value)])
 
-    [record] = log.records
-    assert value not in record.getMessage()
-    assert record.getMessage().isprintable()
+    [message] = messages(caplog)
+    assert value not in message
+    assert message.isprintable()

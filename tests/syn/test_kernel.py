@@ -94,19 +94,6 @@ def test_other_systems_are_not_asked(armed: socket.socket, monkeypatch: pytest.M
 # Telling sockets apart
 
 
-def test_tcp_listeners_are_told_from_other_sockets(armed: socket.socket, tmp_path: Path) -> None:
-    with (
-        connection(armed) as sock,
-        socket.socket(socket.AF_UNIX) as unix,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        socket.socket() as idle,
-    ):
-        unix.bind(str(tmp_path / "sock"))
-        unix.listen()
-        assert is_tcp_listener(armed)
-        assert not any(map(is_tcp_listener, (sock, unix, udp, idle)))
-
-
 def test_unix_sockets_are_told_from_others(armed: socket.socket) -> None:
     one, other = socket.socketpair()
     junk: Any = "no socket"

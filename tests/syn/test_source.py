@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p0f_middleware import P0fASGIMiddleware, P0fStatus, P0fWSGIMiddleware, save_syn
+from p0f_middleware import P0fStatus, P0fWSGIMiddleware, save_syn
 from p0f_middleware._outcome import Outcome
 from p0f_middleware.syn import Syn, listeners, source, when_ready
 from p0f_middleware.syn.kernel import keeps_syns, read_saved_syn
@@ -343,9 +343,7 @@ def test_a_proxy_that_sends_no_syn_has_no_fingerprint(
     )
 
 
-@pytest.mark.parametrize(
-    "value", ["zz", "45", "4" * 2000, "é", "45,45", "00" * 60, "4:64", "\0", "9" * 5000]
-)
+@pytest.mark.parametrize("value", ["zz", "4" * 2000, "45,45", "4:64"])
 def test_what_is_not_a_syn_is_no_match(with_header: Syn, proxied: FakeVisitor, value: str) -> None:
     outcome = ask(with_header, replace(proxied, headers={HEADER: value}))
     assert outcome == (None, P0fStatus.NO_MATCH, "this is not a SYN that p0f fingerprints")
@@ -376,8 +374,6 @@ def test_the_kernels_own_peer_tells_that_it_is_the_proxy_and_the_syn_has_to_be_t
         assert ask(with_header, replace(replaced, port=port)).status is P0fStatus.OK
     other = replace(replaced, peer_address="127.0.0.3", address="127.0.0.3")
     assert "but the client is 127.0.0.3" in unavailable(ask(with_header, other))
-    nobody = replace(replaced, peer_address=None, address=None, headers={HEADER: TEXT})
-    assert ask(with_header, nobody).status is P0fStatus.NO_ADDRESS
     stranger = replace(replaced, trusted=frozenset({"192.0.2.1"}))
     assert "the server reports 127.0.0.2" in unavailable(ask(with_header, stranger))
 
@@ -436,14 +432,6 @@ def test_the_wsgi_middleware_puts_it_into_environ(
     app(environ, lambda *_: lambda _: None)
     assert (environ["p0f.status"], environ["p0f.reason"]) == ("ok", None)
     assert (environ["p0f.info"].source, environ["p0f.info"].os_name) == ("syn", "Linux")
-
-
-@pytest.mark.parametrize("middleware", [P0fWSGIMiddleware, P0fASGIMiddleware])
-def test_without_a_source_it_is_the_connections_syn(
-    middleware: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("P0F_SOCKET", raising=False)
-    assert isinstance(middleware(lambda *_: []).source, Syn)
 
 
 def test_nothing_of_it_is_imported_until_it_is_used() -> None:

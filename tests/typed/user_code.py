@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from p0f_middleware import (
@@ -59,18 +60,15 @@ def page(info: P0fInfo | None) -> str:
     return ", ".join(f"{label}: {text}" for label, text in info.describe().items())
 
 
-Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
 
 
 async def asgi_app(
-    scope: Scope,
+    scope: MutableMapping[str, Any],
     receive: Callable[[], Awaitable[Event]],
     send: Callable[[Event], Awaitable[None]],
 ) -> None:
-    info = p0f_of(scope).info
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": page(info).encode()})
+    await send({"type": "http.response.body", "body": page(p0f_of(scope).info).encode()})
 
 
 def applications() -> tuple[P0fWSGIMiddleware, P0fASGIMiddleware]:
@@ -87,8 +85,6 @@ def applications() -> tuple[P0fWSGIMiddleware, P0fASGIMiddleware]:
 
 
 class Everybody:
-    """A source of one's own."""
-
     def lookup(self, ip_address: str) -> P0fInfo | None:
         return P0fInfo(os_name="Linux", distance=3)
 
@@ -109,7 +105,6 @@ def claims(info: P0fInfo, user_agent: str | None) -> str:
     claim = check_claim(info, user_agent)
     assert_type(claim.seen, str | None)
     assert_type(claim.contradictory, bool)
-    assert_type(fingerprint_syn(b"E"), P0fInfo | None)
     return str(claim)
 
 
@@ -149,8 +144,6 @@ def in_tests(fake_p0f: FakeP0f) -> None:
             print(error)
 
 
-def listen() -> None:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        save_syn(listener)
+def syns(listener: socket) -> None:
+    save_syn(listener)
+    assert_type(fingerprint_syn(b"E"), P0fInfo | None)
