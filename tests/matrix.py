@@ -123,10 +123,6 @@ uvicorn, httptools and uvloop: ipv4 ipv6 unix websocket
     uvicorn --http httptools --loop uvloop --ws websockets-sansio ON_V4 ASGI
     uvicorn --http httptools --loop uvloop ON_DUAL ASGI
     uvicorn --http httptools --loop uvloop ON_UNIX ASGI
-uvicorn, --workers 2: ipv4 mapped ipv6 unix websocket
-    uvicorn --workers 2 ON_V4 ASGI
-    uvicorn --workers 2 ON_DUAL ASGI
-    uvicorn --workers 2 ON_UNIX ASGI
 Hypercorn, asyncio: ipv4 mapped ipv6 tls unix websocket
     HYPERCORN ASGI
 Hypercorn, trio: ipv4 mapped ipv6 tls unix websocket
@@ -150,6 +146,8 @@ uvicorn, uvloop, TLS: tls websocket
     UVICORN_TLS --loop uvloop ASGI
 uvicorn, asyncio, TLS: tls
     UVICORN_TLS --loop asyncio ASGI
+uvicorn, --workers 2: mapped ipv6 websocket
+    uvicorn --workers 2 ON_DUAL ASGI
 gunicorn, fd: ipv6 once prepared
     HAND_OVER gunicorn -b fd://FD WSGI
 uvicorn, --fd: mapped ipv6 prepared

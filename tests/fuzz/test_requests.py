@@ -60,12 +60,9 @@ class Stub:
         return self.outcome
 
 
-class AwaitedStub:
-    def __init__(self, stub: Stub) -> None:
-        self.stub = stub
-
+class AwaitedStub(Stub):
     async def fingerprint(self, visitor: Visitor, deadline: float) -> Any:
-        return self.stub.fingerprint(visitor, deadline)
+        return super().fingerprint(visitor, deadline)
 
 
 outcomes: st.SearchStrategy[Any] = st.sampled_from(
@@ -82,26 +79,22 @@ class Sources:
 
     def __init__(self) -> None:
         self.delay, _outage.FIRST_DELAY = _outage.FIRST_DELAY, 0.0  # for an outage hides answers
-        self.stub = Stub()
         self.p0f = FakeP0f().start()
         self.loop = asyncio.new_event_loop()
-        self.syn, self.syn_header = Syn(arm=False), Syn(arm=False, header=SYN_HEADER)
         self.blocking = P0f(self.p0f.socket_path, timeout=0.02)
         self.awaited = AsyncP0f(self.p0f.socket_path, timeout=0.02)
 
-    def wsgi(self, app: Any) -> list[P0fWSGIMiddleware]:
-        return list(self._both(P0fWSGIMiddleware, app, self.blocking, self.stub))
-
-    def asgi(self, app: Any) -> list[P0fASGIMiddleware]:
-        return list(self._both(P0fASGIMiddleware, app, self.awaited, AwaitedStub(self.stub)))
-
-    def _both(self, kind: Any, app: Any, client: Any, stub: Any) -> Iterator[Any]:
+    def around(self, app: Any, *, awaited: bool) -> Iterator[Any]:
+        """The application in middlewares with all of this."""
+        kind: Any = P0fASGIMiddleware if awaited else P0fWSGIMiddleware
+        client = self.awaited if awaited else self.blocking
+        self.stub = stub = AwaitedStub() if awaited else Stub()
         for options in ({}, PROXIES):
             yield kind(app, stub, grace=0, **options)
             yield kind(app, client, grace=0.001, hold=0.001, **options)
-            yield kind(app, self.syn, claims=False, **options)
+            yield kind(app, Syn(arm=False), claims=False, **options)
         yield kind(app, stub, grace=0, client_header="Forwarded", trusted_proxies=[PROXY])
-        yield kind(app, self.syn_header, **PROXIES)
+        yield kind(app, Syn(arm=False, header=SYN_HEADER), **PROXIES)
 
     def close(self) -> None:
         _outage.FIRST_DELAY = self.delay
@@ -141,7 +134,7 @@ def wsgi_check(sources: Sources) -> Callable[..., None]:
         calls.append((environ, start_response))
         return body
 
-    middlewares = sources.wsgi(app)
+    middlewares = list(sources.around(app, awaited=False))
 
     def check(environ: dict[str, Any], answer: bytes, outcome: Any) -> None:
         sources.p0f.answer_with(answer)
@@ -177,7 +170,7 @@ def asgi_check(sources: Sources) -> Callable[..., None]:
         calls.append((scope, receive, send))
         return result
 
-    middlewares = sources.asgi(app)
+    middlewares = list(sources.around(app, awaited=True))
 
     def check(scope: dict[str, Any], answer: bytes, outcome: Any, which: int) -> None:
         sources.p0f.answer_with(answer)

@@ -9,7 +9,6 @@ before each connects, by sysctl for the namespace and by socket options.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import itertools
 import json
 import random
@@ -29,6 +28,7 @@ from p0f_middleware import P0fWSGIMiddleware
 from p0f_middleware._commands.p0f import SIGNATURES
 
 from .. import own_network
+from ..servers import exchange
 from .daemon import RealP0f
 
 pytestmark = pytest.mark.needs("root", "p0f")
@@ -53,7 +53,7 @@ LINUX = Stack("1", 64, f"Mozilla/5.0 (X11; Linux x86_64) {CHROME}")
 WINDOWS = Stack("0", 128, f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME}")
 
 
-def connect(stack: Stack, address: str, port: int) -> http.client.HTTPConnection:
+def connect(stack: Stack, address: str, port: int) -> socket.socket:
     """A connection from *address* with the SYN of *stack*."""
     for option in ("tcp_timestamps", "tcp_window_scaling"):
         Path("/proc/sys/net/ipv4", option).write_text(stack.options)
@@ -62,23 +62,20 @@ def connect(stack: Stack, address: str, port: int) -> http.client.HTTPConnection
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)  # Ethernet's, not loopback's
     client.bind((address, 0))
     client.connect(("127.0.0.1", port))
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.sock = client
-    return connection
+    return client
 
 
-def ask(connection: http.client.HTTPConnection, user_agent: str) -> Any:
+def ask(connection: socket.socket, user_agent: str) -> Any:
     """What the site answers: the verdict, and the system claimed and seen."""
-    connection.request("GET", "/", headers={"User-Agent": user_agent})
-    return json.loads(connection.getresponse().read())
+    return json.loads(exchange(connection, headers={"User-Agent": user_agent}).body)
 
 
 def share(address: str, stacks: list[Stack], port: int, draw: random.Random) -> Iterator[Any]:
     """Answers to honest machines that come to *address* one after another and stay, each with
     whether it differs from the one before it on the same connection."""
     waiting = list(stacks)
-    machines: list[tuple[Stack, http.client.HTTPConnection]] = []
-    before: dict[http.client.HTTPConnection, Any] = {}
+    machines: list[tuple[Stack, socket.socket]] = []
+    before: dict[socket.socket, Any] = {}
     for _ in range(REQUESTS * len(stacks)):
         if waiting and (not machines or draw.random() < 0.25):
             stack = waiting.pop()

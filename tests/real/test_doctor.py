@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +16,6 @@ from p0f_middleware._commands.p0f import SIGNATURES
 
 from .. import own_network
 from .daemon import RealP0f
-
-ROOT = Path(__file__).parents[2]
 
 
 def diagnosis(path: str, address: str | None = None, port: int | None = None) -> Finding:
@@ -86,27 +82,6 @@ def test_p0f_in_a_container_sees_what_passes_there(tmp_path: Path) -> None:
         mark, text = diagnosis(p0f.socket_path)
     assert mark == "FAULT"
     assert text.endswith("or has its container another network?")
-
-
-@pytest.mark.needs("root", "ip", "p0f")
-def test_p0f_on_another_interface(tmp_path: Path) -> None:
-    program = f"""
-import subprocess
-from pathlib import Path
-from p0f_middleware.__main__ import main
-from tests.real.daemon import RealP0f
-for command in ("link add eth9 type veth peer eth8", "link set eth9 up"):
-    subprocess.run(["ip", *command.split()], check=True)
-with RealP0f(Path({str(tmp_path)!r}), interface="eth9") as p0f:
-    main(["doctor", "--socket", p0f.socket_path, "127.0.0.1"])
-"""
-    command = [*own_network.COMMAND, sys.executable, "-c", program]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
-    assert run.returncode == 0, run.stderr
-    *_, capture, address = run.stdout.splitlines()
-    assert capture.startswith("?     p0f captures on eth9 but does not see this machine's")
-    assert address.startswith("FAULT p0f has not seen 127.0.0.1.")
-    assert address.endswith("do not pass eth9 (this machine's own pass lo)")
 
 
 def test_socket_that_an_ended_p0f_has_left(real_p0f: RealP0f, tmp_path: Path) -> None:

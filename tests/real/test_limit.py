@@ -12,8 +12,6 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -24,19 +22,6 @@ from ..daemon.clients import opened
 from .daemon import RealP0f
 
 SLOTS = 20
-
-
-def connections(p0f: RealP0f) -> int:
-    """Connections p0f has accepted, or is to accept (Linux: state 03 at the socket's path)."""
-    rows = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
-    return sum(row[-1] == p0f.socket_path and row[5] in ("03", "02") for row in rows)
-
-
-def becomes(p0f: RealP0f, count: int, seconds: float = 3.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while connections(p0f) != count and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return connections(p0f) == count
 
 
 def load(p0f: RealP0f, seconds: float) -> float:
@@ -57,25 +42,6 @@ def slots_taken(p0f: RealP0f) -> Iterator[list[socket.socket]]:
             sock.sendall(make_query("127.0.0.1"))
             assert len(sock.recv(4096)) == 232
         yield taken
-
-
-def test_threads_and_tasks_share_one_connection_each(real_p0f: RealP0f) -> None:
-    most = 0
-    with P0f(real_p0f.socket_path, timeout=5) as client, ThreadPoolExecutor(32) as threads:
-        asked = [threads.submit(client.lookup, "127.0.0.1") for _ in range(1600)]
-        while not all(lookup.done() for lookup in asked):
-            most = max(most, connections(real_p0f))
-        assert client.stats.no_matches + client.stats.matches == 1600
-    assert most == 1
-    assert becomes(real_p0f, 0)
-
-    async def main() -> int:
-        async with AsyncP0f(real_p0f.socket_path, timeout=5) as client:
-            await asyncio.gather(*(client.lookup("127.0.0.1") for _ in range(1000)))
-            return connections(real_p0f)
-
-    assert asyncio.run(main()) == 1
-    assert becomes(real_p0f, 0)
 
 
 def test_a_full_p0f_is_left_alone_at_once_and_asked_again_when_a_slot_is_free(

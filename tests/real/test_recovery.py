@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -75,33 +73,3 @@ def test_lookups_resume_within_the_retry_delay_of_an_outage_under_load(
     _, back_line = warnings(caplog)
     assert f"{client.stats.skipped} lookups were skipped" in back_line
     assert " is back after " in back_line
-
-
-def _remove(p0f: RealP0f) -> None:
-    p0f.kill()
-    os.unlink(p0f.socket_path)
-
-
-@pytest.mark.parametrize(
-    ("break_it", "cause"),
-    [
-        (_remove, "there is no socket"),
-        (RealP0f.kill, "nothing listens"),
-        (RealP0f.pause, "did not answer within"),
-    ],
-)
-def test_the_log_names_the_cause_once(
-    break_it: Callable[[RealP0f], None],
-    cause: str,
-    real_p0f: RealP0f,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with P0f(real_p0f.socket_path) as client:
-        client.lookup("127.0.0.1")
-        break_it(real_p0f)
-        for _ in range(100):
-            with pytest.raises(P0fUnavailable):
-                client.lookup("127.0.0.1")
-        (warning,) = warnings(caplog)
-        assert cause in warning
-        real_p0f.resume()

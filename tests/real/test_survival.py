@@ -21,8 +21,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-
 from p0f_middleware import AsyncP0f, P0f, P0fException, P0fUnavailable
 from tests.servers import fetch, free_port, serve_all
 
@@ -123,25 +121,6 @@ def test_p0f_survives_clients_that_are_dropped_while_it_owes_them(real_p0f: Real
     assert real_p0f.alive
 
 
-def test_p0f_survives_close_and_the_client_opens_again(real_p0f: RealP0f) -> None:
-    client = P0f(real_p0f.socket_path, timeout=0.05)
-    client.lookup("127.0.0.1")
-    real_p0f.pause()
-    with pytest.raises(P0fException):
-        client.lookup("127.0.0.1")
-    threading.Timer(0.3, real_p0f.resume).start()
-    began = time.monotonic()
-    client.close()
-    took = time.monotonic() - began
-    client.close()
-    print(f"\nclose() waited {took:.3f} s for p0f's answer")
-    assert took < 1.5
-    time.sleep(0.6)
-    client.lookup("127.0.0.1")
-    client.close()
-    assert real_p0f.alive
-
-
 SERVERS = {
     "gunicorn sync": "gunicorn -w 4 tests.real.app:wsgi -b 127.0.0.1:{port}",
     "gunicorn gthread": "gunicorn -w 4 -k gthread --threads 4 tests.real.app:wsgi"
@@ -173,7 +152,7 @@ def test_p0f_survives_web_servers_that_end_their_workers(tmp_path: Path) -> None
             pressed.enter_context(in_background(lambda: stumble(p0f)))
             for port in 2 * list(ports):
                 pressed.enter_context(in_background(functools.partial(visit, port)))
-            ends = time.monotonic() + 2 * SOAK
+            ends = time.monotonic() + SOAK
             while time.monotonic() < ends and p0f.alive:
                 time.sleep(0.5)
                 changed.touch()

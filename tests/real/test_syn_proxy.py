@@ -25,8 +25,6 @@ from tests.servers import Place, exchange, free_port, serve_all
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux keeps SYNs")
 
 CLIENT = "127.0.0.2"
-SYN_OPTIONS = {"header": "X-Client-SYN"}
-OPTIONS = {"trusted_proxies": ["127.0.0.1", "unix:"]}
 
 
 BACKENDS = ("gunicorn", "gunicorn on a Unix socket", "uvicorn")
@@ -43,8 +41,8 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
         uvicorn: f"uvicorn tests.real.app:asgi --port {uvicorn}",
     }
     environment = {
-        "P0F_TEST_SYN": json.dumps(SYN_OPTIONS),
-        "P0F_TEST_MIDDLEWARE": json.dumps(OPTIONS),
+        "P0F_TEST_SYN": json.dumps({"header": "X-Client-SYN"}),
+        "P0F_TEST_MIDDLEWARE": json.dumps({"trusted_proxies": ["127.0.0.1", "unix:"]}),
     }
     with serve_all(commands, cwd=folder, env=environment):
         for server in (port, uvicorn):

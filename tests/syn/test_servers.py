@@ -1,6 +1,6 @@
 """Each server's way to the socket of a request, and the words where there is none.
 
-tests/real/test_syn_servers.py asks the servers themselves.
+tests/real/test_servers.py asks the servers themselves.
 """
 
 from __future__ import annotations
