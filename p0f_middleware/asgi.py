@@ -108,14 +108,12 @@ def _readable(scope: Scope) -> Scope:
     readable = dict(scope)
     # What raises here raises where the application reads it, too.
     with contextlib.suppress(Exception):
-        client = scope.get("client")
-        if isinstance(client, Iterator):
+        if isinstance(client := scope.get("client"), Iterator):
             readable["client"] = tuple(client)
         headers = scope.get("headers")
         if headers and isinstance(headers, Iterable) and not isinstance(headers, (str, bytes)):
-            readable["headers"] = [
-                pair if type(pair) in _SEQUENCES else tuple(pair) for pair in headers
-            ]
+            pairs = (pair if type(pair) in _SEQUENCES else tuple(pair) for pair in headers)
+            readable["headers"] = list(pairs)
     return readable
 
 

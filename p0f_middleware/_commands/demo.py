@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from ..claim import check_claim
+from ..syn.kernel import save_syn
 from ..wsgi import P0fWSGIMiddleware
 from .demo_page import render
 from .terminal import add_source_options, fail, printable, source_of
@@ -53,14 +54,16 @@ def demo(options: argparse.Namespace) -> int:
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         return fail(
-            f"cannot serve on port {options.port} of {options.host} ({why}): name another with"
-            " --port, or 0 for a free one"
+            f"cannot serve on port {options.port} of {options.host} ({why}): name another --port (0"
+            " for a free one), or another --host"
         )
     source = source_of(options, "P0F_SOCKET", "P0F_STORE") or "syn"
     with server:
         try:
             server.set_app(P0fWSGIMiddleware(make_app(origin_of(source)), source))
-        except (ValueError, ImportError) as error:
+            if source == "syn":
+                save_syn(server.socket)
+        except (OSError, ValueError, ImportError) as error:
             return fail(str(error))
         logging.basicConfig(level=logging.INFO, format="%(message)s")  # p0f is down, or back
         serving = threading.Thread(target=server.serve_forever)

@@ -59,6 +59,11 @@ class Daemon(NamedTuple):
                 return sum(flag != _LISTENING for flag in flags)
         return None
 
+    def is_stopped(self) -> bool:
+        with contextlib.suppress(OSError):
+            return text_of(PROC / f"{self.pid}/stat").rpartition(") ")[2][:1] in ("T", "t")
+        return False
+
 
 def daemons() -> Iterator[Daemon]:
     """The processes named p0f whose command line can be read."""
@@ -112,6 +117,8 @@ def examine_p0f(socket_path: str, address: str | None, port: int | None) -> Iter
 
 
 def check_process(daemon: Daemon) -> Iterator[Finding]:
+    if daemon.is_stopped():
+        raise Fault(f"p0f is stopped: continue it with kill -CONT {daemon.pid}")
     yield "ok", f"p0f (process {daemon.pid}) runs: p0f {daemon.words}"
     if "-f" not in daemon.options:
         yield (

@@ -73,5 +73,5 @@ def port(text: str) -> int:
 def _content(path: str) -> str:
     try:
         return Path(path).read_text("utf-8").strip()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # a ValueError: it is not text
+        raise argparse.ArgumentTypeError(str(error)) from None

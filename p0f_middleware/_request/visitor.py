@@ -43,6 +43,18 @@ class BaseVisitor(Visitor):
 
     __slots__ = ("_client", "_peer", "_rules")
 
+    # Each kind has a method for:
+    _read_peer: Callable[[], Endpoint]  # `peer`, worked out
+    _peer_key: Callable[[], object]  # the peer as environ or scope has it, cheaper than `peer`
+    named_systems: Callable[[], tuple[Any, Any]]
+    """User-Agent and Sec-CH-UA-Platform, on which alone most verdicts depend."""
+    raw_claims: Callable[[], Sequence[Any]]
+    """What `claims` are made of: `_HEADERS`, the scheme as the server gives it, and whether
+    browsers send no client hints with such a request (a CORS preflight, a WebSocket's handshake).
+    """
+    _server_http_version: Callable[[], str | None]
+    _server_says_unix: Callable[[], bool]  # that the peer came through a Unix socket
+
     def __init__(self, rules: ProxyRules) -> None:
         self._rules = rules
         self._client: Client | None = None
@@ -122,31 +134,10 @@ class BaseVisitor(Visitor):
             peer = self._peer = self._read_peer()
         return peer
 
-    def _read_peer(self) -> Endpoint:
-        """`peer`, worked out."""
-        raise NotImplementedError
-
-    def _peer_key(self) -> object:
-        """The peer's address and port as they are, which is cheaper than `peer`."""
-        raise NotImplementedError
-
-    def _server_http_version(self) -> str | None:
-        """The version of HTTP as the server gives it."""
-        raise NotImplementedError
-
     def is_last(self) -> bool:
         """Whether the client ends its connection after this request (RFC 9112, section 9.6)."""
         value = self.header("Connection")
         return value is not None and value.strip().lower() == "close"
-
-    def named_systems(self) -> tuple[Any, Any]:
-        """User-Agent and Sec-CH-UA-Platform, on which alone most verdicts depend."""
-        raise NotImplementedError
-
-    def raw_claims(self) -> Sequence[Any]:
-        """What `claims` are made of: `_HEADERS`, the scheme as the server gives it, and whether
-        browsers send no client hints with such a request."""
-        raise NotImplementedError
 
     def claims(self) -> Headers:
         """What the request says of itself and of its way here."""
@@ -167,15 +158,6 @@ class BaseVisitor(Visitor):
             bool(forwarded)
             and self.peer_address not in header_text(forwarded).replace(",", " ").split()
         )
-
-    def _is_sent_without_hints(self) -> bool:
-        """Whether browsers send such a request without client hints: a CORS preflight, and a
-        WebSocket's handshake, which WSGI tells from other requests by a header alone."""
-        raise NotImplementedError
-
-    def _server_says_unix(self) -> bool:
-        """Whether the server's own words tell that the peer came through a Unix socket."""
-        raise NotImplementedError
 
     def on_unix_socket(self) -> bool:
         """Whether the peer is known to have come through a Unix socket.
@@ -230,11 +212,9 @@ class WSGIVisitor(BaseVisitor):
         return environ.get("HTTP_USER_AGENT"), environ.get("HTTP_SEC_CH_UA_PLATFORM")
 
     def raw_claims(self) -> Sequence[Any]:
-        return [*map(self._environ.get, _CLAIM_KEYS), self._is_sent_without_hints()]
-
-    def _is_sent_without_hints(self) -> bool:
         environ = self._environ
-        return "HTTP_UPGRADE" in environ or environ.get("REQUEST_METHOD") == "OPTIONS"
+        without_hints = "HTTP_UPGRADE" in environ or environ.get("REQUEST_METHOD") == "OPTIONS"
+        return [*map(environ.get, _CLAIM_KEYS), without_hints]
 
     def _server_http_version(self) -> str | None:
         protocol = self._environ.get("SERVER_PROTOCOL")
@@ -299,14 +279,11 @@ class ASGIVisitor(BaseVisitor):
         return user_agent, platform
 
     def raw_claims(self) -> Sequence[Any]:
-        found = [*_NOT_SENT, self._scope.get("scheme"), self._is_sent_without_hints()]
+        found = [*_NOT_SENT, self._scope.get("scheme"), self._scope.get("method") == "OPTIONS"]
         for name, value in self._headers():
             if name in _PLACES:
                 found[_PLACES[name]] = value
         return found
-
-    def _is_sent_without_hints(self) -> bool:
-        return self._scope.get("method") == "OPTIONS"
 
     def _headers(self) -> Iterable[tuple[Any, Any]]:
         return self._scope.get("headers") or ()

@@ -28,7 +28,7 @@ LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     [
         (["--port", "70000"], "cannot serve on port 70000"),
         (["--host", "192.0.2.1"], "cannot serve on port"),
-        (["--port", "{taken}"], "(Address already in use): name another with --port"),
+        (["--port", "{taken}"], "(Address already in use): name another --port"),
         (["--source", "http://cache"], "source is the path of p0f's socket"),
     ],
 )

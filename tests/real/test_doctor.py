@@ -43,7 +43,7 @@ def test_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ("break_it", "said"),
     [
         (RealP0f.kill, "nothing listens on {path}: p0f has ended; start it again"),
-        (RealP0f.pause, "or p0f is stopped"),
+        (RealP0f.pause, "p0f is stopped: continue it with kill -CONT {pid}"),
         (lambda p0f: os.unlink(p0f.socket_path), "If somebody has deleted the file, restart p0f"),
     ],
 )
@@ -53,7 +53,7 @@ def test_a_p0f_that_cannot_be_asked(
     break_it(real_p0f)
     mark, text = diagnosis(real_p0f.socket_path)
     assert mark == "FAULT"
-    assert said.format(path=real_p0f.socket_path) in text
+    assert said.format(path=real_p0f.socket_path, pid=real_p0f.pid) in text
 
 
 def test_p0f_that_is_full_is_not_bothered(real_p0f: RealP0f) -> None:
