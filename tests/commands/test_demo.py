@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from p0f_middleware import P0fInfo, P0fWSGIMiddleware
 from p0f_middleware.__main__ import main
+from p0f_middleware._commands import demo
 from p0f_middleware._commands.demo import MACOS, WINDOWS, DemoServer, make_app, origin_of, url_of
 from p0f_middleware._commands.demo_page import render
 from p0f_middleware.claim import Claim, ClaimVerdict
@@ -39,6 +41,14 @@ def test_it_says_why_it_cannot_serve(
         given = [word.format(taken=other.server_port) for word in arguments]
         assert main(["demo", "--port", "0", *given]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_system_that_keeps_no_syns_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "save_syn", Mock(side_effect=OSError("only Linux keeps SYNs")))
+    assert main(["demo", "--port", "0"]) == 2
+    assert capsys.readouterr().err == "p0f-middleware: only Linux keeps SYNs\n"
 
 
 def test_a_stores_password_is_not_shown() -> None:
