@@ -11,8 +11,6 @@ This module has the public names and nothing else. It imports slow modules, asyn
 when their names are first used.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -5,8 +5,6 @@ another's imports. Exit status 2 means that a command could not do its work; one
 says why.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import os

@@ -4,8 +4,6 @@ An IPv4 client of an IPv6 socket has the address '::ffff:192.0.2.1' there, but 1
 that it is the same client everywhere.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address

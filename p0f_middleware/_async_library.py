@@ -4,8 +4,6 @@ It never imports trio. Under trio no asyncio loop runs, so `running_loop()` is N
 the functions raise asyncio's RuntimeError for a missing event loop.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from asyncio import _get_running_loop

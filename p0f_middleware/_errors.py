@@ -6,8 +6,6 @@ constants"). So that these clauses still catch the same errors, P0fNoMatch and P
 not subclasses of P0fException.
 """
 
-from __future__ import annotations
-
 from ._public import public
 
 

@@ -4,8 +4,6 @@ Each client of p0f or of the shared store, and the edge, has one `Outage`. It ha
 threads report at the same moment, a count may be one too low or a retry one too many.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 

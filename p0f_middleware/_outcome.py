@@ -7,8 +7,6 @@
 What middleware leaves in a request has no types in any framework, so one function reads it for all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What users see of the package beside its answers: public names, log lines, errors of options."""
 
-from __future__ import annotations
-
 import sys
 from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
@@ -21,7 +19,7 @@ def public(cls: ClassT) -> ClassT:
     return cls
 
 
-def logger() -> Logger:
+def logger() -> "Logger":
     """The logger named `p0f_middleware`. A line names its cause and its remedy, and comes once."""
     import logging  # only when there is something to log
 

@@ -4,8 +4,6 @@ pytest imports this module in every run of every project where p0f_middleware is
 FakeP0f is imported only when a test uses the fixture.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def fake_p0f() -> Iterator[FakeP0f]:
+def fake_p0f() -> Iterator["FakeP0f"]:
     """A p0f that knows the hosts in `fake_p0f.hosts` (p0f_middleware.testing.FakeP0f)."""
     from .testing import FakeP0f
 

@@ -4,8 +4,6 @@ A URL may hold a password, and redis-py's exceptions may quote it. So messages s
 and none of our exceptions has one of redis-py's as its cause, which a traceback would show.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Sequence

@@ -4,8 +4,6 @@
 for it. A source does not see environ or scope, WSGI or ASGI.
 """
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 from ._info import P0fInfo

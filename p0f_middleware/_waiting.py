@@ -6,8 +6,6 @@ Python's functions and locks by cooperative ones whenever they are asked to, per
 has connected, and perhaps not all (`patch_all(thread=False)`). So each wait looks up how to wait.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import select

@@ -4,8 +4,6 @@ The middleware copies the scope and adds its keys to the copy, as the ASGI speci
 passes on `receive`, `send` and what the application returns unchanged. `_request` does the lookup.
 """
 
-from __future__ import annotations
-
 import contextlib
 import inspect
 import os

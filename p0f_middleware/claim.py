@@ -3,12 +3,9 @@
 `_user_agent` reads what headers claim. The comparison is between families of systems (Windows;
 Apple; Linux with Android and ChromeOS), because neither headers nor SYNs are reliable beyond that.
 
-In doubt, the verdict is not MISMATCH. AGREE needs any match, but
-MISMATCH needs a fingerprint that honest visitors of another family hardly ever have. Missing a lie
-costs a site less than calling an honest visitor a liar.
+In doubt, the verdict is not MISMATCH. AGREE needs any match, but MISMATCH needs a fingerprint that
+honest visitors of another family hardly ever have: missing a lie costs a site less.
 """
-
-from __future__ import annotations
 
 import re
 from enum import Enum

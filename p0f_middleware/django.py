@@ -179,7 +179,6 @@ def _once(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 
 def _twin(source: Any, awaited: bool) -> Any:
-    """The same source of the other colour."""
     if isinstance(source, BaseClient):
         return make_source(source.socket_path, awaited=awaited, timeout=source.timeout)
     return source.twin()

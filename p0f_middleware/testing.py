@@ -12,8 +12,6 @@ sockets are served (`stall`, `fill`, `resume`, `stop`) send a byte through a soc
 until the serving thread sends it back: then the change is in effect.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ipaddress
 import os
@@ -117,7 +115,7 @@ class FakeP0f:
     def hosts(self, hosts: Mapping[Any, P0fInfo]) -> None:
         self._hosts = _Hosts(hosts)
 
-    def start(self) -> FakeP0f:
+    def start(self) -> "FakeP0f":
         """Listen. Replaces the socket file, as p0f does."""
         if not hasattr(socket, "AF_UNIX"):
             raise OSError("FakeP0f needs Unix sockets, which Python does not have on this system")
@@ -173,7 +171,7 @@ class FakeP0f:
         returns. Empty bytes close the connection. None: send p0f's answers again."""
         self._respond = (lambda _: respond) if isinstance(respond, bytes) else respond
 
-    def __enter__(self) -> FakeP0f:
+    def __enter__(self) -> "FakeP0f":
         return self.start()
 
     def __exit__(self, *exc_info: object) -> None:

@@ -4,8 +4,6 @@ All its words are in demo_page.html, in parts that have names. Visitors choose t
 p0f's strings come from a signature file, so `_fill` escapes every string that is not from there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files

@@ -5,8 +5,6 @@ first fault. It prints findings that only a human can judge with a question mark
 them as faults.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import socket

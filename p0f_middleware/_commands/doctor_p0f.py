@@ -5,8 +5,6 @@ before the first connection, since one client too many makes p0f use a whole CPU
 a process that looks like p0f, so what /proc says is printed through `printable`, and not trusted.
 """
 
-from __future__ import annotations
-
 import contextlib
 import getopt
 import os

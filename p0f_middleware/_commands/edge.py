@@ -5,8 +5,6 @@ line of `watch` stands for a SYN, not for a connection: a scanner that never com
 has lines, too.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging

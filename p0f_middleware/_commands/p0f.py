@@ -4,8 +4,6 @@ The units are examples/p0f.service and examples/edge.service of the repository, 
 contains; the paths in them stand for those of the installation.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

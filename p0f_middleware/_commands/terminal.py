@@ -4,8 +4,6 @@ Text from outside (another process's command line, a path, a header) may contain
 that rewrite the terminal, so every line that a command prints goes through `printable`.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -11,8 +11,6 @@ All of that is in a `_Process`, of which each process makes its own (`PerProcess
 uses only `P0f` must not pay for asyncio, so nothing here imports it.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import sys
@@ -231,7 +229,7 @@ class P0f(BaseClient):
         """
         self._close()
 
-    def __enter__(self) -> P0f:
+    def __enter__(self) -> "P0f":
         return self
 
     def __exit__(self, *exc_info: object) -> None:

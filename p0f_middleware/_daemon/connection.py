@@ -8,8 +8,6 @@ One that may not be closed yet stays in `_connections` until its answers arrive,
 process ends. A forked child's copies of its parent's descriptors can be closed at any time.
 """
 
-from __future__ import annotations
-
 import atexit
 import errno
 import functools

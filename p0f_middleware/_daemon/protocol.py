@@ -4,8 +4,6 @@ An answer names no address. Only its position on the connection shows which quer
 a query that was sent stays pending until its answer arrives, even after it is abandoned.
 """
 
-from __future__ import annotations
-
 import struct
 from collections import deque
 from collections.abc import Callable

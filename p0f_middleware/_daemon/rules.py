@@ -6,8 +6,6 @@ waits. Each error names its cause and its remedy. A client cannot tell a stopped
 API connections are all in use, because the kernel accepts connections for both.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import math

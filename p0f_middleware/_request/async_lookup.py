@@ -4,8 +4,6 @@ A cancelled request is not a failed lookup: CancelledError, of asyncio or trio, 
 passes through.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from .._async_library import sleep
@@ -17,7 +15,6 @@ class AsyncLookup(BaseLookup):
     """Asks a source that is awaited, or answers at once."""
 
     async def ask(self, visitor: BaseVisitor) -> Keys:
-        """The keys of a request for which nothing is `held`. Raises nothing of ours."""
         steps = self.steps(visitor)
         answer: Any = None
         try:

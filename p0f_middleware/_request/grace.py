@@ -6,8 +6,6 @@ milliseconds, unless it did not learn of the same address a short time ago: then
 address's traffic, and each request would wait for nothing.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import suppress

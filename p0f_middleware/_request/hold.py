@@ -18,8 +18,6 @@ sources are asked again: they have the SYN of the connection itself.
 Threads share a `Hold` without a lock: every step is one operation of a dict.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from functools import partial
 from typing import Any

@@ -8,8 +8,6 @@ after a comma, the shortest one that is a complete element is the last element, 
 begins inside a quoted string has an odd number of quotes, which no complete element has.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -2,14 +2,11 @@
 
 The steps: visitor -> what its connection got before, or else the source's outcome -> does the
 User-Agent agree? -> keys. `BaseLookup` has all of it, as a generator that says what to do next: ask
-the source, or sleep. `Lookup` does that in a thread or greenlet; `AsyncLookup` (in its own module,
-since it needs asyncio) does it in an event loop. They differ in nothing else.
+the source, or sleep. `Lookup` does that in a thread or greenlet, `AsyncLookup` in an event loop.
 
 `timeout` plus `grace` is the longest that a request may wait, for all its questions together. Every
 question gets the same deadline.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Generator
@@ -178,7 +175,6 @@ class Lookup(BaseLookup):
     """Asks a source that blocks, or answers at once."""
 
     def ask(self, visitor: BaseVisitor) -> Keys:
-        """The keys of a request for which nothing is `held`. Raises nothing of ours."""
         steps = self.steps(visitor)
         answer: Any = None
         try:
@@ -260,10 +256,9 @@ def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
 def _failed(error: Exception) -> Outcome:
     """The outcome of a lookup that raised.
 
-    Whatever a client sends, a daemon answers or a server gives, the request goes on. BaseExceptions
-    pass (CancelledError, gevent's Timeout). An ordinary exception that a signal handler raises in
-    here, such as a time limit of the application's, is a failure like any other: our own code takes
-    some 15 us of a request.
+    BaseExceptions pass (CancelledError, gevent's Timeout). An exception that a signal handler raises
+    in here, such as a time limit of the application's, is a failure like any other: our own code
+    takes some 15 us of a request.
     """
     if isinstance(error, P0fError):  # our clients report their outages themselves, once
         return unavailable(str(error) or repr(error))

@@ -6,8 +6,6 @@ that are trusted too are passed over, the first other hop is the client, and not
 it counts. Without that header there is no client: the proxy itself is nobody's visitor.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -22,6 +20,7 @@ Header: TypeAlias = Callable[[str], "str | None"]
 """Returns the request's header of that name, repetitions joined; None if it was not sent."""
 
 CLIENT_HEADER = "X-Forwarded-For"
+NAMING_HEADERS = CLIENT_HEADER, "Forwarded", "X-Real-IP"  # those in which proxies name clients
 _HTTP3 = "h3", "http/3", "http/3.0"
 """What a proxy writes in place of a port for a client of HTTP/3, whose port is one of UDP: the
 names that ALPN, Caddy and nginx have for it."""
@@ -42,7 +41,6 @@ class TrustedProxies:
         return self.unix or bool(self._networks)
 
     def trusts(self, address: str | None) -> bool:
-        """Whether a canonical address is that of a trusted proxy."""
         return address is not None and self._trusts(address)
 
     def _is_in_a_network(self, address: str) -> bool:

@@ -10,15 +10,12 @@
   `trusted_proxies` has no effect, and the visitor's port is lost.
 """
 
-from __future__ import annotations
-
 from ipaddress import ip_address, ip_network
 
 from .._public import logger
-from .proxies import CLIENT_HEADER, ProxyRules
+from .proxies import NAMING_HEADERS, ProxyRules
 from .visitor import BaseVisitor
 
-_HEADERS = (CLIENT_HEADER, "Forwarded", "X-Real-IP")
 _MOST_LOOKS = 10_000
 """Lookups to look at: a proxy shows in the first of them."""
 _SHARED_SPACE = ip_network("100.64.0.0/10")  # RFC 6598; cloud networks use it for load balancers
@@ -29,7 +26,7 @@ class ProxyWarnings:
 
     def __init__(self, rules: ProxyRules) -> None:
         self._rules = rules
-        self._headers = tuple(dict.fromkeys((rules.client_header, *_HEADERS)))
+        self._headers = tuple(dict.fromkeys((rules.client_header, *NAMING_HEADERS)))
         self._warned: set[str] = set()
         self._left = _MOST_LOOKS
 

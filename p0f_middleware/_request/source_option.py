@@ -8,8 +8,6 @@ on every attribute, a subclass of `P0f` that overrides `lookup` and a Mock (whic
 all seem to have `fingerprint`, but their authors wrote `lookup`.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from functools import partial
@@ -171,7 +169,6 @@ def _wrong_colour(name: str, method: str, awaited: bool) -> str:
 
 
 def is_awaited(source: Any) -> bool:
-    """Whether a source has to be awaited."""
     method = method_of(source)
     return method is not None and _is_coroutine_function(getattr(source, method))
 

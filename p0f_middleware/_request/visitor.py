@@ -7,8 +7,6 @@ The fact a reader would get wrong: WSGI has one key for X-Forwarded-For and X_Fo
 client may send the latter. If the server leaves the raw headers in environ, those are read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -19,7 +17,7 @@ from .._user_agent import Headers, header_text, read_headers
 from .._visitor import NoConnection, Visitor
 from ..syn import servers
 from ..syn.kernel import Socket, is_unix
-from .proxies import Client, ProxyRules
+from .proxies import NAMING_HEADERS, Client, ProxyRules
 
 _SCHEMES = {"http": "http", b"http": "http", "https": "https", b"https": "https"}
 _HEADERS = (
@@ -28,9 +26,7 @@ _HEADERS = (
     "Via",
     "Sec-Purpose",
     "X-Forwarded-Proto",
-    "X-Forwarded-For",
-    "Forwarded",
-    "X-Real-IP",
+    *NAMING_HEADERS,
 )
 _UNIX_PEER = (
     f"{NO_ADDRESS.reason}: it came through a Unix socket. If that is how your proxy connects, set"

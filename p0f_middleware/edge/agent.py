@@ -7,8 +7,6 @@ more than the SYNs of one wake-up: a SYN that was not written at once is worth l
 request has been answered by then. So while the store is down, SYNs are read and dropped.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

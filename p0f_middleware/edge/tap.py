@@ -8,8 +8,6 @@ The filter is a program of classic BPF. A packet of a socket of type SOCK_DGRAM 
 header, whatever the link; Linux takes off a VLAN tag before any program sees the packet.
 """
 
-from __future__ import annotations
-
 import array
 import errno
 import mmap

@@ -4,8 +4,6 @@
 files, and `matcher` finds the signature that fits. A file is opened only when a source is made.
 """
 
-from __future__ import annotations
-
 import os
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias

@@ -5,8 +5,6 @@ beats any generic one, and a generic one beats any fuzzy match. A fuzzy match wi
 signature counts as no match, even if an operating system's signature comes next.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from .._info import STRING_SIZE, MatchQuality, P0fInfo

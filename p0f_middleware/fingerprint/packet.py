@@ -5,8 +5,6 @@ Where p0f's README and p0f 3.09b differ, this follows the program. An attacker m
 so reading must end soon, whatever they are.
 """
 
-from __future__ import annotations
-
 import re
 from struct import Struct
 from typing import TypeAlias

@@ -4,8 +4,6 @@ A text does not have the window itself: `mss*44` is 44 times one of several numb
 allows for an MSS that was changed on the way. So a text yields every window that p0f writes so.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import product

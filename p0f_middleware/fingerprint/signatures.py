@@ -4,8 +4,6 @@ The format is that of section 5 of p0f's README, as p0f 3.09b accepts it. Only `
 ``[tcp:request]`` are read, the sections that apply to a lone SYN.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from pathlib import Path

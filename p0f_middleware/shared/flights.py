@@ -14,8 +14,6 @@ A lookup may be abandoned at any point (a deadline, a cancelled task, a signal h
 its values come, and nobody reads them.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time

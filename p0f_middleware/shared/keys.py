@@ -12,8 +12,6 @@ one SYN for each such destination, the last one first.
 Redis Cluster puts keys with the same text in braces into one slot, so one MGET can ask for both.
 """
 
-from __future__ import annotations
-
 import socket
 import struct
 from functools import lru_cache

@@ -9,8 +9,6 @@ his: a header of the proxy, or the request's own socket. If neither does, nobody
 told by his address.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from functools import partial
@@ -60,7 +58,7 @@ class BaseSharedSyn:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._store.name!r}, timeout={self.timeout!r})"
 
-    def twin(self) -> SharedSyn | AsyncSharedSyn:
+    def twin(self) -> "SharedSyn | AsyncSharedSyn":
         """The same source of the other colour: Django serves sync and async in one project."""
         store, timeout, database, header = self._arguments
         kind = SharedSyn if self._asynchronous else AsyncSharedSyn

@@ -5,8 +5,6 @@ server has a request's connection. Every request needs that, and not every progr
 names here are imported when they are first used.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 from .kernel import save_syn

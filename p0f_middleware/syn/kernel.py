@@ -4,8 +4,6 @@ A listener with TCP_SAVE_SYN keeps the IP and TCP headers of the SYN of every co
 accepts from then on; TCP_SAVED_SYN on the connection hands them out, once. No privilege is needed.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

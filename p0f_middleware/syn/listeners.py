@@ -7,8 +7,6 @@ finds what was made later, or after a fork: the child has no thread of its paren
 belongs to the socket, whichever process sets it. So two searches may overlap, without a lock.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

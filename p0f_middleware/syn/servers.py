@@ -8,8 +8,6 @@ This module never guesses: it does not search for a connection by its address, w
 have. Granian alone shows nothing but the address and port of the connection itself.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
