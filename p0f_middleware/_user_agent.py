@@ -3,7 +3,7 @@
 The User-Agent is searched for a list of words that name systems. The result is a family and not a
 system, because browsers are honest about no more than that: an iPad says Macintosh.
 
-None is a good answer: where nothing is claimed, nothing can be false, whereas a wrong guess calls an
+None is a good answer: where nothing is claimed, nothing can be false, while a wrong guess calls an
 honest visitor a liar. So a User-Agent that names two families claims neither, unless a rule below
 says which is meant.
 """

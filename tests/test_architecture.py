@@ -21,7 +21,7 @@ import p0f_middleware
 
 PACKAGE = Path(p0f_middleware.__file__).parent
 TESTS = Path(__file__).parent
-MOST_LINES, MOST_LINES_OF_TESTS, MOST_MODULES = 9600, 25_500, 72
+MOST_LINES, MOST_LINES_OF_TESTS, MOST_MODULES = 8_500, 20_000, 70
 LEAST_LINES_OF_A_MODULE = 20  # less is no concept of its own; an __init__ may be empty
 MOST_LINES_OF_A_FUNCTION = 45
 MOST_LINES_OF_NINE_FUNCTIONS_IN_TEN = 25

@@ -256,9 +256,9 @@ def _to_keep(visitor: BaseVisitor, keys: Keys) -> tuple[bool, object, Keys]:
 def _failed(error: Exception) -> Outcome:
     """The outcome of a lookup that raised.
 
-    BaseExceptions pass (CancelledError, gevent's Timeout). An exception that a signal handler raises
-    in here, such as a time limit of the application's, is a failure like any other: our own code
-    takes some 15 us of a request.
+    BaseExceptions pass (CancelledError, gevent's Timeout). An exception of a signal handler, such
+    as a time limit of the application's, is a failure like any other: our own code takes some 15 us
+    of a request.
     """
     if isinstance(error, P0fError):  # our clients report their outages themselves, once
         return unavailable(str(error) or repr(error))
