@@ -29,7 +29,9 @@ def serve(servers: list[Any]) -> None:
     for server in servers:
         if server.socket.family != socket.AF_UNIX:
             save_syn(server.socket)
-        threading.Thread(target=server.serve_forever).start()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+    thread.join()  # a program whose main thread has ended starts no more threads
 
 
 def werkzeug(*places: str) -> None:
