@@ -20,6 +20,9 @@ Keys: TypeAlias = tuple[bytes, ...]
 Values: TypeAlias = "list[bytes | None]"
 
 
+_DECODES = "the client of the SYN store returns text: make it without decode_responses"
+
+
 class Store:
     """A server by its URL, or a client that the user made: with `asynchronous`, one for asyncio."""
 
@@ -48,10 +51,10 @@ class Store:
 
     def explain(self, error: Exception) -> P0fError:
         """The exception to raise for what a client has raised."""
-        if isinstance(error, UnicodeError):
-            return P0fProtocolError(
-                "the client of the SYN store returns text: make it without decode_responses"
-            )
+        if isinstance(error, P0fError):
+            return error
+        if isinstance(error, UnicodeDecodeError):
+            return P0fProtocolError(_DECODES)
         # redis-py and valkey-py have classes of the same names.
         names = {kind.__name__ for kind in type(error).__mro__}
         if "TimeoutError" in names:
@@ -88,7 +91,7 @@ def values_in(reply: Any, lookups: Sequence[Keys]) -> list[Values]:
             raise ValueError("this is not the reply to MGET")
         for value in values:
             if isinstance(value, str):
-                raise UnicodeError
+                raise P0fProtocolError(_DECODES)
             if value is not None and not isinstance(value, bytes):
                 raise ValueError("this is not a value of a key")
     return reply  # type: ignore[no-any-return]

@@ -14,9 +14,9 @@ from asgiref.compatibility import guarantee_single_callable
 
 from ._daemon.blocking import TIMEOUT
 from ._public import public
-from ._request.async_lookup import AsyncLookup
 from ._request.grace import GRACE
 from ._request.hold import HOLD
+from ._request.lookup import AsyncLookup
 from ._request.proxies import CLIENT_HEADER, ProxyRules, Trusted
 from ._request.source_option import resolve
 from ._request.visitor import ASGIVisitor

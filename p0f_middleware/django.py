@@ -27,8 +27,7 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
 from ._daemon.blocking import BaseClient
-from ._request.async_lookup import AsyncLookup
-from ._request.lookup import Keys, Lookup
+from ._request.lookup import AsyncLookup, Keys, Lookup
 from ._request.proxies import ProxyRules
 from ._request.source_option import COLOURED, is_awaited, make_source, method_of, resolve
 from ._request.visitor import ASGIVisitor, BaseVisitor, WSGIVisitor

@@ -106,7 +106,7 @@ def test_the_core_needs_the_standard_library_and_asgiref_alone() -> None:
     "name",
     [
         *("_address", "_errors", "_info", "_outcome", "_user_agent", "claim"),
-        *("_daemon/protocol", "_request/hops", "_request/proxies"),
+        *("_daemon/protocol", "_request/proxies"),
         *("fingerprint/matcher", "fingerprint/packet", "fingerprint/raw_sig"),
     ],
 )

@@ -125,8 +125,6 @@ def examine_store(url: str, address: str | None) -> Iterator[Finding]:
         yield check_edge(read_sign(client.get(EDGE_KEY)))
         if address is not None:
             yield check_syn(client, address)
-    except Fault:
-        raise
     except Exception as error:  # redis-py's, whose classes are not imported here
         text = str(store.explain(error))
         if " refuses: " in text:

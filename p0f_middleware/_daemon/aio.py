@@ -16,8 +16,6 @@ still read, in order, and dropped. When the connection is lost, what is still aw
 on a new one.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import copy
@@ -31,7 +29,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, overload
 
-from .._async_library import Expired, in_thread, require_trio, running_loop
+from .._async_library import Expired, Turns, in_thread, require_trio, running_loop
 from .._errors import P0fError, P0fTimeout, P0fUnavailable
 from .._info import P0fInfo
 from .._outcome import NO_ADDRESS, Outcome
@@ -52,6 +50,8 @@ class AsyncP0f(BaseClient):
 
     Tasks may share one object, and so may several loops. Its options are those of `P0f`.
     """
+
+    _turns = Turns()  # of lookups in threads, which must not take all of the application's
 
     async def lookup(self, ip_address: str) -> P0fInfo | None:
         """As `P0f.lookup`."""
@@ -95,7 +95,7 @@ class AsyncP0f(BaseClient):
         finally:  # perhaps the caller is cancelled
             self._close(0.0)
 
-    async def __aenter__(self) -> AsyncP0f:
+    async def __aenter__(self) -> "AsyncP0f":
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -121,7 +121,7 @@ class AsyncP0f(BaseClient):
             self._rules.count(error)
             raise
 
-    def _as_first(self, loop: asyncio.AbstractEventLoop | None) -> LoopConnection | None:
+    def _as_first(self, loop: asyncio.AbstractEventLoop | None) -> "LoopConnection | None":
         """The connection of `loop`, if it is the first of this process or can take its place."""
         loops = self._processes.here().loops
         first: LoopConnection | None = loops.get("first")
@@ -144,7 +144,7 @@ class AsyncP0f(BaseClient):
         patience = max(min(deadline - now, self._rules.timeout), 0.0)
         ask = functools.partial(self._wait_for_answer, query, now + patience)
         try:
-            return await in_thread(ask, patience + _AFTERTHOUGHT)
+            return await in_thread(ask, patience + _AFTERTHOUGHT, self._turns.here())
         except Expired:
             raise P0fTimeout(f"other lookups kept p0f busy for {patience:.3g} s") from None
         except RuntimeError as error:
@@ -242,7 +242,7 @@ class LoopConnection:
             lookup.had = lookup.deadline - now
         self._unsent.extend(lookups)
         self._flush()
-        if not lookups[-1].future.done():
+        if not all(lookup.future.done() for lookup in lookups):
             self._watch(first)
 
     def _flush(self) -> None:
@@ -322,6 +322,10 @@ class LoopConnection:
             if not lookup.future.done():
                 lookup.future.set_exception(copy.copy(error))
                 lookup.future.exception()  # asyncio would complain if the task is cancelled now
+        # An exception's traceback keeps the frames of its request alive.
+        self._unsent = deque(lookup for lookup in self._unsent if not lookup.future.done())
+        for ticket in self._connection.pipeline.pending if self._connection else ():
+            ticket[:] = [lookup for lookup in ticket if not lookup.future.done()]
 
     def _awaited(self) -> list[_Lookup]:
         """Lookups that still wait, oldest first."""

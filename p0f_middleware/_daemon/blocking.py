@@ -46,6 +46,8 @@ class _Process:
 class BaseClient:
     """What `P0f` and `AsyncP0f` have in common: options, counters, and asking in a thread."""
 
+    _processes = PerProcess(_Process)  # of what `__init__` has refused, for `__del__`
+
     def __init__(self, socket_path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> None:
         self._processes = PerProcess(_Process)
         self.socket_path: str = _checked_path(socket_path)

@@ -12,14 +12,10 @@ from contextlib import suppress
 
 from .._public import seconds as seconds_option
 
-GRACE = 0.01
-"""Seconds of grace unless told otherwise."""
-FORGET_AFTER = 60.0
-"""Seconds during which no request waits for an address that stayed unknown."""
-MOST_UNKNOWN = 10_000
-"""Addresses to remember; with one more, the oldest goes."""
-FIRST_PAUSE = 0.001
-"""Seconds before the second question; each further pause is 1.5 times as long."""
+GRACE = 0.01  # seconds, unless told otherwise
+FORGET_AFTER = 60.0  # seconds during which no request waits for an address that stayed unknown
+MOST_UNKNOWN = 10_000  # addresses to remember; with one more, the oldest goes
+FIRST_PAUSE = 0.001  # seconds before the second question; each further pause is 1.5 times as long
 
 
 class Grace:

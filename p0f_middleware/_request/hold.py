@@ -26,12 +26,10 @@ from weakref import ref
 from .._info import P0fInfo
 from .._outcome import Outcome
 
-HOLD = 10.0
-"""Seconds for which a connection's answer is kept, by default."""
-MOST_PAIRS = 8192
-"""Answers to keep under a pair; beyond that, the oldest go."""
+HOLD = 10.0  # seconds for which a connection's answer is kept, by default
+MOST_PAIRS = 8192  # answers to keep under a pair; beyond that, the oldest go
+# Seconds until p0f is asked once more about a host that it had seen no HTTP request of.
 ASK_ONCE_MORE_AFTER = 1.0
-"""Seconds until p0f is asked once more about a host that it had seen no HTTP request of."""
 
 
 class HeldAnswer:

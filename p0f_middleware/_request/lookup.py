@@ -37,8 +37,7 @@ _OK, _NO_MATCH, _MISMATCH = P0fStatus.OK, P0fStatus.NO_MATCH, ClaimVerdict.MISMA
 _SETTLED = ClaimVerdict.AGREE, ClaimVerdict.NO_CLAIM
 """Verdicts that depend on User-Agent and Sec-CH-UA-Platform alone."""
 _SMALL = bool, type(None)
-_TOO_LONG = object()
-"""Stands for claims that are too long to be kept, and equals none."""
+_TOO_LONG = object()  # stands for claims that are too long to be kept, and equals none
 _MOST_KINDS_LOGGED = 20
 _logged: set[type[Exception]] = set()
 
@@ -186,6 +185,35 @@ class Lookup(BaseLookup):
                     continue
                 try:
                     answer = self._fingerprint(visitor, wait)
+                except Exception as error:
+                    answer = error
+        except StopIteration as end:
+            keys: Keys = end.value
+            return keys
+        finally:
+            del answer  # an exception, whose traceback refers to this frame
+
+
+class AsyncLookup(BaseLookup):
+    """Asks a source that is awaited, or answers at once, under asyncio or trio. A cancelled request
+    is not a failed lookup: CancelledError, of either, is no Exception and passes through."""
+
+    async def ask(self, visitor: BaseVisitor) -> Keys:
+        steps = self.steps(visitor)
+        answer: Any = None
+        try:
+            while True:
+                is_question, wait = steps.send(answer)
+                answer = None
+                if not is_question:
+                    from .._async_library import sleep  # not for WSGI, for it imports asyncio
+
+                    await sleep(wait)
+                    continue
+                try:
+                    answer = self._fingerprint(visitor, wait)
+                    if self._waits:
+                        answer = await answer
                 except Exception as error:
                     answer = error
         except StopIteration as end:

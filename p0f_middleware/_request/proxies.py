@@ -1,24 +1,30 @@
 """Decides whose request it is: the peer's, or that of the client that a trusted proxy names.
 
 A client can write anything into a forwarding header. So only the header that the proxy writes
-(`client_header`) is read, and only if the peer is a trusted proxy. It is read from the right: hops
-that are trusted too are passed over, the first other hop is the client, and nothing to the left of
-it counts. Without that header there is no client: the proxy itself is nobody's visitor.
+(`client_header`) is read, and only if the peer is a trusted proxy. It is read from the right, where
+the last proxy writes, so that a client can neither break nor replace its words: hops that are
+trusted too are passed over, the first other hop is the client, nothing to the left of it counts.
+Without that header there is no client: the proxy itself is nobody's visitor.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple, TypeAlias
 
-from .._address import CACHED, port_number
-from .hops import UNIX, hops_reader
+from .._address import CACHED, endpoint, port_number
 
 Trusted: TypeAlias = str | IPv4Address | IPv6Address | IPv4Network | IPv6Network
 Header: TypeAlias = Callable[[str], "str | None"]
 """Returns the request's header of that name, repetitions joined; None if it was not sent."""
 
+UNIX = "unix:"
+"""How nginx names the client of a Unix socket; in `trusted_proxies`: peers on a Unix socket."""
+MOST_HOPS = 100  # to read; no real chain of proxies is longer
+_LONGEST_ELEMENT = 1024  # characters of one element of a Forwarded header
+_LONGEST_HEADER = 8192  # characters to read of it, from the right; servers accept 8 to 64 kB
+_MOST_COMMAS = 4  # inside the quoted strings of one element
 CLIENT_HEADER = "X-Forwarded-For"
 NAMING_HEADERS = CLIENT_HEADER, "Forwarded", "X-Real-IP"  # those in which proxies name clients
 _HTTP3 = "h3", "http/3", "http/3.0"
@@ -153,3 +159,101 @@ def _network(entry: Trusted) -> IPv4Network | IPv6Network:
     if mapped is not None and network.prefixlen >= 96:
         return ip_network(f"{mapped}/{network.prefixlen - 96}")
     return network
+
+
+# Reading a header's hops, from right to left. A Forwarded header (RFC 7239) can be read from the
+# right, quotes included: of the pieces that begin after a comma, the shortest complete element is
+# the last element, since a piece that begins inside a quoted string has an odd number of quotes.
+
+
+class Hop(NamedTuple):
+    """One machine. `address` is None if the header has no IP address for it ('unknown', an
+    obfuscated name); `port` is None if none is given; `unix` tells the client of a Unix socket."""
+
+    address: str | None
+    port: int | None = None
+    unix: bool = False
+
+
+Hops = Callable[[str], Iterator[Hop]]
+
+_NOBODY = Hop(None)
+
+
+def hops_reader(header: str) -> Hops:
+    """What reads the header of that name."""
+    return _forwarded if header.lower() == "forwarded" else _listed
+
+
+def _listed(value: str) -> Iterator[Hop]:
+    for piece in reversed(value.rsplit(",", MOST_HOPS)):
+        text = piece.strip(" \t")
+        if text:
+            yield _hop(text)
+
+
+def _forwarded(value: str) -> Iterator[Hop]:
+    # Text that is not a complete element is a hop without an address, and reading ends there.
+    end = len(value)
+    least = end - _LONGEST_HEADER
+    for _ in range(MOST_HOPS):
+        start = _start_of_element(value, end)
+        if start is None or start < least:
+            yield _NOBODY
+            return
+        node = _node(value[start:end])
+        if node is not None:
+            yield node
+        if start == 0:
+            return
+        end = start - 1  # the comma
+
+
+def _start_of_element(value: str, end: int) -> int | None:
+    """Where the element that ends at `end` begins; None if no complete element ends there."""
+    comma = end
+    floor = max(0, end - _LONGEST_ELEMENT)
+    for _ in range(_MOST_COMMAS):
+        comma = value.rfind(",", floor, comma)
+        start = comma + 1
+        if comma < 0 and floor > 0:
+            return None
+        if _ELEMENT.match(value, start, end):
+            return start
+        if comma < 0:
+            return None
+    return None
+
+
+def _node(element: str) -> Hop | None:
+    # None for an empty element
+    named: list[str] = []
+    empty = True
+    for match in _PAIR.finditer(element):
+        empty = False
+        if match[1].lower() == "for":
+            named.append(match[2])
+    if empty:
+        return None
+    if len(named) != 1:
+        return _NOBODY
+    [node] = named
+    if node.startswith('"'):
+        node = _ESCAPED.sub(r"\1", node[1:-1])
+    return _hop(node)
+
+
+def _hop(text: str) -> Hop:
+    return Hop(None, unix=True) if text == UNIX else Hop(*endpoint(text))
+
+
+# RFC 7239, section 4: forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] ), with a
+# pair = token "=" ( token / quoted-string ). Values may also have the characters of an address in
+# brackets without quotes, which many proxies leave out.
+_VALUE = r"""(?:"(?:[^"\\]|\\.)*"|[^\s",;\\]+)"""
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PAIR = re.compile(rf"({_TOKEN})=({_VALUE})")
+_ELEMENT = re.compile(
+    rf"[ \t]*(?:{_TOKEN}={_VALUE}[ \t]*)?(?:;[ \t]*(?:{_TOKEN}={_VALUE}[ \t]*)?)*\Z"
+)
+_ESCAPED = re.compile(r"\\(.)")

@@ -87,9 +87,10 @@ class Flights:
         try:
             self._thread = threading.Thread(target=self._run, name="p0f_middleware", daemon=True)
             self._thread.start()
-        except RuntimeError as error:  # the interpreter is ending, or may have no such threads
-            why = P0fUnavailable(f"the SYN store cannot be asked: {error}")
-            self._deliver(self._take(), why)
+        except RuntimeError as error:  # this process can start no thread; a thread asks itself
+            why = lookup.loop and P0fUnavailable(f"the SYN store cannot be asked: {error}")
+            while together := self._take():
+                self._deliver(together, why or self._ask(together))
             self._running.release()
 
     def abandon(self) -> None:

@@ -20,7 +20,8 @@ LINUX = sys.platform.startswith("linux")  # elsewhere the numbers below mean som
 # <linux/tcp.h> (`socket` has these two from Python 3.12 on) and <asm-generic/socket.h>
 TCP_SAVE_SYN, TCP_SAVED_SYN = 27, 28
 SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN = 30, 38, 39
-_AF_UNIX, _SOCK_NONBLOCK = 1, 0o4000  # `socket` lacks them on Windows
+_AF_UNIX = 1  # `socket` lacks these two on Windows
+_SOCK_NONBLOCK = getattr(sys.modules["socket"], "SOCK_NONBLOCK", 0o4000)
 _LARGEST_SYN = 512  # bytes; the headers of a SYN have at most 120
 
 Socket: TypeAlias = Any  # a server's own: of `socket`, `ssl`, gevent, asyncio or uvloop

@@ -43,10 +43,12 @@ def _start_thread(seconds: float) -> None:
     """Search in a thread, if none does yet."""
     global _thread
     if _thread is None or not _thread.is_alive():
-        thread = threading.Thread(target=_search_for, args=(seconds,), daemon=True)
-        with contextlib.suppress(RuntimeError):  # this process can start none
+        try:
+            thread = threading.Thread(target=_search_for, args=(seconds,), daemon=True)
             thread.start()
             _thread = thread
+        except RuntimeError:  # this process can start none
+            _search_for(0.0)
 
 
 def _search_for(seconds: float) -> None:

@@ -11,13 +11,11 @@ may ask in two threads at once, so a lock is held from the look at what is kept 
 Nothing in between waits, nor lets another greenlet run.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re
 import time
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6, inet_pton
 from threading import Lock
@@ -36,7 +34,7 @@ _MOST_KINDS = 20  # of failures to log, each once
 _LOCK_IS_LOST = 0.1  # seconds: its owner is gone, with a fork or an exception of a signal handler
 _NOT_A_SYN = Outcome(None, P0fStatus.NO_MATCH, "this is not a SYN that p0f fingerprints")
 
-SavedSyn: TypeAlias = "tuple[int, bytes]"  # when it was read (seconds since 1970), and the SYN
+SavedSyn: TypeAlias = tuple[int, bytes]  # when it was read (seconds since 1970), and the SYN
 
 # By `id` of the server's object, a weak reference to it, and the SYN. By descriptor, as a negative
 # number, the inode number of its socket, and the SYN.
@@ -152,7 +150,7 @@ class Syn:
             return self._unavailable(
                 f"the trusted proxy sends no SYN in {header}. HAProxy: tcp-ss 1 on the bind line"
             )
-        found = self._read_text(text, int(time.time()))
+        found = self._read_text(text, int(time.time()) if ":" in text else _first_time(text))
         if found is None:
             return _NOT_A_SYN
         if found.address is None:  # p0f's text names nobody: it is taken at the proxy's word
@@ -232,3 +230,9 @@ def _packed(address: str) -> bytes | None:
         return inet_pton(AF_INET6 if ":" in address else AF_INET, address)
     except (OSError, ValueError):  # not an address
         return None
+
+
+@lru_cache(4096)
+def _first_time(_text: str) -> int:
+    # One in hexadecimal belongs to one connection, whose requests all get the same time.
+    return int(time.time())

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from p0f_middleware._request import async_lookup, grace, lookup
+from p0f_middleware import _async_library
+from p0f_middleware._request import grace, lookup
 
 from .middlewares import ASGI, WSGI, Middleware
 
@@ -42,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(lookup, "time", clock)
     monkeypatch.setattr(grace, "time", clock)
-    monkeypatch.setattr(async_lookup, "sleep", clock.sleep_async)
+    monkeypatch.setattr(_async_library, "sleep", clock.sleep_async)
     return clock
 
 
