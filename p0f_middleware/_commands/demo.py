@@ -4,8 +4,6 @@ The main thread waits for a signal while `serve_forever` runs in a second thread
 in a daemon thread of its own, which holds nothing that must be closed.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json
@@ -120,8 +118,8 @@ def url_of(server: DemoServer, host: str) -> str:
     return f"http://{shown}:{server.server_port}/"
 
 
-def make_app(origin: str) -> WSGIApplication:
-    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def make_app(origin: str) -> "WSGIApplication":
+    def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/json":
             info, claim = environ["p0f.info"], environ["p0f.claim"]
             answer = {"status": environ["p0f.status"], "reason": environ["p0f.reason"]}
@@ -138,7 +136,7 @@ def make_app(origin: str) -> WSGIApplication:
     return app
 
 
-def _lying(environ: WSGIEnvironment) -> WSGIEnvironment:
+def _lying(environ: "WSGIEnvironment") -> "WSGIEnvironment":
     """The same request with the User-Agent of another system, which the visitor did not send."""
     lie = MACOS if environ["p0f.claim"].seen == "Windows" else WINDOWS
     claim = check_claim(environ["p0f.info"], lie)

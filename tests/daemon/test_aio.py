@@ -156,6 +156,23 @@ def test_lookups_of_one_address_at_once_share_a_query_that_outlives_a_cancelled_
     assert (stats["matches"], stats["abandoned"], stats["dropped"]) == (5, 1, 0)
 
 
+def test_a_lookup_ends_in_time_though_the_last_of_its_batch_was_cancelled(
+    fake_p0f: FakeP0f,
+) -> None:
+    async def main(client: AsyncP0f) -> None:
+        for _ in range(4):  # lone queries, after which the next ones are a batch
+            await client.lookup(HOST)
+        await asyncio.sleep(0.1)  # until the timers of these have come
+        fake_p0f.stall()
+        first, last = (asyncio.create_task(client.lookup(address)) for address in (HOST, OTHER))
+        asyncio.get_running_loop().call_soon(last.cancel)
+        done, _ = await asyncio.wait([first], timeout=10)
+        assert isinstance(done.pop().exception(), P0fTimeout)
+        fake_p0f.resume()
+
+    run(fake_p0f, main, timeout=0.05)
+
+
 def test_what_is_cancelled_before_it_is_sent_is_not_asked(fake_p0f: FakeP0f) -> None:
     async def main(client: AsyncP0f) -> None:
         fake_p0f.stall()

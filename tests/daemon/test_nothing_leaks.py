@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -41,6 +42,38 @@ def soon(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+class Request:
+    """Whatever waits for a lookup."""
+
+
+async def abandoned_by(client: AsyncP0f, address: str) -> weakref.ref[Request]:
+    request = Request()
+    with pytest.raises(P0fError):
+        await client.lookup(address)
+    return weakref.ref(request)
+
+
+@pytest.mark.usefixtures("retry_at_once")
+@pytest.mark.parametrize("hangs", [True, False])
+def test_no_request_outlives_a_lookup_that_failed(p0f: FakeP0f, hangs: bool) -> None:
+    async def main() -> int:
+        path = p0f.socket_path if hangs else "/nonexistent/p0f.sock"
+        async with AsyncP0f(path, timeout=0.05) as client:
+            if hangs:
+                await client.lookup(HOST)
+                p0f.stall()
+                lookups = (abandoned_by(client, f"198.51.100.{n % 30}") for n in range(300))
+                requests = await asyncio.gather(*lookups)
+            else:
+                requests = [await abandoned_by(client, HOST) for _ in range(20)]
+            gc.collect()
+            alive = sum(request() is not None for request in requests)
+            p0f.resume()
+            return alive
+
+    assert asyncio.run(main()) <= 1
 
 
 @pytest.mark.usefixtures("retry_at_once")

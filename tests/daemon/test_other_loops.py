@@ -10,6 +10,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -73,6 +74,24 @@ async def at_once(*functions: Callable[[], Awaitable[Any]]) -> list[Any]:
             for number in range(len(functions)):
                 nursery.start_soon(keep, number)
     return results
+
+
+def test_a_p0f_that_hangs_leaves_the_applications_threads_free(run: Run, fake_p0f: FakeP0f) -> None:
+    async def main(client: AsyncP0f) -> float:
+        async def in_a_thread() -> None:
+            library: Any = trio.to_thread.run_sync if running_loop() is None else asyncio.to_thread
+            await sleep(0.05)
+            began = time.monotonic()
+            await library(int)
+            waited.append(time.monotonic() - began)
+
+        waited: list[float] = []
+        await os_name(client, HOST)
+        fake_p0f.stall()
+        await at_once(in_a_thread, *[lambda: client.lookup(HOST)] * 100)
+        return waited[0]
+
+    assert run(main, timeout=2) < 1
 
 
 async def given_up(function: Callable[[], Awaitable[Any]], seconds: float) -> bool:
