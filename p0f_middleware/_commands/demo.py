@@ -55,7 +55,7 @@ def demo(options: argparse.Namespace) -> int:
             f"cannot serve on port {options.port} of {options.host} ({why}): name another --port (0"
             " for a free one), or another --host"
         )
-    source = source_of(options, "P0F_SOCKET", "P0F_STORE") or "syn"
+    source = source_of(options, "P0F_SOURCE", "P0F_SOCKET", "P0F_STORE") or "syn"
     with server:
         try:
             server.set_app(P0fWSGIMiddleware(make_app(origin_of(source)), source))

@@ -46,7 +46,7 @@ def doctor(options: argparse.Namespace) -> int:
     if address is None and options.ip is not None:
         return fail(f"{options.ip} is not an IP address that a client can have")
     running = doctor_p0f.socket_paths()
-    source = source_of(options, "P0F_SOCKET", "P0F_STORE")
+    source = source_of(options, "P0F_SOURCE", "P0F_SOCKET", "P0F_STORE")
     if source is None and len(running) > 1:
         return fail(f"several p0f run here: name one of {', '.join(running)} with --socket")
     source = source or (running[0] if running else "syn")
@@ -129,9 +129,11 @@ def examine_store(url: str, address: str | None) -> Iterator[Finding]:
         text = str(store.explain(error))
         if " refuses: " in text:
             more = " +select" if "select" in text else ""
-            text += f": grant its user %R~p0f:* +get +mget +ping{more}"
+            text += f": grant the application's user %R~p0f:* +get +mget +ping{more}"
         elif text.startswith("no connection"):
-            text += " Does a server run there, and are host, port and password right?"
+            text = (
+                f"{text.rstrip('.')}. Does a server run there; are host, port and password right?"
+            )
         raise Fault(text) from None
     finally:
         client.close()

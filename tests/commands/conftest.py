@@ -34,8 +34,8 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_source_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("P0F_SOCKET", raising=False)
-    monkeypatch.delenv("P0F_STORE", raising=False)
+    for name in ("P0F_SOURCE", "P0F_SOCKET", "P0F_STORE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def add_process(proc: Path, pid: int, *arguments: str, name: str = "p0f") -> Path:

@@ -30,6 +30,7 @@ UNLESS_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="
         (["--source", "/a.sock"], {}, "FAULT there is no socket /a.sock"),
         (["--socket", "/a.sock"], {"P0F_SOCKET": "/b"}, "FAULT there is no socket /a.sock"),
         ([], {"P0F_SOCKET": "/a", "P0F_STORE": STORE}, "FAULT there is no socket /a"),
+        ([], {"P0F_SOURCE": "/c", "P0F_SOCKET": "/a"}, "FAULT there is no socket /c"),
         (["--store", STORE], {}, "FAULT no connection to the SYN store"),
         (["--source", "unix:///a", "0::1"], {}, "FAULT no connection to the SYN store"),
         ([], {"P0F_STORE": STORE}, "FAULT no connection to the SYN store"),

@@ -71,7 +71,7 @@ def test_a_store_that_cannot_be_asked_is_a_fault_without_its_password(doctor: Do
 def test_missing_rights_are_named(store: RealStore, doctor: Doctor, refused: str) -> None:
     fault = doctor("--store", store.url)[-1]
     assert f"'{refused}' command" in fault
-    assert fault.endswith("grant its user %R~p0f:* +get +mget +ping")
+    assert fault.endswith("grant the application's user %R~p0f:* +get +mget +ping")
 
 
 def test_no_edge_that_writes_or_an_odd_sign_of_life(
