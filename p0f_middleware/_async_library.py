@@ -69,6 +69,6 @@ async def in_thread(function: Callable[[], T], seconds: float, turn: Any = None)
     try:
         return await asyncio.wait_for(task, seconds)
     except asyncio.TimeoutError:
-        if task.cancelled():  # else the function itself raised TimeoutError
+        if task.cancelled():
             raise Expired from None
-        raise
+        return task.result()  # it ended at that very moment, or the function raised TimeoutError
