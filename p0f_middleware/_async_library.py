@@ -50,8 +50,8 @@ class Turns:
 async def in_thread(function: Callable[[], T], seconds: float, turn: Any = None) -> T:
     """The result of a blocking function, called in a thread of asyncio's or trio's.
 
-    Where the caller stops waiting, cancelled or after `seconds`, the thread goes on by itself.
-    Raises Expired."""
+    Where the caller stops waiting, cancelled or after `seconds`, the thread goes on by itself. The
+    lock `turn` is taken before a thread is, and held until the waiting ends. Raises Expired."""
     trio = require_trio() if running_loop() is None else None
 
     async def run() -> T:

@@ -3,7 +3,7 @@
 Theory of operation. The first event loop of a process that asks has a connection of its own, on
 which its tasks' queries are pipelined (`LoopConnection`). When that loop is closed, the next one
 that asks takes its place. Any other loop, and trio, asks on the connection that threads would share
-(`BaseClient`), in threads of its own library. So a process has two connections at most.
+(`BaseClient`), in one thread of its library at a time. So a process has two connections at most.
 
 All of a LoopConnection runs in the loop's thread, so it needs no locks. The lookups of one
 iteration of the loop are a batch: their queries are written together, those of the same address as

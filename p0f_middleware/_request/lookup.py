@@ -157,7 +157,7 @@ class BaseLookup:
         return keys
 
     def _keys_of_failure(self, visitor: BaseVisitor, error: Exception) -> Keys:
-        """The keys where something of ours raised. Call it in the `except` clause."""
+        """The keys where something of ours raised."""
         outcome = _failed(error)
         try:
             address = visitor.address
